@@ -1,0 +1,144 @@
+//! The Gaussian mechanism's exact privacy curve (Balle and Wang, arXiv 1805.06530, theorem 8).
+//!
+//! With m = sensitivity / standard deviation,
+//!
+//! ```text
+//! delta(epsilon) = Phi(m/2 - epsilon/m) - e^epsilon Phi(-m/2 - epsilon/m).
+//! ```
+//!
+//! With x = epsilon/m - m/2 and Mills' ratio R this is density(x) (R(x) - R(x + m)), which is computed in logarithms;
+//! for small m the difference is the integral of -R'(s) = 1 - s R(s). So a delta of 1e-300 is as exact as one of 0.1.
+
+use crate::Result;
+use crate::error::{any_epsilon, finite_above_zero, finite_at_least_zero, invalid, open_delta};
+use crate::mills::{falling_slope, ln_density, mills_ratio};
+use crate::search::bisect;
+
+/// Results are moved outward by this much of themselves, which is above their error.
+const ROUNDING: f64 = 2e-12;
+
+/// The exact delta of the Gaussian mechanism at `epsilon` nats; `noise_multiplier` is standard deviation / L2
+/// sensitivity. Rounded up by 2e-12 of itself. 1 without noise.
+///
+/// # Errors
+///
+/// If `noise_multiplier` is negative or not finite, or `epsilon` negative or NaN.
+///
+/// ```
+/// let delta = burn_privacy_accounting::gaussian_delta(2.0, 3.0)?;
+/// assert!((delta / 3.400_911_735_673_529e-10 - 1.0).abs() < 1e-9);
+/// # Ok::<(), burn_privacy_accounting::AccountingError>(())
+/// ```
+pub fn gaussian_delta(noise_multiplier: f64, epsilon: f64) -> Result<f64> {
+    let noise_multiplier = finite_at_least_zero("noise_multiplier", noise_multiplier)?;
+    let epsilon = any_epsilon("epsilon", epsilon)?;
+    let log_delta = ln_delta(1.0 / noise_multiplier, epsilon);
+    Ok((log_delta.exp() * (1.0 + ROUNDING)).min(1.0))
+}
+
+/// The smallest epsilon of the Gaussian mechanism at `delta`, in nats; `noise_multiplier` is standard deviation / L2
+/// sensitivity. Rounded up by 2e-12 of itself. Infinite without noise, 0 if `delta` suffices for that.
+///
+/// # Errors
+///
+/// If `noise_multiplier` is negative or not finite, or `delta` not strictly between 0 and 1.
+pub fn gaussian_epsilon(noise_multiplier: f64, delta: f64) -> Result<f64> {
+    let noise_multiplier = finite_at_least_zero("noise_multiplier", noise_multiplier)?;
+    let log_delta = open_delta(delta)?.ln();
+    let mean = 1.0 / noise_multiplier;
+    if mean == f64::INFINITY {
+        return Ok(f64::INFINITY);
+    }
+    if ln_delta(mean, 0.0) <= log_delta {
+        return Ok(0.0);
+    }
+    // Phi(m/2 - e/m) alone is below delta at e = m^2/2 + m sqrt(2 ln(1/delta)).
+    let enough = mean * (0.5 * mean + (-2.0 * log_delta).sqrt()) * (1.0 + ROUNDING);
+    if enough == f64::INFINITY {
+        return Ok(f64::INFINITY);
+    }
+    let epsilon = bisect(0.0, enough, |epsilon| ln_delta(mean, epsilon) <= log_delta);
+    Ok(epsilon * (1.0 + ROUNDING))
+}
+
+/// The smallest standard deviation with which the Gaussian mechanism of this L2 `sensitivity` is
+/// (`epsilon`, `delta`)-private; `epsilon` in nats. Rounded up by 2e-12 of itself. `epsilon` 0 is allowed.
+///
+/// # Errors
+///
+/// If `epsilon` is negative, NaN or infinite, `delta` not strictly between 0 and 1, `sensitivity` not above 0 or not
+/// finite, or if the result is beyond the range of floats.
+///
+/// ```
+/// let standard_deviation = burn_privacy_accounting::gaussian_sigma(1.0, 1e-5, 2.0)?;
+/// assert!((standard_deviation / (2.0 * 3.730_631_634_815_942) - 1.0).abs() < 1e-10);
+/// # Ok::<(), burn_privacy_accounting::AccountingError>(())
+/// ```
+pub fn gaussian_sigma(epsilon: f64, delta: f64, sensitivity: f64) -> Result<f64> {
+    let epsilon = finite_at_least_zero("epsilon", epsilon)?;
+    let log_delta = open_delta(delta)?.ln();
+    let sensitivity = finite_above_zero("sensitivity", sensitivity)?;
+    // Delta grows with m; search the largest m that holds in logarithms.
+    let holds = |log_mean: f64| ln_delta(log_mean.exp(), epsilon) <= log_delta;
+    let (mut low, mut high) = (-1.0, 1.0);
+    while !holds(low) {
+        low *= 2.0;
+        if low < -700.0 {
+            return Err(invalid("delta", delta, "larger: no finite noise reaches it at this epsilon"));
+        }
+    }
+    while holds(high) {
+        high *= 2.0;
+        if high > 700.0 {
+            return Err(invalid("epsilon", epsilon, "smaller: at this epsilon hardly any noise is needed"));
+        }
+    }
+    let log_mean = bisect(high, low, holds);
+    let result = sensitivity / log_mean.exp() * (1.0 + ROUNDING);
+    if result.is_finite() {
+        Ok(result)
+    } else {
+        Err(invalid("sensitivity", sensitivity, "smaller: the standard deviation is beyond the range of floats"))
+    }
+}
+
+/// ln delta for m = sensitivity / standard deviation, from negative infinity to 0; never NaN.
+fn ln_delta(mean: f64, epsilon: f64) -> f64 {
+    if mean == 0.0 || epsilon == f64::INFINITY {
+        return f64::NEG_INFINITY;
+    }
+    if mean == f64::INFINITY {
+        return 0.0;
+    }
+    let x = epsilon / mean - 0.5 * mean;
+    if x > 1e150 {
+        return f64::NEG_INFINITY;
+    }
+    if mean < 1.0 {
+        // Gauss-Legendre on [x, x + m]: -R' is smooth on the scale of 1.
+        return ln_density(x) + integral_of_slope(x, mean).ln();
+    }
+    if x < 0.0 {
+        // Here delta is above 0.2, and 1 - delta is computed.
+        return (-ln_density(x).exp() * (mills_ratio(-x) + mills_ratio(x + mean))).ln_1p().min(0.0);
+    }
+    ln_density(x) + (mills_ratio(x) - mills_ratio(x + mean)).ln()
+}
+
+/// Integral of 1 - s R(s) over `[x, x + width]`, by the ten-point Gauss-Legendre rule.
+fn integral_of_slope(x: f64, width: f64) -> f64 {
+    const NODES: [(f64, f64); 5] = [
+        (0.148_874_338_981_631_2, 0.295_524_224_714_752_87),
+        (0.433_395_394_129_247_2, 0.269_266_719_309_996_35),
+        (0.679_409_568_299_024_4, 0.219_086_362_515_982_04),
+        (0.865_063_366_688_984_5, 0.149_451_349_150_580_6),
+        (0.973_906_528_517_171_7, 0.066_671_344_308_688_14),
+    ];
+    let half = 0.5 * width;
+    let centre = x + half;
+    let sum: f64 = NODES
+        .iter()
+        .map(|(node, weight)| weight * (falling_slope(centre - half * node) + falling_slope(centre + half * node)))
+        .sum();
+    half * sum
+}

@@ -1,0 +1,80 @@
+//! Differential privacy accounting: how much privacy a mechanism costs, as a bound that one may publish.
+//!
+//! ```
+//! use burn_privacy_accounting::{
+//!     Accountant, Adjacency, DpEvent, RdpAccountant, calibrate_noise_multiplier,
+//! };
+//!
+//! // 2,000 steps of DP-SGD; each of 50,000 records is in a step's batch with probability 0.005.
+//! let training = |noise_multiplier| {
+//!     let step = DpEvent::poisson_sampled(0.005, DpEvent::gaussian(noise_multiplier)?)?;
+//!     DpEvent::self_composed(step, 2_000)
+//! };
+//! let new_accountant = || RdpAccountant::new(Adjacency::AddOrRemoveOne);
+//!
+//! // What does a given noise cost?
+//! let mut accountant = new_accountant();
+//! accountant.compose(&training(1.1)?, 1)?;
+//! assert_eq!(format!("{:.3}", accountant.epsilon(1e-5)?), "1.183");
+//!
+//! // Which noise reaches a given target?
+//! let noise_multiplier = calibrate_noise_multiplier(training, 3.0, 1e-5, new_accountant)?;
+//! assert_eq!(format!("{noise_multiplier:.3}"), "0.761");
+//! # Ok::<(), burn_privacy_accounting::AccountingError>(())
+//! ```
+//!
+//! # The parts
+//!
+//! - A [`DpEvent`] says what was done to private data: a checked tree, with a [versioned JSON form](EventDocument).
+//! - An [`Adjacency`] says which data sets are neighbours. It is part of every question.
+//! - An [`Accountant`] composes events and answers with epsilon or delta. [`RdpAccountant`] does so by Renyi
+//!   divergences. What it has no theorem for, it refuses by name.
+//! - [`EpsilonSchedule`] answers for any number of equal steps in some microseconds, for progress bars.
+//! - [`calibrate_noise_multiplier`], [`calibrate_sampling_rate`] and [`calibrate_steps`] find a parameter for a target.
+//! - [`gaussian_sigma`], [`gaussian_epsilon`] and [`gaussian_delta`] are exact for a single Gaussian mechanism;
+//!   [`zcdp_epsilon`] and [`zcdp_delta`] convert zero-concentrated differential privacy.
+//! - A [`PrivacyStatement`] puts the result into words, with its assumptions and with what it leaves out.
+//!
+//! # What is guaranteed
+//!
+//! - Epsilons are in nats. Every epsilon and delta is an upper bound, rounded outward, unless it is called an estimate.
+//! - A noise multiplier is the noise's standard deviation divided by the L2 sensitivity *under the adjacency in use*
+//!   ([`Adjacency::sensitivity_factor`]). A multiplier of 0 costs an infinite epsilon; no steps cost nothing.
+//! - NaN is never returned, and no input makes a function panic: what is out of range is an [`AccountingError`] whose
+//!   text says what was given, what is allowed and what to do.
+//!
+//! | event | RDP, add-or-remove-one | RDP, zero-out | RDP, replace-one |
+//! |---|---|---|---|
+//! | Gaussian, Laplace, discrete Gaussian, discrete Laplace, exponential mechanism, zCDP, pure epsilon | yes | yes | yes |
+//! | randomised response | no | no | yes |
+//! | Poisson-sampled Gaussian, banded matrix factorisation | yes | yes | no |
+//! | tree aggregation | no | yes | yes |
+//! | samples of fixed size, truncated Poisson, repeat-and-select, (epsilon, delta) with delta > 0 | no | no | no |
+
+mod accountant;
+mod adjacency;
+mod calibration;
+mod conversion;
+mod error;
+mod event_json;
+mod event_kinds;
+mod events;
+mod gaussian;
+mod mills;
+mod rdp;
+mod rounding;
+mod search;
+mod statement;
+
+pub use accountant::Accountant;
+pub use adjacency::Adjacency;
+pub use calibration::{calibrate_noise_multiplier, calibrate_sampling_rate, calibrate_steps};
+pub use conversion::{zcdp_delta, zcdp_epsilon};
+pub use error::{AccountingError, Result};
+pub use event_json::{EVENT_SCHEMA, EVENT_SCHEMA_VERSION, EventDocument};
+pub use event_kinds::{EventKind, MAX_COUNT, RunCount};
+pub use events::{DpEvent, MAX_EVENT_DEPTH};
+pub use gaussian::{gaussian_delta, gaussian_epsilon, gaussian_sigma};
+pub use rdp::{EpsilonSchedule, RdpAccountant};
+pub use rounding::round_up_for_display;
+pub use statement::{Entropy, EpsilonReport, PrivacyStatement, STOPPING_CAVEAT};

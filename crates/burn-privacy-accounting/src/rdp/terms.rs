@@ -1,0 +1,374 @@
+//! Which theorem covers which event: an event tree becomes a list of terms with counts, or is refused by name.
+
+use std::collections::BTreeMap;
+
+use super::closed_forms;
+use super::sampled_gaussian::SampledGaussian;
+use crate::error::AccountingError;
+use crate::{Adjacency, DpEvent, EventKind, MAX_COUNT, Result};
+
+/// Name under which the results are reported.
+pub(crate) const NAME: &str = "RDP";
+
+/// A mechanism whose Renyi divergence is known at every order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Term {
+    /// No finite bound at any order.
+    Infinite,
+    /// Divergence offset + slope x order.
+    Linear { slope: f64, offset: f64 },
+    /// Poisson-sampled Gaussian with 0 < rate < 1.
+    SampledGaussian { rate: f64, noise: f64 },
+    /// Laplace with this sensitivity / scale.
+    Laplace { inverse_scale: f64 },
+    /// Discrete Laplace with 1 / scale and sensitivity.
+    DiscreteLaplace { inverse_scale: f64, sensitivity: u64 },
+    /// Randomised response with this probability of the true answer, and its log ratio to any other answer's.
+    RandomisedResponse { truth: f64, loss: f64 },
+    /// Any mechanism with this pure epsilon.
+    Pure { epsilon: f64 },
+    /// Any mechanism whose loss lies in a range of this width.
+    BoundedRange { epsilon: f64 },
+}
+
+/// Identifies equal terms.
+type Key = (u8, u64, u64);
+
+impl Term {
+    fn key(&self) -> Key {
+        match *self {
+            Self::Infinite => (0, 0, 0),
+            Self::Linear { slope, offset } => (1, slope.to_bits(), offset.to_bits()),
+            Self::SampledGaussian { rate, noise } => (2, rate.to_bits(), noise.to_bits()),
+            Self::Laplace { inverse_scale } => (3, inverse_scale.to_bits(), 0),
+            Self::DiscreteLaplace { inverse_scale, sensitivity } => (4, inverse_scale.to_bits(), sensitivity),
+            Self::RandomisedResponse { truth, loss } => (5, truth.to_bits(), loss.to_bits()),
+            Self::Pure { epsilon } => (6, epsilon.to_bits(), 0),
+            Self::BoundedRange { epsilon } => (7, epsilon.to_bits(), 0),
+        }
+    }
+
+    /// Gaussian noise with this multiplier: divergence order / (2 multiplier^2) (Mironov, arXiv 1702.07476,
+    /// proposition 7).
+    fn gaussian(noise_multiplier: f64) -> Self {
+        let precision = 1.0 / noise_multiplier;
+        Self::linear(0.5 * precision * precision)
+    }
+
+    fn linear(slope: f64) -> Self {
+        if slope == f64::INFINITY {
+            Self::Infinite
+        } else {
+            // A slope that underflowed is still above 0.
+            Self::Linear { slope: slope.max(f64::MIN_POSITIVE), offset: 0.0 }
+        }
+    }
+}
+
+/// The divergence of one term, with what is worth keeping between orders.
+#[derive(Clone, Debug)]
+pub(crate) struct TermCurve {
+    term: Term,
+    sampled: Option<SampledGaussian>,
+}
+
+impl TermCurve {
+    pub(crate) fn new(term: Term) -> Self {
+        let sampled = match term {
+            Term::SampledGaussian { rate, noise } => Some(SampledGaussian::new(rate, noise)),
+            _ => None,
+        };
+        Self { term, sampled }
+    }
+
+    /// Upper bound of the Renyi divergence at an order above 1; never NaN.
+    pub(crate) fn divergence(&mut self, order: f64) -> f64 {
+        self.prepare(order);
+        self.prepared_divergence(order)
+    }
+
+    /// Computes what the orders up to this one share.
+    pub(crate) fn prepare(&mut self, order: f64) {
+        if let Some(sampled) = &mut self.sampled {
+            sampled.prepare(order);
+        }
+    }
+
+    /// [`Self::divergence`] at an order up to a prepared one; a looser upper bound at any other.
+    pub(crate) fn prepared_divergence(&self, order: f64) -> f64 {
+        let above = order - 1.0;
+        match self.term {
+            Term::Infinite => f64::INFINITY,
+            Term::Linear { slope, offset } => (offset + slope * order) * (1.0 + 4.0 * f64::EPSILON),
+            Term::SampledGaussian { .. } => match &self.sampled {
+                Some(sampled) => sampled.log_moment(order) / above * (1.0 + f64::EPSILON),
+                None => f64::INFINITY,
+            },
+            Term::Laplace { inverse_scale } => {
+                // Never more than the pure bound; also where an exponent overflowed.
+                (closed_forms::laplace(inverse_scale, order) / above).min(inverse_scale) * (1.0 + f64::EPSILON)
+            }
+            Term::DiscreteLaplace { inverse_scale, sensitivity } => {
+                (closed_forms::discrete_laplace(inverse_scale, sensitivity, order) / above)
+                    .min(inverse_scale * sensitivity as f64)
+                    * (1.0 + f64::EPSILON)
+            }
+            Term::RandomisedResponse { truth, loss } => {
+                (closed_forms::randomised_response(truth, loss, order) / above).min(loss) * (1.0 + f64::EPSILON)
+            }
+            Term::Pure { epsilon } => (closed_forms::pure(epsilon, order) / above).min(epsilon) * (1.0 + f64::EPSILON),
+            Term::BoundedRange { epsilon } => {
+                closed_forms::bounded_range(epsilon, order) / above * (1.0 + f64::EPSILON)
+            }
+        }
+    }
+
+    /// A rough measure of the time that an order takes: grid points.
+    pub(crate) fn cost(&self, order: f64) -> f64 {
+        self.sampled.as_ref().map_or(1.0, |sampled| sampled.cost(order))
+    }
+}
+
+/// Terms with counts; equal terms are merged, so that k calls are the same as one call with count k.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terms {
+    counted: BTreeMap<Key, (Term, u64)>,
+}
+
+impl Terms {
+    /// Flattens an event that is run `count` times.
+    pub(crate) fn of(event: &DpEvent, count: u64, adjacency: Adjacency) -> Result<Self> {
+        let mut terms = Self::default();
+        terms.flatten(event, count, adjacency)?;
+        Ok(terms)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Term, u64)> {
+        self.counted.values().copied()
+    }
+
+    /// Adds all of `other`; unchanged if that exceeds what can be counted.
+    pub(crate) fn merge(&mut self, other: &Self) -> Result<()> {
+        let mut merged = self.clone();
+        for (term, count) in other.iter() {
+            merged.add(term, count)?;
+        }
+        *self = merged;
+        Ok(())
+    }
+
+    fn add(&mut self, term: Term, count: u64) -> Result<()> {
+        if count == 0 {
+            return Ok(());
+        }
+        let entry = self.counted.entry(term.key()).or_insert((term, 0));
+        entry.1 = checked_count(entry.1.checked_add(count))?;
+        Ok(())
+    }
+
+    fn flatten(&mut self, event: &DpEvent, count: u64, adjacency: Adjacency) -> Result<()> {
+        let refuse = |advice: &str| Err(refusal(event.kind(), adjacency, advice));
+        match event.kind() {
+            EventKind::NoOp => Ok(()),
+            EventKind::NonPrivate => self.add(Term::Infinite, count),
+            EventKind::Gaussian { noise_multiplier } => self.add(Term::gaussian(*noise_multiplier), count),
+            EventKind::Laplace { noise_multiplier } => {
+                let inverse_scale = 1.0 / noise_multiplier;
+                self.add(
+                    if inverse_scale.is_finite() { Term::Laplace { inverse_scale } } else { Term::Infinite },
+                    count,
+                )
+            }
+            // Canonne, Kamath and Steinke, arXiv 2004.00010, theorem 14 (any dimension, L2 sensitivity).
+            EventKind::DiscreteGaussian { sigma, sensitivity } => {
+                if *sensitivity == 0.0 {
+                    return Ok(());
+                }
+                let ratio = sensitivity / sigma;
+                self.add(Term::linear(0.5 * ratio * ratio), count)
+            }
+            EventKind::DiscreteLaplace { scale, sensitivity } => {
+                if *sensitivity == 0 {
+                    return Ok(());
+                }
+                let inverse_scale = 1.0 / scale;
+                self.add(
+                    if (inverse_scale * *sensitivity as f64).is_finite() {
+                        Term::DiscreteLaplace { inverse_scale, sensitivity: *sensitivity }
+                    } else {
+                        Term::Infinite
+                    },
+                    count,
+                )
+            }
+            EventKind::RandomisedResponse { noise_probability, categories } => {
+                if *categories == 1 || *noise_probability == 1.0 {
+                    return Ok(());
+                }
+                if adjacency != Adjacency::ReplaceOne {
+                    return refuse(
+                        "each record answers for itself, so that its presence shows; account for it under replace-one \
+                         adjacency",
+                    );
+                }
+                if *noise_probability == 0.0 {
+                    return self.add(Term::Infinite, count);
+                }
+                let other = noise_probability / *categories as f64;
+                let truth = (1.0 - noise_probability) + other;
+                // ln(truth / other), exact also where the two are nearly equal.
+                let loss = ((1.0 - noise_probability) / other).ln_1p();
+                self.add(
+                    if loss.is_finite() { Term::RandomisedResponse { truth, loss } } else { Term::Infinite },
+                    count,
+                )
+            }
+            EventKind::ExponentialMechanism { epsilon } => self.add(Term::BoundedRange { epsilon: *epsilon }, count),
+            EventKind::Zcdp { rho, xi } => self.add(Term::Linear { slope: *rho, offset: *xi }, count),
+            EventKind::EpsilonDelta { epsilon, delta } => {
+                if *delta > 0.0 {
+                    return refuse(
+                        "with a delta above 0 its Renyi divergence may be infinite; give the mechanism's own event instead of \
+                         its (epsilon, delta), or add its epsilon and delta to the result by basic composition",
+                    );
+                }
+                self.add(Term::Pure { epsilon: *epsilon }, count)
+            }
+            EventKind::PoissonSampled { sampling_rate, event: inner } => {
+                if *sampling_rate == 0.0 {
+                    return Ok(());
+                }
+                if *sampling_rate == 1.0 {
+                    return self.flatten(inner, count, adjacency);
+                }
+                refuse_replace_one(event.kind(), adjacency)?;
+                let mut sample = SampleNoise::default();
+                if let Err(name) = sample.add(inner, 1) {
+                    return refuse(&format!(
+                        "inside of it only Gaussian events (also composed) are supported, not `{name}`; compose `{name}` \
+                         without the sampling, which is an upper bound"
+                    ));
+                }
+                match sample.noise_multiplier() {
+                    None => Ok(()),
+                    Some(0.0) => self.add(Term::Infinite, count),
+                    Some(noise) => self.add(Term::SampledGaussian { rate: *sampling_rate, noise }, count),
+                }
+            }
+            EventKind::TreeAggregation { noise_multiplier, steps_per_tree } => {
+                if adjacency == Adjacency::AddOrRemoveOne {
+                    return refuse(
+                        "a record that is removed moves all later ones to other leaves; account for it under zero-out or \
+                         replace-one adjacency",
+                    );
+                }
+                // A record is a leaf of one tree, and in as many nodes as the tree has levels: Kairouz et al.,
+                // arXiv 2103.00039, theorem 4.1, with the number of bits of the largest tree's leaves.
+                let levels = steps_per_tree.iter().map(|steps| u64::BITS - steps.leading_zeros()).max().unwrap_or(0);
+                self.add(Term::gaussian(*noise_multiplier), checked_count(count.checked_mul(u64::from(levels)))?)
+            }
+            EventKind::BandedMatrixFactorisation { noise_multiplier, bands, steps, sampling_rate } => {
+                let participations = checked_count(count.checked_mul(steps.div_ceil(*bands)))?;
+                if *sampling_rate == 0.0 {
+                    return Ok(());
+                }
+                if *sampling_rate == 1.0 {
+                    return self.add(Term::gaussian(*noise_multiplier), participations);
+                }
+                refuse_replace_one(event.kind(), adjacency)?;
+                let term = if *noise_multiplier == 0.0 {
+                    Term::Infinite
+                } else {
+                    Term::SampledGaussian { rate: *sampling_rate, noise: *noise_multiplier }
+                };
+                self.add(term, participations)
+            }
+            EventKind::Composed { events } => events.iter().try_for_each(|inner| self.flatten(inner, count, adjacency)),
+            EventKind::SelfComposed { event: inner, count: times } => {
+                self.flatten(inner, checked_count(count.checked_mul(*times))?, adjacency)
+            }
+            EventKind::SampledWithoutReplacement { .. } => refuse(
+                "amplification by samples of fixed size is not implemented here; sample by Poisson, or use the inner \
+                 event without the sampling under replace-one adjacency, where it is an upper bound",
+            ),
+            EventKind::TruncatedPoissonSampled { .. } => refuse(
+                "a record that is removed can let in another one that was cut off; don't truncate, or use the inner \
+                 event without the sampling under replace-one adjacency, where it is an upper bound",
+            ),
+            EventKind::RepeatAndSelect { .. } => refuse(
+                "selection among a random number of runs is not implemented here; fix the number of runs beforehand and compose \
+                 all of them, which is an upper bound",
+            ),
+        }
+    }
+}
+
+/// The Gaussian noise on one sample: several Gaussian releases about one sample are one with their precisions added,
+/// since independent Gaussian noises of standard deviations s_i on the same direction have the sufficient statistic
+/// of one with 1/s^2 = sum 1/s_i^2.
+#[derive(Default)]
+struct SampleNoise {
+    releases: u64,
+    single: f64,
+    precision: f64,
+}
+
+impl SampleNoise {
+    /// Adds an event; the name of what isn't Gaussian, if there is such.
+    fn add(&mut self, event: &DpEvent, count: u64) -> Result<(), &'static str> {
+        if count == 0 {
+            return Ok(());
+        }
+        match event.kind() {
+            EventKind::NoOp => Ok(()),
+            EventKind::Gaussian { noise_multiplier } => {
+                self.releases = self.releases.saturating_add(count);
+                self.single = *noise_multiplier;
+                let inverse = 1.0 / noise_multiplier;
+                self.precision += count as f64 * inverse * inverse;
+                Ok(())
+            }
+            EventKind::NonPrivate => {
+                self.releases = self.releases.saturating_add(2);
+                self.precision = f64::INFINITY;
+                Ok(())
+            }
+            EventKind::Composed { events } => events.iter().try_for_each(|inner| self.add(inner, count)),
+            EventKind::SelfComposed { event: inner, count: times } => self.add(inner, count.saturating_mul(*times)),
+            _ => Err(event.name()),
+        }
+    }
+
+    /// The noise multiplier of all together, rounded down; none if nothing was released.
+    fn noise_multiplier(&self) -> Option<f64> {
+        match self.releases {
+            0 => None,
+            1 => Some(self.single),
+            _ => Some(self.precision.max(f64::MIN_POSITIVE).sqrt().recip() * (1.0 - 1e-15)),
+        }
+    }
+}
+
+fn checked_count(count: Option<u64>) -> Result<u64> {
+    count.filter(|&count| count <= MAX_COUNT).ok_or(AccountingError::TooManySteps { max: MAX_COUNT })
+}
+
+fn refuse_replace_one(kind: &EventKind, adjacency: Adjacency) -> Result<()> {
+    if adjacency == Adjacency::ReplaceOne {
+        return Err(refusal(
+            kind,
+            adjacency,
+            "Poisson sampling has no tight theorem there; account for it under add-or-remove-one or zero-out adjacency",
+        ));
+    }
+    Ok(())
+}
+
+fn refusal(kind: &EventKind, adjacency: Adjacency, advice: &str) -> AccountingError {
+    AccountingError::Unsupported {
+        accountant: NAME.to_owned(),
+        event: kind.name().to_owned(),
+        adjacency,
+        advice: advice.to_owned(),
+    }
+}
