@@ -1,0 +1,106 @@
+//! Differentially private training for [Burn](https://burn.dev): DP-SGD with per-example clipping, Poisson
+//! sampling, Gaussian noise and accounting, all made from one plan.
+//!
+//! ```
+//! use burn::data::{dataloader::batcher::Batcher, dataset::InMemDataset};
+//! use burn::optim::SgdConfig;
+//! use burn::prelude::*;
+//! use burn_privacy::nn::{Linear, LinearConfig};
+//! use burn_privacy::prelude::*;
+//!
+//! #[derive(Clone)]
+//! struct Rows;
+//!
+//! impl Batcher<(f32, f32), (Tensor<2>, Tensor<2>)> for Rows {
+//!     fn batch(&self, rows: Vec<(f32, f32)>, device: &Device) -> (Tensor<2>, Tensor<2>) {
+//!         let (x, y): (Vec<f32>, Vec<f32>) = rows.into_iter().unzip();
+//!         let column = |values: Vec<f32>| Tensor::<1>::from_floats(values.as_slice(), device).reshape([-1, 1]);
+//!         (column(x), column(y))
+//!     }
+//! }
+//!
+//! let device = Device::flex().autodiff();
+//! let dataset = InMemDataset::new((0..1000).map(|i| (i as f32 / 1000.0, i as f32 / 500.0)).collect());
+//! let plan = PrivacyPlanConfig::new()
+//!     .with_sampling(Sampling::poisson(100, 1000))
+//!     .with_steps(5)
+//!     .with_noise(NoiseLevel::target(3.0, 1e-5))
+//!     .build()?;
+//!
+//! let mut model: Linear = LinearConfig::new(1, 1).init(&device);
+//! let mut optim = SgdConfig::new().init();
+//! let mut session = plan.start(dataset, Rows, &device, Entropy::os())?;
+//! while let Some(step) = session.next_step()? {
+//!     let update = step.gradients(&model, |model, (x, y)| Ok(mean_squared_error(model.forward(x), y)))?;
+//!     model = optim.step(0.5, model, update.into());
+//! }
+//! let statement = session.finish()?;
+//! assert_eq!(statement.charged_steps, 5);
+//! println!("{statement}");
+//! # Ok::<(), burn_privacy::Error>(())
+//! ```
+//!
+//! What changes against plain Burn: layers come from [`nn`] instead of `burn::nn`, the loss keeps one value per
+//! example ([`loss`]), and batches come from the session instead of a data loader. The device decides the
+//! backend at run time, as in Burn.
+//!
+//! # What is guaranteed
+//!
+//! A [`PrivacyPlan`](plan::PrivacyPlan) is immutable and makes the sampler, the clipping, the noise and the
+//! accounting event together. A [`Session`](session::Session) charges each step before its update exists, and gives
+//! [`NoisyGradients`] only. A model whose per-example gradients are not known exactly is refused, with the
+//! parameter's path and the fix. The [`PrivacyStatement`](accounting::PrivacyStatement) says what holds, under which
+//! assumptions, and what it does not cover. [`Entropy::Seeded`](mechanisms::Entropy) makes a run reproducible and marks
+//! every report as not private.
+//!
+//! # Three levels
+//!
+//! | level | for | entry |
+//! |---|---|---|
+//! | session | a training loop of your own | [`PrivacyPlan::start`](plan::PrivacyPlan::start) |
+//! | sampler and session | batches you load or prefetch yourself | [`PrivacyPlan::sampler`](plan::PrivacyPlan::sampler), [`Session::step_with`](session::Session::step_with) |
+//! | parts | a layer of your own | [`PerExampleRule`](per_example::PerExampleRule), [`record`](per_example::record), [`per_example`](per_example::per_example) |
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `flex` | yes | Burn's pure-Rust CPU backend |
+//! | `wgpu` | yes | GPUs through wgpu |
+//! | `vulkan`, `metal`, `webgpu`, `cuda`, `rocm`, `ndarray` | no | Burn's other backends |
+//! | `download` | no | fetching public data sets over HTTPS |
+//! | `plot` | no | PNG and SVG plots of a run |
+
+pub mod datasets;
+pub mod device;
+pub mod ledger;
+pub mod loss;
+pub mod nn;
+pub mod per_example;
+pub mod plan;
+pub mod report;
+pub mod sampler;
+pub mod session;
+
+mod error;
+mod ledger_run;
+mod noisy_gradients;
+mod statement;
+
+pub use burn_privacy_accounting as accounting;
+pub use burn_privacy_mechanisms as mechanisms;
+pub use error::{Error, Result};
+pub use noisy_gradients::NoisyGradients;
+
+/// What most programs import.
+pub mod prelude {
+    pub use crate::accounting::{Accountant, Adjacency, PrivacyStatement, RdpAccountant};
+    pub use crate::loss::{
+        binary_cross_entropy_with_logits, cross_entropy, huber, mean_squared_error, sequence_cross_entropy,
+    };
+    pub use crate::mechanisms::Entropy;
+    pub use crate::per_example::{PerExample, per_example};
+    pub use crate::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
+    pub use crate::session::{Session, Step};
+    pub use crate::{Error, NoisyGradients};
+}

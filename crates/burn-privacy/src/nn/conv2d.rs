@@ -1,0 +1,260 @@
+use std::ops::Range;
+
+use burn::config::Config;
+use burn::module::{Initializer, ParamId};
+use burn::nn::PaddingConfig2d;
+use burn::tensor::module::{conv2d_weight_backward, unfold4d};
+use burn::tensor::ops::{ConvOptions, PadMode, UnfoldOptions};
+use burn::tensor::{Device, Tensor};
+
+use super::linear::trainable;
+use super::wrapped_layer::wrapped_layer;
+use crate::per_example::{
+    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, chunks_of_examples, is_recording, record,
+    rows_of, squared_product_error, sum_of_squares_bound, untracked,
+};
+
+/// Configuration of a [`Conv2d`] layer: the fields and defaults of [`burn::nn::conv::Conv2dConfig`].
+#[derive(Config, Debug)]
+pub struct Conv2dConfig {
+    /// The number of input and output channels.
+    pub channels: [usize; 2],
+    /// The size of the kernel.
+    pub kernel_size: [usize; 2],
+    /// The stride of the convolution.
+    #[config(default = "[1, 1]")]
+    pub stride: [usize; 2],
+    /// Spacing between kernel elements.
+    #[config(default = "[1, 1]")]
+    pub dilation: [usize; 2],
+    /// Controls the connections between input and output channels.
+    #[config(default = "1")]
+    pub groups: usize,
+    /// The padding configuration.
+    #[config(default = "PaddingConfig2d::Valid")]
+    pub padding: PaddingConfig2d,
+    /// If a bias should be added to the output.
+    #[config(default = true)]
+    pub bias: bool,
+    /// How the parameters are initialised.
+    #[config(default = "Initializer::KaimingUniform{gain:1.0/3.0f64.sqrt(), fan_out_only:false}")]
+    pub initializer: Initializer,
+}
+
+impl Conv2dConfig {
+    /// Initialises the layer on `device`.
+    ///
+    /// # Panics
+    ///
+    /// As Burn's: if the channels are not multiples of `groups`.
+    pub fn init(&self, device: &Device) -> Conv2d {
+        burn::nn::conv::Conv2dConfig::new(self.channels, self.kernel_size)
+            .with_stride(self.stride)
+            .with_dilation(self.dilation)
+            .with_groups(self.groups)
+            .with_padding(self.padding.clone())
+            .with_bias(self.bias)
+            .with_initializer(self.initializer.clone())
+            .init(device)
+            .into()
+    }
+}
+
+/// [`burn::nn::conv::Conv2d`] with per-example gradients.
+#[derive(Clone, Debug)]
+pub struct Conv2d(burn::nn::conv::Conv2d);
+
+wrapped_layer!(Conv2d, burn::nn::conv::Conv2d);
+
+impl Conv2d {
+    /// Applies the layer.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, channels_in, height_in, width_in]`
+    /// - output: `[batch, channels_out, height_out, width_out]`
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let weight = trainable(&self.0.weight);
+        let bias = self.0.bias.as_ref().and_then(trainable);
+        if !is_recording() || (weight.is_none() && bias.is_none()) {
+            return self.0.forward(input);
+        }
+        let mut layer = self.0.clone();
+        if weight.is_some() {
+            layer.weight = untracked(&self.0.weight);
+        }
+        if bias.is_some() {
+            layer.bias = self.0.bias.as_ref().map(untracked);
+        }
+        let recorded = input.clone().inner();
+        let kernel = layer.weight.val().inner();
+        let padding = padding_pairs(&layer, recorded.dims());
+        let output = layer.forward(input);
+        let rule = Conv2dRule {
+            input: recorded,
+            kernel,
+            padding,
+            stride: layer.stride,
+            dilation: layer.dilation,
+            groups: layer.groups,
+            weight,
+            bias,
+        };
+        record(output, rule)
+    }
+}
+
+/// `[(top, bottom), (left, right)]`, as Burn computes it from the configuration (its function is not public):
+/// `Same` pads to `ceil(size / stride)` outputs, the odd pixel at the end.
+fn padding_pairs(layer: &burn::nn::conv::Conv2d, input: [usize; 4]) -> [(usize, usize); 2] {
+    let same = |axis: usize| {
+        let (size, stride, kernel) = (input[axis + 2], layer.stride[axis], layer.kernel_size[axis]);
+        let needed = (size.div_ceil(stride).max(1) - 1) * stride + kernel;
+        let total = needed.saturating_sub(size);
+        (total / 2, total - total / 2)
+    };
+    match layer.padding {
+        PaddingConfig2d::Valid => [(0, 0), (0, 0)],
+        PaddingConfig2d::Same => [same(0), same(1)],
+        PaddingConfig2d::Explicit(top, left, bottom, right) => [(top, bottom), (left, right)],
+    }
+}
+
+struct Conv2dRule {
+    /// `[examples, channels_in, height_in, width_in]`
+    input: Tensor<4>,
+    /// `[channels_out, channels_in / groups, kernel_height, kernel_width]`
+    kernel: Tensor<4>,
+    padding: [(usize, usize); 2],
+    stride: [usize; 2],
+    dilation: [usize; 2],
+    groups: usize,
+    weight: Option<ParamId>,
+    bias: Option<ParamId>,
+}
+
+impl Conv2dRule {
+    fn kernel_entries(&self) -> usize {
+        self.kernel.shape().num_elements()
+    }
+
+    /// Each example's sliding windows: `[rows, channels_in * kernel_height * kernel_width, positions]`.
+    fn unfolded(&self, input: Tensor<4>) -> Tensor<3> {
+        let [_, _, kernel_height, kernel_width] = self.kernel.dims();
+        let input =
+            if self.padding == [(0, 0), (0, 0)] { input } else { input.pad(self.padding, PadMode::Constant(0.0)) };
+        unfold4d(input, [kernel_height, kernel_width], UnfoldOptions::new(self.stride, [0, 0], self.dilation))
+    }
+
+    /// The most sliding windows that one pixel enters: kernel elements that meet it at some multiple of the stride.
+    fn windows_of_a_pixel(&self) -> usize {
+        let along = |axis: usize| {
+            let (stride, dilation) = (self.stride[axis], self.dilation[axis]);
+            self.kernel.dims()[axis + 2].div_ceil(stride / greatest_common_divisor(stride, dilation))
+        };
+        along(0) * along(1)
+    }
+
+    /// Entries of one example's sliding windows.
+    fn window_entries(&self, positions: usize) -> usize {
+        let [_, channels, kernel_height, kernel_width] = self.kernel.dims();
+        channels * self.groups * kernel_height * kernel_width * positions
+    }
+
+    /// `G = g A^T` with `A` the unfolded input, per group (Bu et al. 2022, arXiv 2205.10683, section 3.1):
+    /// `[rows, entries of the kernel]`.
+    fn weight_gradients(&self, input: Tensor<4>, output_gradient: Tensor<4>) -> Tensor<2> {
+        let [rows, channels_out, height, width] = output_gradient.dims();
+        let positions = height * width;
+        let windows = self.unfolded(input);
+        let [_, window, _] = windows.dims();
+        let windows = windows.reshape([rows, self.groups, window / self.groups, positions]);
+        let gradient = output_gradient.reshape([rows, self.groups, channels_out / self.groups, positions]);
+        gradient.matmul(windows.swap_dims(2, 3)).reshape([rows, self.kernel_entries()])
+    }
+}
+
+fn greatest_common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
+/// Sliding windows are unfolded for so many entries at a time (16 MiB of f32), or one example.
+const WINDOW_ENTRIES_AT_ONCE: usize = 1 << 22;
+
+impl PerExampleRule<4> for Conv2dRule {
+    fn parameters(&self) -> Vec<ParamId> {
+        self.weight.into_iter().chain(self.bias).collect()
+    }
+
+    fn rows(&self) -> usize {
+        self.input.dims()[0]
+    }
+
+    fn entries(&self) -> usize {
+        let weight = self.weight.map_or(0, |_| self.kernel_entries());
+        weight + self.bias.map_or(0, |_| self.kernel.dims()[0])
+    }
+
+    fn gradients(&self, output_gradient: Tensor<4>, range: Range<usize>) -> Vec<ParameterGradients> {
+        let rows = range.len();
+        let [_, channels_out, height, width] = output_gradient.dims();
+        let positions = height * width;
+        let mut found = Vec::new();
+        if let Some(id) = self.weight {
+            let parts: Vec<_> = chunks_of_examples(rows, self.window_entries(positions), WINDOW_ENTRIES_AT_ONCE)
+                .map(|part| {
+                    let input = rows_of(&self.input, range.start + part.start..range.start + part.end);
+                    self.weight_gradients(input, rows_of(&output_gradient, part))
+                })
+                .collect();
+            found.push(ParameterGradients { id, values: Tensor::cat(parts, 0) });
+        }
+        if let Some(id) = self.bias {
+            let values = output_gradient.reshape([rows * channels_out, positions]).sum_dim(1);
+            found.push(ParameterGradients { id, values: values.reshape([rows, channels_out]) });
+        }
+        found
+    }
+
+    fn squared_error(&self, output_gradient: &Tensor<4>, rounding: Rounding) -> Tensor<1> {
+        let [rows, _, height, width] = output_gradient.dims();
+        let positions = height * width;
+        let squared_gradient = sum_of_squares_bound(output_gradient.clone(), rounding);
+        let mut error = squared_gradient * (rounding.sum(positions).powi(2) * positions as f64);
+        if self.weight.is_some() {
+            // Channels meet within their group only.
+            let of_groups = |values: Tensor<4>| {
+                let [_, channels, height, width] = values.dims();
+                let values = values.reshape([rows * self.groups, channels / self.groups * height * width]);
+                sum_of_squares_bound(values, rounding)
+            };
+            let squared_windows = of_groups(self.input.clone()) * self.windows_of_a_pixel() as f64;
+            let entries = self.kernel_entries() / self.groups;
+            let squared_gradient = of_groups(output_gradient.clone());
+            let product = squared_product_error(squared_windows, squared_gradient, positions, entries, rounding);
+            let product = product.reshape([rows, self.groups]).sum_dim(1).reshape([rows]);
+            error = error + product * (1.0 + rounding.sum(self.groups));
+        }
+        error
+    }
+
+    fn select_finite(&mut self, factors: &ClipFactors) {
+        self.input = factors.select(self.input.clone());
+    }
+
+    fn weighted_sum_shortcut(&self, output_gradient: &Tensor<4>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
+        let [examples, channels_out, height, width] = output_gradient.dims();
+        let gradient = factors.scale(output_gradient.clone());
+        let mut sums = Vec::new();
+        if let Some(id) = self.weight {
+            let options = ConvOptions::new_with_padding(self.stride, self.padding, self.dilation, self.groups);
+            let values = conv2d_weight_backward(self.input.clone(), self.kernel.clone(), gradient.clone(), options);
+            sums.push(ParameterSum { id, values: values.reshape([self.kernel_entries()]) });
+        }
+        if let Some(id) = self.bias {
+            let per_example = gradient.reshape([examples, channels_out, height * width]).sum_dim(2);
+            sums.push(ParameterSum { id, values: per_example.sum_dim(0).reshape([channels_out]) });
+        }
+        Some(sums)
+    }
+}

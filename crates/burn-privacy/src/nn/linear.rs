@@ -1,0 +1,245 @@
+use std::ops::Range;
+
+use burn::config::Config;
+use burn::module::{Initializer, ParamId};
+use burn::nn::LinearLayout;
+use burn::tensor::{Device, Tensor};
+
+use super::wrapped_layer::wrapped_layer;
+use crate::per_example::{
+    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, is_recording, record,
+    squared_product_error, sum_of_squares_bound, underflow, untracked,
+};
+
+/// Configuration of a [`Linear`] layer: the fields and defaults of [`burn::nn::LinearConfig`].
+#[derive(Config, Debug)]
+pub struct LinearConfig {
+    /// The size of the input features.
+    pub d_input: usize,
+    /// The size of the output features.
+    pub d_output: usize,
+    /// If a bias should be applied during the linear transformation.
+    #[config(default = true)]
+    pub bias: bool,
+    /// How the parameters are initialised.
+    #[config(default = "Initializer::KaimingUniform{gain:1.0/3.0f64.sqrt(), fan_out_only:false}")]
+    pub initializer: Initializer,
+    /// The layout in which the parameters are stored.
+    #[config(default = "LinearLayout::Row")]
+    pub layout: LinearLayout,
+}
+
+impl LinearConfig {
+    /// Initialises the layer on `device`.
+    pub fn init(&self, device: &Device) -> Linear {
+        burn::nn::LinearConfig::new(self.d_input, self.d_output)
+            .with_bias(self.bias)
+            .with_initializer(self.initializer.clone())
+            .with_layout(self.layout)
+            .init(device)
+            .into()
+    }
+}
+
+/// [`burn::nn::Linear`] with per-example gradients: `O = I W + b`.
+///
+/// Axis 0 of the input is the example axis; the axes between it and the features are summed within an
+/// example (sequence positions, pixels). `[batch * tokens, d]` is refused inside a recording scope: keep the
+/// batch axis.
+#[derive(Clone, Debug)]
+pub struct Linear(burn::nn::Linear);
+
+wrapped_layer!(Linear, burn::nn::Linear);
+
+impl Linear {
+    /// Applies the layer.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, .., d_input]`
+    /// - output: `[batch, .., d_output]`
+    ///
+    /// # Panics
+    ///
+    /// As Burn's: if the last axis of `input` is not `d_input`.
+    pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        let weight = trainable(&self.0.weight);
+        let bias = self.0.bias.as_ref().and_then(trainable);
+        if !is_recording() || (weight.is_none() && bias.is_none()) {
+            return self.0.forward(input);
+        }
+        let layer = burn::nn::Linear {
+            weight: if weight.is_some() { untracked(&self.0.weight) } else { self.0.weight.clone() },
+            bias: self.0.bias.as_ref().map(|param| if bias.is_some() { untracked(param) } else { param.clone() }),
+        };
+        let [d_input, d_output] = layer.weight.val().dims();
+        let rows = if D == 1 { 0 } else { input.dims()[0] };
+        let positions = input.shape().num_elements() / (rows * d_input).max(1);
+        let recorded = input.clone().inner();
+        let output = layer.forward(input);
+        if rows == 0 {
+            // A vector has no example axis: recorded so that the scope refuses it by name.
+            return record(
+                output,
+                LinearRule { input: Tensor::empty([0, 1, 1], &recorded.device()), weight, bias, d_output },
+            );
+        }
+        let input = recorded.reshape([rows, positions, d_input]);
+        record(output, LinearRule { input, weight, bias, d_output })
+    }
+}
+
+/// The id of a parameter if it requires a gradient.
+pub(super) fn trainable<const D: usize>(param: &burn::module::Param<Tensor<D>>) -> Option<ParamId> {
+    param.val().is_require_grad().then_some(param.id)
+}
+
+/// The scalar products of an example's rows with each other, and a bound of their errors.
+struct GramMatrix {
+    /// `[examples, positions, positions]`
+    values: Tensor<3>,
+    /// `[examples, positions, positions]`: rounding, `gamma |x_t| |x_t'|`, and what underflow may lose.
+    error: Tensor<3>,
+}
+
+fn gram_matrix(rows: Tensor<3>, rounding: Rounding) -> GramMatrix {
+    let [examples, positions, length] = rows.dims();
+    let squares = sum_of_squares_bound(rows.clone().reshape([examples * positions, length]), rounding);
+    let lengths = squares.sqrt().reshape([examples, positions, 1]);
+    let relative = rounding.matrix_product(length) * 1.01;
+    // An absolute term: a product that is flushed to zero may meet a huge one of the other matrix.
+    let error = lengths.clone() * lengths.swap_dims(1, 2) * relative + underflow(length);
+    GramMatrix { values: rows.clone().matmul(rows.swap_dims(1, 2)), error }
+}
+
+struct LinearRule {
+    /// `[examples, positions, d_input]`
+    input: Tensor<3>,
+    weight: Option<ParamId>,
+    bias: Option<ParamId>,
+    d_output: usize,
+}
+
+impl LinearRule {
+    fn positions(&self) -> usize {
+        self.input.dims()[1]
+    }
+
+    fn d_input(&self) -> usize {
+        self.input.dims()[2]
+    }
+
+    /// `[rows, .., d_output]` as `[rows, positions, d_output]`.
+    fn flat<const D: usize>(&self, output_gradient: Tensor<D>) -> Tensor<3> {
+        let rows = output_gradient.dims()[0];
+        output_gradient.reshape([rows, self.positions(), self.d_output])
+    }
+
+    /// Bu et al. 2022 (arXiv 2205.10683), section 3.3: the ghost norm costs `2 T^2 (p + d)`, instantiating `2 T p d`.
+    fn ghost_is_cheaper(&self) -> bool {
+        2 * self.positions() * self.positions() <= self.d_input() * self.d_output
+    }
+
+    /// Error of `sum_t g_t`, squared: at most `(gamma_T sqrt(T) ||g||)^2`.
+    fn squared_bias_error(&self, squared_output_gradient: Tensor<1>, rounding: Rounding) -> Tensor<1> {
+        let terms = self.positions();
+        squared_output_gradient * (rounding.sum(terms).powi(2) * terms as f64)
+    }
+}
+
+impl<const O: usize> PerExampleRule<O> for LinearRule {
+    fn parameters(&self) -> Vec<ParamId> {
+        self.weight.into_iter().chain(self.bias).collect()
+    }
+
+    fn rows(&self) -> usize {
+        self.input.dims()[0]
+    }
+
+    fn entries(&self) -> usize {
+        let weight = self.weight.map_or(0, |_| self.d_input() * self.d_output);
+        weight + self.bias.map_or(0, |_| self.d_output)
+    }
+
+    fn gradients(&self, output_gradient: Tensor<O>, range: Range<usize>) -> Vec<ParameterGradients> {
+        let gradient = self.flat(output_gradient);
+        let rows = range.len();
+        let mut found = Vec::new();
+        if let Some(id) = self.weight {
+            let input = self.input.clone().slice([range]);
+            let values = input.swap_dims(1, 2).matmul(gradient.clone()).reshape([rows, self.d_input() * self.d_output]);
+            found.push(ParameterGradients { id, values });
+        }
+        if let Some(id) = self.bias {
+            let values = gradient.sum_dim(1).reshape([rows, self.d_output]);
+            found.push(ParameterGradients { id, values });
+        }
+        found
+    }
+
+    fn squared_error(&self, output_gradient: &Tensor<O>, rounding: Rounding) -> Tensor<1> {
+        let squared_gradient = sum_of_squares_bound(output_gradient.clone(), rounding);
+        let mut error = self.squared_bias_error(squared_gradient.clone(), rounding);
+        if self.weight.is_some() {
+            let squared_input = sum_of_squares_bound(self.input.clone(), rounding);
+            let entries = self.d_input() * self.d_output;
+            error = error + squared_product_error(squared_input, squared_gradient, self.positions(), entries, rounding);
+        }
+        error
+    }
+
+    fn select_finite(&mut self, factors: &ClipFactors) {
+        self.input = factors.select(self.input.clone());
+    }
+
+    fn squared_norm_shortcut(&self, output_gradient: &Tensor<O>, rounding: Rounding) -> Option<Tensor<1>> {
+        let squared_gradient = sum_of_squares_bound(output_gradient.clone(), rounding);
+        if self.positions() == 1 {
+            // Goodfellow 2015: || a g^T || = ||a|| ||g||, with the bias an input that is always one.
+            let squared_input = match self.weight {
+                Some(_) => sum_of_squares_bound(self.input.clone(), rounding),
+                None => squared_gradient.zeros_like(),
+            };
+            let ones = self.bias.map_or(0.0, |_| 1.0);
+            return Some((squared_input + ones) * squared_gradient * (1.0 + rounding.sum(4)));
+        }
+        self.weight?;
+        if !self.ghost_is_cheaper() {
+            return None;
+        }
+        // Li et al. 2022, section 4: || sum_t a_t g_t^T ||^2 = sum_{t,t'} (a_t . a_t') (g_t . g_t').
+        let examples = self.input.dims()[0];
+        let gradient = self.flat(output_gradient.clone());
+        let inputs = gram_matrix(self.input.clone(), rounding);
+        let outputs = gram_matrix(gradient.clone(), rounding);
+        let sum = |products: Tensor<3>| products.sum_dim(2).sum_dim(1).reshape([examples]);
+        let ghost = sum(inputs.values.clone() * outputs.values.clone()).clamp_min(0.0);
+        // |x y - x' y'| <= |x| e_y + e_x |y| + e_x e_y for each pair of positions, then the rounding of the double sum.
+        let (inputs_size, outputs_size) = (inputs.values.abs(), outputs.values.abs());
+        let error = inputs_size.clone() * outputs.error.clone()
+            + inputs.error * (outputs_size.clone() + outputs.error)
+            + inputs_size * outputs_size * rounding.sum(2 * self.positions());
+        let mut bound = ghost + sum(error) * (1.01 + rounding.sum(2 * self.positions()));
+        if self.bias.is_some() {
+            let values = gradient.sum_dim(1).reshape([examples, self.d_output]);
+            let error = self.squared_bias_error(squared_gradient, rounding);
+            bound = bound + add_error(sum_of_squares_bound(values, rounding), error, rounding);
+        }
+        Some(bound * (1.0 + rounding.sum(2)))
+    }
+
+    fn weighted_sum_shortcut(&self, output_gradient: &Tensor<O>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
+        let [examples, positions, d_input] = self.input.dims();
+        let gradient = factors.scale(self.flat(output_gradient.clone())).reshape([examples * positions, self.d_output]);
+        let mut sums = Vec::new();
+        if let Some(id) = self.weight {
+            let input = self.input.clone().reshape([examples * positions, d_input]);
+            let values = input.transpose().matmul(gradient.clone()).reshape([d_input * self.d_output]);
+            sums.push(ParameterSum { id, values });
+        }
+        if let Some(id) = self.bias {
+            sums.push(ParameterSum { id, values: gradient.sum_dim(0).reshape([self.d_output]) });
+        }
+        Some(sums)
+    }
+}

@@ -1,0 +1,117 @@
+use std::collections::HashMap;
+
+use burn::module::{Module, ParamId};
+use burn::tensor::Tensor;
+
+use super::batch_layout::BatchLayout;
+use super::coverage::TrainableParameters;
+use super::factors::ClipFactors;
+use super::gradient_sum::GradientSum;
+use super::norm_bound::{Rounding, add_error, sum_of_squares_bound};
+use super::rule::{ENTRIES_AT_ONCE, chunks_of_examples};
+use super::tape::{LayerUse, Tape};
+use crate::error::{Error, Result};
+
+/// Adds `sum_i c_i g_i` over one physical batch to `sum`, from one forward and one backward pass.
+///
+/// `forward` returns one loss per example.
+pub(crate) fn clipped_sum<M: Module>(
+    model: &M,
+    trainable: &TrainableParameters,
+    layout: BatchLayout,
+    clipping_norm: f64,
+    rounding: Rounding,
+    forward: impl FnOnce() -> Result<Tensor<1>>,
+    sum: &mut GradientSum,
+) -> Result<()> {
+    let (losses, mut uses) = Tape::record(layout, forward)?;
+    require_one_loss_per_example(&losses, layout)?;
+    trainable.require_recorded(&uses)?;
+    if !losses.is_tracked() {
+        return Err(Error::UntrackedLoss);
+    }
+    let mut gradients = losses.sum().backward();
+    trainable.require_no_gradient_of_its_own(model, &gradients)?;
+    for layer_use in &mut uses {
+        layer_use.take_output_gradient(&mut gradients);
+    }
+
+    let mut groups = group_by_parameter(uses);
+    let total = groups
+        .iter_mut()
+        .map(|group| squared_norm_bound(group, layout.examples(), rounding))
+        .reduce(|total, next| total + next)
+        .ok_or(Error::NothingToTrain)?;
+    let total = total * (1.0 + rounding.sum(groups.len()));
+
+    let factors = ClipFactors::flat(total, clipping_norm, rounding);
+    for layer_use in groups.iter_mut().flatten() {
+        for part in layer_use.weighted_sum(&factors) {
+            sum.add(part);
+        }
+    }
+    Ok(())
+}
+
+/// The loss closure must return one loss an example; any other length is a reduction (a mean, a sum).
+pub(crate) fn require_one_loss_per_example(losses: &Tensor<1>, layout: BatchLayout) -> Result<()> {
+    let found = losses.dims()[0];
+    if found == layout.examples() { Ok(()) } else { Err(Error::LossPerExample { found, expected: layout.examples() }) }
+}
+
+/// Uses of layers whose gradients add up before the norm.
+type Group = Vec<Box<dyn LayerUse>>;
+
+/// Uses that share a parameter, directly or through a third use, end up in one group: their gradients are
+/// summed *before* the norm is taken.
+fn group_by_parameter(uses: Vec<Box<dyn LayerUse>>) -> Vec<Group> {
+    let mut groups: Vec<(Vec<ParamId>, Group)> = Vec::new();
+    for layer_use in uses {
+        let mut ids = layer_use.parameters();
+        let mut members = vec![layer_use];
+        let (touching, mut rest): (Vec<_>, Vec<_>) =
+            groups.into_iter().partition(|(known, _)| known.iter().any(|id| ids.contains(id)));
+        for (known, group) in touching {
+            ids.extend(known);
+            members.extend(group);
+        }
+        rest.push((ids, members));
+        groups = rest;
+    }
+    groups.into_iter().map(|(_, members)| members).collect()
+}
+
+/// Upper bound `[examples]` of the squared norm of the gradient of the group's parameters.
+fn squared_norm_bound(group: &mut [Box<dyn LayerUse>], examples: usize, rounding: Rounding) -> Tensor<1> {
+    if let [only] = group {
+        return only.squared_norm_bound(rounding);
+    }
+    let entries = group.iter().map(|layer_use| layer_use.entries()).sum();
+    let mut squared = Vec::new();
+    let mut sum_of_norms = Vec::new();
+    for range in chunks_of_examples(examples, entries, ENTRIES_AT_ONCE) {
+        let mut totals: HashMap<ParamId, Tensor<2>> = HashMap::new();
+        let mut norms: Option<Tensor<1>> = None;
+        for gradient in group.iter().flat_map(|layer_use| layer_use.gradients(range.clone())) {
+            let norm = sum_of_squares_bound(gradient.values.clone(), rounding).sqrt();
+            norms = Some(match norms {
+                Some(total) => total + norm,
+                None => norm,
+            });
+            let total = match totals.remove(&gradient.id) {
+                Some(total) => total + gradient.values,
+                None => gradient.values,
+            };
+            totals.insert(gradient.id, total);
+        }
+        squared.extend(totals.into_values().map(|total| sum_of_squares_bound(total, rounding)).reduce(|a, b| a + b));
+        sum_of_norms.extend(norms);
+    }
+    // Error of each use's gradients, and of adding the uses up.
+    let addition = (Tensor::cat(sum_of_norms, 0) * rounding.sum(group.len())).square();
+    let error = group
+        .iter()
+        .map(|layer_use| layer_use.squared_error(rounding))
+        .fold(addition, |total, next| add_error(total, next, rounding));
+    add_error(Tensor::cat(squared, 0), error, rounding)
+}

@@ -1,0 +1,55 @@
+use serde::{Deserialize, Serialize};
+
+/// What one record of the data set is, and so what a guarantee protects.
+///
+/// Only [`Example`](ProtectedUnit::Example) can be built today. The type exists so that user-level privacy
+/// (a group of records that share an owner is clipped as one) does not change the interfaces that name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ProtectedUnit {
+    /// One item of the data set: one row, one image, one sequence.
+    #[default]
+    Example,
+}
+
+impl std::fmt::Display for ProtectedUnit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ProtectedUnit::Example => f.write_str("one example (one item of the data set)"),
+        }
+    }
+}
+
+/// How axis 0 of a recorded tensor maps to protected units: `rows = examples * views`, the views of one
+/// example next to each other.
+///
+/// `views` is the augmentation multiplicity (De et al. 2022, arXiv 2204.13650): an example's views are summed
+/// *before* its norm is taken. Only one view per example is built by the session today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLayout {
+    examples: usize,
+    views: usize,
+}
+
+impl BatchLayout {
+    /// One row an example.
+    pub fn one_view(examples: usize) -> Self {
+        Self { examples, views: 1 }
+    }
+
+    /// Number of protected units in the physical batch.
+    pub fn examples(&self) -> usize {
+        self.examples
+    }
+
+    /// Rows per protected unit along axis 0.
+    pub fn views(&self) -> usize {
+        self.views
+    }
+
+    /// Length that axis 0 of every recorded tensor must have.
+    pub fn rows(&self) -> usize {
+        self.examples * self.views
+    }
+}

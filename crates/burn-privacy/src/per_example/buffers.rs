@@ -1,0 +1,105 @@
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Bool, Int, Tensor};
+
+use crate::error::{Error, Result};
+
+/// The tensors of a module that are not trained, as they were before a step.
+///
+/// A forward pass that changes one of them (running statistics, a codebook, a counter) releases a function of
+/// the batch that no noise was added to, so a change is refused.
+pub(crate) struct NonTrainable {
+    floats: Vec<(String, Tensor<1>)>,
+    ints: Vec<(String, Tensor<1, Int>)>,
+    bools: Vec<(String, Tensor<1, Bool>)>,
+}
+
+impl NonTrainable {
+    /// Takes a snapshot (reference counted: nothing is copied).
+    pub(crate) fn of<M: Module>(model: &M) -> Self {
+        // `valid` makes running states publish what a forward pass accumulated.
+        let mut visitor = Snapshot { path: Vec::new(), trainable: trainable_ids(model), taken: Self::empty() };
+        model.valid().visit(&mut visitor);
+        visitor.taken
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::BufferChanged`] with the path of the first tensor that differs from the snapshot.
+    pub(crate) fn require_unchanged<M: Module>(&self, model: &M) -> Result<()> {
+        if self.floats.is_empty() && self.ints.is_empty() && self.bools.is_empty() {
+            return Ok(());
+        }
+        let now = Self::of(model);
+        let floats = self.floats.iter().zip(&now.floats);
+        let ints = self.ints.iter().zip(&now.ints);
+        let bools = self.bools.iter().zip(&now.bools);
+        let changed = floats
+            .filter(|(before, after)| !same(before.1.clone().equal(after.1.clone())))
+            .map(|(before, _)| &before.0)
+            .chain(ints.filter(|(before, after)| !same(before.1.clone().equal(after.1.clone()))).map(|(b, _)| &b.0))
+            .chain(bools.filter(|(before, after)| !same(before.1.clone().equal(after.1.clone()))).map(|(b, _)| &b.0))
+            .next();
+        match changed {
+            Some(path) => Err(Error::BufferChanged { path: path.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn empty() -> Self {
+        Self { floats: Vec::new(), ints: Vec::new(), bools: Vec::new() }
+    }
+}
+
+fn same<const D: usize>(equal: Tensor<D, Bool>) -> bool {
+    equal.all().into_scalar::<bool>()
+}
+
+fn trainable_ids<M: Module>(model: &M) -> Vec<burn::module::ParamId> {
+    struct Ids(Vec<burn::module::ParamId>);
+    impl ModuleVisitor for Ids {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if param.val().is_require_grad() {
+                self.0.push(param.id);
+            }
+        }
+    }
+    let mut ids = Ids(Vec::new());
+    model.visit(&mut ids);
+    ids.0
+}
+
+struct Snapshot {
+    path: Vec<String>,
+    trainable: Vec<burn::module::ParamId>,
+    taken: NonTrainable,
+}
+
+impl ModuleVisitor for Snapshot {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !self.trainable.contains(&param.id) {
+            let value = param.val();
+            let entries = value.shape().num_elements();
+            self.taken.floats.push((self.path.join("."), value.reshape([entries])));
+        }
+    }
+
+    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        let value = param.val();
+        let entries = value.shape().num_elements();
+        self.taken.ints.push((self.path.join("."), value.reshape([entries])));
+    }
+
+    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        let value = param.val();
+        let entries = value.shape().num_elements();
+        self.taken.bools.push((self.path.join("."), value.reshape([entries])));
+    }
+}

@@ -1,0 +1,70 @@
+use burn::tensor::{Bool, Tensor};
+
+use super::norm_bound::Rounding;
+use super::rule::{ParameterGradients, ParameterSum};
+
+/// The clip factors of a physical batch: one weight in `[0, 1]` an example, and which examples are finite.
+///
+/// Rules apply both through [`scale`](Self::scale) and [`select`](Self::select): a row that belongs to a
+/// non-finite example is replaced by zeros *by selection*, because `0 * infinity` is not zero.
+#[derive(Debug, Clone)]
+pub struct ClipFactors {
+    weights: Tensor<1>,
+    excluded: Tensor<1, Bool>,
+}
+
+impl ClipFactors {
+    /// `min(1, C / norm)` for squared-norm bounds `[examples]`; zero where the bound is not finite.
+    ///
+    /// The factor is shrunk by a few units in the last place, so that its own rounding cannot lift a
+    /// contribution above `C` (Abadi et al. 2016, arXiv 1607.00133, algorithm 1, with the division rounded down).
+    pub(crate) fn flat(squared_norms: Tensor<1>, clipping_norm: f64, rounding: Rounding) -> Self {
+        let excluded = squared_norms.clone().is_finite().bool_not();
+        let norms = squared_norms.mask_fill(excluded.clone(), 1.0).sqrt();
+        // Where norm <= C the quotient is 1 and nothing is shrunk but the last bits.
+        let weights = norms.clamp_min(clipping_norm).recip() * (clipping_norm * rounding.shrink());
+        let weights = weights.mask_fill(excluded.clone(), 0.0);
+        Self { weights, excluded }
+    }
+
+    /// Number of examples.
+    pub fn examples(&self) -> usize {
+        self.weights.dims()[0]
+    }
+
+    /// The weights, `[examples]`.
+    pub fn weights(&self) -> Tensor<1> {
+        self.weights.clone()
+    }
+
+    /// `values` with the rows (axis 0) of non-finite examples set to zero.
+    pub fn select<const D: usize>(&self, values: Tensor<D>) -> Tensor<D> {
+        let mask = column::<D, Bool>(self.excluded.clone()).expand(values.dims());
+        values.mask_fill(mask, 0.0)
+    }
+
+    /// [`select`](Self::select), then each row (axis 0) times its example's weight.
+    pub fn scale<const D: usize>(&self, values: Tensor<D>) -> Tensor<D> {
+        let weights = column::<D, burn::tensor::Float>(self.weights.clone());
+        self.select(values) * weights
+    }
+
+    /// `sum_i c_i g_i` of one parameter's per-example gradients.
+    pub(crate) fn sum_of(&self, gradients: ParameterGradients) -> ParameterSum {
+        let [examples, entries] = gradients.values.dims();
+        let row = self.weights.clone().reshape([1, examples]);
+        let values = row.matmul(self.select(gradients.values)).reshape([entries]);
+        ParameterSum { id: gradients.id, values }
+    }
+
+    /// The factors of a range of examples.
+    pub(crate) fn slice(&self, range: std::ops::Range<usize>) -> Self {
+        Self { weights: self.weights.clone().slice([range.clone()]), excluded: self.excluded.clone().slice([range]) }
+    }
+}
+
+fn column<const D: usize, K: burn::tensor::kind::Basic>(values: Tensor<1, K>) -> Tensor<D, K> {
+    let mut dims = [1; D];
+    dims[0] = values.dims()[0];
+    values.reshape(dims)
+}

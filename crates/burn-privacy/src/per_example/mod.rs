@@ -1,0 +1,66 @@
+//! Per-example gradients in one backward pass, clipped and summed.
+//!
+//! Burn has neither module hooks nor a vectorising transform, so per-example gradients are formed by
+//! book-keeping (Bu et al. 2022, "Differentially Private Optimization on Large Model at Small Cost",
+//! arXiv 2210.00038):
+//!
+//! 1. Inside a recording scope each layer of [`nn`](crate::nn) uses its weights *untracked*, adds a zero leaf
+//!    (a probe) to its output and records its input.
+//! 2. One `backward` of the sum of the per-example losses leaves each layer's per-example output gradient on
+//!    its probe.
+//! 3. Norms ([`sum_of_squares_bound`]) follow from (input, output gradient) without forming per-example gradients where a
+//!    cheaper identity exists; clip factors follow from the norms.
+//! 4. One weighted weight-gradient product per layer gives the sum of the clipped gradients.
+//!
+//! Nothing in this module adds noise: what it computes is **private data**, and only
+//! [`Step::gradients`](crate::session::Step::gradients) turns it into something an optimizer may see.
+//!
+//! # Formal guarantee
+//!
+//! For a model that passes the coverage checks, and with `g_i` the gradient of example `i`'s loss
+//! that follows exactly from the recorded layer inputs and output gradients,
+//! the sum is `sum_i c_i g_i` with `||c_i g_i||_2 <= C` for every example: the factor is computed from an upper
+//! bound of the norm, never from an estimate that rounding may have pushed below it. Examples with a
+//! non-finite gradient contribute exactly zero.
+
+mod backward;
+mod batch_layout;
+mod buffers;
+mod coverage;
+mod factors;
+mod gradient_sum;
+mod norm_bound;
+mod one_at_a_time;
+mod param;
+mod rule;
+mod tape;
+mod validator;
+
+pub use batch_layout::{BatchLayout, ProtectedUnit};
+pub use factors::ClipFactors;
+pub use norm_bound::{Rounding, sum_of_squares_bound};
+pub(crate) use norm_bound::{add_error, squared_product_error, underflow};
+pub use param::per_example;
+pub use rule::{ParameterGradients, ParameterSum, PerExampleRule};
+pub use tape::{is_recording, record};
+
+pub(crate) use backward::{clipped_sum, require_one_loss_per_example};
+pub(crate) use buffers::NonTrainable;
+pub(crate) use coverage::TrainableParameters;
+pub(crate) use gradient_sum::GradientSum;
+pub(crate) use one_at_a_time::clipped_gradient_of_one;
+pub(crate) use rule::{chunks_of_examples, rows_of, untracked};
+pub(crate) use validator::validate;
+
+/// How the clipped per-example gradients of a physical batch are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PerExample {
+    /// One backward pass for the whole physical batch, through the layers of [`nn`](crate::nn) and rules
+    /// written by the user. Fast; refuses a module with a trainable parameter that no rule covers.
+    #[default]
+    OneBackward,
+    /// The exact batch-of-one loop: one forward and one backward pass per example, with Burn's own autodiff.
+    /// Slow; trains any module whose forward pass changes no state (stock Burn layers, recurrent layers,
+    /// attention). It is the reference every rule is tested against.
+    Loop,
+}

@@ -1,0 +1,55 @@
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Gradients, Tensor};
+
+use super::factors::ClipFactors;
+use super::gradient_sum::GradientSum;
+use super::norm_bound::{Rounding, sum_of_squares_bound};
+use super::rule::ParameterGradients;
+use crate::error::{Error, Result};
+
+/// Adds the clipped gradient of a batch of one, formed by Burn's own autodiff.
+///
+/// `loss` is the example's loss, `[1]`, computed outside a recording scope. The norm is an upper bound of the
+/// norm of the gradient that autodiff returned.
+pub(crate) fn clipped_gradient_of_one<M: Module>(
+    model: &M,
+    loss: Tensor<1>,
+    clipping_norm: f64,
+    rounding: Rounding,
+    sum: &mut GradientSum,
+) -> Result<()> {
+    if !loss.is_tracked() {
+        return Err(Error::UntrackedLoss);
+    }
+    let mut collector = Collector { gradients: loss.backward(), found: Vec::new() };
+    model.visit(&mut collector);
+    let squared_norm = collector
+        .found
+        .iter()
+        .map(|gradient| sum_of_squares_bound(gradient.values.clone(), rounding))
+        .reduce(|total, next| total + next);
+    let Some(squared_norm) = squared_norm else { return Ok(()) };
+    let factors = ClipFactors::flat(squared_norm, clipping_norm, rounding);
+    for gradient in collector.found {
+        sum.add(factors.sum_of(gradient));
+    }
+    Ok(())
+}
+
+struct Collector {
+    gradients: Gradients,
+    found: Vec<ParameterGradients>,
+}
+
+impl ModuleVisitor for Collector {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let value = param.val();
+        if !value.is_require_grad() {
+            return;
+        }
+        if let Some(gradient) = value.grad_remove(&mut self.gradients) {
+            let entries = gradient.shape().num_elements();
+            self.found.push(ParameterGradients { id: param.id, values: gradient.reshape([1, entries]) });
+        }
+    }
+}

@@ -1,0 +1,103 @@
+use std::ops::Range;
+
+use burn::module::{Param, ParamId};
+use burn::tensor::Tensor;
+
+use super::factors::ClipFactors;
+use super::norm_bound::Rounding;
+
+/// Per-example gradients of one parameter: `[examples, entries]`, `entries` the parameter flattened row-major.
+#[derive(Debug, Clone)]
+pub struct ParameterGradients {
+    /// The parameter.
+    pub id: ParamId,
+    /// `[examples, entries]`.
+    pub values: Tensor<2>,
+}
+
+/// A sum over examples of one parameter's gradient: `[entries]`, the parameter flattened row-major.
+#[derive(Debug, Clone)]
+pub struct ParameterSum {
+    /// The parameter.
+    pub id: ParamId,
+    /// `[entries]`.
+    pub values: Tensor<1>,
+}
+
+/// How one use of a layer turns the gradient of its output into per-example gradients of its parameters.
+///
+/// Implement this for a layer of your own and hand it to [`record`](super::record) in the layer's forward
+/// pass; see `CONTRIBUTING.md` for a walk-through. `O` is the rank of the layer's output; axis 0 of the output
+/// and of everything the rule keeps is the example axis.
+///
+/// [`gradients`](Self::gradients) and [`squared_error`](Self::squared_error) define the rule. The two shortcuts
+/// exist for speed: where one returns a value, it must be the value that the definition gives.
+///
+/// # Formal guarantee asked of an implementation
+///
+/// * The gradients of example `i` depend on row `i` of the recorded tensors and of the output gradient only.
+/// * [`squared_error`](Self::squared_error) and [`squared_norm_shortcut`](Self::squared_norm_shortcut) are upper
+///   bounds, whatever the recorded values are.
+/// * [`select_finite`](Self::select_finite) sets every recorded row of an excluded example to zero.
+pub trait PerExampleRule<const O: usize>: 'static {
+    /// The *trainable* parameters this use contributes to, each once.
+    fn parameters(&self) -> Vec<ParamId>;
+
+    /// Length of axis 0 of the recorded input. The recording scope refuses anything but one row an example.
+    fn rows(&self) -> usize;
+
+    /// Entries of one example's gradient, summed over [`parameters`](Self::parameters).
+    fn entries(&self) -> usize;
+
+    /// Gradients of the examples in `range`, one element per parameter, in the order of
+    /// [`parameters`](Self::parameters). `output_gradient` holds those examples' rows only.
+    fn gradients(&self, output_gradient: Tensor<O>, range: Range<usize>) -> Vec<ParameterGradients>;
+
+    /// Upper bound `[examples]` of the squared norm of the rounding error that [`gradients`](Self::gradients)
+    /// makes. `output_gradient` holds every row.
+    fn squared_error(&self, output_gradient: &Tensor<O>, rounding: Rounding) -> Tensor<1>;
+
+    /// Replaces the recorded rows of excluded examples by zeros ([`ClipFactors::select`]).
+    fn select_finite(&mut self, factors: &ClipFactors);
+
+    /// Upper bound `[examples]` of the squared norm of each example's gradient over all parameters, where there
+    /// is a cheaper way than forming the gradients (a ghost norm).
+    fn squared_norm_shortcut(&self, output_gradient: &Tensor<O>, rounding: Rounding) -> Option<Tensor<1>> {
+        let _ = (output_gradient, rounding);
+        None
+    }
+
+    /// `sum_i c_i g_i` for each parameter, where there is a cheaper way than forming the gradients. Called after
+    /// [`select_finite`](Self::select_finite), with the excluded rows of `output_gradient` already zero.
+    fn weighted_sum_shortcut(&self, output_gradient: &Tensor<O>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
+        let _ = (output_gradient, factors);
+        None
+    }
+}
+
+/// Per-example gradients are formed for so many entries at a time (64 MiB of f32): a bound on memory, not on
+/// results, which do not depend on it beyond the order of a sum.
+pub(crate) const ENTRIES_AT_ONCE: usize = 1 << 24;
+
+/// Consecutive ranges that cover `0..examples`, each with at most `at_once` of an example's `entries`, but at least
+/// one example.
+pub(crate) fn chunks_of_examples(
+    examples: usize,
+    entries: usize,
+    at_once: usize,
+) -> impl Iterator<Item = Range<usize>> {
+    let length = (at_once / entries.max(1)).clamp(1, examples.max(1));
+    (0..examples).step_by(length).map(move |start| start..(start + length).min(examples))
+}
+
+/// Rows of axis 0, without a copy where the range is everything.
+pub(crate) fn rows_of<const D: usize>(values: &Tensor<D>, range: Range<usize>) -> Tensor<D> {
+    if range == (0..values.dims()[0]) { values.clone() } else { values.clone().slice([range]) }
+}
+
+/// A copy of `param` whose value takes no part in autodiff: the layer's output is the same, and the backward
+/// pass computes no gradient for it.
+pub(crate) fn untracked<const D: usize>(param: &Param<Tensor<D>>) -> Param<Tensor<D>> {
+    // Not `detach`, which keeps the gradient requirement of a leaf: the backward pass would form every weight's gradient.
+    Param::initialized(param.id, param.val().set_require_grad(false))
+}

@@ -1,0 +1,77 @@
+use super::*;
+
+fn config() -> PrivacyPlanConfig {
+    PrivacyPlanConfig::new()
+        .with_sampling(Sampling::poisson(250, 50_000))
+        .with_clipping(Clipping::flat(0.5))
+        .with_noise(NoiseLevel::multiplier(1.1))
+        .with_delta(1e-5)
+        .with_steps(2_000)
+}
+
+#[test]
+fn epsilon_is_the_oracles() {
+    // dp-accounting's RDP at its own orders gives 1.1926085480039892 for q = 0.005, sigma = 1.1, T = 2000.
+    let epsilon = config().build().unwrap().epsilon(1e-5).unwrap();
+    assert!(epsilon <= 1.192_608_55 && epsilon > 1.19, "{epsilon}");
+}
+
+#[test]
+fn sensitivity_follows_the_adjacency() {
+    let plan = config().build().unwrap();
+    assert_eq!((plan.sensitivity(), plan.noise_standard_deviation()), (0.5, 0.5 * 1.1));
+    let replace =
+        config().with_adjacency(Adjacency::ReplaceOne).with_sampling(Sampling::full_batch(50_000)).build().unwrap();
+    assert_eq!((replace.sensitivity(), replace.noise_standard_deviation()), (1.0, 1.1));
+}
+
+#[test]
+fn calibration_lands_on_the_safe_side() {
+    let plan = config().with_noise(NoiseLevel::target(3.0, 1e-5)).build().unwrap();
+    let epsilon = plan.epsilon(1e-5).unwrap();
+    assert!(epsilon <= 3.0 && epsilon > 2.999, "{epsilon}");
+}
+
+#[test]
+fn epochs_are_whole_steps_rounded_up() {
+    let steps = |epochs, batch, size| {
+        config().with_sampling(Sampling::poisson(batch, size)).with_epochs(epochs).build().unwrap().steps()
+    };
+    assert_eq!(steps(10.0, 250, 45_000), 1_800);
+    assert_eq!(steps(1.0, 256, 45_000), 176);
+    // int(1 / (1 / n)) is n - 1 for n = 93: steps are not computed that way.
+    assert_eq!(steps(1.0, 1, 93), 93);
+}
+
+#[test]
+fn bad_values_are_refused_by_name() {
+    let refused = |config: PrivacyPlanConfig, words: &str| {
+        let message = config.build().unwrap_err().to_string();
+        assert!(message.contains(words), "{message}");
+    };
+    refused(PrivacyPlanConfig::new(), "sampling");
+    refused(config().with_clipping(Clipping::flat(f64::NAN)), "clipping norm");
+    refused(config().with_clipping(Clipping::flat(0.0)), "clipping norm");
+    refused(config().with_noise(NoiseLevel::multiplier(-1.0)), "noise multiplier");
+    refused(config().with_noise(NoiseLevel::multiplier(f64::NAN)), "noise multiplier");
+    refused(config().with_noise(NoiseLevel::target(3.0, 1e-6)), "delta");
+    refused(config().with_delta(1.0 / 50_000.0), "below 1 / nominal size");
+    refused(config().with_delta(f64::NAN), "delta");
+    refused(config().with_steps(0), "steps");
+    refused(config().with_epochs(f64::INFINITY), "epochs");
+    refused(config().with_sampling(Sampling::poisson(0, 50_000)), "expected batch size");
+    refused(config().with_sampling(Sampling::poisson(50_001, 50_000)), "expected batch size");
+    refused(config().with_adjacency(Adjacency::ReplaceOne), "adjacency = replace-one");
+}
+
+#[test]
+fn a_plan_survives_json_and_a_forged_one_does_not() {
+    let plan = config().with_noise(NoiseLevel::target(3.0, 1e-5)).build().unwrap();
+    let json = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<PrivacyPlan>(&json).unwrap(), plan);
+
+    let forged = json.replace("\"steps\":2000", "\"steps\":200000");
+    assert!(serde_json::from_str::<PrivacyPlan>(&forged).unwrap_err().to_string().contains("target epsilon"));
+    let unknown = json.replace("\"version\":1", "\"version\":2");
+    assert!(serde_json::from_str::<PrivacyPlan>(&unknown).is_err());
+}

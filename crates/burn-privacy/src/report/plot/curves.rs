@@ -1,0 +1,136 @@
+use burn_privacy_accounting::{EpsilonSchedule, round_up_for_display};
+
+use super::super::{Protection, ReportError, RunReport};
+
+/// Points of the line of epsilon.
+const RESOLUTION: u64 = 200;
+
+/// What there is to draw.
+pub(super) struct Curves {
+    pub(super) title: String,
+    pub(super) subtitle: String,
+    /// Why nothing is guaranteed, if so.
+    pub(super) warning: Option<&'static str>,
+    pub(super) steps: u64,
+    pub(super) steps_per_epoch: Option<f64>,
+    /// Such as "Test accuracy".
+    pub(super) accuracy_name: String,
+    /// Step and accuracy in per cent.
+    pub(super) accuracy: Vec<(f64, f64)>,
+    /// None without privacy.
+    pub(super) epsilon: Option<EpsilonCurve>,
+}
+
+/// Epsilon over steps.
+pub(super) struct EpsilonCurve {
+    /// In the legend.
+    pub(super) name: String,
+    /// Step and epsilon; empty if epsilon is infinite.
+    pub(super) points: Vec<(f64, f64)>,
+    /// The epsilon that was aimed at, if any.
+    pub(super) target: Option<f64>,
+}
+
+impl Curves {
+    pub(super) fn of(report: &RunReport) -> Result<Self, ReportError> {
+        let part = report.data.monitored.name();
+        let accuracy = report.curve.iter().map(|point| (point.step as f64, 100.0 * point.accuracy)).collect();
+        let last = report.curve.last();
+        let mut charged = last.map_or(0, |point| point.step);
+        let mut planned = charged;
+        let mut steps_per_epoch = last.filter(|point| point.epoch > 0.0).map(|point| point.step as f64 / point.epoch);
+        let mut epsilon = None;
+        if let Protection::DifferentialPrivacy { plan, statement } = &report.protection {
+            (charged, planned) = (statement.charged_steps, statement.planned_steps);
+            steps_per_epoch = Some(1.0 / plan.sampling().rate());
+            epsilon = Some(EpsilonCurve::of(report, charged)?);
+        }
+        let mut title = format!("{}, {} parameters", report.model.name, grouped(report.model.parameters));
+        if report.interrupted {
+            title.push_str(&format!(
+                " (interrupted at step {} of {})",
+                grouped(charged as usize),
+                grouped(planned as usize)
+            ));
+        }
+        Ok(Self {
+            title,
+            subtitle: format!("Data: {}, {} for training", report.data.name, grouped(report.data.train)),
+            warning: report.protection.why_not_private(),
+            steps: planned.max(1),
+            steps_per_epoch,
+            accuracy_name: format!("{}{} accuracy", part[..1].to_uppercase(), &part[1..]),
+            accuracy,
+            epsilon,
+        })
+    }
+}
+
+impl EpsilonCurve {
+    fn of(report: &RunReport, charged: u64) -> Result<Self, ReportError> {
+        let Protection::DifferentialPrivacy { plan, statement } = &report.protection else {
+            return Err(ReportError::Plot("there is no plan".into()));
+        };
+        let failed = |error: &dyn std::fmt::Display| ReportError::Plot(error.to_string());
+        let event = plan.step_event().map_err(|error| failed(&error))?;
+        let schedule = EpsilonSchedule::new(plan.adjacency(), &event).map_err(|error| failed(&error))?;
+        let mut points = Vec::new();
+        for at in 0..=RESOLUTION.min(charged) {
+            let step = at * charged / RESOLUTION.min(charged).max(1);
+            let epsilon = schedule.epsilon_after(step, plan.delta()).map_err(|error| failed(&error))?;
+            points.push((step as f64, epsilon));
+        }
+        points.retain(|(_, epsilon)| epsilon.is_finite());
+        if points.len() < 2 {
+            points.clear();
+        }
+        let void = if statement.is_void() { "void: fixed seed; " } else { "" };
+        let accountant = statement.epsilon_so_far.first().map_or("RDP", |report| report.accountant.as_str());
+        let delta = round_up_for_display(plan.delta());
+        Ok(Self {
+            name: format!("ε spent so far ({void}{accountant}, upper bound, δ = {delta})"),
+            points,
+            target: plan.target_epsilon(),
+        })
+    }
+}
+
+/// `12345` as `12,345`.
+pub(super) fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use burn_privacy_accounting::Entropy;
+
+    use super::super::super::run_report::tests::private_report;
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn the_line_of_epsilon_starts_at_zero_and_ends_at_what_was_spent() {
+        let report = private_report(Entropy::Os);
+        let epsilon = Curves::of(&report).unwrap().epsilon.unwrap();
+        assert_eq!(epsilon.points.len(), 201);
+        assert_eq!(epsilon.points[0], (0.0, 0.0));
+        let (step, last) = epsilon.points[200];
+        assert_eq!(step, 400.0);
+        assert!((last - report.epsilon).abs() < 1e-4, "{last}");
+        assert!(epsilon.points.windows(2).all(|pair| pair[0].1 <= pair[1].1));
+    }
+}

@@ -1,0 +1,18 @@
+//! The sum of clipped per-example gradients: equal to the batch-of-one loop for every layer, and never more than the
+//! clipping norm from one example.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod contributions;
+mod convolutions;
+mod embeddings;
+mod excluded_examples;
+mod frozen_parameters;
+mod linear_layers;
+mod magnitudes;
+mod normalisation;
+mod own_parameters;
+mod realistic_sizes;
+mod shared_layers;
+mod weight_exchange;

@@ -1,0 +1,10 @@
+//! What training under a plan does: noise, normaliser, batches, randomness, budget.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod batches;
+mod budget;
+mod descent;
+mod noise;
+mod randomness;

@@ -1,0 +1,30 @@
+//! Accuracy on images that are declared public.
+
+use burn::data::dataloader::batcher::Batcher;
+use burn::prelude::*;
+use burn_privacy::datasets::{ImageBatcher, ImageDataset};
+
+use crate::Result;
+use crate::models::Classifier;
+
+/// Images at once.
+const BATCH: usize = 250;
+
+/// The share of images whose class gets the highest score. Without autodiff: no gradient is ever needed here.
+pub fn accuracy<M: Classifier>(
+    model: &M,
+    images: &ImageDataset,
+    batcher: &ImageBatcher,
+    autodiff_device: &Device,
+) -> Result<Option<f64>> {
+    let (model, device) = (model.valid(), autodiff_device.clone().without_autodiff());
+    let mut right = 0;
+    for start in (0..images.len()).step_by(BATCH) {
+        let items = (start..images.len().min(start + BATCH)).filter_map(|index| images.get(index)).collect();
+        let batch = batcher.batch(items, &device);
+        let count = batch.labels.dims()[0];
+        let guesses = model.forward(batch.images).argmax(1).reshape([count]);
+        right += guesses.equal(batch.labels).int().sum().try_into_scalar::<i64>()?;
+    }
+    Ok((!images.is_empty()).then(|| right as f64 / images.len() as f64))
+}

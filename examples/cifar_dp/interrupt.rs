@@ -1,0 +1,30 @@
+//! Ctrl-C: the first one asks, the second one ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::progress::complain;
+use crate::{INTERRUPTED, Result};
+
+/// Whether somebody pressed Ctrl-C.
+#[derive(Clone, Debug)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Starts to listen.
+    pub fn listen() -> Result<Self> {
+        let pressed = Arc::new(AtomicBool::new(false));
+        let seen = pressed.clone();
+        ctrlc::set_handler(move || {
+            if seen.swap(true, Ordering::SeqCst) {
+                std::process::exit(INTERRUPTED.into());
+            }
+            complain("\nInterrupted: finishing the current step and writing the report; press Ctrl-C again to end at once.");
+        })?;
+        Ok(Self(pressed))
+    }
+
+    pub fn is_pressed(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}

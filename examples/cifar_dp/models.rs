@@ -1,0 +1,147 @@
+//! The models: plain Burn but for one import.
+
+use burn::nn::PaddingConfig2d;
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::prelude::*;
+use burn::tensor::activation::{relu, tanh};
+// Not `burn::nn::{..}`: the same layers, with per-example gradients. Nothing else here knows of privacy.
+use burn_privacy::nn::{Conv2d, Conv2dConfig, Linear, LinearConfig};
+
+/// Classes of the data.
+const CLASSES: usize = 10;
+
+/// A model that scores images.
+pub trait Classifier: Module {
+    /// # Shapes
+    ///
+    /// - images: `[batch, 3, 32, 32]`
+    /// - returns: `[batch, 10]`, logits
+    fn forward(&self, images: Tensor<4>) -> Tensor<2>;
+}
+
+/// A 3 x 3 convolution that keeps height and width.
+fn conv3x3(channels: [usize; 2], device: &Device) -> Conv2d {
+    Conv2dConfig::new(channels, [3, 3]).with_padding(PaddingConfig2d::Same).init(device)
+}
+
+/// Halves height and width.
+fn halve() -> MaxPool2d {
+    MaxPool2dConfig::new([2, 2]).init()
+}
+
+/// The small CNN of the preset `quick`.
+#[derive(Module, Debug)]
+pub struct QuickCnn {
+    conv1: Conv2d,
+    conv2: Conv2d,
+    pool: MaxPool2d,
+    output: Linear,
+}
+
+impl QuickCnn {
+    pub fn new(device: &Device) -> Self {
+        let stride2 = Conv2dConfig::new([3, 16], [5, 5])
+            .with_stride([2, 2])
+            .with_padding(PaddingConfig2d::Explicit(2, 2, 2, 2));
+        Self {
+            conv1: stride2.init(device),
+            conv2: conv3x3([16, 32], device),
+            pool: halve(),
+            output: LinearConfig::new(32 * 4 * 4, CLASSES).init(device),
+        }
+    }
+}
+
+impl Classifier for QuickCnn {
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let x = relu(self.pool.forward(self.conv1.forward(images)));
+        let x = relu(self.pool.forward(self.conv2.forward(x)));
+        self.output.forward(x.flatten(1, 3))
+    }
+}
+
+/// The end-to-end CNN of Tramer and Boneh, "Differentially private learning needs better features (or much more
+/// data)", ICLR 2021: 550,570 parameters. With tanh, since DP-SGD likes activations that are bounded (Papernot et
+/// al., "Tempered sigmoid activations for deep learning with differential privacy", AAAI 2021).
+#[derive(Module, Debug)]
+pub struct TanhCnn {
+    convolutions: Vec<Conv2d>,
+    pool: MaxPool2d,
+    hidden: Linear,
+    output: Linear,
+}
+
+impl TanhCnn {
+    pub fn new(device: &Device) -> Self {
+        let channels = [[3, 32], [32, 32], [32, 64], [64, 64], [64, 128], [128, 128]];
+        Self {
+            convolutions: channels.map(|channels| conv3x3(channels, device)).into(),
+            pool: halve(),
+            hidden: LinearConfig::new(128 * 4 * 4, 128).init(device),
+            output: LinearConfig::new(128, CLASSES).init(device),
+        }
+    }
+}
+
+impl Classifier for TanhCnn {
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let mut x = images;
+        for pair in self.convolutions.chunks(2) {
+            x = tanh(pair[0].forward(x));
+            // tanh rises: to pool first is the same, and cheaper.
+            x = tanh(self.pool.forward(pair[1].forward(x)));
+        }
+        let x = tanh(self.hidden.forward(x.flatten(1, 3)));
+        self.output.forward(x)
+    }
+}
+
+/// The CNN of the handout: two convolutions without padding, ReLU. (A maximum of ReLUs is the ReLU of the maximum: to
+/// pool first is the same, and cheaper.)
+#[derive(Module, Debug)]
+pub struct HandoutCnn {
+    conv1: Conv2d,
+    conv2: Conv2d,
+    pool: MaxPool2d,
+    hidden: Linear,
+    output: Linear,
+}
+
+impl HandoutCnn {
+    pub fn new(device: &Device) -> Self {
+        Self {
+            conv1: Conv2dConfig::new([3, 32], [3, 3]).init(device),
+            conv2: Conv2dConfig::new([32, 64], [3, 3]).init(device),
+            pool: halve(),
+            hidden: LinearConfig::new(64 * 6 * 6, 64).init(device),
+            output: LinearConfig::new(64, CLASSES).init(device),
+        }
+    }
+}
+
+impl Classifier for HandoutCnn {
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let x = relu(self.pool.forward(self.conv1.forward(images)));
+        let x = relu(self.pool.forward(self.conv2.forward(x)));
+        let x = relu(self.hidden.forward(x.flatten(1, 3)));
+        self.output.forward(x)
+    }
+}
+
+/// No hidden layer: what pixels alone tell.
+#[derive(Module, Debug)]
+pub struct LinearModel {
+    output: Linear,
+}
+
+impl LinearModel {
+    pub fn new(device: &Device) -> Self {
+        Self { output: LinearConfig::new(3 * 32 * 32, CLASSES).init(device) }
+    }
+}
+
+impl Classifier for LinearModel {
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        self.output.forward(images.flatten(1, 3))
+    }
+}

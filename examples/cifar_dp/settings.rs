@@ -1,0 +1,112 @@
+//! What a run is made with: the preset and the command line, resolved.
+
+use burn::optim::momentum::MomentumConfig;
+use burn::optim::{ModuleOptimizer, SgdConfig};
+use burn_privacy::Result;
+use burn_privacy::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
+use burn_privacy::mechanisms::Entropy;
+use serde::Serialize;
+
+use crate::cli::Arguments;
+use crate::presets::{ModelName, Noise, PresetName, Scaling};
+
+/// Every setting as it is in effect. Goes into `report.json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Settings {
+    pub preset: PresetName,
+    pub model: ModelName,
+    pub pixel_scaling: Scaling,
+    /// None without privacy.
+    pub privacy: Option<PrivacySettings>,
+    pub batch_size: usize,
+    pub epochs: u64,
+    pub optimizer: &'static str,
+    pub learning_rate: f64,
+    pub momentum: f64,
+    /// A fixed seed makes everything void.
+    pub seed: Option<u64>,
+    pub device: String,
+    pub holdout: bool,
+    pub limit_train: Option<u64>,
+    pub limit_test: Option<u64>,
+    pub max_steps: Option<u64>,
+}
+
+/// The part of the settings that `--no-privacy` leaves out.
+#[derive(Clone, Debug, Serialize)]
+pub struct PrivacySettings {
+    pub noise: Noise,
+    pub delta: f64,
+    pub clip: f64,
+    pub physical_batch: usize,
+}
+
+impl Settings {
+    pub fn resolve(arguments: &Arguments) -> Self {
+        let preset = arguments.preset.settings();
+        let noise = match (arguments.epsilon, arguments.noise_multiplier) {
+            (Some(epsilon), _) => Noise::Epsilon(epsilon),
+            (None, Some(multiplier)) => Noise::Multiplier(multiplier),
+            (None, None) => preset.noise,
+        };
+        let privacy = PrivacySettings {
+            noise,
+            delta: arguments.delta.unwrap_or(preset.delta),
+            clip: arguments.clip.unwrap_or(preset.clip),
+            physical_batch: arguments.physical_batch as usize,
+        };
+        let private = !arguments.no_privacy;
+        let learning_rate = if private { preset.learning_rate } else { preset.plain_learning_rate };
+        Self {
+            preset: arguments.preset,
+            model: arguments.model.unwrap_or(preset.model),
+            pixel_scaling: preset.scaling,
+            privacy: private.then_some(privacy),
+            batch_size: arguments.batch_size.map_or(preset.batch_size, |size| size as usize),
+            epochs: arguments.epochs.unwrap_or(preset.epochs),
+            optimizer: "SGD",
+            learning_rate: arguments.learning_rate.unwrap_or(learning_rate),
+            momentum: arguments.momentum.unwrap_or(preset.momentum),
+            seed: arguments.seed,
+            device: format!("{:?}", arguments.device).to_lowercase(),
+            holdout: arguments.holdout,
+            limit_train: arguments.limit_train,
+            limit_test: arguments.limit_test,
+            max_steps: arguments.max_steps,
+        }
+    }
+
+    /// Updates in `epochs` passes over `images` training images, a started one counting as one.
+    pub fn steps(&self, images: usize) -> u64 {
+        let steps = (self.epochs * images as u64).div_ceil(self.batch_size as u64);
+        steps.min(self.max_steps.unwrap_or(u64::MAX))
+    }
+
+    /// What runs on `images` training images, whose number is taken to be public.
+    pub fn plan(&self, privacy: &PrivacySettings, images: usize) -> Result<PrivacyPlan> {
+        let noise = match privacy.noise {
+            Noise::Epsilon(epsilon) => NoiseLevel::target(epsilon, privacy.delta),
+            Noise::Multiplier(multiplier) => NoiseLevel::multiplier(multiplier),
+        };
+        PrivacyPlanConfig::new()
+            .with_sampling(Sampling::poisson(self.batch_size, images))
+            .with_clipping(Clipping::flat(privacy.clip))
+            .with_noise(noise)
+            .with_delta(privacy.delta)
+            .with_steps(self.steps(images))
+            .build()
+    }
+
+    pub fn entropy(&self) -> Entropy {
+        self.seed.map_or(Entropy::os(), Entropy::seeded)
+    }
+
+    pub fn optimizer(&self) -> ModuleOptimizer {
+        let mut config = SgdConfig::new();
+        if self.momentum > 0.0 {
+            // Burn damps by default; papers do not.
+            config = config.with_momentum(Some(MomentumConfig::new().with_momentum(self.momentum).with_dampening(0.0)));
+        }
+        config.init()
+    }
+}
