@@ -55,6 +55,7 @@ pub fn run(arguments: &Arguments) -> Result<End> {
     let start = Start { moment: SystemTime::now(), clock: Instant::now() };
     let interrupt = Interrupt::listen()?;
     let settings = Settings::resolve(arguments);
+    require_writable(&arguments.out)?;
     let data = Data::load(arguments)?;
     say(&data.headline());
 
@@ -79,6 +80,15 @@ pub fn run(arguments: &Arguments) -> Result<End> {
         ModelName::Handout => job.finish_with(HandoutCnn::new(&device), &place),
         ModelName::Linear => job.finish_with(LinearModel::new(&device), &place),
     }
+}
+
+/// Fails now and not after the training, if results can't be written to `folder`.
+fn require_writable(folder: &Path) -> Result<()> {
+    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&probe, ""))
+        .and_then(|()| std::fs::remove_file(&probe))
+        .map_err(|error| format!("{}: {error}; give another folder with --out", folder.display()).into())
 }
 
 struct Start {
@@ -161,8 +171,6 @@ impl Job<'_> {
         };
         let plan = settings.plan(privacy, self.data.train.len())?;
         let path = place.ledger();
-        std::fs::create_dir_all(&place.arguments.out)
-            .map_err(|error| format!("{}: {error}; give another folder with --out", place.arguments.out.display()))?;
         let ledger = Ledger::open(&path, self.data.train.name())?;
         say_plan(&plan, settings)?;
         say(&format!("Optimiser:   {optimizer}"));

@@ -1,46 +1,27 @@
-use burn::nn::PaddingConfig2d;
 use burn::prelude::*;
 use burn_privacy::nn::*;
+use burn_privacy::per_example::*;
+use crate::support::witness::*;
 use crate::support::*;
-
-fn measure<M: Module>(name: &str, model: &M, examples: &[Example], loss: impl Fn(&M, Batch) -> Tensor<1>) {
-    let clip = 1e-3;
-    let expected = clipped_sum(&Ask::flex(clip).loop_over_examples(), model, examples, &loss);
-    let found = clipped_sum(&Ask::flex(clip), model, examples, &loss);
-    println!("{name}: {:e}", relative_difference(&found, &expected));
-}
 
 #[test]
 fn sizes() {
     let mut v = Values::new(1);
-    for side in [8, 16, 32] {
-        let m = with_values(Conv2dConfig::new([3, 16], [3, 3]).with_padding(PaddingConfig2d::Same).init(&flex()), 1);
-        let e = v.examples(4, 3 * side * side, 16 * side * side);
-        measure(&format!("conv random {side}"), &m, &e, |m: &Conv2d, b| distance(m.forward(b.shaped(&[3, side, side])), b.target));
-        let mut e = e; e.iter_mut().for_each(|e| e.input.iter_mut().for_each(|x| *x = x.abs()));
-        measure(&format!("conv positive {side}"), &m, &e, |m: &Conv2d, b| distance(m.forward(b.shaped(&[3, side, side])), b.target));
-        for c in [8, 32] {
-            let m = with_values(GroupNormConfig::new(4, c).init(&flex()), 1);
-            let e = v.examples(4, c * side * side, c * side * side);
-            measure(&format!("groupnorm {c} {side}"), &m, &e, |m: &GroupNorm, b| distance(m.forward(b.shaped::<4>(&[c, side, side])), b.target));
-        }
-        let m = with_values(Conv2dConfig::new([16, 16], [3, 3]).with_groups(16).with_padding(PaddingConfig2d::Same).init(&flex()), 1);
-        let e = v.examples(4, 16 * side * side, 16 * side * side);
-        measure(&format!("depthwise random {side}"), &m, &e, |m: &Conv2d, b| distance(m.forward(b.shaped(&[16, side, side])), b.target));
-    }
-    for (t, d, p) in [(16, 32, 32), (32, 64, 64), (64, 128, 128), (128, 256, 256), (128, 64, 64), (256, 64, 64)] {
-        let m = with_values(LinearConfig::new(d, p).init(&flex()), 1);
-        let e = v.examples(4, t * d, t * p);
-        measure(&format!("linear {t} {d} {p}"), &m, &e, |m: &Linear, b| distance(m.forward(b.shaped::<3>(&[t, d])), b.target));
-    }
     for (t, n, d) in [(16, 100, 32), (128, 1000, 64), (256, 5000, 64)] {
-        let m = with_values(EmbeddingConfig::new(n, d).init(&flex()), 1);
-        let e = v.token_examples(4, t, n, t * d);
-        measure(&format!("embedding {t} {n} {d}"), &m, &e, |m: &Embedding, b| distance(m.forward(b.tokens), b.target));
-    }
-    for (t, d) in [(16, 64), (128, 256)] {
-        let m = with_values(LayerNormConfig::new(d).init(&flex()), 1);
-        let e = v.examples(4, t * d, t * d);
-        measure(&format!("layernorm {t} {d}"), &m, &e, |m: &LayerNorm, b| distance(m.forward(b.shaped::<3>(&[t, d])), b.target));
+        let examples = v.token_examples(1, t, n, t * d);
+        let mut table = vec![0.0_f64; n * d];
+        for (i, w) in examples[0].tokens.iter().enumerate() {
+            (0..d).for_each(|k| table[*w as usize * d + k] += f64::from(examples[0].target[i * d + k]));
+        }
+        let true_norm = norm([&table]);
+        let model = witnessed(&flex(), EmbeddingConfig::new(n, d).init(&flex()));
+        let sum = clipped_sum(&Ask::flex(1e-3), &model, &examples, |model: &Witnessed<Embedding>, batch| {
+            witness_loss(model, &batch, 1e-3) + given(model.1.forward(batch.tokens), batch.target)
+        });
+        let f = sum["0"][0] / 1e-3_f32 as f64;
+        println!("factor {f:e} exact {:e} ratio-1 {:e}", 1e-3 / true_norm, f / (1e-3 / true_norm) - 1.0);
+        let g = Tensor::<1>::from_floats(examples[0].target.as_slice(), &Device::flex()).reshape([t, d]);
+        println!("rows {:?}", (sum_of_squares_bound(g.clone(), Rounding::SINGLE) / g.square().sum_dim(1).reshape([t])).max().into_data());
+        println!("{:e} {:e}", Rounding::SINGLE.sum(2 * t), Rounding::SINGLE.matrix_product(d));
     }
 }
