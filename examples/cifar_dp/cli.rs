@@ -25,7 +25,14 @@ const RUNNING: &str = "Running";
 
 /// Train an image classifier under differential privacy, and say how private it is.
 #[derive(Parser, Debug)]
-#[command(name = "cifar_dp", version, max_term_width = 100, args_override_self = true, disable_help_flag = true, disable_version_flag = true)]
+#[command(
+    name = "cifar_dp",
+    version,
+    max_term_width = 100,
+    args_override_self = true,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
 pub struct Arguments {
     /// Settings to start from; every other option changes one of them
     #[arg(long, value_enum, default_value_t = PresetName::Quick, help_heading = TRAINING)]

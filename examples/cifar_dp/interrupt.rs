@@ -19,7 +19,9 @@ impl Interrupt {
             if seen.swap(true, Ordering::SeqCst) {
                 std::process::exit(INTERRUPTED.into());
             }
-            complain("\nInterrupted: finishing the current step and writing the report; press Ctrl-C again to end at once.");
+            complain(
+                "\nInterrupted: finishing the current step and writing the report; press Ctrl-C again to end at once.",
+            );
         })?;
         Ok(Self(pressed))
     }

@@ -40,9 +40,8 @@ pub struct QuickCnn {
 
 impl QuickCnn {
     pub fn new(device: &Device) -> Self {
-        let stride2 = Conv2dConfig::new([3, 16], [5, 5])
-            .with_stride([2, 2])
-            .with_padding(PaddingConfig2d::Explicit(2, 2, 2, 2));
+        let stride2 =
+            Conv2dConfig::new([3, 16], [5, 5]).with_stride([2, 2]).with_padding(PaddingConfig2d::Explicit(2, 2, 2, 2));
         Self {
             conv1: stride2.init(device),
             conv2: conv3x3([16, 32], device),

@@ -84,7 +84,9 @@ impl<'a> Monitor<'a> {
         let last = self.curve.last().map(|point| point.accuracy);
         let (validation_accuracy, test_accuracy) = match &data.validation {
             None => (None, last),
-            Some(_) => (last, self.progress.evaluating(|| accuracy(model, &data.test, &self.job.batcher, &self.job.device))?),
+            Some(_) => {
+                (last, self.progress.evaluating(|| accuracy(model, &data.test, &self.job.batcher, &self.job.device))?)
+            }
         };
         Ok(Results {
             interrupted: self.steps < self.planned,

@@ -41,7 +41,6 @@ pub fn train<M: Classifier>(
     // Closes the ledger with the number of steps that were really made.
     let statement = session.finish()?;
     let results = monitor.finish(&model)?;
-    let protection =
-        Protection::DifferentialPrivacy { plan: Box::new(plan.clone()), statement: Box::new(statement) };
+    let protection = Protection::DifferentialPrivacy { plan: Box::new(plan.clone()), statement: Box::new(statement) };
     Ok(Trained { model, results, protection })
 }

@@ -48,7 +48,10 @@ impl Progress {
             bar.set_style(style);
         }
         let epsilon = if private { "epsilon so far" } else { "" };
-        say(&format!("{:>9} {:>8}  {epsilon:>14}  {accuracy:>19}  {:>9}  {:>8}", "epoch", "steps", "images/s", "elapsed"));
+        say(&format!(
+            "{:>9} {:>8}  {epsilon:>14}  {accuracy:>19}  {:>9}  {:>8}",
+            "epoch", "steps", "images/s", "elapsed"
+        ));
         let now = Instant::now();
         Self {
             bar,

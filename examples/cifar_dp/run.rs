@@ -66,7 +66,12 @@ pub fn run(arguments: &Arguments) -> Result<End> {
         device.seed(seed);
     }
     let job = Job {
-        name: format!("cifar_dp {} {} {}", value_name(settings.preset), utc_timestamp(start.moment), std::process::id()),
+        name: format!(
+            "cifar_dp {} {} {}",
+            value_name(settings.preset),
+            utc_timestamp(start.moment),
+            std::process::id()
+        ),
         settings: &settings,
         data: &data,
         batcher: ImageBatcher::new(settings.pixel_scaling.normalization()),
@@ -111,10 +116,8 @@ impl Place<'_> {
 
 impl Job<'_> {
     fn finish_with<M: Classifier>(&self, model: M, place: &Place<'_>) -> Result<End> {
-        let described = ModelDescription {
-            name: self.settings.model.description().to_owned(),
-            parameters: model.num_params(),
-        };
+        let described =
+            ModelDescription { name: self.settings.model.description().to_owned(), parameters: model.num_params() };
         say(&format!("Model:       {}, {} parameters", described.name, grouped(described.parameters)));
         let trained = self.train(model, place)?;
         let results = trained.results;
@@ -148,7 +151,9 @@ impl Job<'_> {
         let files = report.write(out)?;
         if results.interrupted {
             let (done, planned) = (grouped(results.steps as usize), grouped(results.planned as usize));
-            say(&format!("\nInterrupted after {done} of {planned} steps; the figures below are those of the steps made."));
+            say(&format!(
+                "\nInterrupted after {done} of {planned} steps; the figures below are those of the steps made."
+            ));
         }
         conclude(&report, out, &files);
         Ok(if self.interrupt.is_pressed() { End::Interrupted } else { End::Finished })
@@ -198,7 +203,11 @@ fn say_plan(plan: &PrivacyPlan, settings: &Settings) -> Result<()> {
         sampling.rate(),
         grouped(sampling.expected_batch_size()),
     ));
-    say(&format!("             clipping norm {}; noise multiplier {:.4}{target}", plan.clipping().norm(), plan.noise_multiplier()));
+    say(&format!(
+        "             clipping norm {}; noise multiplier {:.4}{target}",
+        plan.clipping().norm(),
+        plan.noise_multiplier()
+    ));
     say(&format!(
         "             epsilon {} at delta {} in the end (RDP, upper bound; {} adjacency)",
         round_up_for_display(plan.epsilon(plan.delta())?),
@@ -223,7 +232,9 @@ fn conclude(report: &RunReport, out: &Path, files: &[PathBuf]) {
     match &report.protection {
         Protection::DifferentialPrivacy { statement, .. } => say(&format!("\n{statement}")),
         Protection::NotPrivate => {
-            say("\nNOT PRIVATE: trained without differential privacy, epsilon = inf. The model may reveal any of its training images.\n");
+            say(
+                "\nNOT PRIVATE: trained without differential privacy, epsilon = inf. The model may reveal any of its training images.\n",
+            );
         }
     }
     let names: Vec<&str> = files.iter().filter_map(|file| file.file_name()?.to_str()).collect();

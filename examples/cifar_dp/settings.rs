@@ -3,8 +3,8 @@
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig};
 use burn_privacy::Result;
-use burn_privacy::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
 use burn_privacy::mechanisms::Entropy;
+use burn_privacy::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
 use serde::Serialize;
 
 use crate::cli::Arguments;

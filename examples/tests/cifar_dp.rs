@@ -11,8 +11,18 @@ use tempfile::TempDir;
 
 /// A run so small that it takes a second.
 const TINY: [&str; 12] = [
-    "--data", "generated", "--device", "cpu", "--batch-size", "20", "--limit-train", "200", "--limit-test", "40",
-    "--max-steps", "2",
+    "--data",
+    "generated",
+    "--device",
+    "cpu",
+    "--batch-size",
+    "20",
+    "--limit-train",
+    "200",
+    "--limit-test",
+    "40",
+    "--max-steps",
+    "2",
 ];
 
 /// Cargo builds examples along with tests, but tells no test where: `target/PROFILE/examples`, beside the folder
@@ -65,9 +75,22 @@ fn help_shows_options_by_topic_defaults_presets_and_examples() {
     assert!(output.status.success());
     let help = text(&output.stdout);
     for words in [
-        "What is trained:", "Privacy (", "Optimisation (", "Data:", "Running:", "[default: quick]", "[default: auto]",
-        "runs/cifar_dp", "Presets:", "--noise-multiplier", "NOT private", "Examples:", "cifar_dp --epsilon 1",
-        "BURN_PRIVACY_DATA", "Ctrl-C", "130 interrupted",
+        "What is trained:",
+        "Privacy (",
+        "Optimisation (",
+        "Data:",
+        "Running:",
+        "[default: quick]",
+        "[default: auto]",
+        "runs/cifar_dp",
+        "Presets:",
+        "--noise-multiplier",
+        "NOT private",
+        "Examples:",
+        "cifar_dp --epsilon 1",
+        "BURN_PRIVACY_DATA",
+        "Ctrl-C",
+        "130 interrupted",
     ] {
         let in_one_line = help.split_whitespace().collect::<Vec<&str>>().join(" ");
         assert!(in_one_line.contains(words), "{words:?} is not in:\n{help}");
@@ -135,8 +158,15 @@ fn a_private_run_says_what_it_does_and_leaves_everything_behind() {
     let mut lines = output.lines();
     assert_eq!(lines.next(), Some("Training on: generated images (not CIFAR-10), 200 train / 40 test"));
     for words in [
-        "Device:      cpu (flex)", "parameters", "calibrated to epsilon 2.5", "epsilon so far", "test accuracy",
-        "declared public", "Privacy statement", "Test accuracy: ", "(2.5, 1e-5)-differential privacy",
+        "Device:      cpu (flex)",
+        "parameters",
+        "calibrated to epsilon 2.5",
+        "epsilon so far",
+        "test accuracy",
+        "declared public",
+        "Privacy statement",
+        "Test accuracy: ",
+        "(2.5, 1e-5)-differential privacy",
         "generated training images (not CIFAR-10)",
     ] {
         assert!(output.contains(words), "{words:?} is not in:\n{output}");
@@ -152,7 +182,10 @@ fn a_private_run_says_what_it_does_and_leaves_everything_behind() {
     assert_eq!(report.settings["privacy"]["noise"]["epsilon"], 2.5);
     assert_eq!(report.settings["batch_size"], 20);
     let Protection::DifferentialPrivacy { plan, statement } = &report.protection else { panic!("{report:?}") };
-    assert_eq!((plan.steps(), statement.charged_steps, statement.dataset.as_str()), (2, 2, "generated training images (not CIFAR-10)"));
+    assert_eq!(
+        (plan.steps(), statement.charged_steps, statement.dataset.as_str()),
+        (2, 2, "generated training images (not CIFAR-10)")
+    );
     assert_eq!(report.curve.last().unwrap().step, 2);
     assert_eq!(report.curve.last().map(|point| point.accuracy), report.test_accuracy);
     assert!(fs::read(folder.path().join("curve.png")).unwrap().starts_with(b"\x89PNG"));
@@ -174,7 +207,11 @@ fn a_second_run_into_the_same_folder_adds_to_the_ledger() {
     assert!(text(&output.stdout).contains("validation accuracy"));
     let charges = Ledger::read(folder.path().join("privacy-ledger.jsonl")).unwrap().charges();
     assert_eq!(charges.iter().map(|charge| charge.steps).collect::<Vec<u64>>(), [2, 2]);
-    assert!(fs::read_to_string(folder.path().join("curve.csv")).unwrap().starts_with("step,epoch,epsilon,validation_accuracy"));
+    assert!(
+        fs::read_to_string(folder.path().join("curve.csv"))
+            .unwrap()
+            .starts_with("step,epoch,epsilon,validation_accuracy")
+    );
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub(crate) fn clipped_gradient_of_one<M: Module>(
         .map(|gradient| sum_of_squares_bound(gradient.values.clone(), rounding))
         .reduce(|total, next| total + next);
     let Some(squared_norm) = squared_norm else { return Ok(()) };
+    let squared_norm = squared_norm * (1.0 + rounding.sum(collector.found.len()));
     let factors = ClipFactors::flat(squared_norm, clipping_norm, rounding);
     for gradient in collector.found {
         sum.add(factors.sum_of(gradient));
