@@ -63,7 +63,7 @@ pub struct Arguments {
     #[arg(long, value_name = "C", help_heading = PRIVACY)]
     pub clip: Option<f64>,
 
-    /// Ledger of what was spent on these data [default: OUT/privacy-ledger.jsonl]
+    /// Ledger of what was spent on these data [default: OUT/privacy-ledger-DATA.jsonl]
     #[arg(long, value_name = "FILE", help_heading = PRIVACY)]
     pub ledger: Option<PathBuf>,
 

@@ -17,20 +17,30 @@ pub struct Data {
     pub validation: Option<ImageDataset>,
     pub test: ImageDataset,
     name: String,
+    short_name: &'static str,
     held_out: bool,
+}
+
+/// Where images come from.
+struct Source {
+    name: String,
+    short_name: &'static str,
+    train: ImageDataset,
+    /// If there are any apart.
+    test: Option<ImageDataset>,
 }
 
 impl Data {
     /// Finds, fetches or draws the images.
     pub fn load(arguments: &Arguments) -> Result<Self> {
-        let (name, train, test) = source(arguments)?;
+        let Source { name, short_name, train, test } = source(arguments)?;
         let mut data = match test.filter(|_| !arguments.holdout) {
-            Some(test) => Self { train, validation: None, test, name, held_out: false },
+            Some(test) => Self { train, validation: None, test, name, short_name, held_out: false },
             None => {
                 let held_out = train.len() / 10;
                 let (train, rest) = train.split_at(train.len() - held_out)?;
                 let (validation, test) = rest.split_at(held_out / 2)?;
-                Self { train, validation: Some(validation), test, name, held_out: true }
+                Self { train, validation: Some(validation), test, name, short_name, held_out: true }
             }
         };
         let first = |images: &ImageDataset, limit: Option<u64>| {
@@ -53,6 +63,11 @@ impl Data {
             line.push_str(" held out of the training set");
         }
         line
+    }
+
+    /// For file names.
+    pub fn short_name(&self) -> &'static str {
+        self.short_name
     }
 
     /// What is evaluated on after every epoch.
@@ -81,8 +96,7 @@ impl Data {
     }
 }
 
-/// Name, training images, and test images if there are any apart.
-fn source(arguments: &Arguments) -> Result<(String, ImageDataset, Option<ImageDataset>)> {
+fn source(arguments: &Arguments) -> Result<Source> {
     let path = if arguments.asks_for_generated() {
         None
     } else if arguments.download {
@@ -92,10 +106,16 @@ fn source(arguments: &Arguments) -> Result<(String, ImageDataset, Option<ImageDa
     };
     let Some(path) = path else {
         let images = generated();
-        return Ok(("generated images (not CIFAR-10)".into(), images.train, Some(images.test)));
+        return Ok(Source {
+            name: "generated images (not CIFAR-10)".into(),
+            short_name: "generated",
+            train: images.train,
+            test: Some(images.test),
+        });
     };
     let images = Cifar10::load(&path, Checksum::Verify)?;
-    Ok((format!("CIFAR-10 from {}", path.display()), images.train, images.test))
+    let name = format!("CIFAR-10 from {}", path.display());
+    Ok(Source { name, short_name: "cifar10", train: images.train, test: images.test })
 }
 
 /// Where `--download` puts the archive: where it would be looked for without it.

@@ -23,7 +23,6 @@ pub fn train<M: Classifier>(
         .start(job.data.train.clone(), job.batcher, &job.device, job.settings.entropy())?
         .with_physical_batch(privacy.physical_batch)
         .with_ledger(ledger, &job.name)?;
-    let planned = plan.epsilon(plan.delta())?;
     let mut optimizer = job.settings.optimizer();
     let mut monitor = Monitor::start(job, plan.steps(), 1.0 / plan.sampling().rate(), true);
 
@@ -34,8 +33,7 @@ pub fn train<M: Classifier>(
             Ok(cross_entropy(model.forward(batch.images), batch.labels))
         })?;
         model = optimizer.step(job.settings.learning_rate, model, update.into());
-        // Both are upper bounds; the one for any number of steps is looser by a millionth.
-        monitor.step_ends(&model, session.epsilon_so_far()?.min(planned))?;
+        monitor.step_ends(&model, session.epsilon_so_far()?)?;
     }
 
     // Closes the ledger with the number of steps that were really made.

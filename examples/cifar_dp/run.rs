@@ -109,8 +109,10 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn ledger(&self) -> PathBuf {
-        self.arguments.ledger.clone().unwrap_or_else(|| self.arguments.out.join("privacy-ledger.jsonl"))
+    /// One ledger counts one data set.
+    fn ledger(&self, data: &Data) -> PathBuf {
+        let named = || self.arguments.out.join(format!("privacy-ledger-{}.jsonl", data.short_name()));
+        self.arguments.ledger.clone().unwrap_or_else(named)
     }
 }
 
@@ -175,7 +177,7 @@ impl Job<'_> {
             return plain::train(model, self);
         };
         let plan = settings.plan(privacy, self.data.train.len())?;
-        let path = place.ledger();
+        let path = place.ledger(self.data);
         let ledger = Ledger::open(&path, self.data.train.name())?;
         say_plan(&plan, settings)?;
         say(&format!("Optimiser:   {optimizer}"));

@@ -176,7 +176,15 @@ fn a_private_run_says_what_it_does_and_leaves_everything_behind() {
 
     assert_eq!(
         names(folder.path()),
-        ["curve.csv", "curve.png", "curve.svg", "model.bpk", "privacy-ledger.jsonl", "report.json", "statement.md"]
+        [
+            "curve.csv",
+            "curve.png",
+            "curve.svg",
+            "model.bpk",
+            "privacy-ledger-generated.jsonl",
+            "report.json",
+            "statement.md"
+        ]
     );
     assert!(!report.interrupted && report.epsilon > 1.0 && report.epsilon <= 2.5);
     assert_eq!(report.settings["privacy"]["noise"]["epsilon"], 2.5);
@@ -190,7 +198,7 @@ fn a_private_run_says_what_it_does_and_leaves_everything_behind() {
     assert_eq!(report.curve.last().map(|point| point.accuracy), report.test_accuracy);
     assert!(fs::read(folder.path().join("curve.png")).unwrap().starts_with(b"\x89PNG"));
     assert!(fs::read_to_string(folder.path().join("statement.md")).unwrap().contains("(2.5, 1e-5)"));
-    let charges = Ledger::read(folder.path().join("privacy-ledger.jsonl")).unwrap().charges();
+    let charges = Ledger::read(folder.path().join("privacy-ledger-generated.jsonl")).unwrap().charges();
     assert_eq!((charges.len(), charges[0].steps, charges[0].name.as_str()), (1, 2, report.run.as_str()));
 }
 
@@ -205,7 +213,7 @@ fn a_second_run_into_the_same_folder_adds_to_the_ledger() {
         "Training on: generated images (not CIFAR-10), 200 train / 40 validation / 40 test held out of the training set"
     );
     assert!(text(&output.stdout).contains("validation accuracy"));
-    let charges = Ledger::read(folder.path().join("privacy-ledger.jsonl")).unwrap().charges();
+    let charges = Ledger::read(folder.path().join("privacy-ledger-generated.jsonl")).unwrap().charges();
     assert_eq!(charges.iter().map(|charge| charge.steps).collect::<Vec<u64>>(), [2, 2]);
     assert!(
         fs::read_to_string(folder.path().join("curve.csv"))
@@ -244,7 +252,7 @@ fn a_run_without_privacy_says_so_everywhere() {
     for file in ["statement.md", "curve.svg"] {
         assert!(fs::read_to_string(folder.path().join(file)).unwrap().contains("NOT PRIVATE"), "{file}");
     }
-    assert!(!folder.path().join("privacy-ledger.jsonl").exists());
+    assert!(!folder.path().join("privacy-ledger-generated.jsonl").exists());
 }
 
 #[cfg(unix)]
@@ -272,7 +280,7 @@ fn ctrl_c_ends_cleanly_with_the_true_count_in_the_ledger() {
     assert!(report.interrupted && statement.charged_steps < statement.planned_steps);
     assert_eq!(report.curve.last().unwrap().step, statement.charged_steps);
     assert!(report.test_accuracy.is_some());
-    let charges = Ledger::read(folder.path().join("privacy-ledger.jsonl")).unwrap().charges();
+    let charges = Ledger::read(folder.path().join("privacy-ledger-generated.jsonl")).unwrap().charges();
     assert_eq!(charges[0].steps, statement.charged_steps);
     assert!(folder.path().join("model.bpk").is_file());
     assert!(!names(folder.path()).iter().any(|name| name.contains("unfinished")));

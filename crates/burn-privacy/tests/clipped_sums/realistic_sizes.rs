@@ -26,7 +26,12 @@ fn assert_close_to_loop<M: Module>(
     assert_sums_are_close(name, &model, &examples, loss);
 }
 
-fn assert_sums_are_close<M: Module>(name: &str, model: &M, examples: &[Example], loss: impl Fn(&M, Batch) -> Tensor<1>) {
+fn assert_sums_are_close<M: Module>(
+    name: &str,
+    model: &M,
+    examples: &[Example],
+    loss: impl Fn(&M, Batch) -> Tensor<1>,
+) {
     // A tiny norm: all are clipped, and the sum is as far off as the factors are.
     let expected = clipped_sum(&Ask::flex(1e-3).loop_over_examples(), model, examples, &loss);
     let difference = relative_difference(&clipped_sum(&Ask::flex(1e-3), model, examples, &loss), &expected);
@@ -47,7 +52,12 @@ fn images() {
                 distance(model.forward(batch.shaped(&[channels, side, side])), batch.target)
             }
         };
-        assert_close_to_loop(&format!("convolution, {side} x {side}"), conv([3, 16], 1), [3 * pixels, 16 * pixels], loss(3));
+        assert_close_to_loop(
+            &format!("convolution, {side} x {side}"),
+            conv([3, 16], 1),
+            [3 * pixels, 16 * pixels],
+            loss(3),
+        );
         let sizes = [16 * pixels, 16 * pixels];
         assert_close_to_loop(&format!("depthwise, {side} x {side}"), conv([16, 16], 16), sizes, loss(16));
         let norm: GroupNorm = GroupNormConfig::new(4, 16).init(&flex());

@@ -1,7 +1,6 @@
 //! Steps are charged when drawn, never more than planned.
 
 use burn::data::dataset::InMemDataset;
-use burn::prelude::*;
 use burn_privacy::nn::{Linear, LinearConfig};
 use burn_privacy::prelude::*;
 

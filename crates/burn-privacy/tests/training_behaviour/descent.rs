@@ -69,7 +69,7 @@ fn huge_noise_destroys_accuracy() {
 macro_rules! network {
     ($name:ident) => {
         #[derive(Module, Debug)]
-        struct $name {
+        pub struct $name {
             image: Conv2d,
             norm: GroupNorm,
             hidden: Linear,

@@ -133,10 +133,10 @@ fn the_realised_batch_size_is_never_the_normaliser() {
         .with_steps(40)
         .build()
         .unwrap();
-    let dataset = InMemDataset::new(vec![Example::new(vec![0.0], target.clone()); 24]);
+    let examples = vec![Example::new(vec![0.0], target.clone()); 24];
     for mode in [PerExample::OneBackward, PerExample::Loop] {
         let mut session = plan
-            .start(dataset.clone(), Rows, &flex(), Entropy::os())
+            .start(InMemDataset::new(examples.clone()), Rows, &flex(), Entropy::os())
             .unwrap()
             .with_per_example(mode)
             .with_physical_batch(5);

@@ -54,7 +54,7 @@ fn two_runs_with_the_operating_systems_entropy_differ() {
 }
 
 #[test]
-fn a_seeded_sampler_alone_makes_a_run_not_private() {
+fn a_private_session_takes_no_batch_that_was_drawn_from_a_fixed_seed() {
     let plan = PrivacyPlanConfig::new()
         .with_sampling(Sampling::poisson(2, 4))
         .with_noise(NoiseLevel::multiplier(1.0))
@@ -62,14 +62,23 @@ fn a_seeded_sampler_alone_makes_a_run_not_private() {
         .with_steps(2)
         .build()
         .unwrap();
-    let dataset = InMemDataset::new(Values::new(1).examples(4, 3, 2));
-    let mut session = plan.start::<_, Batch, _, _>(dataset, Rows, &flex(), Entropy::os()).unwrap();
-    assert!(!session.statement().unwrap().is_void());
-    let drawn = plan.sampler(4, Entropy::seeded(1)).unwrap().next_batch().unwrap().unwrap();
-    drop(session.step_with(drawn).unwrap());
-    assert!(session.statement().unwrap().is_void());
-    // And stays so.
-    drop(session.next_step().unwrap());
+    let examples = Values::new(1).examples(4, 3, 2);
+    let start = |entropy| {
+        let dataset = InMemDataset::new(examples.clone());
+        plan.start::<_, Batch, _, _>(dataset, Rows, &flex(), entropy).unwrap()
+    };
+    let draw = |entropy| plan.sampler(4, entropy).unwrap().next_batch().unwrap().unwrap();
+
+    let mut session = start(Entropy::os());
+    let refusal = session.step_with(draw(Entropy::seeded(1))).unwrap_err();
+    assert!(refusal.to_string().contains("fixed seed"), "{refusal}");
+    assert_eq!(session.charged_steps(), 0);
+    drop(session.step_with(draw(Entropy::os())).unwrap());
+    assert!(!session.finish().unwrap().is_void());
+
+    // A seeded session is void whatever its batches come from.
+    let mut session = start(Entropy::seeded(2));
+    drop(session.step_with(draw(Entropy::os())).unwrap());
     assert!(session.finish().unwrap().is_void());
 }
 
