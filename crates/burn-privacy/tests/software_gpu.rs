@@ -256,6 +256,17 @@ fn a_coupling_is_refused() {
 }
 
 #[test]
+fn a_model_on_another_device_is_refused() {
+    on_adapter("a_model_on_another_device_is_refused", |device| {
+        let model: Linear = LinearConfig::new(8, 6).init(device);
+        let message = refusal(&Ask::flex(1.0), &model, &Values::new(1).examples(3, 8, 6), |model, batch| {
+            distance(model.forward(batch.input), batch.target)
+        });
+        assert_says(&message, &["`weight`", "the session was started on", "the model's device"]);
+    });
+}
+
+#[test]
 fn noisy_steps_move_every_parameter() {
     on_adapter("noisy_steps_move_every_parameter", |device| {
         let plan = PrivacyPlanConfig::new()

@@ -41,11 +41,11 @@ fn images(count: usize) -> Vec<Example> {
 
 #[test]
 fn an_empty_batch_moves_every_parameter_and_is_charged() {
-    // Three records, drawn with probability 1e-7 each.
+    // Three records, drawn with probability 1e-9 each.
     let plan = PrivacyPlanConfig::new()
-        .with_sampling(Sampling::poisson(1, 10_000_000))
+        .with_sampling(Sampling::poisson(1, 1_000_000_000))
         .with_noise(NoiseLevel::multiplier(1.0))
-        .with_delta(1e-8)
+        .with_delta(1e-10)
         .with_steps(2)
         .build()
         .unwrap();
