@@ -51,8 +51,7 @@ fn a_dropped_step_stays_charged() {
 fn a_refused_step_stays_charged() {
     let mut session = start(2);
     let model: Linear = LinearConfig::new(3, 2).init(&flex());
-    loop {
-        let Some(step) = session.next_step().unwrap() else { break };
+    while let Some(step) = session.next_step().unwrap() {
         if step.unprotected_batch_size() == 0 {
             continue;
         }
