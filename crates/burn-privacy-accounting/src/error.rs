@@ -74,6 +74,13 @@ pub enum AccountingError {
         expected_version: u64,
     },
 
+    /// An estimate could not be computed to its accuracy.
+    #[error("no estimate by contour integral: {reason}")]
+    NoEstimate {
+        /// What went wrong, and what to use instead.
+        reason: String,
+    },
+
     /// No value of the calibrated parameter meets the target.
     #[error(
         "no {parameter} reaches epsilon {target_epsilon} at delta {delta}: at {limit}, the most protective one tried, epsilon \

@@ -3,7 +3,8 @@
 mod common;
 
 use burn_privacy_accounting::{
-    Accountant, Adjacency, DpEvent, RdpAccountant, calibrate_noise_multiplier, calibrate_sampling_rate, calibrate_steps,
+    Accountant, Adjacency, DpEvent, PldAccountant, RdpAccountant, calibrate_noise_multiplier, calibrate_sampling_rate,
+    calibrate_steps,
 };
 use common::{entries, number, numbers, table};
 
@@ -59,5 +60,22 @@ fn steps_and_sampling_rate_are_the_largest_that_hold() {
         let rate = calibrate_sampling_rate(|q| training(q, noise, steps), target, delta, default).unwrap();
         assert!(rate >= q * (1.0 - 1e-9) && rate <= q * 1.001, "{entry}: {rate}");
         assert!(epsilon(default(), &training(rate, noise, steps).unwrap(), delta) <= target);
+    }
+}
+
+#[test]
+fn noise_by_pld_is_tight() {
+    let new = || PldAccountant::new(Adjacency::AddOrRemoveOne);
+    for entry in entries(&table("calibration.json")) {
+        if entry["exact_sigma"].is_null() {
+            continue;
+        }
+        let (target, delta) = (number(&entry["target_epsilon"]), number(&entry["target_delta"]));
+        let (q, steps) = (number(&entry["q"]), entry["steps"].as_u64().unwrap());
+        let start = std::time::Instant::now();
+        let found = calibrate_noise_multiplier(|noise| training(q, noise, steps), target, delta, new).unwrap();
+        let exact = number(&entry["exact_sigma"]);
+        println!("{:9.1} ms {:e} {entry}", start.elapsed().as_secs_f64() * 1e3, found / exact - 1.0);
+        assert!(found >= exact * (1.0 - 1e-6) && found <= exact * (1.0 + 2e-4), "{entry}: {found}");
     }
 }

@@ -1,0 +1,422 @@
+//! Dominating pairs: the two output distributions (P, Q) that are hardest to tell apart, of one step.
+//!
+//! A pair is described by its *base*, the pair without sampling, in the coordinate t = ln(dP/dQ): the density of Q over
+//! t, and atoms. Poisson sampling at rate r replaces P by (1-r) Q + r P (Zhu, Dong and Wang, arXiv 2106.08567,
+//! proposition 30), so that the loss becomes l = ln(1 - r + r e^t); for a record that is added the two change places.
+//! All bases here are symmetric: exchanging P and Q mirrors them.
+
+use crate::mills::{ln_density, mills_ratio};
+
+/// Which of the two neighbours is P.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// P is with the record, Q without: the mixture against the base.
+    Remove,
+    /// P is without the record, Q with.
+    Add,
+}
+
+/// A single step whose dominating pair is known; what identifies equal steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Base {
+    /// Gaussian noise of this standard deviation over the sensitivity (Balle and Wang, arXiv 1805.06530).
+    Gaussian { noise: f64 },
+    /// Laplace noise, sensitivity / scale.
+    Laplace { inverse_scale: f64 },
+    /// Discrete Laplace noise with 1/scale and sensitivity.
+    DiscreteLaplace { inverse_scale: f64, sensitivity: u64 },
+    /// Discrete Gaussian noise, sensitivity 1.
+    DiscreteGaussian { sigma: f64 },
+    /// Randomised response with this probability of the true answer, and its log ratio to any other answer's.
+    RandomisedResponse { truth: f64, loss: f64 },
+    /// Any (epsilon, delta) mechanism (Kairouz, Oh and Viswanath, arXiv 1311.0776, theorem 3.2).
+    EpsilonDelta { epsilon: f64, delta: f64 },
+    /// Any mechanism whose loss lies in a range of this width (see [`Pair::new`]).
+    BoundedRange { epsilon: f64 },
+}
+
+/// Part of a base that has a density.
+#[derive(Clone, Copy, Debug)]
+enum Density {
+    None,
+    /// t is N(-sd^2/2, sd^2) under Q and N(sd^2/2, sd^2) under P.
+    Gaussian {
+        sd: f64,
+    },
+    /// Under Q the density of t is exp(log_scale - t/2) on `[-half_width, half_width]`.
+    Exponential {
+        log_scale: f64,
+        half_width: f64,
+    },
+}
+
+/// One outcome with positive probability.
+#[derive(Clone, Copy, Debug)]
+struct BaseAtom {
+    /// ln(p/q); infinite where one of them is 0.
+    t: f64,
+    p: f64,
+    q: f64,
+}
+
+/// An outcome of the sampled pair, seen from one direction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Atom {
+    pub(crate) loss: f64,
+    /// Probability under P.
+    pub(crate) mass: f64,
+}
+
+/// A dominating pair, with sampling and direction.
+#[derive(Clone, Debug)]
+pub(crate) struct Pair {
+    density: Density,
+    base_atoms: Vec<BaseAtom>,
+    rate: f64,
+    direction: Direction,
+}
+
+/// Range of t with a density that is looked at, and the probability under P beyond it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Range {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    /// P's mass on the side of the large losses: counted as infinite loss.
+    pub(crate) mass_above: f64,
+    /// P's mass on the side of the small losses: moved up to the range's end.
+    pub(crate) mass_below: f64,
+}
+
+impl Pair {
+    /// The pair of a base under sampling at `rate` (1 for none).
+    ///
+    /// Bounded range: of all two-point losses {t - epsilon, t} the worst hockey-stick at each threshold x is attained
+    /// at t = (epsilon + ln x) / 2 (Dong, Durfee and Rogers, arXiv 1909.13830, lemma 3.4), which gives
+    /// (1 - sqrt(x e^-epsilon))^2 / (1 - e^-epsilon). As a supremum of convex curves it is the curve of a pair itself,
+    /// whose Q-density over ln x is its second derivative times x: exp(-(epsilon + t)/2) / (2 (1 - e^-epsilon)).
+    pub(crate) fn new(base: Base, rate: f64, direction: Direction) -> Self {
+        let mut density = Density::None;
+        let mut base_atoms = Vec::new();
+        let mut mirrored = |t: f64, p: f64, q: f64| {
+            base_atoms.push(BaseAtom { t, p, q });
+            base_atoms.push(BaseAtom { t: -t, p: q, q: p });
+        };
+        match base {
+            Base::Gaussian { noise } => density = Density::Gaussian { sd: 1.0 / noise },
+            Base::Laplace { inverse_scale: m } => {
+                density = Density::Exponential { log_scale: -0.5 * m - 4.0_f64.ln(), half_width: m };
+                mirrored(m, 0.5, 0.5 * (-m).exp());
+            }
+            Base::BoundedRange { epsilon } => {
+                let log_scale = -0.5 * epsilon - (2.0 * -(-epsilon).exp_m1()).ln();
+                density = Density::Exponential { log_scale, half_width: epsilon };
+            }
+            Base::RandomisedResponse { truth, loss } => {
+                let other = truth * (-loss).exp();
+                mirrored(loss, truth, other);
+                base_atoms.push(BaseAtom {
+                    t: 0.0,
+                    p: (1.0 - truth - other).max(0.0),
+                    q: (1.0 - truth - other).max(0.0),
+                });
+            }
+            Base::EpsilonDelta { epsilon, delta } => {
+                let larger = (1.0 - delta) / (1.0 + (-epsilon).exp());
+                mirrored(epsilon, larger, (1.0 - delta) * (-epsilon).exp() / (1.0 + (-epsilon).exp()));
+                mirrored(f64::INFINITY, delta, 0.0);
+            }
+            Base::DiscreteLaplace { inverse_scale: m, sensitivity } => {
+                // P is centred at s, Q at 0: the loss is m (2x - s) between, -m s at x <= 0 and m s at x >= s.
+                let s = sensitivity as f64;
+                let outer = 1.0 / (1.0 + (-m).exp());
+                mirrored(m * s, outer, outer * (-m * s).exp());
+                let centre = -(-m).exp_m1() / (1.0 + (-m).exp());
+                for x in 1..sensitivity {
+                    let x = x as f64;
+                    let (p, q) = (centre * (-m * (s - x)).exp(), centre * (-m * x).exp());
+                    base_atoms.push(BaseAtom { t: m * (2.0 * x - s), p, q });
+                }
+            }
+            Base::DiscreteGaussian { sigma } => base_atoms = discrete_gaussian_atoms(sigma),
+        }
+        base_atoms.retain(|atom| atom.p > 0.0 || atom.q > 0.0);
+        Self { density, base_atoms, rate, direction }
+    }
+
+    /// The loss at t, in P's favour.
+    pub(crate) fn loss(&self, t: f64) -> f64 {
+        let r = self.rate;
+        let sampled = if r == 1.0 {
+            t
+        } else if t > 30.0 {
+            t + r.ln() + ((1.0 - r) / r * (-t).exp()).ln_1p()
+        } else {
+            (r * t.exp_m1()).ln_1p()
+        };
+        match self.direction {
+            Direction::Remove => sampled,
+            Direction::Add => -sampled,
+        }
+    }
+
+    /// t at a loss; infinite beyond the range of losses.
+    pub(crate) fn position(&self, loss: f64) -> f64 {
+        let sampled = match self.direction {
+            Direction::Remove => loss,
+            Direction::Add => -loss,
+        };
+        let r = self.rate;
+        if r == 1.0 {
+            sampled
+        } else if sampled > 30.0 {
+            sampled - r.ln() + (-(1.0 - r) * (-sampled).exp()).ln_1p()
+        } else {
+            // NaN or negative infinity below ln(1-r), where there is nothing.
+            let ratio = 1.0 + sampled.exp_m1() / r;
+            if ratio > 0.0 { ratio.ln() } else { f64::NEG_INFINITY }
+        }
+    }
+
+    /// ln of P's density over t, where there is one.
+    pub(crate) fn log_density(&self, t: f64) -> f64 {
+        let under_q = match self.density {
+            Density::None => f64::NEG_INFINITY,
+            Density::Gaussian { sd } => ln_density(t / sd + 0.5 * sd) - sd.ln(),
+            Density::Exponential { log_scale, .. } => log_scale - 0.5 * t,
+        };
+        match self.direction {
+            Direction::Remove => under_q + self.loss(t),
+            Direction::Add => under_q,
+        }
+    }
+
+    /// |dt/dl| at t, in logarithms.
+    pub(crate) fn log_stretch(&self, t: f64) -> f64 {
+        let sampled = match self.direction {
+            Direction::Remove => self.loss(t),
+            Direction::Add => -self.loss(t),
+        };
+        sampled - t - self.rate.ln()
+    }
+
+    /// How much the density's logarithm changes over a piece of t: decides how finely it has to be integrated.
+    pub(crate) fn roughness(&self, from: f64, to: f64) -> f64 {
+        let width = to - from;
+        match self.density {
+            Density::Gaussian { sd } => {
+                let z = (from / sd + 0.5 * sd).abs().max((to / sd + 0.5 * sd).abs());
+                width / sd * (z + 1.0) + width
+            }
+            _ => 1.5 * width,
+        }
+    }
+
+    /// Width in t on which the density is smooth.
+    pub(crate) fn smooth_width(&self) -> f64 {
+        match self.density {
+            Density::Gaussian { sd } => 0.25 * sd,
+            Density::Exponential { half_width, .. } => half_width / 60.0,
+            Density::None => 1.0,
+        }
+    }
+
+    /// The part of t that carries the density, cut where no more than e^`log_tail` is left of P on either side.
+    pub(crate) fn range(&self, log_tail: f64) -> Option<Range> {
+        match self.density {
+            Density::None => None,
+            Density::Exponential { half_width, .. } => {
+                Some(Range { low: -half_width, high: half_width, mass_above: 0.0, mass_below: 0.0 })
+            }
+            Density::Gaussian { sd } => {
+                // Phi(-z) <= e^(-z^2/2) / 2.
+                let quantile = |log_tail: f64| (-2.0 * log_tail).max(1.0).sqrt();
+                let z = quantile(log_tail);
+                let low = -0.5 * sd * sd - z * sd;
+                let high;
+                let (above, below) = match self.direction {
+                    // P's upper tail: r times that of the unsampled P, and 1 - r times that of Q. Its lower tail is at
+                    // most Q's.
+                    Direction::Remove => {
+                        let of_p = quantile(log_tail - self.rate.ln());
+                        let of_q = z.max(of_p + sd);
+                        high = -0.5 * sd * sd + of_q * sd;
+                        (
+                            self.rate * tail_probability(of_q - sd) + (1.0 - self.rate) * tail_probability(of_q),
+                            tail_probability(z),
+                        )
+                    }
+                    // P is the base's Q: its large losses are at small t, and its tail at large t, below ln(1-r) or so
+                    // in loss, hardly matters.
+                    Direction::Add => {
+                        high = -0.5 * sd * sd + z * sd;
+                        (tail_probability(z), tail_probability(z))
+                    }
+                };
+                let rounding = 1.0 + 1e-12;
+                Some(Range { low, high, mass_above: above * rounding, mass_below: below * rounding })
+            }
+        }
+    }
+
+    /// Outcomes with positive probability under P and finite loss, in increasing order of loss.
+    pub(crate) fn atoms(&self) -> Vec<Atom> {
+        let mut atoms: Vec<Atom> = self
+            .base_atoms
+            .iter()
+            .map(|atom| {
+                let with = (1.0 - self.rate) * atom.q + self.rate * atom.p;
+                match self.direction {
+                    Direction::Remove => Atom { loss: self.loss(atom.t), mass: with },
+                    Direction::Add => Atom { loss: self.loss(atom.t), mass: atom.q },
+                }
+            })
+            .filter(|atom| atom.mass > 0.0 && atom.loss.is_finite())
+            .collect();
+        atoms.sort_by(|a, b| a.loss.total_cmp(&b.loss));
+        atoms
+    }
+
+    /// P's mass with an infinite loss.
+    pub(crate) fn infinite_mass(&self) -> f64 {
+        match self.direction {
+            Direction::Remove => {
+                self.rate * self.base_atoms.iter().filter(|atom| atom.q == 0.0).map(|atom| atom.p).sum::<f64>()
+            }
+            Direction::Add if self.rate == 1.0 => {
+                self.base_atoms.iter().filter(|atom| atom.p == 0.0).map(|atom| atom.q).sum()
+            }
+            Direction::Add => 0.0,
+        }
+    }
+
+    /// A loss (without sign) where the losses end abruptly, which a grid should have as a point, and whether it is an
+    /// atom's.
+    pub(crate) fn anchor(&self) -> Option<(f64, bool)> {
+        match self.density {
+            Density::Gaussian { .. } if self.rate < 1.0 => Some((-(-self.rate).ln_1p(), false)),
+            _ => self.atoms().last().map(|atom| (atom.loss, true)),
+        }
+    }
+
+    /// The largest finite loss.
+    pub(crate) fn largest_loss(&self) -> f64 {
+        let sampled_limit = -(-self.rate).ln_1p();
+        let by_density = match (self.density, self.direction) {
+            (Density::None, _) => 0.0,
+            (Density::Gaussian { .. }, Direction::Remove) => f64::INFINITY,
+            (Density::Gaussian { .. }, Direction::Add) => sampled_limit,
+            (Density::Exponential { half_width, .. }, Direction::Remove) => self.loss(half_width),
+            (Density::Exponential { half_width, .. }, Direction::Add) => self.loss(-half_width),
+        };
+        self.atoms().last().map_or(by_density, |atom| atom.loss.max(by_density))
+    }
+}
+
+/// P(N(0,1) > z) for z >= 0.
+fn tail_probability(z: f64) -> f64 {
+    mills_ratio(z) * ln_density(z).exp()
+}
+
+/// Outcomes of the discrete Gaussian on the integers, centred at 1 against 0 (Canonne, Kamath and Steinke, arXiv
+/// 2004.00010), as far as their probabilities can be represented.
+fn discrete_gaussian_atoms(sigma: f64) -> Vec<BaseAtom> {
+    let reach = (38.0 * sigma).ceil() as i64 + 1;
+    let weight = |x: i64| (-0.5 * (x as f64 / sigma).powi(2)).exp();
+    let total: f64 = 1.0 + 2.0 * (1..=reach).rev().map(weight).sum::<f64>();
+    (-reach..=reach + 1)
+        .map(|x| BaseAtom {
+            t: (2 * x - 1) as f64 / (2.0 * sigma * sigma),
+            p: weight(x - 1) / total,
+            q: weight(x) / total,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn position_inverts_loss() {
+        for rate in [1e-9, 0.01, 0.5, 1.0] {
+            for direction in [Direction::Remove, Direction::Add] {
+                let pair = Pair::new(Base::Gaussian { noise: 0.7 }, rate, direction);
+                for t in [-3.0, -0.1, 0.0, 0.5, 4.0, 29.9, 30.1, 300.0] {
+                    let back = pair.position(pair.loss(t));
+                    let scale = if t < 0.0 { 1e-15 / rate } else { 1e-14 * (1.0 + 1e-6 / rate) };
+                    assert!((back - t).abs() <= scale * 30.0 + 1e-13 * t.abs(), "{rate} {direction:?} {t} {back}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn atoms_and_densities_are_distributions() {
+        let bases = [
+            Base::Gaussian { noise: 0.8 },
+            Base::Laplace { inverse_scale: 1.3 },
+            Base::DiscreteLaplace { inverse_scale: 0.4, sensitivity: 5 },
+            Base::DiscreteGaussian { sigma: 1.7 },
+            Base::RandomisedResponse { truth: 0.6, loss: 1.2 },
+            Base::EpsilonDelta { epsilon: 0.7, delta: 0.01 },
+            Base::BoundedRange { epsilon: 1.1 },
+        ];
+        for base in bases {
+            for rate in [0.1, 1.0] {
+                for direction in [Direction::Remove, Direction::Add] {
+                    let pair = Pair::new(base, rate, direction);
+                    // Sum of P, and of Q = e^-loss P.
+                    let (mut p, mut q) = (pair.infinite_mass(), 0.0);
+                    for atom in pair.atoms() {
+                        p += atom.mass;
+                        q += atom.mass * (-atom.loss).exp();
+                    }
+                    if let Some(range) = pair.range(-80.0) {
+                        let steps = 200_000;
+                        let width = (range.high - range.low) / f64::from(steps);
+                        for step in 0..steps {
+                            let t = range.low + (f64::from(step) + 0.5) * width;
+                            let mass = pair.log_density(t).exp() * width;
+                            p += mass;
+                            q += mass * (-pair.loss(t)).exp();
+                        }
+                    }
+                    let lost = match base {
+                        // Under Q this much has a loss of minus infinity.
+                        Base::EpsilonDelta { delta, .. } if rate == 1.0 => delta,
+                        Base::EpsilonDelta { delta, .. } if direction == Direction::Add => rate * delta,
+                        _ => 0.0,
+                    };
+                    assert!((p - 1.0).abs() < 1e-8, "{base:?} {rate} {direction:?}: P {p}");
+                    assert!((q + lost - 1.0).abs() < 1e-8, "{base:?} {rate} {direction:?}: Q {q}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bounded_range_is_the_worst_pair_of_points() {
+        // Hockey-stick of the pair against the best two-point law, at several thresholds.
+        let epsilon = 1.5_f64;
+        let pair = Pair::new(Base::BoundedRange { epsilon }, 1.0, Direction::Remove);
+        for threshold in [-1.2_f64, -0.3, 0.0, 0.4, 1.3] {
+            let x = threshold.exp();
+            let mut worst = 0.0_f64;
+            for step in 0..=100_000 {
+                let t = epsilon * f64::from(step) / 100_000.0;
+                let high = (1.0 - (t - epsilon).exp()) / (t.exp() - (t - epsilon).exp());
+                let stick = |loss: f64, q: f64| q * (loss.exp() - x).max(0.0);
+                worst = worst.max(stick(t, high) + stick(t - epsilon, 1.0 - high));
+            }
+            let steps = 100_000;
+            let width = (epsilon - threshold) / f64::from(steps);
+            let found: f64 = (0..steps)
+                .map(|step| {
+                    let t = threshold + (f64::from(step) + 0.5) * width;
+                    pair.log_density(t).exp() * (1.0 - (threshold - t).exp()) * width
+                })
+                .sum();
+            assert!((found - worst).abs() < 1e-8, "{threshold}: {found} {worst}");
+        }
+    }
+}

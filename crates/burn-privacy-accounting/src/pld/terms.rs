@@ -1,0 +1,311 @@
+//! Which theorem covers which event: an event tree becomes a list of dominating pairs with counts, or is refused.
+
+use std::collections::BTreeMap;
+
+use super::pair::Base;
+use crate::error::AccountingError;
+use crate::sample_noise::{SampleNoise, checked_count};
+use crate::{Adjacency, DpEvent, EventKind, Result};
+
+/// Name under which the results are reported.
+pub(crate) const NAME: &str = "PLD";
+
+/// Discrete Laplace noise of a larger sensitivity is counted by its pure epsilon.
+const MOST_SENSITIVITY: u64 = 20_000;
+
+/// Discrete Gaussian noise wider than this is refused: it has too many outcomes.
+const WIDEST_DISCRETE_GAUSSIAN: f64 = 3_000.0;
+
+/// A step that isn't Gaussian without sampling.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Step {
+    pub(crate) base: Base,
+    /// Sampling rate, above 0 and at most 1.
+    pub(crate) rate: f64,
+}
+
+/// Identifies equal steps.
+type Key = (u8, u64, u64, u64);
+
+impl Step {
+    fn key(&self) -> Key {
+        let rate = self.rate.to_bits();
+        match self.base {
+            Base::Gaussian { noise } => (0, noise.to_bits(), 0, rate),
+            Base::Laplace { inverse_scale } => (1, inverse_scale.to_bits(), 0, rate),
+            Base::DiscreteLaplace { inverse_scale, sensitivity } => (2, inverse_scale.to_bits(), sensitivity, rate),
+            Base::DiscreteGaussian { sigma } => (3, sigma.to_bits(), 0, rate),
+            Base::RandomisedResponse { truth, loss } => (4, truth.to_bits(), loss.to_bits(), rate),
+            Base::EpsilonDelta { epsilon, delta } => (5, epsilon.to_bits(), delta.to_bits(), rate),
+            Base::BoundedRange { epsilon } => (6, epsilon.to_bits(), 0, rate),
+        }
+    }
+}
+
+/// Steps with counts. Gaussian steps without sampling are one with their precisions (1/noise^2) added.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terms {
+    counted: BTreeMap<Key, (Step, u64)>,
+    gaussians: BTreeMap<u64, (f64, u64)>,
+    /// Something without any guarantee was released.
+    pub(crate) non_private: bool,
+    /// A step was replaced by a pair that is more revealing than its own: there is no lower bound.
+    pub(crate) only_upper: bool,
+}
+
+impl Terms {
+    /// Flattens an event that is run `count` times.
+    pub(crate) fn of(event: &DpEvent, count: u64, adjacency: Adjacency) -> Result<Self> {
+        let mut terms = Self::default();
+        terms.flatten(event, count, adjacency)?;
+        Ok(terms)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counted.is_empty() && self.gaussians.is_empty() && !self.non_private
+    }
+
+    /// The steps other than unsampled Gaussians.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = (Step, u64)> {
+        self.counted.values().copied()
+    }
+
+    /// Noise multiplier of all unsampled Gaussian steps as one, rounded down: 1/s^2 is the sum of 1/s_i^2.
+    pub(crate) fn gaussian_noise(&self) -> Option<f64> {
+        if self.gaussians.is_empty() {
+            return None;
+        }
+        if let (1, Some(&(noise, 1))) = (self.gaussians.len(), self.gaussians.values().next()) {
+            return Some(noise);
+        }
+        let precision: f64 = self.gaussians.values().map(|(noise, count)| *count as f64 / noise / noise).sum();
+        Some(precision.max(f64::MIN_POSITIVE).sqrt().recip() * (1.0 - 1e-15))
+    }
+
+    /// Adds all of `other`; unchanged if that exceeds what can be counted.
+    pub(crate) fn merge(&mut self, other: &Self) -> Result<()> {
+        let mut merged = self.clone();
+        for (step, count) in other.steps() {
+            merged.add(step, count)?;
+        }
+        for (noise, count) in other.gaussians.values() {
+            merged.add_gaussian(*noise, *count)?;
+        }
+        merged.non_private |= other.non_private;
+        merged.only_upper |= other.only_upper;
+        *self = merged;
+        Ok(())
+    }
+
+    fn add(&mut self, step: Step, count: u64) -> Result<()> {
+        if count > 0 {
+            let entry = self.counted.entry(step.key()).or_insert((step, 0));
+            entry.1 = checked_count(entry.1.checked_add(count))?;
+        }
+        Ok(())
+    }
+
+    fn add_base(&mut self, base: Base, count: u64) -> Result<()> {
+        self.add(Step { base, rate: 1.0 }, count)
+    }
+
+    fn add_gaussian(&mut self, noise: f64, count: u64) -> Result<()> {
+        if !(1.0 / noise / noise).is_finite() {
+            return self.add_non_private(count);
+        }
+        if count > 0 {
+            let entry = self.gaussians.entry(noise.to_bits()).or_insert((noise, 0));
+            entry.1 = checked_count(entry.1.checked_add(count))?;
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::unnecessary_wraps)]
+    fn add_non_private(&mut self, count: u64) -> Result<()> {
+        self.non_private |= count > 0;
+        Ok(())
+    }
+
+    fn flatten(&mut self, event: &DpEvent, count: u64, adjacency: Adjacency) -> Result<()> {
+        let refuse = |advice: &str| Err(refusal(event.kind(), adjacency, advice));
+        match event.kind() {
+            EventKind::NoOp => Ok(()),
+            EventKind::NonPrivate => self.add_non_private(count),
+            EventKind::Gaussian { noise_multiplier } => self.add_gaussian(*noise_multiplier, count),
+            EventKind::Laplace { noise_multiplier } => {
+                let inverse_scale = 1.0 / noise_multiplier;
+                if inverse_scale.is_finite() {
+                    self.add_base(Base::Laplace { inverse_scale }, count)
+                } else {
+                    self.add_non_private(count)
+                }
+            }
+            EventKind::DiscreteGaussian { sigma, sensitivity } => {
+                if *sensitivity < 1.0 {
+                    // No two integer vectors are that near to each other.
+                    return Ok(());
+                }
+                if sensitivity * sensitivity >= 2.0 || *sigma > WIDEST_DISCRETE_GAUSSIAN {
+                    return refuse(
+                        "only a sensitivity below the square root of 2, where one coordinate changes by one, and a sigma up to \
+                         3000 have a known worst pair; use the RDP accountant",
+                    );
+                }
+                if *sigma < 0.02 {
+                    self.only_upper = true;
+                    return self.add_non_private(count);
+                }
+                self.add_base(Base::DiscreteGaussian { sigma: *sigma }, count)
+            }
+            EventKind::DiscreteLaplace { scale, sensitivity } => {
+                if *sensitivity == 0 {
+                    return Ok(());
+                }
+                let inverse_scale = 1.0 / scale;
+                let epsilon = inverse_scale * *sensitivity as f64;
+                if !epsilon.is_finite() {
+                    return self.add_non_private(count);
+                }
+                if *sensitivity > MOST_SENSITIVITY {
+                    self.only_upper = true;
+                    return self.add_base(Base::EpsilonDelta { epsilon, delta: 0.0 }, count);
+                }
+                self.add_base(Base::DiscreteLaplace { inverse_scale, sensitivity: *sensitivity }, count)
+            }
+            EventKind::RandomisedResponse { noise_probability, categories } => {
+                if *categories == 1 || *noise_probability == 1.0 {
+                    return Ok(());
+                }
+                if adjacency != Adjacency::ReplaceOne {
+                    return refuse(
+                        "each record answers for itself, so that its presence shows; account for it under replace-one \
+                         adjacency",
+                    );
+                }
+                let other = noise_probability / *categories as f64;
+                let truth = (1.0 - noise_probability) + other;
+                let loss = ((1.0 - noise_probability) / other).ln_1p();
+                if loss.is_finite() {
+                    self.add_base(Base::RandomisedResponse { truth, loss }, count)
+                } else {
+                    self.add_non_private(count)
+                }
+            }
+            EventKind::ExponentialMechanism { epsilon } => {
+                if *epsilon == 0.0 {
+                    return Ok(());
+                }
+                self.add_base(Base::BoundedRange { epsilon: *epsilon }, count)
+            }
+            EventKind::Zcdp { .. } => {
+                refuse("zCDP bounds Renyi divergences, which no single pair attains; use the RDP accountant")
+            }
+            EventKind::EpsilonDelta { epsilon, delta } => {
+                if *epsilon == 0.0 && *delta == 0.0 {
+                    return Ok(());
+                }
+                if *delta == 1.0 {
+                    return self.add_non_private(count);
+                }
+                self.add_base(Base::EpsilonDelta { epsilon: *epsilon, delta: *delta }, count)
+            }
+            EventKind::PoissonSampled { sampling_rate, event: inner } => {
+                if *sampling_rate == 0.0 {
+                    return Ok(());
+                }
+                if *sampling_rate == 1.0 {
+                    return self.flatten(inner, count, adjacency);
+                }
+                refuse_replace_one(event.kind(), adjacency)?;
+                let mut sample = SampleNoise::default();
+                if sample.add(inner, 1).is_ok() {
+                    return match sample.noise_multiplier() {
+                        None => Ok(()),
+                        Some(noise) => self.add_sampled_gaussian(*sampling_rate, noise, count),
+                    };
+                }
+                // Anything else with one symmetric pair.
+                let one = Self::of(inner, 1, adjacency)?;
+                if one.is_empty() {
+                    return Ok(());
+                }
+                match (one.counted.len(), one.steps().next()) {
+                    (1, Some((step, 1))) if step.rate == 1.0 && one.gaussians.is_empty() && !one.non_private => {
+                        self.add(Step { base: step.base, rate: *sampling_rate }, count)
+                    }
+                    _ => refuse(
+                        "inside of it only Gaussian events (also composed), or one other event, are supported; compose \
+                         the inner events without the sampling, which is an upper bound",
+                    ),
+                }
+            }
+            EventKind::TreeAggregation { noise_multiplier, steps_per_tree } => {
+                if adjacency == Adjacency::AddOrRemoveOne {
+                    return refuse(
+                        "a record that is removed moves all later ones to other leaves; account for it under zero-out or \
+                         replace-one adjacency",
+                    );
+                }
+                // As many Gaussian releases as the largest tree has levels: Kairouz et al., arXiv 2103.00039, theorem
+                // 4.1.
+                let levels = steps_per_tree.iter().map(|steps| u64::BITS - steps.leading_zeros()).max().unwrap_or(0);
+                self.add_gaussian(*noise_multiplier, checked_count(count.checked_mul(u64::from(levels)))?)
+            }
+            EventKind::BandedMatrixFactorisation { noise_multiplier, bands, steps, sampling_rate } => {
+                let participations = checked_count(count.checked_mul(steps.div_ceil(*bands)))?;
+                if *sampling_rate == 0.0 {
+                    return Ok(());
+                }
+                if *sampling_rate == 1.0 {
+                    return self.add_gaussian(*noise_multiplier, participations);
+                }
+                refuse_replace_one(event.kind(), adjacency)?;
+                self.add_sampled_gaussian(*sampling_rate, *noise_multiplier, participations)
+            }
+            EventKind::Composed { events } => events.iter().try_for_each(|inner| self.flatten(inner, count, adjacency)),
+            EventKind::SelfComposed { event: inner, count: times } => {
+                self.flatten(inner, checked_count(count.checked_mul(*times))?, adjacency)
+            }
+            EventKind::SampledWithoutReplacement { .. } => refuse(
+                "amplification by samples of fixed size is not implemented here; sample by Poisson, or use the inner \
+                 event without the sampling under replace-one adjacency, where it is an upper bound",
+            ),
+            EventKind::TruncatedPoissonSampled { .. } => refuse(
+                "a record that is removed can let in another one that was cut off; don't truncate, or use the inner \
+                 event without the sampling under replace-one adjacency, where it is an upper bound",
+            ),
+            EventKind::RepeatAndSelect { .. } => {
+                refuse("its theorem is about Renyi divergences; use the RDP accountant")
+            }
+        }
+    }
+
+    fn add_sampled_gaussian(&mut self, rate: f64, noise: f64, count: u64) -> Result<()> {
+        if noise < 1e-4 {
+            // As without sampling, which is an upper bound; so little noise protects nobody.
+            self.only_upper = true;
+            return self.add_gaussian(noise, count);
+        }
+        self.add(Step { base: Base::Gaussian { noise }, rate }, count)
+    }
+}
+
+fn refuse_replace_one(kind: &EventKind, adjacency: Adjacency) -> Result<()> {
+    if adjacency == Adjacency::ReplaceOne {
+        return Err(refusal(
+            kind,
+            adjacency,
+            "Poisson sampling has no tight theorem there; account for it under add-or-remove-one or zero-out adjacency",
+        ));
+    }
+    Ok(())
+}
+
+fn refusal(kind: &EventKind, adjacency: Adjacency, advice: &str) -> AccountingError {
+    AccountingError::Unsupported {
+        accountant: NAME.to_owned(),
+        event: kind.name().to_owned(),
+        adjacency,
+        advice: advice.to_owned(),
+    }
+}

@@ -1,0 +1,84 @@
+//! The part of the total loss that is transformed: how much of what lies outside may be ignored.
+//!
+//! Let W be the window's length and s the tilt of the transform. In units of delta:
+//! - *Missing*: outcomes above the window have at most P's mass there, exp(K(u) - u top) for every u > 0 (Chernoff).
+//! - *Folded from below*: an outcome l with l + m W in the window gets the weight P(l) e^(-s m W) at most; all of them
+//!   together e^(-s W) / (1 - e^(-s W)).
+//! - *Folded from above*: outcomes above epsilon + W get e^(-s epsilon) times the largest weight times
+//!   E[e^(s l); l > epsilon + W], which is at most exp(K(u) - u epsilon - (u - s) W) for every u > s.
+//!
+//! So the window need not hold the law's bulk, and the tilt need not be the saddle point: both are chosen for the
+//! shortest transform.
+
+use super::composition::TRANSFORM_ROUNDING;
+use super::tilt::{Sketch, TILTS, total};
+
+/// A tilt and a range of losses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) tilt: f64,
+    pub(super) bottom: f64,
+    pub(super) top: f64,
+}
+
+/// What is wanted of a window.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// Range of epsilons at which the curve has to be good.
+    pub(super) epsilons: (f64, f64),
+    /// ln of delta.
+    pub(super) log_delta: f64,
+    /// ln of the error that is allowed, relative to delta.
+    pub(super) log_error: f64,
+    /// The saddle point, near which tilts are tried.
+    pub(super) saddle: f64,
+}
+
+/// ln of the largest weight e^(-s y) - e^(-(s+1) y).
+pub(super) fn log_largest_weight(tilt: f64) -> f64 {
+    tilt * tilt.ln() - (1.0 + tilt) * tilt.ln_1p()
+}
+
+impl Window {
+    pub(super) fn new(sketches: &[Sketch], wanted: Wanted) -> Self {
+        let target = wanted.log_delta + wanted.log_error;
+        let (low, high) = wanted.epsilons;
+        let cumulants: Vec<(f64, f64)> = TILTS
+            .iter()
+            .map(|factor| {
+                let u = factor * wanted.saddle;
+                (u, total(sketches, u).log_mean)
+            })
+            .collect();
+        let top = cumulants.iter().map(|(u, k)| (k - target) / u).fold(f64::INFINITY, f64::min).max(high);
+        // What rounding of the transform may be magnified by.
+        let steps: f64 = sketches.iter().map(Sketch::count).sum();
+        let headroom = wanted.log_error - (24.0 * TRANSFORM_ROUNDING * (steps + 100.0)).ln();
+        let mut best: Option<(bool, f64, Self)> = None;
+        for &(tilt, k) in &cumulants {
+            let magnified = k - tilt * high - wanted.log_delta;
+            let above = cumulants
+                .iter()
+                .filter(|(u, _)| *u > tilt)
+                .map(|(u, k)| (log_largest_weight(tilt) + k - u * low - target) / (u - tilt))
+                .fold(f64::INFINITY, f64::min);
+            let length = (-target / tilt).max(above).max(top - low);
+            if !length.is_finite() {
+                continue;
+            }
+            // The shortest of those that rounding allows; if there is none, the one that rounding harms least.
+            let harmless = magnified <= headroom;
+            let cost = if harmless { length } else { magnified };
+            let better =
+                best.as_ref().is_none_or(
+                    |(other_harmless, other_cost, _)| {
+                        if harmless == *other_harmless { cost < *other_cost } else { harmless }
+                    },
+                );
+            if better {
+                best = Some((harmless, cost, Self { tilt, bottom: top - length, top }));
+            }
+        }
+        best.map_or(Self { tilt: wanted.saddle, bottom: low, top }, |(.., window)| window)
+    }
+}

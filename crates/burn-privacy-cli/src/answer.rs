@@ -1,0 +1,87 @@
+//! Answers, as text or as JSON.
+
+use std::io::Write;
+
+use burn_privacy_accounting::round_up_for_display;
+use serde_json::{Map, Value, json};
+
+use crate::accountants::{Certified, Filled};
+use crate::failure::Failure;
+
+/// A number in JSON; infinity is the string "inf".
+pub fn number(value: f64) -> Value {
+    // NaN never is a result; it must not read as private if it were.
+    if value.is_finite() { json!(value) } else { json!("inf") }
+}
+
+/// The fields of an answer named `name`.
+pub fn fields(name: &str, certified: Certified) -> Map<String, Value> {
+    let mut fields = Map::new();
+    fields.insert(name.to_owned(), number(certified.value));
+    if let Some(lower) = certified.lower {
+        fields.insert("lower".to_owned(), number(lower));
+    }
+    if let Some(upper) = certified.upper {
+        fields.insert("upper".to_owned(), number(upper));
+    }
+    fields
+}
+
+/// Several accountants' answers to one question.
+pub struct Answer<'a> {
+    /// `epsilon` or `delta`.
+    pub name: &'a str,
+    /// The first one is the answer.
+    pub results: Vec<(&'a Filled, Certified)>,
+    /// What was asked about, for JSON and for the line below.
+    pub context: Vec<(&'static str, Value)>,
+}
+
+impl Answer<'_> {
+    /// Prints it.
+    pub fn print(&self, json: bool, out: &mut impl Write) -> Result<(), Failure> {
+        if json { self.print_json(out) } else { self.print_text(out) }
+    }
+
+    fn print_json(&self, out: &mut impl Write) -> Result<(), Failure> {
+        let mut object = Map::new();
+        for (index, (filled, certified)) in self.results.iter().enumerate() {
+            let name = filled.accountant().name().to_lowercase();
+            if index == 0 {
+                object.append(&mut fields(self.name, *certified));
+                object.insert("accountant".to_owned(), json!(name));
+            } else {
+                object.insert(format!("{}_by_{name}", self.name), number(certified.value));
+            }
+        }
+        for (key, value) in &self.context {
+            object.insert((*key).to_owned(), value.clone());
+        }
+        writeln!(out, "{}", Value::Object(object))?;
+        Ok(())
+    }
+
+    fn print_text(&self, out: &mut impl Write) -> Result<(), Failure> {
+        for (index, (filled, certified)) in self.results.iter().enumerate() {
+            let label = if index == 0 { self.name } else { "" };
+            let kind = match (certified.upper, certified.lower) {
+                (None, _) => "an estimate, not a bound".to_owned(),
+                (Some(_), Some(lower)) if lower > 0.0 && lower.is_finite() => {
+                    format!("upper bound; at least {lower:.4e}")
+                }
+                (Some(_), _) => "upper bound".to_owned(),
+            };
+            let value = round_up_for_display(certified.value);
+            writeln!(out, "{label:7} {value:<10} {} ({kind})", filled.accountant().name())?;
+        }
+        let context: Vec<String> =
+            self.context.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value))).collect();
+        writeln!(out, "{}", context.join(", "))?;
+        Ok(())
+    }
+}
+
+/// A JSON value without quotes.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

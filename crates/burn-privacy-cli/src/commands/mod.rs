@@ -1,0 +1,9 @@
+//! The subcommands, one a file.
+
+pub mod compose;
+pub mod cost;
+pub mod curve;
+pub mod query;
+pub mod search;
+pub mod shell;
+pub mod statement;

@@ -1,0 +1,55 @@
+//! What ends the command early, and the exit code that says so.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use burn_privacy_accounting::AccountingError;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// A value was refused.
+    Accounting(AccountingError),
+    /// A sentence about the input.
+    Input(String),
+    /// Reading or writing failed.
+    Io(io::Error),
+}
+
+impl Failure {
+    /// 3 for a target that nothing reaches, 1 for everything else.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Accounting(AccountingError::UnreachableTarget { .. }) => ExitCode::from(3),
+            _ => ExitCode::from(1),
+        }
+    }
+
+    /// True if the reader of the output went away, which is no error of ours.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accounting(error) => error.fmt(f),
+            Self::Input(sentence) => f.write_str(sentence),
+            Self::Io(error) => write!(f, "could not read or write: {error}"),
+        }
+    }
+}
+
+impl From<AccountingError> for Failure {
+    fn from(error: AccountingError) -> Self {
+        Self::Accounting(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

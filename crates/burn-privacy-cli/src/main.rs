@@ -1,0 +1,46 @@
+//! The `burn-privacy` command: what a differentially private training run costs, and what it needs to cost less.
+//!
+//! Exit codes: 0 for an answer, 1 for a value that is refused or a file that can't be read, 2 for a command line that
+//! isn't understood, 3 if no parameter reaches the target.
+
+mod accountants;
+mod answer;
+mod args;
+mod commands;
+mod failure;
+mod mechanism;
+#[cfg(feature = "plot")]
+mod plot;
+mod request;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = std::io::stdout().lock();
+    let outcome = match cli.command {
+        Command::Epsilon(args) => commands::cost::epsilon(&args, &mut out),
+        Command::Delta(args) => commands::cost::delta(&args, &mut out),
+        Command::Noise(args) => commands::search::noise(&args, &mut out),
+        Command::Steps(args) => commands::search::steps(&args, &mut out),
+        Command::Compose(args) => commands::compose::compose(&args, &mut out),
+        Command::Curve(args) => commands::curve::curve(&args, &mut out),
+        Command::Statement(args) => commands::statement::statement(&args, &mut out),
+        Command::Query => commands::query::query(std::io::stdin().lock(), &mut out),
+        Command::Completions { shell } => commands::shell::completions(shell, &mut out),
+        Command::Man => commands::shell::man(&mut out),
+    };
+    match outcome.and_then(|()| out.flush().map_err(failure::Failure::from)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit_code()
+        }
+    }
+}
