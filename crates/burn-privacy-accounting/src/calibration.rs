@@ -6,6 +6,12 @@ use crate::{Accountant, AccountingError, DpEvent, MAX_COUNT, Result};
 /// Relative width of the bracket at which a calibration stops.
 const RELATIVE_TOLERANCE: f64 = 1e-9;
 
+/// One part in a million: how much weaker a parameter has to be to fail.
+const WEAKER: f64 = 1e-6;
+
+/// How often a search is repeated further out.
+const MOST_REPEATS: usize = 24;
+
 /// Noise multipliers above this are not searched.
 const LARGEST_NOISE_MULTIPLIER: f64 = 1e12;
 
@@ -209,9 +215,50 @@ impl Target {
     }
 }
 
+/// Finds a value that holds the target while one weaker by [`WEAKER`] fails it, between a value that fails and one that
+/// holds.
+///
+/// A bound by privacy loss distributions is not quite monotonic, since each parameter has a grid of its own: next to a
+/// narrow bracket there may be weaker values that hold, which are then looked for further out.
+fn narrow(epsilon: impl Fn(f64) -> Result<f64>, target: f64, failing: (f64, f64), holding: (f64, f64)) -> Result<f64> {
+    // No value weaker than this one is looked at.
+    let (outward, weakest) = if failing.0 < holding.0 { (-WEAKER, SMALLEST_NOISE_MULTIPLIER) } else { (WEAKER, 1.0) };
+    let further = |value: f64, by: f64| {
+        let moved = value * (1.0 + by);
+        if outward < 0.0 { moved.max(weakest) } else { moved.min(weakest) }
+    };
+    let mut found = narrowed(&epsilon, target, failing, holding)?;
+    for _ in 0..MOST_REPEATS {
+        let mut holding = (found, target);
+        let mut by = outward;
+        let failing = loop {
+            let next = further(found, by);
+            if next == holding.0 {
+                return Ok(next);
+            }
+            let at_next = epsilon(next)?;
+            if at_next > target {
+                break (next, at_next);
+            }
+            holding = (next, at_next);
+            by = (4.0 * by).clamp(-0.5, 1.0);
+        };
+        if holding.0 == found {
+            break;
+        }
+        found = narrowed(&epsilon, target, failing, holding)?;
+    }
+    Ok(found)
+}
+
 /// Narrows a bracket of two positive values, of which the first fails the target and the second holds it, and returns
 /// the end that holds. Works on logarithms: secant steps (Illinois rule), and a bisection whenever they don't halve it.
-fn narrow(epsilon: impl Fn(f64) -> Result<f64>, target: f64, failing: (f64, f64), holding: (f64, f64)) -> Result<f64> {
+fn narrowed(
+    epsilon: impl Fn(f64) -> Result<f64>,
+    target: f64,
+    failing: (f64, f64),
+    holding: (f64, f64),
+) -> Result<f64> {
     // The residual's sign is the decision itself; its size only steers the search.
     let residual = |value: f64| {
         if value.is_infinite() {

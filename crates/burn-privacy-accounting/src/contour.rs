@@ -16,7 +16,7 @@ use realfft::num_complex::Complex;
 
 use crate::error::{any_epsilon, open_delta};
 use crate::gaussian::{gaussian_delta, gaussian_epsilon};
-use crate::pld::{Base, Direction, Sketches, Terms};
+use crate::pld::{Base, Direction, Drawn, Sketches, Step, Terms};
 use crate::{Accountant, AccountingError, Adjacency, DpEvent, Result};
 
 /// Name under which the results are reported.
@@ -108,7 +108,8 @@ impl Accountant for ContourEstimator {
 
     fn compose(&mut self, event: &DpEvent, count: u64) -> Result<()> {
         let added = Terms::of(event, count, self.adjacency).map_err(renamed)?;
-        if added.steps().any(|(step, _)| !matches!(step.base, Base::Gaussian { .. })) {
+        let fits = |step: Step| matches!(step.base, Base::Gaussian { .. }) && step.drawn == Drawn::Poisson;
+        if !added.steps().all(|(step, _)| fits(step)) {
             return Err(AccountingError::Unsupported {
                 accountant: NAME.to_owned(),
                 event: event.name().to_owned(),
@@ -325,10 +326,7 @@ impl Moment {
     /// Adds count x ln M at the points start + i step (from + 0, 1, ..); gives the number of nodes that it took.
     fn add_log(&self, start: f64, step: f64, from: usize, highest: f64, out: &mut [Complex<f64>]) -> Result<f64> {
         // M(s) = E_Q[r^p] with p = 1 + s, or p = -s, of the likelihood ratio r.
-        let sign = match self.direction {
-            Direction::Remove => 1.0,
-            Direction::Add => -1.0,
-        };
+        let sign = if self.direction == Direction::Add { -1.0 } else { 1.0 };
         let offset = if sign > 0.0 { 1.0 } else { 0.0 };
         let power = |k: usize| Complex::new(offset + sign * start, sign * step * (from + k) as f64);
         let variance = self.noise * self.noise;

@@ -15,7 +15,7 @@
 //! interval, epsilon is quasi-convex in a, and the search for the best order can't be caught in a local minimum.
 
 use crate::Result;
-use crate::error::{any_epsilon, finite_at_least_zero, open_delta};
+use crate::error::{any_epsilon, finite_at_least_zero, invalid, open_delta, probability};
 use crate::search::minimise;
 
 /// Range of ln(order - 1) that is searched.
@@ -99,6 +99,48 @@ pub(crate) fn best_delta(mut divergence: impl FnMut(f64) -> f64, epsilon: f64) -
 /// exp, rounded up; at most 1 and never 0.
 pub(crate) fn rounded_up_exp(log_value: f64) -> f64 {
     (log_value.exp() * (1.0 + ROUNDING)).clamp(f64::MIN_POSITIVE, 1.0)
+}
+
+/// What an (`epsilon`, `delta`) for one record means for a group of `group_size` records: the epsilon and the delta of
+/// the group, rounded up.
+///
+/// k epsilon, and delta (e^(k epsilon) - 1) / (e^epsilon - 1), at most 1 (Vadhan, The Complexity of Differential Privacy,
+/// 2017, lemma 2.2, with the geometric sum kept). It holds for any mechanism; one that is known to be Gaussian has a
+/// smaller cost: its noise multiplier divided by the size of the group.
+///
+/// # Errors
+///
+/// If `epsilon` is negative or NaN, `delta` not a probability, or `group_size` is 0.
+///
+/// ```
+/// let (epsilon, delta) = burn_privacy_accounting::group_privacy(0.5, 1e-9, 4)?;
+/// assert!((epsilon - 2.0).abs() < 1e-12 && (delta / 9.848_6e-9 - 1.0).abs() < 1e-4);
+/// # Ok::<(), burn_privacy_accounting::AccountingError>(())
+/// ```
+pub fn group_privacy(epsilon: f64, delta: f64, group_size: u64) -> Result<(f64, f64)> {
+    let epsilon = any_epsilon("epsilon", epsilon)?;
+    let delta = probability("delta", delta)?;
+    if group_size == 0 {
+        return Err(invalid("group_size", group_size, "at least 1"));
+    }
+    if group_size == 1 {
+        return Ok((epsilon, delta));
+    }
+    let size = group_size as f64;
+    let of_group = size * epsilon * (1.0 + ROUNDING);
+    // (e^(k x) - 1) / (e^x - 1), in logarithms; k where x is 0.
+    let log_sum = if epsilon < 1e-12 {
+        size.ln() + size * epsilon
+    } else {
+        let log_expm1 = |x: f64| if x > 30.0 { x + (-(-x).exp()).ln_1p() } else { x.exp_m1().ln() };
+        log_expm1(size * epsilon) - log_expm1(epsilon)
+    };
+    let of_group_delta = match delta {
+        0.0 => 0.0,
+        _ if log_sum.is_nan() => 1.0,
+        _ => ((delta.ln() + log_sum).exp() * (1.0 + 1e-12 + ROUNDING * log_sum.abs())).min(1.0),
+    };
+    Ok((of_group, of_group_delta))
 }
 
 /// The epsilon of a `rho`-zCDP mechanism at `delta`, in nats: the best over all real orders of the conversion above,

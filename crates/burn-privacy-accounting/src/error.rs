@@ -81,6 +81,20 @@ pub enum AccountingError {
         reason: String,
     },
 
+    /// A filter's budget does not cover an event.
+    #[error(
+        "the privacy budget does not cover this event: at Renyi order {order} it needs {needed} nats, and {left} are \
+         left; stop here, or ask for a smaller event"
+    )]
+    BudgetExhausted {
+        /// The filter's Renyi order.
+        order: f64,
+        /// The divergence that is left.
+        left: f64,
+        /// The event's divergence.
+        needed: f64,
+    },
+
     /// No value of the calibrated parameter meets the target.
     #[error(
         "no {parameter} reaches epsilon {target_epsilon} at delta {delta}: at {limit}, the most protective one tried, epsilon \

@@ -106,7 +106,7 @@ pub enum EventKind {
 
     /// The inner event, run on a Poisson sample that is cut at a size by dropping a uniformly drawn surplus.
     TruncatedPoissonSampled {
-        /// Number of records.
+        /// Number of records; of the smaller one of two neighbours under add-or-remove-one.
         dataset_size: u64,
         /// Probability of each record to be sampled before the cut.
         sampling_rate: f64,

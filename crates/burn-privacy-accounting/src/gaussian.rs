@@ -10,7 +10,7 @@
 //! for small m the difference is the integral of -R'(s) = 1 - s R(s). So a delta of 1e-300 is as exact as one of 0.1.
 
 use crate::Result;
-use crate::error::{any_epsilon, finite_above_zero, finite_at_least_zero, invalid, open_delta};
+use crate::error::{any_epsilon, finite_above_zero, finite_at_least_zero, invalid, open_delta, probability};
 use crate::mills::{falling_slope, ln_density, mills_ratio};
 use crate::search::bisect;
 
@@ -102,6 +102,27 @@ pub fn gaussian_sigma(epsilon: f64, delta: f64, sensitivity: f64) -> Result<f64>
     }
 }
 
+/// What the central limit theorem says about the epsilon of Poisson-sampled Gaussian steps (Bu, Dong, Long and Su, arXiv
+/// 1911.11607): that of a single Gaussian with m = q sqrt(T (e^(1/s^2) - 1)).
+///
+/// **It is not a bound.** The true epsilon is often larger; other libraries show this number by default in places. It is
+/// here for comparison with their results only.
+///
+/// # Errors
+///
+/// If `sampling_rate` is not a probability, `noise_multiplier` negative or not finite, or `delta` not strictly between
+/// 0 and 1.
+pub fn gdp_clt_epsilon_not_a_bound(sampling_rate: f64, noise_multiplier: f64, steps: u64, delta: f64) -> Result<f64> {
+    let rate = probability("sampling_rate", sampling_rate)?;
+    let noise = finite_at_least_zero("noise_multiplier", noise_multiplier)?;
+    let delta = open_delta(delta)?;
+    let mean = rate * (steps as f64 * (1.0 / noise / noise).exp_m1()).sqrt();
+    if mean == 0.0 || rate == 0.0 || steps == 0 {
+        return Ok(0.0);
+    }
+    if mean.is_finite() { gaussian_epsilon(1.0 / mean, delta) } else { Ok(f64::INFINITY) }
+}
+
 /// ln delta for m = sensitivity / standard deviation, from negative infinity to 0; never NaN.
 fn ln_delta(mean: f64, epsilon: f64) -> f64 {
     if mean == 0.0 || epsilon == f64::INFINITY {
@@ -141,4 +162,30 @@ fn integral_of_slope(x: f64, width: f64) -> f64 {
         .map(|(node, weight)| weight * (falling_slope(centre - half * node) + falling_slope(centre + half * node)))
         .sum();
     half * sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Accountant, Adjacency, DpEvent, PldAccountant};
+
+    /// The reason for its name: here the limit is below a certified lower bound.
+    #[test]
+    fn the_central_limit_falls_below_the_truth() {
+        let mut accountant = PldAccountant::new(Adjacency::AddOrRemoveOne);
+        let step = DpEvent::poisson_sampled(0.005, DpEvent::gaussian(0.7).unwrap()).unwrap();
+        accountant.compose(&step, 2_000).unwrap();
+        let (lower, _) = accountant.epsilon_bounds(1e-5).unwrap();
+        let by_limit = gdp_clt_epsilon_not_a_bound(0.005, 0.7, 2_000, 1e-5).unwrap();
+        assert!(by_limit < lower, "{by_limit} {lower}");
+        assert!(by_limit > 0.5 * lower, "{by_limit} {lower}");
+    }
+
+    #[test]
+    fn the_central_limit_has_its_edges() {
+        assert_eq!(gdp_clt_epsilon_not_a_bound(0.0, 1.0, 10, 1e-5).unwrap(), 0.0);
+        assert_eq!(gdp_clt_epsilon_not_a_bound(0.1, 1.0, 0, 1e-5).unwrap(), 0.0);
+        assert_eq!(gdp_clt_epsilon_not_a_bound(0.1, 0.0, 10, 1e-5).unwrap(), f64::INFINITY);
+        assert!(gdp_clt_epsilon_not_a_bound(0.1, f64::NAN, 10, 1e-5).is_err());
+    }
 }

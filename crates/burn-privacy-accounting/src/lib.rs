@@ -33,8 +33,10 @@
 //!   exact curve of Gaussian training runs; it is not a bound and says so.
 //! - [`EpsilonSchedule`] answers for any number of equal steps in some microseconds, for progress bars.
 //! - [`calibrate_noise_multiplier`], [`calibrate_sampling_rate`] and [`calibrate_steps`] find a parameter for a target.
+//! - An [`RdpFilter`] keeps to a budget when events are chosen by looking at earlier results.
 //! - [`gaussian_sigma`], [`gaussian_epsilon`] and [`gaussian_delta`] are exact for a single Gaussian mechanism;
-//!   [`zcdp_epsilon`] and [`zcdp_delta`] convert zero-concentrated differential privacy.
+//!   [`zcdp_epsilon`] and [`zcdp_delta`] convert zero-concentrated differential privacy, [`group_privacy`] speaks about
+//!   several records; [`laplace_scale`] and [`discrete_gaussian_variance`] are about other noise.
 //! - A [`PrivacyStatement`] puts the result into words, with its assumptions and with what it leaves out.
 //!
 //! # What is guaranteed
@@ -54,8 +56,11 @@
 //! | randomised response | yes | yes | no | no | yes |
 //! | Poisson-sampled Gaussian, banded matrix factorisation | yes | yes | yes | yes | no |
 //! | Poisson-sampled Laplace, discrete noise, exponential mechanism, (epsilon, delta) | yes | no | yes | yes | no |
+//! | truncated Poisson samples of all of these | yes | no | yes | yes | no |
+//! | Gaussian on samples of fixed size | yes | yes | no | no | yes |
+//! | samples of fixed size of all others | yes | no | no | no | yes |
+//! | repeat-and-select of anything with RDP | no | yes | as inside | as inside | as inside |
 //! | tree aggregation | yes | yes | no | yes | yes |
-//! | samples of fixed size, truncated Poisson, repeat-and-select | no | no | no | no | no |
 
 mod accountant;
 mod adjacency;
@@ -68,6 +73,7 @@ mod event_kinds;
 mod events;
 mod gaussian;
 mod mills;
+mod other_noise;
 mod pld;
 mod rdp;
 mod rounding;
@@ -79,13 +85,14 @@ pub use accountant::Accountant;
 pub use adjacency::Adjacency;
 pub use calibration::{calibrate_noise_multiplier, calibrate_sampling_rate, calibrate_steps};
 pub use contour::ContourEstimator;
-pub use conversion::{zcdp_delta, zcdp_epsilon};
+pub use conversion::{group_privacy, zcdp_delta, zcdp_epsilon};
 pub use error::{AccountingError, Result};
 pub use event_json::{EVENT_SCHEMA, EVENT_SCHEMA_VERSION, EventDocument};
 pub use event_kinds::{EventKind, MAX_COUNT, RunCount};
 pub use events::{DpEvent, MAX_EVENT_DEPTH};
-pub use gaussian::{gaussian_delta, gaussian_epsilon, gaussian_sigma};
+pub use gaussian::{gaussian_delta, gaussian_epsilon, gaussian_sigma, gdp_clt_epsilon_not_a_bound};
+pub use other_noise::{discrete_gaussian_variance, laplace_scale};
 pub use pld::PldAccountant;
-pub use rdp::{EpsilonSchedule, RdpAccountant};
+pub use rdp::{EpsilonSchedule, RdpAccountant, RdpFilter};
 pub use rounding::round_up_for_display;
 pub use statement::{Entropy, EpsilonReport, PrivacyStatement, STOPPING_CAVEAT};

@@ -77,5 +77,11 @@ fn noise_by_pld_is_tight() {
         let exact = number(&entry["exact_sigma"]);
         println!("{:9.1} ms {:e} {entry}", start.elapsed().as_secs_f64() * 1e3, found / exact - 1.0);
         assert!(found >= exact * (1.0 - 1e-6) && found <= exact * (1.0 + 2e-4), "{entry}: {found}");
+        let epsilon = |noise: f64| {
+            let mut accountant = new();
+            accountant.compose(&training(q, noise, steps).unwrap(), 1).unwrap();
+            accountant.epsilon(delta).unwrap()
+        };
+        assert!(epsilon(found) <= target && epsilon(found * (1.0 - 1e-6)) > target, "{entry}: {found}");
     }
 }

@@ -3,8 +3,8 @@
 mod common;
 
 use burn_privacy_accounting::{
-    Accountant, Adjacency, DpEvent, RdpAccountant, gaussian_delta, gaussian_epsilon, gaussian_sigma, zcdp_delta,
-    zcdp_epsilon,
+    Accountant, Adjacency, DpEvent, RdpAccountant, discrete_gaussian_variance, gaussian_delta, gaussian_epsilon,
+    gaussian_sigma, laplace_scale, zcdp_delta, zcdp_epsilon,
 };
 use common::{assert_close, assert_upper_bound, entries, number, numbers, table};
 
@@ -28,6 +28,8 @@ fn analytic_gaussian_is_an_upper_bound_within_1e_minus_10() {
                 assert_upper_bound(found, get("delta"), 1e-10, 0.0, &id);
             }
             "discrete_gaussian_variance" => {
+                let variance = discrete_gaussian_variance(get("sigma2").sqrt()).unwrap();
+                assert_close(variance, get("variance"), 1e-12, &id);
                 let mut accountant = RdpAccountant::new(Adjacency::ReplaceOne);
                 accountant.compose(&DpEvent::discrete_gaussian(get("sigma2").sqrt(), 1.0).unwrap(), 1).unwrap();
                 for order in [1.5, 8.0, 100.0] {
@@ -35,6 +37,8 @@ fn analytic_gaussian_is_an_upper_bound_within_1e_minus_10() {
                 }
             }
             "laplace_b" => {
+                let scale = laplace_scale(get("epsilon"), get("delta"), get("sensitivity")).unwrap();
+                assert_upper_bound(scale, get("b"), 1e-14, 0.0, &id);
                 // With delta 0 a Laplace mechanism's epsilon is 1 / b, which is its divergence's limit.
                 if get("delta") == 0.0 {
                     let mut accountant = RdpAccountant::new(Adjacency::AddOrRemoveOne);

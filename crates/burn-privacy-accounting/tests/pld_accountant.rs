@@ -2,7 +2,7 @@
 //! defects of other libraries.
 
 use burn_privacy_accounting::{
-    Accountant, AccountingError, Adjacency, ContourEstimator, DpEvent, PldAccountant, RdpAccountant,
+    Accountant, AccountingError, Adjacency, ContourEstimator, DpEvent, PldAccountant, RdpAccountant, RunCount,
     calibrate_noise_multiplier, gaussian_epsilon,
 };
 use proptest::prelude::*;
@@ -171,7 +171,8 @@ fn unsupported_events_are_refused_by_name() {
         (DpEvent::discrete_gaussian(3.0, 2.0).unwrap(), ADD),
         (DpEvent::randomised_response(0.5, 3).unwrap(), ADD),
         (DpEvent::tree_aggregation(1.0, vec![8]).unwrap(), ADD),
-        (DpEvent::sampled_without_replacement(10, 2, gaussian()).unwrap(), Adjacency::ReplaceOne),
+        (DpEvent::sampled_without_replacement(10, 2, gaussian()).unwrap(), ADD),
+        (DpEvent::repeat_and_select(RunCount::Poisson { mean: 2.0 }, gaussian()).unwrap(), ADD),
     ] {
         let error = PldAccountant::new(adjacency).compose(&event, 1).unwrap_err();
         assert!(matches!(error, AccountingError::Unsupported { .. }), "{error}");

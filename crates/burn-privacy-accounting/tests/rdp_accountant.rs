@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use burn_privacy_accounting::{
-    Accountant, AccountingError, Adjacency, DpEvent, EpsilonSchedule, RdpAccountant, RunCount,
-    calibrate_noise_multiplier, calibrate_sampling_rate, calibrate_steps,
+    Accountant, AccountingError, Adjacency, DpEvent, EpsilonSchedule, RdpAccountant, calibrate_noise_multiplier,
+    calibrate_sampling_rate, calibrate_steps,
 };
 use proptest::prelude::*;
 
@@ -211,21 +211,15 @@ fn what_has_no_theorem_is_refused_by_name() {
         (DpEvent::epsilon_delta(1.0, 1e-9).unwrap(), ZeroOut, "epsilon_delta", "basic composition"),
         (
             DpEvent::sampled_without_replacement(10, 2, gaussian()).unwrap(),
-            ReplaceOne,
+            AddOrRemoveOne,
             "sampled_without_replacement",
-            "upper bound",
+            "replace-one",
         ),
         (
             DpEvent::truncated_poisson_sampled(10, 0.1, 2, gaussian()).unwrap(),
             AddOrRemoveOne,
             "truncated_poisson_sampled",
-            "upper bound",
-        ),
-        (
-            DpEvent::repeat_and_select(RunCount::Poisson { mean: 2.0 }, gaussian()).unwrap(),
-            AddOrRemoveOne,
-            "repeat_and_select",
-            "compose all of them",
+            "PLD",
         ),
     ] {
         let mut accountant = accountant(adjacency, &[(&gaussian(), 1)]);

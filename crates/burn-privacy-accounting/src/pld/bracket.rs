@@ -3,7 +3,8 @@
 use super::composition::{MOST_POINTS, Part, compose};
 use super::curve::{Curve, Side};
 use super::lattice::{Lattice, Layout, Sparse};
-use super::pair::{Base, Direction, Pair};
+use super::mixture::Mixture;
+use super::pair::{Base, Direction};
 use super::terms::Step;
 use super::tilt::{
     Sketch, chernoff_epsilon, log_chernoff, log_delta_estimate, tilt_for_delta, tilt_for_epsilon, total,
@@ -50,7 +51,7 @@ struct Plan {
 
 /// One direction's pairs, with what is known about their total loss.
 struct OneWay {
-    pairs: Vec<(Pair, f64)>,
+    pairs: Vec<(Mixture, f64)>,
     sketches: Vec<Sketch>,
     log_tail: f64,
     infinite: f64,
@@ -60,13 +61,13 @@ struct OneWay {
 impl Composition {
     /// `gaussian` is the noise multiplier of a further single, unsampled Gaussian step.
     pub(super) fn new(steps: impl Iterator<Item = (Step, u64)>, gaussian: Option<f64>, accuracy: f64) -> Self {
-        let gaussian = gaussian.map(|noise| (Step { base: Base::Gaussian { noise }, rate: 1.0 }, 1));
+        let gaussian = gaussian.map(|noise| (Step::unsampled(Base::Gaussian { noise }), 1));
         Self { steps: steps.chain(gaussian).collect(), accuracy }
     }
 
     pub(super) fn bounds(&self, goal: Goal) -> (f64, f64) {
         let (lower, upper) = self.directed(Direction::Remove, goal);
-        if self.steps.iter().all(|(step, _)| step.rate == 1.0) {
+        if self.steps.iter().all(|(step, _)| step.is_symmetric()) {
             // All pairs are symmetric.
             return (lower, upper);
         }
@@ -95,11 +96,8 @@ impl Composition {
 
     fn one_way(&self, direction: Direction, goal: Goal, known: Option<f64>) -> OneWay {
         let count: f64 = self.steps.iter().map(|(_, count)| *count as f64).sum();
-        let pairs: Vec<(Pair, f64)> = self
-            .steps
-            .iter()
-            .map(|(step, count)| (Pair::new(step.base, step.rate, direction), *count as f64))
-            .collect();
+        let pairs: Vec<(Mixture, f64)> =
+            self.steps.iter().map(|(step, count)| (step.mixture(direction), *count as f64)).collect();
         let log_delta = match goal {
             Goal::EpsilonAt(delta) => delta.max(LEAST_DELTA).ln(),
             Goal::DeltaAt(epsilon) => known.unwrap_or_else(|| {
@@ -119,8 +117,8 @@ impl Composition {
     }
 }
 
-fn sketches(pairs: &[(Pair, f64)], log_tail: f64) -> Vec<Sketch> {
-    pairs.iter().map(|(pair, count)| Sketch::new(pair, *count, log_tail)).collect()
+fn sketches(pairs: &[(Mixture, f64)], log_tail: f64) -> Vec<Sketch> {
+    pairs.iter().map(|(pair, count)| pair.sketch(*count, log_tail)).collect()
 }
 
 impl OneWay {
@@ -256,7 +254,7 @@ impl OneWay {
             .zip(&self.sketches)
             .map(|((pair, _), sketch)| {
                 let log_means = [1.0, 0.5, 0.2].map(|factor| (factor * tilt, sketch.cumulants(factor * tilt).log_mean));
-                Lattice::new(pair, layout, &log_means)
+                pair.lattice(layout, &log_means)
             })
             .collect();
         let ask = |side: Side, choose: fn(&Lattice) -> &Sparse| {

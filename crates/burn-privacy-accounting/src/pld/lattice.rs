@@ -9,6 +9,8 @@
 //! spacing. Where little mass lies, the spacing is a multiple of the grid's, so that a step has some thousand knots
 //! whatever the grid.
 
+use std::collections::BTreeMap;
+
 use super::contraction::{Bin, contract};
 use super::pair::Pair;
 use super::quadrature::{Moments, moments};
@@ -106,6 +108,26 @@ impl Lattice {
             None => Sparse::silent(infinite + above + below, infinite, layout.spacing),
         };
         Self { upper: Sparse::new(&indices, &upper, infinite + above), lower }
+    }
+}
+
+impl Lattice {
+    /// The weighted sum; of several, there is no lower bound.
+    pub(super) fn mixture(mut lattices: Vec<(f64, Self)>) -> Self {
+        if lattices.len() == 1
+            && let Some((_, single)) = lattices.pop()
+        {
+            return single;
+        }
+        let infinite = lattices.iter().map(|(weight, lattice)| weight * lattice.upper.infinite).sum();
+        let mut masses = BTreeMap::new();
+        for (weight, lattice) in &lattices {
+            for (index, log_mass) in lattice.upper.indices.iter().zip(&lattice.upper.log_masses) {
+                *masses.entry(*index).or_insert(0.0) += weight * log_mass.exp();
+            }
+        }
+        let (indices, masses): (Vec<i64>, Vec<f64>) = masses.into_iter().unzip();
+        Self { upper: Sparse::new(&indices, &masses, infinite), lower: Sparse::new(&[0], &[1.0], 0.0) }
     }
 }
 
@@ -279,7 +301,7 @@ mod tests {
             Base::BoundedRange { epsilon: 1.1 },
         ] {
             for rate in [0.02, 0.3, 1.0] {
-                for direction in [Direction::Remove, Direction::Add] {
+                for direction in [Direction::Remove, Direction::Add, Direction::Exchange] {
                     let pair = Pair::new(base, rate, direction);
                     for spacing in [0.0037, 0.031, 0.27] {
                         let layout = Layout { spacing, tilt: 3.0, log_tail: -60.0 };

@@ -5,15 +5,17 @@ mod composition;
 mod contraction;
 mod curve;
 mod lattice;
+mod mixture;
 mod pair;
 mod quadrature;
 mod terms;
 mod tilt;
+mod truncation;
 mod window;
 
 use bracket::{Composition, Goal};
 pub(crate) use pair::{Base, Direction};
-pub(crate) use terms::Terms;
+pub(crate) use terms::{Drawn, Step, Terms};
 pub(crate) use tilt::Sketches;
 
 use crate::error::{any_epsilon, invalid, open_delta};
@@ -35,9 +37,9 @@ const EXACT_ROUNDING: f64 = 1e-11;
 /// both directions (a record more, a record less) are counted, and the worse one is the answer.
 ///
 /// Supported are Gaussian, Laplace and discrete Laplace noise, discrete Gaussian noise of sensitivity 1, the exponential
-/// mechanism, (epsilon, delta), all of these under Poisson sampling (not under replace-one), randomised response
-/// (replace-one only), tree aggregation (not under add-or-remove-one), banded matrix factorisation, and all compositions
-/// of these. Everything else is refused by name.
+/// mechanism, (epsilon, delta), all of these under Poisson sampling, also truncated (not under replace-one), and under
+/// samples of fixed size (replace-one only), randomised response (replace-one only), tree aggregation (not under
+/// add-or-remove-one), banded matrix factorisation, and all compositions of these. Everything else is refused by name.
 ///
 /// # Formal guarantees
 ///

@@ -4,6 +4,11 @@
 //! t, and atoms. Poisson sampling at rate r replaces P by (1-r) Q + r P (Zhu, Dong and Wang, arXiv 2106.08567,
 //! proposition 30), so that the loss becomes l = ln(1 - r + r e^t); for a record that is added the two change places.
 //! All bases here are symmetric: exchanging P and Q mirrors them.
+//!
+//! Samples of fixed size, of which one record is exchanged, have the curve of ((1-r) Q + r P, Q) where e^epsilon is at
+//! least 1, and that of (P, (1-r) P + r Q) below (the same proposition). The two are one convex curve, and so that of a
+//! pair: outcomes t > 0 are as when a record is removed, outcomes t < 0 as when one is added, and the kink at 1 is an
+//! outcome without any loss, of probability 1-r times the total variation of P and Q.
 
 use crate::mills::{ln_density, mills_ratio};
 
@@ -14,6 +19,8 @@ pub(crate) enum Direction {
     Remove,
     /// P is without the record, Q with.
     Add,
+    /// One of a sample of fixed size is another record in Q.
+    Exchange,
 }
 
 /// A single step whose dominating pair is known; what identifies equal steps.
@@ -145,26 +152,38 @@ impl Pair {
 
     /// The loss at t, in P's favour.
     pub(crate) fn loss(&self, t: f64) -> f64 {
+        match self.direction {
+            Direction::Remove => self.removed_loss(t),
+            Direction::Add => -self.removed_loss(t),
+            Direction::Exchange if t < 0.0 => -self.removed_loss(-t),
+            Direction::Exchange => self.removed_loss(t),
+        }
+    }
+
+    /// ln(1 - r + r e^t).
+    fn removed_loss(&self, t: f64) -> f64 {
         let r = self.rate;
-        let sampled = if r == 1.0 {
+        if r == 1.0 {
             t
         } else if t > 30.0 {
             t + r.ln() + ((1.0 - r) / r * (-t).exp()).ln_1p()
         } else {
             (r * t.exp_m1()).ln_1p()
-        };
-        match self.direction {
-            Direction::Remove => sampled,
-            Direction::Add => -sampled,
         }
     }
 
     /// t at a loss; infinite beyond the range of losses.
     pub(crate) fn position(&self, loss: f64) -> f64 {
-        let sampled = match self.direction {
-            Direction::Remove => loss,
-            Direction::Add => -loss,
-        };
+        match self.direction {
+            Direction::Remove => self.removed_position(loss),
+            Direction::Add => self.removed_position(-loss),
+            Direction::Exchange if loss < 0.0 => -self.removed_position(-loss),
+            Direction::Exchange => self.removed_position(loss),
+        }
+    }
+
+    /// The inverse of [`Self::removed_loss`].
+    fn removed_position(&self, sampled: f64) -> f64 {
         let r = self.rate;
         if r == 1.0 {
             sampled
@@ -187,16 +206,14 @@ impl Pair {
         match self.direction {
             Direction::Remove => under_q + self.loss(t),
             Direction::Add => under_q,
+            Direction::Exchange => under_q + if t < 0.0 { t } else { self.loss(t) },
         }
     }
 
     /// |dt/dl| at t, in logarithms.
     pub(crate) fn log_stretch(&self, t: f64) -> f64 {
-        let sampled = match self.direction {
-            Direction::Remove => self.loss(t),
-            Direction::Add => -self.loss(t),
-        };
-        sampled - t - self.rate.ln()
+        let t = if self.direction == Direction::Exchange { t.abs() } else { t };
+        self.removed_loss(t) - t - self.rate.ln()
     }
 
     /// How much the density's logarithm changes over a piece of t: decides how finely it has to be integrated.
@@ -235,8 +252,8 @@ impl Pair {
                 let high;
                 let (above, below) = match self.direction {
                     // P's upper tail: r times that of the unsampled P, and 1 - r times that of Q. Its lower tail is at
-                    // most Q's.
-                    Direction::Remove => {
+                    // most Q's. The same holds where one is exchanged.
+                    Direction::Remove | Direction::Exchange => {
                         let of_p = quantile(log_tail - self.rate.ln());
                         let of_q = z.max(of_p + sd);
                         high = -0.5 * sd * sd + of_q * sd;
@@ -260,26 +277,51 @@ impl Pair {
 
     /// Outcomes with positive probability under P and finite loss, in increasing order of loss.
     pub(crate) fn atoms(&self) -> Vec<Atom> {
+        let without_loss = (self.direction == Direction::Exchange)
+            .then(|| Atom { loss: 0.0, mass: (1.0 - self.rate) * self.total_variation() });
         let mut atoms: Vec<Atom> = self
             .base_atoms
             .iter()
             .map(|atom| {
                 let with = (1.0 - self.rate) * atom.q + self.rate * atom.p;
-                match self.direction {
-                    Direction::Remove => Atom { loss: self.loss(atom.t), mass: with },
-                    Direction::Add => Atom { loss: self.loss(atom.t), mass: atom.q },
-                }
+                let mass = match self.direction {
+                    Direction::Remove => with,
+                    Direction::Add => atom.q,
+                    Direction::Exchange => {
+                        if atom.t > 0.0 {
+                            with
+                        } else {
+                            atom.p
+                        }
+                    }
+                };
+                Atom { loss: self.loss(atom.t), mass }
             })
+            .chain(without_loss)
             .filter(|atom| atom.mass > 0.0 && atom.loss.is_finite())
             .collect();
         atoms.sort_by(|a, b| a.loss.total_cmp(&b.loss));
         atoms
     }
 
+    /// Total variation of the base's P and Q: P's mass less Q's where t > 0.
+    fn total_variation(&self) -> f64 {
+        let by_density = match self.density {
+            Density::None => 0.0,
+            // 2 Phi(sd/2) - 1.
+            Density::Gaussian { sd } => 1.0 - 2.0 * tail_probability(0.5 * sd),
+            // The integral of e^log_scale (e^(t/2) - e^(-t/2)).
+            Density::Exponential { log_scale, half_width } => {
+                8.0 * log_scale.exp() * (0.25 * half_width).sinh().powi(2)
+            }
+        };
+        by_density + self.base_atoms.iter().filter(|atom| atom.t > 0.0).map(|atom| atom.p - atom.q).sum::<f64>()
+    }
+
     /// P's mass with an infinite loss.
     pub(crate) fn infinite_mass(&self) -> f64 {
         match self.direction {
-            Direction::Remove => {
+            Direction::Remove | Direction::Exchange => {
                 self.rate * self.base_atoms.iter().filter(|atom| atom.q == 0.0).map(|atom| atom.p).sum::<f64>()
             }
             Direction::Add if self.rate == 1.0 => {
@@ -293,8 +335,9 @@ impl Pair {
     /// atom's.
     pub(crate) fn anchor(&self) -> Option<(f64, bool)> {
         match self.density {
+            Density::Gaussian { .. } if self.direction == Direction::Exchange => None,
             Density::Gaussian { .. } if self.rate < 1.0 => Some((-(-self.rate).ln_1p(), false)),
-            _ => self.atoms().last().map(|atom| (atom.loss, true)),
+            _ => self.atoms().last().map(|atom| (atom.loss, true)).filter(|(loss, _)| *loss > 0.0),
         }
     }
 
@@ -303,9 +346,9 @@ impl Pair {
         let sampled_limit = -(-self.rate).ln_1p();
         let by_density = match (self.density, self.direction) {
             (Density::None, _) => 0.0,
-            (Density::Gaussian { .. }, Direction::Remove) => f64::INFINITY,
+            (Density::Gaussian { .. }, Direction::Remove | Direction::Exchange) => f64::INFINITY,
             (Density::Gaussian { .. }, Direction::Add) => sampled_limit,
-            (Density::Exponential { half_width, .. }, Direction::Remove) => self.loss(half_width),
+            (Density::Exponential { half_width, .. }, Direction::Remove | Direction::Exchange) => self.loss(half_width),
             (Density::Exponential { half_width, .. }, Direction::Add) => self.loss(-half_width),
         };
         self.atoms().last().map_or(by_density, |atom| atom.loss.max(by_density))
@@ -339,7 +382,7 @@ mod tests {
     #[test]
     fn position_inverts_loss() {
         for rate in [1e-9, 0.01, 0.5, 1.0] {
-            for direction in [Direction::Remove, Direction::Add] {
+            for direction in [Direction::Remove, Direction::Add, Direction::Exchange] {
                 let pair = Pair::new(Base::Gaussian { noise: 0.7 }, rate, direction);
                 for t in [-3.0, -0.1, 0.0, 0.5, 4.0, 29.9, 30.1, 300.0] {
                     let back = pair.position(pair.loss(t));
@@ -363,7 +406,7 @@ mod tests {
         ];
         for base in bases {
             for rate in [0.1, 1.0] {
-                for direction in [Direction::Remove, Direction::Add] {
+                for direction in [Direction::Remove, Direction::Add, Direction::Exchange] {
                     let pair = Pair::new(base, rate, direction);
                     // Sum of P, and of Q = e^-loss P.
                     let (mut p, mut q) = (pair.infinite_mass(), 0.0);
@@ -384,13 +427,35 @@ mod tests {
                     let lost = match base {
                         // Under Q this much has a loss of minus infinity.
                         Base::EpsilonDelta { delta, .. } if rate == 1.0 => delta,
-                        Base::EpsilonDelta { delta, .. } if direction == Direction::Add => rate * delta,
+                        Base::EpsilonDelta { delta, .. } if direction != Direction::Remove => rate * delta,
                         _ => 0.0,
                     };
                     assert!((p - 1.0).abs() < 1e-8, "{base:?} {rate} {direction:?}: P {p}");
                     assert!((q + lost - 1.0).abs() < 1e-8, "{base:?} {rate} {direction:?}: Q {q}");
                 }
             }
+        }
+    }
+
+    /// A step's curve is rate x that of the mechanism on the sample (Balle, Barthe and Gaboardi, arXiv 1807.01647,
+    /// theorem 9).
+    #[test]
+    fn exchange_has_the_amplified_curve() {
+        let (noise, rate) = (0.8, 0.3_f64);
+        let pair = Pair::new(Base::Gaussian { noise }, rate, Direction::Exchange);
+        let range = pair.range(-80.0).unwrap();
+        for unsampled in [0.0, 0.4, 1.5_f64] {
+            let epsilon = (rate * unsampled.exp_m1()).ln_1p();
+            let steps = 400_000;
+            let width = (range.high - range.low) / f64::from(steps);
+            let found: f64 = (0..steps)
+                .map(|step| {
+                    let t = range.low + (f64::from(step) + 0.5) * width;
+                    pair.log_density(t).exp() * -((epsilon - pair.loss(t)).min(0.0)).exp_m1() * width
+                })
+                .sum();
+            let truth = rate * crate::gaussian_delta(noise, unsampled).unwrap();
+            assert!((found - truth).abs() < 1e-7, "{unsampled}: {found} {truth}");
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::pair::Base;
+use super::mixture::Mixture;
+use super::pair::{Base, Direction, Pair};
+use super::truncation::Truncation;
 use crate::error::AccountingError;
 use crate::sample_noise::{SampleNoise, checked_count};
 use crate::{Adjacency, DpEvent, EventKind, Result};
@@ -22,23 +24,70 @@ pub(crate) struct Step {
     pub(crate) base: Base,
     /// Sampling rate, above 0 and at most 1.
     pub(crate) rate: f64,
+    /// How the sample is drawn.
+    pub(crate) drawn: Drawn,
+}
+
+/// How a sample is drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Drawn {
+    /// Each record by itself, or all.
+    Poisson,
+    /// A fixed number of records, one of which is exchanged.
+    FixedSize,
+    /// As Poisson, then cut.
+    Truncated(Truncation),
 }
 
 /// Identifies equal steps.
-type Key = (u8, u64, u64, u64);
+type Key = (u8, u64, u64, u64, [u64; 4]);
 
 impl Step {
-    fn key(&self) -> Key {
-        let rate = self.rate.to_bits();
-        match self.base {
-            Base::Gaussian { noise } => (0, noise.to_bits(), 0, rate),
-            Base::Laplace { inverse_scale } => (1, inverse_scale.to_bits(), 0, rate),
-            Base::DiscreteLaplace { inverse_scale, sensitivity } => (2, inverse_scale.to_bits(), sensitivity, rate),
-            Base::DiscreteGaussian { sigma } => (3, sigma.to_bits(), 0, rate),
-            Base::RandomisedResponse { truth, loss } => (4, truth.to_bits(), loss.to_bits(), rate),
-            Base::EpsilonDelta { epsilon, delta } => (5, epsilon.to_bits(), delta.to_bits(), rate),
-            Base::BoundedRange { epsilon } => (6, epsilon.to_bits(), 0, rate),
+    /// Without sampling.
+    pub(crate) fn unsampled(base: Base) -> Self {
+        Self { base, rate: 1.0, drawn: Drawn::Poisson }
+    }
+
+    /// True if exchanging the two neighbours changes nothing.
+    pub(crate) fn is_symmetric(&self) -> bool {
+        self.rate == 1.0 || self.drawn == Drawn::FixedSize
+    }
+
+    /// Its dominating pair: one, or a mixture of two.
+    pub(crate) fn mixture(&self, direction: Direction) -> Mixture {
+        match self.drawn {
+            Drawn::Poisson => Mixture::of(Pair::new(self.base, self.rate, direction)),
+            Drawn::FixedSize => Mixture::of(Pair::new(self.base, self.rate, Direction::Exchange)),
+            Drawn::Truncated(truncation) => {
+                let kept = Pair::new(self.base, self.rate, direction);
+                let Base::Gaussian { noise } = self.base else { return Mixture::of(kept) };
+                // Where another record is displaced, the sensitivity is twice that of a single one.
+                let displacing = Base::Gaussian { noise: 0.5 * noise };
+                let direction = if truncation.exchange { Direction::Exchange } else { direction };
+                let cut = Pair::new(displacing, truncation.rate, direction);
+                Mixture::new(vec![(1.0 - truncation.least, kept), (truncation.most, cut)])
+            }
         }
+    }
+
+    fn key(&self) -> Key {
+        let (kind, first, second) = match self.base {
+            Base::Gaussian { noise } => (0, noise.to_bits(), 0),
+            Base::Laplace { inverse_scale } => (1, inverse_scale.to_bits(), 0),
+            Base::DiscreteLaplace { inverse_scale, sensitivity } => (2, inverse_scale.to_bits(), sensitivity),
+            Base::DiscreteGaussian { sigma } => (3, sigma.to_bits(), 0),
+            Base::RandomisedResponse { truth, loss } => (4, truth.to_bits(), loss.to_bits()),
+            Base::EpsilonDelta { epsilon, delta } => (5, epsilon.to_bits(), delta.to_bits()),
+            Base::BoundedRange { epsilon } => (6, epsilon.to_bits(), 0),
+        };
+        let drawn = match self.drawn {
+            Drawn::Poisson => [0; 4],
+            Drawn::FixedSize => [1, 0, 0, 0],
+            Drawn::Truncated(cut) => {
+                [2 + u64::from(cut.exchange), cut.rate.to_bits(), cut.least.to_bits(), cut.most.to_bits()]
+            }
+        };
+        (kind, first, second, self.rate.to_bits(), drawn)
     }
 }
 
@@ -106,7 +155,7 @@ impl Terms {
     }
 
     fn add_base(&mut self, base: Base, count: u64) -> Result<()> {
-        self.add(Step { base, rate: 1.0 }, count)
+        self.add(Step::unsampled(base), count)
     }
 
     fn add_gaussian(&mut self, noise: f64, count: u64) -> Result<()> {
@@ -217,27 +266,50 @@ impl Terms {
                     return self.flatten(inner, count, adjacency);
                 }
                 refuse_replace_one(event.kind(), adjacency)?;
-                let mut sample = SampleNoise::default();
-                if sample.add(inner, 1).is_ok() {
-                    return match sample.noise_multiplier() {
-                        None => Ok(()),
-                        Some(noise) => self.add_sampled_gaussian(*sampling_rate, noise, count),
-                    };
-                }
-                // Anything else with one symmetric pair.
-                let one = Self::of(inner, 1, adjacency)?;
-                if one.is_empty() {
+                self.add_sampled(event, inner, *sampling_rate, Drawn::Poisson, count, adjacency)
+            }
+            EventKind::SampledWithoutReplacement { dataset_size, sample_size, event: inner } => {
+                if *sample_size == 0 {
                     return Ok(());
                 }
-                match (one.counted.len(), one.steps().next()) {
-                    (1, Some((step, 1))) if step.rate == 1.0 && one.gaussians.is_empty() && !one.non_private => {
-                        self.add(Step { base: step.base, rate: *sampling_rate }, count)
-                    }
-                    _ => refuse(
-                        "inside of it only Gaussian events (also composed), or one other event, are supported; compose \
-                         the inner events without the sampling, which is an upper bound",
-                    ),
+                if sample_size == dataset_size {
+                    return self.flatten(inner, count, adjacency);
                 }
+                if adjacency != Adjacency::ReplaceOne {
+                    return refuse(
+                        "samples of a fixed size are amplified under replace-one adjacency only; account for it there, or \
+                         sample by Poisson",
+                    );
+                }
+                let rate = *sample_size as f64 / *dataset_size as f64;
+                // Rounded up.
+                self.add_sampled(
+                    event,
+                    inner,
+                    (rate * (1.0 + f64::EPSILON)).min(1.0),
+                    Drawn::FixedSize,
+                    count,
+                    adjacency,
+                )
+            }
+            EventKind::TruncatedPoissonSampled { dataset_size, sampling_rate, max_sample_size, event: inner } => {
+                if *sampling_rate == 0.0 {
+                    return Ok(());
+                }
+                refuse_replace_one(event.kind(), adjacency)?;
+                let mut sample = SampleNoise::default();
+                if sample.add(inner, 1).is_err() {
+                    return refuse("inside of it only Gaussian events (also composed) are supported");
+                }
+                let Some(noise) = sample.noise_multiplier() else { return Ok(()) };
+                if *max_sample_size >= *dataset_size + 1 {
+                    return self.add_sampled_gaussian(*sampling_rate, noise, Drawn::Poisson, count);
+                }
+                let exchange = adjacency == Adjacency::ZeroOut;
+                let others = if exchange { dataset_size - 1 } else { *dataset_size };
+                let cut = Truncation::new(others, *sampling_rate, *max_sample_size, exchange);
+                self.only_upper |= count > 0;
+                self.add_sampled_gaussian(*sampling_rate, noise, Drawn::Truncated(cut), count)
             }
             EventKind::TreeAggregation { noise_multiplier, steps_per_tree } => {
                 if adjacency == Adjacency::AddOrRemoveOne {
@@ -260,33 +332,62 @@ impl Terms {
                     return self.add_gaussian(*noise_multiplier, participations);
                 }
                 refuse_replace_one(event.kind(), adjacency)?;
-                self.add_sampled_gaussian(*sampling_rate, *noise_multiplier, participations)
+                self.add_sampled_gaussian(*sampling_rate, *noise_multiplier, Drawn::Poisson, participations)
             }
             EventKind::Composed { events } => events.iter().try_for_each(|inner| self.flatten(inner, count, adjacency)),
             EventKind::SelfComposed { event: inner, count: times } => {
                 self.flatten(inner, checked_count(count.checked_mul(*times))?, adjacency)
             }
-            EventKind::SampledWithoutReplacement { .. } => refuse(
-                "amplification by samples of fixed size is not implemented here; sample by Poisson, or use the inner \
-                 event without the sampling under replace-one adjacency, where it is an upper bound",
-            ),
-            EventKind::TruncatedPoissonSampled { .. } => refuse(
-                "a record that is removed can let in another one that was cut off; don't truncate, or use the inner \
-                 event without the sampling under replace-one adjacency, where it is an upper bound",
-            ),
             EventKind::RepeatAndSelect { .. } => {
                 refuse("its theorem is about Renyi divergences; use the RDP accountant")
             }
         }
     }
 
-    fn add_sampled_gaussian(&mut self, rate: f64, noise: f64, count: u64) -> Result<()> {
+    /// `event`'s inner event on a sample.
+    fn add_sampled(
+        &mut self,
+        event: &DpEvent,
+        inner: &DpEvent,
+        rate: f64,
+        drawn: Drawn,
+        count: u64,
+        adjacency: Adjacency,
+    ) -> Result<()> {
+        let mut sample = SampleNoise::default();
+        if sample.add(inner, 1).is_ok() {
+            return match sample.noise_multiplier() {
+                None => Ok(()),
+                Some(noise) => self.add_sampled_gaussian(rate, noise, drawn, count),
+            };
+        }
+        // Anything else with one symmetric pair.
+        let one = Self::of(inner, 1, adjacency)?;
+        if one.is_empty() {
+            return Ok(());
+        }
+        match (one.counted.len(), one.steps().next()) {
+            (1, Some((step, 1))) if step.rate == 1.0 && one.gaussians.is_empty() && !one.non_private => {
+                self.only_upper |= one.only_upper && count > 0;
+                self.add(Step { base: step.base, rate, drawn }, count)
+            }
+            _ => Err(refusal(
+                event.kind(),
+                adjacency,
+                "inside of it only Gaussian events (also composed), or one other event, are supported; compose the inner \
+                 events without the sampling, which is an upper bound",
+            )),
+        }
+    }
+
+    fn add_sampled_gaussian(&mut self, rate: f64, noise: f64, drawn: Drawn, count: u64) -> Result<()> {
         if noise < 1e-4 {
             // As without sampling, which is an upper bound; so little noise protects nobody.
             self.only_upper = true;
-            return self.add_gaussian(noise, count);
+            let displacing = matches!(drawn, Drawn::Truncated(_));
+            return self.add_gaussian(if displacing { 0.5 * noise } else { noise }, count);
         }
-        self.add(Step { base: Base::Gaussian { noise }, rate }, count)
+        self.add(Step { base: Base::Gaussian { noise }, rate, drawn }, count)
     }
 }
 

@@ -23,15 +23,17 @@ pub(super) struct Cumulants {
 }
 
 impl Sketch {
-    pub(super) fn new(pair: &Pair, count: f64, log_tail: f64) -> Self {
-        let mut points: Vec<(f64, f64)> = pair.atoms().iter().map(|atom| (atom.loss, atom.mass)).collect();
-        if let Some(range) = pair.range(log_tail) {
+    pub(super) fn new(pairs: &[(f64, Pair)], count: f64, log_tail: f64) -> Self {
+        let mut points: Vec<(f64, f64)> = Vec::new();
+        for (part, pair) in pairs {
+            points.extend(pair.atoms().iter().map(|atom| (atom.loss, part * atom.mass)));
+            let Some(range) = pair.range(log_tail) else { continue };
             let pieces = ((range.high - range.low) / pair.smooth_width()).ceil().clamp(4.0, 400.0);
             let width = (range.high - range.low) / pieces;
             for piece in 0..pieces as u32 {
                 let from = range.low + f64::from(piece) * width;
                 nodes(pair, from, from + width, |t, weight| {
-                    points.push((pair.loss(t), weight * pair.log_density(t).exp()));
+                    points.push((pair.loss(t), part * weight * pair.log_density(t).exp()));
                 });
             }
         }
@@ -156,12 +158,12 @@ pub(crate) struct Sketches(Vec<Sketch>);
 
 impl Sketches {
     pub(crate) fn new(terms: &Terms, direction: Direction, log_tail: f64) -> Self {
-        let gaussian = terms.gaussian_noise().map(|noise| (Step { base: Base::Gaussian { noise }, rate: 1.0 }, 1));
+        let gaussian = terms.gaussian_noise().map(|noise| (Step::unsampled(Base::Gaussian { noise }), 1));
         Self(
             terms
                 .steps()
                 .chain(gaussian)
-                .map(|(step, count)| Sketch::new(&Pair::new(step.base, step.rate, direction), count as f64, log_tail))
+                .map(|(step, count)| step.mixture(direction).sketch(count as f64, log_tail))
                 .collect(),
         )
     }

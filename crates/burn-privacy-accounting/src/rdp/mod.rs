@@ -1,12 +1,15 @@
 //! The Renyi differential privacy (RDP) accountant.
 
 mod closed_forms;
+mod filter;
 mod sampled_gaussian;
 mod schedule;
+mod selection;
 mod terms;
 
 use terms::{TermCurve, Terms};
 
+pub use self::filter::RdpFilter;
 pub use self::schedule::EpsilonSchedule;
 use crate::conversion::{
     best_delta, best_epsilon, epsilon_at, log_delta_at, rounded_up_exp, total_variation, total_variation_suffices,
@@ -27,8 +30,9 @@ const LARGEST_ORDER: f64 = 1e9;
 ///
 /// Supported are Gaussian, Laplace, discrete Gaussian and discrete Laplace noise, randomised response (replace-one
 /// only), the exponential mechanism, zCDP, pure epsilon (delta = 0), Poisson-sampled Gaussian events (not under
-/// replace-one), tree aggregation (not under add-or-remove-one), banded matrix factorisation, and all compositions of
-/// these. Everything else is refused by name.
+/// replace-one), Gaussian events on samples of fixed size (replace-one only), tree aggregation (not under
+/// add-or-remove-one), banded matrix factorisation, the best of a random number of runs, and all compositions of these.
+/// Everything else is refused by name.
 ///
 /// # Formal guarantees
 ///
@@ -128,7 +132,7 @@ impl RdpAccountant {
     }
 
     fn curve(&self) -> Curve {
-        Curve { terms: self.terms.iter().map(|(term, count)| (TermCurve::new(term), count as f64)).collect() }
+        Curve::new(&self.terms)
     }
 
     /// Each given order with the composed divergence there.
@@ -137,7 +141,7 @@ impl RdpAccountant {
             .terms
             .iter()
             .filter_map(|(term, count)| {
-                let (_, curve) = fixed.divergences.iter().find(|(known, _)| *known == term)?;
+                let (_, curve) = fixed.divergences.iter().find(|(known, _)| known == term)?;
                 Some((count as f64, curve.as_slice()))
             })
             .collect();
@@ -161,10 +165,10 @@ impl Accountant for RdpAccountant {
         self.terms.merge(&added)?;
         if let Some(fixed) = &mut self.orders {
             for (term, _) in added.iter() {
-                if !fixed.divergences.iter().any(|(known, _)| *known == term) {
-                    let mut curve = TermCurve::new(term);
+                if !fixed.divergences.iter().any(|(known, _)| known == term) {
+                    let mut curve = TermCurve::new(term.clone());
                     let values = fixed.orders.iter().map(|&order| curve.divergence(order)).collect();
-                    fixed.divergences.push((term, values));
+                    fixed.divergences.push((term.clone(), values));
                 }
             }
         }
@@ -198,6 +202,10 @@ struct Curve {
 }
 
 impl Curve {
+    fn new(terms: &Terms) -> Self {
+        Self { terms: terms.iter().map(|(term, count)| (TermCurve::new(term.clone()), count as f64)).collect() }
+    }
+
     fn divergence(&mut self, order: f64) -> f64 {
         rounded_up_sum(self.terms.iter_mut().map(|(curve, count)| *count * curve.divergence(order)))
     }

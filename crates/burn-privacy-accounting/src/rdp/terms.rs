@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use super::closed_forms;
 use super::sampled_gaussian::SampledGaussian;
+use super::selection::SelectionCurve;
 use crate::error::AccountingError;
 use crate::sample_noise::{SampleNoise, checked_count};
-use crate::{Adjacency, DpEvent, EventKind, Result};
+use crate::{Adjacency, DpEvent, EventKind, Result, RunCount};
 
 /// Name under which the results are reported.
 pub(crate) const NAME: &str = "RDP";
 
 /// A mechanism whose Renyi divergence is known at every order.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Term {
     /// No finite bound at any order.
     Infinite,
@@ -20,6 +21,8 @@ pub(crate) enum Term {
     Linear { slope: f64, offset: f64 },
     /// Poisson-sampled Gaussian with 0 < rate < 1.
     SampledGaussian { rate: f64, noise: f64 },
+    /// Gaussian on a sample of fixed size, of which one record is exchanged, with 0 < rate < 1.
+    ExchangedGaussian { rate: f64, noise: f64 },
     /// Laplace with this sensitivity / scale.
     Laplace { inverse_scale: f64 },
     /// Discrete Laplace with 1 / scale and sensitivity.
@@ -30,22 +33,38 @@ pub(crate) enum Term {
     Pure { epsilon: f64 },
     /// Any mechanism whose loss lies in a range of this width.
     BoundedRange { epsilon: f64 },
+    /// The best of a random number of runs of all of these.
+    Selection { runs: RunCount, run: Terms },
 }
 
 /// Identifies equal terms.
-type Key = (u8, u64, u64);
+type Key = Vec<u64>;
 
 impl Term {
     fn key(&self) -> Key {
-        match *self {
-            Self::Infinite => (0, 0, 0),
-            Self::Linear { slope, offset } => (1, slope.to_bits(), offset.to_bits()),
-            Self::SampledGaussian { rate, noise } => (2, rate.to_bits(), noise.to_bits()),
-            Self::Laplace { inverse_scale } => (3, inverse_scale.to_bits(), 0),
-            Self::DiscreteLaplace { inverse_scale, sensitivity } => (4, inverse_scale.to_bits(), sensitivity),
-            Self::RandomisedResponse { truth, loss } => (5, truth.to_bits(), loss.to_bits()),
-            Self::Pure { epsilon } => (6, epsilon.to_bits(), 0),
-            Self::BoundedRange { epsilon } => (7, epsilon.to_bits(), 0),
+        match self {
+            Self::Infinite => vec![0],
+            Self::Linear { slope, offset } => vec![1, slope.to_bits(), offset.to_bits()],
+            Self::SampledGaussian { rate, noise } => vec![2, rate.to_bits(), noise.to_bits()],
+            Self::Laplace { inverse_scale } => vec![3, inverse_scale.to_bits()],
+            Self::DiscreteLaplace { inverse_scale, sensitivity } => vec![4, inverse_scale.to_bits(), *sensitivity],
+            Self::RandomisedResponse { truth, loss } => vec![5, truth.to_bits(), loss.to_bits()],
+            Self::Pure { epsilon } => vec![6, epsilon.to_bits()],
+            Self::BoundedRange { epsilon } => vec![7, epsilon.to_bits()],
+            Self::ExchangedGaussian { rate, noise } => vec![8, rate.to_bits(), noise.to_bits()],
+            Self::Selection { runs, run } => {
+                let mut key = match runs {
+                    RunCount::Poisson { mean } => vec![9, mean.to_bits()],
+                    RunCount::TruncatedNegativeBinomial { shape, gamma } => {
+                        vec![10, shape.to_bits(), gamma.to_bits()]
+                    }
+                };
+                for (part, (_, count)) in &run.counted {
+                    key.extend([part.len() as u64, *count]);
+                    key.extend(part);
+                }
+                key
+            }
         }
     }
 
@@ -71,15 +90,21 @@ impl Term {
 pub(crate) struct TermCurve {
     term: Term,
     sampled: Option<SampledGaussian>,
+    selection: Option<Box<SelectionCurve>>,
 }
 
 impl TermCurve {
     pub(crate) fn new(term: Term) -> Self {
         let sampled = match term {
             Term::SampledGaussian { rate, noise } => Some(SampledGaussian::new(rate, noise)),
+            Term::ExchangedGaussian { rate, noise } => Some(SampledGaussian::exchanged(rate, noise)),
             _ => None,
         };
-        Self { term, sampled }
+        let selection = match &term {
+            Term::Selection { runs, run } => Some(Box::new(SelectionCurve::new(*runs, run))),
+            _ => None,
+        };
+        Self { term, sampled, selection }
     }
 
     /// Upper bound of the Renyi divergence at an order above 1; never NaN.
@@ -93,6 +118,9 @@ impl TermCurve {
         if let Some(sampled) = &mut self.sampled {
             sampled.prepare(order);
         }
+        if let Some(selection) = &mut self.selection {
+            selection.prepare(order);
+        }
     }
 
     /// [`Self::divergence`] at an order up to a prepared one; a looser upper bound at any other.
@@ -100,8 +128,11 @@ impl TermCurve {
         let above = order - 1.0;
         match self.term {
             Term::Infinite => f64::INFINITY,
+            Term::Selection { .. } => {
+                self.selection.as_ref().map_or(f64::INFINITY, |selection| selection.divergence(order))
+            }
             Term::Linear { slope, offset } => (offset + slope * order) * (1.0 + 4.0 * f64::EPSILON),
-            Term::SampledGaussian { .. } => match &self.sampled {
+            Term::SampledGaussian { .. } | Term::ExchangedGaussian { .. } => match &self.sampled {
                 Some(sampled) => sampled.log_moment(order) / above * (1.0 + f64::EPSILON),
                 None => f64::INFINITY,
             },
@@ -126,12 +157,16 @@ impl TermCurve {
 
     /// A rough measure of the time that an order takes: grid points.
     pub(crate) fn cost(&self, order: f64) -> f64 {
-        self.sampled.as_ref().map_or(1.0, |sampled| sampled.cost(order))
+        match (&self.sampled, &self.selection) {
+            (Some(sampled), _) => sampled.cost(order),
+            (None, Some(selection)) => selection.cost(order),
+            (None, None) => 1.0,
+        }
     }
 }
 
 /// Terms with counts; equal terms are merged, so that k calls are the same as one call with count k.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Terms {
     counted: BTreeMap<Key, (Term, u64)>,
 }
@@ -144,15 +179,15 @@ impl Terms {
         Ok(terms)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Term, u64)> {
-        self.counted.values().copied()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Term, u64)> {
+        self.counted.values().map(|(term, count)| (term, *count))
     }
 
     /// Adds all of `other`; unchanged if that exceeds what can be counted.
     pub(crate) fn merge(&mut self, other: &Self) -> Result<()> {
         let mut merged = self.clone();
         for (term, count) in other.iter() {
-            merged.add(term, count)?;
+            merged.add(term.clone(), count)?;
         }
         *self = merged;
         Ok(())
@@ -288,18 +323,49 @@ impl Terms {
             EventKind::SelfComposed { event: inner, count: times } => {
                 self.flatten(inner, checked_count(count.checked_mul(*times))?, adjacency)
             }
-            EventKind::SampledWithoutReplacement { .. } => refuse(
-                "amplification by samples of fixed size is not implemented here; sample by Poisson, or use the inner \
-                 event without the sampling under replace-one adjacency, where it is an upper bound",
-            ),
-            EventKind::TruncatedPoissonSampled { .. } => refuse(
-                "a record that is removed can let in another one that was cut off; don't truncate, or use the inner \
-                 event without the sampling under replace-one adjacency, where it is an upper bound",
-            ),
-            EventKind::RepeatAndSelect { .. } => refuse(
-                "selection among a random number of runs is not implemented here; fix the number of runs beforehand and compose \
-                 all of them, which is an upper bound",
-            ),
+            EventKind::SampledWithoutReplacement { dataset_size, sample_size, event: inner } => {
+                if *sample_size == 0 {
+                    return Ok(());
+                }
+                if sample_size == dataset_size {
+                    return self.flatten(inner, count, adjacency);
+                }
+                if adjacency != Adjacency::ReplaceOne {
+                    return refuse(
+                        "samples of a fixed size are amplified under replace-one adjacency only; account for it there, or \
+                         sample by Poisson",
+                    );
+                }
+                let mut sample = SampleNoise::default();
+                if let Err(name) = sample.add(inner, 1) {
+                    return refuse(&format!(
+                        "inside of it only Gaussian events (also composed) are supported, not `{name}`; use the PLD \
+                         accountant, or compose `{name}` without the sampling, which is an upper bound"
+                    ));
+                }
+                // Rounded up.
+                let rate = *sample_size as f64 / *dataset_size as f64 * (1.0 + f64::EPSILON);
+                match sample.noise_multiplier() {
+                    None => Ok(()),
+                    Some(0.0) => self.add(Term::Infinite, count),
+                    Some(noise) if rate < 1.0 => self.add(Term::ExchangedGaussian { rate, noise }, count),
+                    Some(noise) => self.add(Term::gaussian(noise), count),
+                }
+            }
+            EventKind::TruncatedPoissonSampled { .. } => {
+                refuse("its bound is about delta, not about Renyi divergences; use the PLD accountant")
+            }
+            EventKind::RepeatAndSelect { runs, event: inner } => {
+                let run = Self::of(inner, 1, adjacency)?;
+                if run.counted.is_empty() {
+                    // Nothing about the data decides which run is released.
+                    return Ok(());
+                }
+                if run.iter().any(|(term, _)| *term == Term::Infinite) {
+                    return self.add(Term::Infinite, count);
+                }
+                self.add(Term::Selection { runs: *runs, run }, count)
+            }
         }
     }
 }
