@@ -153,8 +153,8 @@ def peer(name: str, library: Any, compute: Callable[..., Result], *arguments: An
 def questions(process: subprocess.Popen[str]) -> dict[str, list[Contender]]:
     """Who answers what."""
 
-    def ours(**query: Any) -> Contender:
-        return "ours", partial(ask_ours, process, query)
+    def ours(name: str = "ours", **query: Any) -> Contender:
+        return name, partial(ask_ours, process, query)
 
     asked: dict[str, list[Contender]] = {}
     for steps in (2_000, 100_000):
@@ -168,7 +168,10 @@ def questions(process: subprocess.Popen[str]) -> dict[str, list[Contender]]:
         asked[f"epsilon by PLD, {steps} steps"] = [
             ours(query="epsilon", accountant="pld", **phase._asdict()),
             peer("dp-accounting, grid 1e-4", dp_accounting, dp_epsilon, 1e-4, phase),
+            # Where the peer's error is below our default width, ours at a width of that error.
+            ours("ours, accuracy 2e-5", query="epsilon", accountant="pld", accuracy=2e-5, **phase._asdict()),
             peer("dp-accounting, grid 1e-5", dp_accounting, dp_epsilon, 1e-5, phase),
+            ours("ours, accuracy 2e-7", query="epsilon", accountant="pld", accuracy=2e-7, **phase._asdict()),
             peer("prv-accountant, eps_error 0.01", prv_accountant, prv_epsilon, 0.01, phase),
         ]
     # Ours stops at a relative 1e-9 in the noise multiplier, dp-accounting at 1e-6, Opacus at 0.01 in epsilon.

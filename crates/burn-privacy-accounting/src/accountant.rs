@@ -39,6 +39,13 @@ pub trait Accountant {
     /// If `delta` is not strictly between 0 and 1.
     fn epsilon(&self, delta: f64) -> Result<f64>;
 
+    /// A number near [`Self::epsilon`] that is much cheaper, for searches to start with; none where the epsilon itself is
+    /// cheap. It bounds nothing and is never part of a result.
+    fn epsilon_guess(&self, delta: f64) -> Option<f64> {
+        let _ = delta;
+        None
+    }
+
     /// The delta at this epsilon, from 0 to 1.
     ///
     /// # Errors

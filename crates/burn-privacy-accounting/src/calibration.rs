@@ -21,15 +21,15 @@ const SMALLEST_NOISE_MULTIPLIER: f64 = 1e-6;
 /// Sampling rates below this are not searched.
 const SMALLEST_SAMPLING_RATE: f64 = 1e-15;
 
-/// The smallest noise multiplier whose event meets (`target_epsilon`, `delta`), to a relative 1e-9.
+/// The smallest noise multiplier whose event meets (`target_epsilon`, `delta`), to one part in a million or better.
 ///
 /// `make_event` makes the whole mechanism (all steps) from a noise multiplier; more noise must not cost more privacy.
 /// `new_accountant` makes an empty accountant, which also decides the adjacency.
 ///
 /// # Formal guarantees
 ///
-/// The accountant's epsilon of `make_event(result)` was computed and is at most `target_epsilon`. The result is 0 if no
-/// noise is needed.
+/// The accountant's epsilon of `make_event(result)` was computed and is at most `target_epsilon`; that of one part in a
+/// million less noise is above it. The result is 0 if no noise is needed.
 ///
 /// # Errors
 ///
@@ -59,6 +59,10 @@ pub fn calibrate_noise_multiplier<A: Accountant>(
 ) -> Result<f64> {
     let target = Target::new(target_epsilon, delta)?;
     let epsilon = |noise: f64| target.epsilon(&make_event(noise)?, &new_accountant);
+    let guess = |noise: f64| target.guess(&make_event(noise)?, &new_accountant);
+    if let Some(found) = near_a_guess(guess, &epsilon, target.epsilon, Holds::Above)? {
+        return Ok(found);
+    }
     if epsilon(0.0)? <= target.epsilon {
         return Ok(0.0);
     }
@@ -92,14 +96,15 @@ pub fn calibrate_noise_multiplier<A: Accountant>(
     narrow(epsilon, target.epsilon, (low, at_low), (high, at_high))
 }
 
-/// The largest sampling rate whose event meets (`target_epsilon`, `delta`), to a relative 1e-9.
+/// The largest sampling rate whose event meets (`target_epsilon`, `delta`), to one part in a million or better.
 ///
 /// `make_event` makes the whole mechanism from a sampling rate; a larger rate must not cost less privacy.
 ///
 /// # Formal guarantees
 ///
-/// The accountant's epsilon of `make_event(result)` was computed and is at most `target_epsilon`. The result is 1 if
-/// all records can be used in every step, and 0 if only rates below 1e-15 would do.
+/// The accountant's epsilon of `make_event(result)` was computed and is at most `target_epsilon`; that of a rate one part
+/// in a million larger is above it. The result is 1 if all records can be used in every step, and 0 if only rates below
+/// 1e-15 would do.
 ///
 /// # Errors
 ///
@@ -112,6 +117,10 @@ pub fn calibrate_sampling_rate<A: Accountant>(
 ) -> Result<f64> {
     let target = Target::new(target_epsilon, delta)?;
     let epsilon = |rate: f64| target.epsilon(&make_event(rate)?, &new_accountant);
+    let guess = |rate: f64| target.guess(&make_event(rate)?, &new_accountant);
+    if let Some(found) = near_a_guess(guess, &epsilon, target.epsilon, Holds::Below)? {
+        return Ok(found);
+    }
     let mut at_failing = epsilon(1.0)?;
     if at_failing <= target.epsilon {
         return Ok(1.0);
@@ -204,6 +213,13 @@ impl Target {
         accountant.epsilon(self.delta)
     }
 
+    /// A cheap guess of the same, where there is one.
+    fn guess<A: Accountant>(&self, event: &DpEvent, new: &impl Fn() -> A) -> Result<Option<f64>> {
+        let mut accountant = new();
+        accountant.compose(event, 1)?;
+        Ok(accountant.epsilon_guess(self.delta))
+    }
+
     fn unreachable(&self, parameter: &'static str, limit: f64, epsilon: f64) -> AccountingError {
         AccountingError::UnreachableTarget {
             parameter,
@@ -215,24 +231,115 @@ impl Target {
     }
 }
 
+/// On which side of the result the target holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    /// For larger values: noise.
+    Above,
+    /// For smaller values: sampling rates.
+    Below,
+}
+
+impl Holds {
+    /// 1 for larger values.
+    fn sign(self) -> f64 {
+        if self == Self::Above { 1.0 } else { -1.0 }
+    }
+
+    /// A value weaker by a share, within what is searched.
+    fn weaker(self, value: f64, by: f64) -> f64 {
+        match self {
+            Self::Above => (value * (1.0 - by)).max(SMALLEST_NOISE_MULTIPLIER),
+            Self::Below => (value * (1.0 + by)).min(1.0),
+        }
+    }
+}
+
+/// The search by guesses of epsilon first, and by few epsilons near where they lead; none if that leads nowhere, for the
+/// search by epsilons alone to say why.
+fn near_a_guess(
+    guess: impl Fn(f64) -> Result<Option<f64>>,
+    epsilon: impl Fn(f64) -> Result<f64>,
+    target: f64,
+    holds: Holds,
+) -> Result<Option<f64>> {
+    // ln(guess / target) over the parameter's logarithm.
+    let height = |log: f64| -> Result<Option<f64>> {
+        let height = guess(log.exp())?.map(|guess| (guess / target).ln());
+        Ok(height.filter(|height| height.is_finite()))
+    };
+    let (mut low, mut high) = match holds {
+        Holds::Above => (-0.7, 0.7),
+        Holds::Below => (-7.0, -3.0),
+    };
+    let (Some(mut at_low), Some(mut at_high)) = (height(low)?, height(high)?) else { return Ok(None) };
+    // Walk until the target is in between, then secant steps; the curve is smooth and steep.
+    for _ in 0..16 {
+        let outside = at_low.signum() == at_high.signum();
+        let slope = (at_high - at_low) / (high - low);
+        let next = high - at_high / slope;
+        if !(next.is_finite() && slope * holds.sign() < 0.0) || next.abs() > 30.0 {
+            return Ok(None);
+        }
+        let next = if outside { next.clamp(low - 3.0, high + 3.0) } else { next };
+        if holds == Holds::Below && next > 0.0 {
+            return Ok(None);
+        }
+        let Some(at_next) = height(next)? else { return Ok(None) };
+        // Keep the nearer one.
+        if (next - low).abs() < (next - high).abs() {
+            (high, at_high) = (low, at_low);
+        }
+        (low, at_low) = (high, at_high);
+        (high, at_high) = (next, at_next);
+        if at_high.abs() < 3e-4 || (high - low).abs() < 1e-9 {
+            break;
+        }
+    }
+    if at_high.abs() > 0.01 || (high - low).abs() < 1e-9 {
+        return Ok(None);
+    }
+    let mut slope = (at_high - at_low) / (high - low);
+    let mut from = high;
+    let mut at = (epsilon(from.exp())? / target).ln();
+    for _ in 0..8 {
+        // A hair towards where the target holds.
+        let next = from - at / slope + holds.sign() * 0.3 * WEAKER;
+        if !next.is_finite() || (next - from).abs() > 1.0 || (holds == Holds::Below && next > 0.0) {
+            return Ok(None);
+        }
+        let found = next.exp();
+        let reached = epsilon(found)?;
+        let at_next = (reached / target).ln();
+        if (next - from).abs() > WEAKER {
+            slope = (at_next - at) / (next - from);
+        }
+        (at, from) = (at_next, next);
+        if reached <= target && at > -0.8 * WEAKER * slope.abs() {
+            return weakest(epsilon, target, found, holds).map(Some);
+        }
+    }
+    Ok(None)
+}
+
 /// Finds a value that holds the target while one weaker by [`WEAKER`] fails it, between a value that fails and one that
 /// holds.
+fn narrow(epsilon: impl Fn(f64) -> Result<f64>, target: f64, failing: (f64, f64), holding: (f64, f64)) -> Result<f64> {
+    let holds = if failing.0 < holding.0 { Holds::Above } else { Holds::Below };
+    let found = narrowed(&epsilon, target, failing, holding)?;
+    weakest(epsilon, target, found, holds)
+}
+
+/// Moves a value that holds on to weaker ones as long as one weaker by [`WEAKER`] holds, too.
 ///
 /// A bound by privacy loss distributions is not quite monotonic, since each parameter has a grid of its own: next to a
-/// narrow bracket there may be weaker values that hold, which are then looked for further out.
-fn narrow(epsilon: impl Fn(f64) -> Result<f64>, target: f64, failing: (f64, f64), holding: (f64, f64)) -> Result<f64> {
-    // No value weaker than this one is looked at.
-    let (outward, weakest) = if failing.0 < holding.0 { (-WEAKER, SMALLEST_NOISE_MULTIPLIER) } else { (WEAKER, 1.0) };
-    let further = |value: f64, by: f64| {
-        let moved = value * (1.0 + by);
-        if outward < 0.0 { moved.max(weakest) } else { moved.min(weakest) }
-    };
-    let mut found = narrowed(&epsilon, target, failing, holding)?;
+/// narrow bracket there may be weaker values that hold.
+fn weakest(epsilon: impl Fn(f64) -> Result<f64>, target: f64, mut found: f64, holds: Holds) -> Result<f64> {
     for _ in 0..MOST_REPEATS {
         let mut holding = (found, target);
-        let mut by = outward;
+        let mut by = WEAKER;
         let failing = loop {
-            let next = further(found, by);
+            let next = holds.weaker(found, by);
             if next == holding.0 {
                 return Ok(next);
             }
@@ -241,7 +348,7 @@ fn narrow(epsilon: impl Fn(f64) -> Result<f64>, target: f64, failing: (f64, f64)
                 break (next, at_next);
             }
             holding = (next, at_next);
-            by = (4.0 * by).clamp(-0.5, 1.0);
+            by = (4.0 * by).min(0.5);
         };
         if holding.0 == found {
             break;

@@ -1,10 +1,25 @@
 //! The accountants by name, and their bounds.
 
-use burn_privacy_accounting::{Accountant, Adjacency, ContourEstimator, DpEvent, PldAccountant, RdpAccountant, Result};
+use burn_privacy_accounting::{
+    Accountant, Adjacency, ContourEstimator, DpEvent, PldAccountant, RdpAccountant, Result, calibrate_noise_multiplier,
+    calibrate_steps,
+};
 
-use crate::args::AccountantName;
+use crate::args::{AccountantName, HowArgs};
+use crate::failure::Failure;
 
-/// An accountant that holds an event.
+/// Which accountant counts, under which adjacency, at which Renyi orders.
+#[derive(Clone, Debug)]
+pub struct Counting {
+    /// The accountant.
+    pub name: AccountantName,
+    /// Which data sets are neighbours.
+    pub adjacency: Adjacency,
+    /// Renyi orders; the best real one if there are none.
+    pub orders: Option<Vec<f64>>,
+}
+
+/// An accountant of one of the kinds.
 pub enum Filled {
     /// Privacy loss distributions.
     Pld(PldAccountant),
@@ -30,7 +45,8 @@ impl Certified {
         Self { value: upper, lower: Some(lower), upper: Some(upper) }
     }
 
-    fn upper(value: f64) -> Self {
+    /// An upper bound alone.
+    pub fn upper(value: f64) -> Self {
         Self { value, lower: None, upper: Some(value) }
     }
 
@@ -39,16 +55,55 @@ impl Certified {
     }
 }
 
-impl Filled {
-    /// Counts an event.
-    pub fn new(name: AccountantName, adjacency: Adjacency, event: &DpEvent) -> Result<Self> {
-        Ok(match name {
-            AccountantName::Pld => Self::Pld(composed(PldAccountant::new(adjacency), event)?),
-            AccountantName::Rdp => Self::Rdp(composed(RdpAccountant::new(adjacency), event)?),
-            AccountantName::Contour => Self::Contour(composed(ContourEstimator::new(adjacency), event)?),
-        })
+impl Counting {
+    /// From a name and a list of orders, which only the RDP accountant has.
+    pub fn new(
+        name: AccountantName,
+        adjacency: Adjacency,
+        orders: Option<Vec<f64>>,
+    ) -> std::result::Result<Self, Failure> {
+        if let Some(orders) = &orders {
+            if name != AccountantName::Rdp {
+                return Err(Failure::Input("orders were given, but only the rdp accountant has orders".to_owned()));
+            }
+            RdpAccountant::with_orders(adjacency, orders)?;
+        }
+        Ok(Self { name, adjacency, orders })
     }
 
+    fn empty(&self) -> Filled {
+        let adjacency = self.adjacency;
+        match self.name {
+            AccountantName::Pld => Filled::Pld(PldAccountant::new(adjacency)),
+            AccountantName::Rdp => Filled::Rdp(
+                self.orders
+                    .as_deref()
+                    .and_then(|orders| RdpAccountant::with_orders(adjacency, orders).ok())
+                    .unwrap_or_else(|| RdpAccountant::new(adjacency)),
+            ),
+            AccountantName::Contour => Filled::Contour(ContourEstimator::new(adjacency)),
+        }
+    }
+
+    /// Counts an event.
+    pub fn count(&self, event: &DpEvent) -> Result<Filled> {
+        let mut filled = self.empty();
+        filled.compose(event, 1)?;
+        Ok(filled)
+    }
+
+    /// The smallest noise multiplier that reaches a target.
+    pub fn noise_multiplier(&self, make: impl Fn(f64) -> Result<DpEvent>, epsilon: f64, delta: f64) -> Result<f64> {
+        calibrate_noise_multiplier(make, epsilon, delta, || self.empty())
+    }
+
+    /// The largest number of steps within a target.
+    pub fn steps(&self, make: impl Fn(u64) -> Result<DpEvent>, epsilon: f64, delta: f64) -> Result<u64> {
+        calibrate_steps(make, epsilon, delta, || self.empty())
+    }
+}
+
+impl Filled {
     /// The accountant as such.
     pub fn accountant(&self) -> &dyn Accountant {
         match self {
@@ -58,8 +113,8 @@ impl Filled {
         }
     }
 
-    /// Epsilon at a delta.
-    pub fn epsilon(&self, delta: f64) -> Result<Certified> {
+    /// Epsilon at a delta, with what is certified about it.
+    pub fn certified_epsilon(&self, delta: f64) -> Result<Certified> {
         Ok(match self {
             Self::Pld(accountant) => Certified::bracket(accountant.epsilon_bounds(delta)?),
             Self::Rdp(accountant) => Certified::upper(accountant.epsilon(delta)?),
@@ -67,8 +122,8 @@ impl Filled {
         })
     }
 
-    /// Delta at an epsilon.
-    pub fn delta(&self, epsilon: f64) -> Result<Certified> {
+    /// Delta at an epsilon, with what is certified about it.
+    pub fn certified_delta(&self, epsilon: f64) -> Result<Certified> {
         Ok(match self {
             Self::Pld(accountant) => Certified::bracket(accountant.delta_bounds(epsilon)?),
             Self::Rdp(accountant) => Certified::upper(accountant.delta(epsilon)?),
@@ -77,19 +132,52 @@ impl Filled {
     }
 }
 
-fn composed<A: Accountant>(mut accountant: A, event: &DpEvent) -> Result<A> {
-    accountant.compose(event, 1)?;
-    Ok(accountant)
+impl Accountant for Filled {
+    fn name(&self) -> &str {
+        self.accountant().name()
+    }
+
+    fn adjacency(&self) -> Adjacency {
+        self.accountant().adjacency()
+    }
+
+    fn is_bound(&self) -> bool {
+        self.accountant().is_bound()
+    }
+
+    fn compose(&mut self, event: &DpEvent, count: u64) -> Result<()> {
+        match self {
+            Self::Pld(accountant) => accountant.compose(event, count),
+            Self::Rdp(accountant) => accountant.compose(event, count),
+            Self::Contour(accountant) => accountant.compose(event, count),
+        }
+    }
+
+    fn epsilon(&self, delta: f64) -> Result<f64> {
+        self.accountant().epsilon(delta)
+    }
+
+    fn delta(&self, epsilon: f64) -> Result<f64> {
+        self.accountant().delta(epsilon)
+    }
 }
 
-/// What is shown: the accountant that was asked for, or PLD with RDP beside it; RDP alone for events that PLD refuses.
-pub fn chosen(name: Option<AccountantName>, adjacency: Adjacency, event: &DpEvent) -> Result<Vec<Filled>> {
-    if let Some(name) = name {
-        return Ok(vec![Filled::new(name, adjacency, event)?]);
+/// What is shown: the accountant that was asked for, or PLD with RDP beside it; one alone for events that the other
+/// refuses.
+pub fn chosen(how: &HowArgs, event: &DpEvent) -> std::result::Result<Vec<Filled>, Failure> {
+    let adjacency = how.adjacency.into();
+    if how.accountant.is_some() || how.orders.is_some() {
+        return Ok(vec![how.counting()?.count(event)?]);
     }
-    let rdp = Filled::new(AccountantName::Rdp, adjacency, event);
-    match Filled::new(AccountantName::Pld, adjacency, event) {
+    both(adjacency, event)
+}
+
+/// By PLD and by RDP, or by one of them.
+pub fn both(adjacency: Adjacency, event: &DpEvent) -> std::result::Result<Vec<Filled>, Failure> {
+    let [pld, rdp] =
+        [AccountantName::Pld, AccountantName::Rdp].map(|name| Counting { name, adjacency, orders: None }.count(event));
+    match pld {
         Ok(pld) => Ok(std::iter::once(pld).chain(rdp.ok()).collect()),
-        Err(refusal) => rdp.map(|rdp| vec![rdp]).map_err(|_| refusal),
+        Err(refusal) => rdp.map(|rdp| vec![rdp]).map_err(|_| refusal.into()),
     }
 }

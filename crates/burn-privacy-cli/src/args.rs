@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use burn_privacy_accounting::Adjacency;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::accountants::Counting;
+use crate::failure::Failure;
+
 /// Says what differentially private training costs, and what it takes to cost less.
 ///
 /// A step of DP-SGD draws each record with probability --sampling-rate, clips, sums and adds Gaussian noise of
@@ -70,7 +73,7 @@ Example:
     #[command(
         after_help = "A line is an object with `query` (epsilon, delta, noise_multiplier, steps, rdp, gaussian_sigma,
 zcdp_epsilon) and what it needs of: accountant, sampling_rate, noise_multiplier, steps, phases, event,
-adjacency, delta, epsilon, order, sensitivity, rho. The answer's field is named as the query; `lower` and
+adjacency, delta, epsilon, order, orders, sensitivity, rho. The answer's field is named as the query; `lower` and
 `upper` are added where the accountant certifies them; infinity is \"inf\". A line that can't be answered gives
 {\"error\": \"..\"} and doesn't end the run.
 
@@ -121,7 +124,7 @@ impl From<AdjacencyName> for Adjacency {
 }
 
 /// How the answer is made and printed.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct HowArgs {
     /// Accountant of the answer [default: pld, with rdp shown beside it]
     #[arg(long, value_enum)]
@@ -129,9 +132,20 @@ pub struct HowArgs {
     /// Which data sets are neighbours
     #[arg(long, value_enum, default_value = "add-or-remove-one")]
     pub adjacency: AdjacencyName,
+    /// Renyi orders to use, separated by commas, instead of the best real one (accountant rdp)
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub orders: Option<Vec<f64>>,
     /// One JSON object, with all numbers at full precision
     #[arg(long)]
     pub json: bool,
+}
+
+impl HowArgs {
+    /// The single accountant that was asked for: rdp where orders are given, else pld by default.
+    pub fn counting(&self) -> Result<Counting, Failure> {
+        let default = if self.orders.is_some() { AccountantName::Rdp } else { AccountantName::Pld };
+        Counting::new(self.accountant.unwrap_or(default), self.adjacency.into(), self.orders.clone())
+    }
 }
 
 /// How records are drawn.

@@ -11,7 +11,6 @@ mod failure;
 mod mechanism;
 #[cfg(feature = "plot")]
 mod plot;
-mod request;
 
 use std::io::Write;
 use std::process::ExitCode;

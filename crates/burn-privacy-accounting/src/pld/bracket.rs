@@ -29,6 +29,12 @@ const TAIL: f64 = 0.1;
 /// A grid is made finer than the accuracy needs if it has no more points than this.
 const FINER_POINTS: f64 = 1e6;
 
+/// Part of the width that is aimed at which may be expected: the expectation is up to twice too small.
+const ESTIMATE: f64 = 0.45;
+
+/// Accuracy of a first look.
+const COARSE: f64 = 0.01;
+
 /// How often a grid is refined.
 const MOST_ROUNDS: usize = 6;
 
@@ -73,6 +79,10 @@ impl Composition {
         }
         let other = self.one_way(Direction::Add, goal, None);
         if other.is_surely_below(goal, upper) {
+            return (lower, upper);
+        }
+        // A coarse grid may show the same.
+        if self.accuracy < COARSE && other.bounds(goal, COARSE).1 <= lower {
             return (lower, upper);
         }
         let (other_lower, other_upper) = self.directed(Direction::Add, goal);
@@ -201,7 +211,12 @@ impl OneWay {
             };
             let window = Window::new(&self.sketches, wanted);
             let narrowest = 1.01 * (window.top - window.bottom) / (MOST_POINTS as f64 - 8.0);
-            let spacing = self.fitted(fine.max(narrowest), window.top - window.bottom);
+            let length = window.top - window.bottom;
+            let mut spacing = self.fitted(fine.max(narrowest), length);
+            let expected = self.expected_width(spacing, plan.saddle);
+            if expected > ESTIMATE * aim {
+                spacing = self.fitted((spacing * (ESTIMATE * aim / expected).sqrt()).max(narrowest), length);
+            }
             let (new_lower, new_upper) = self.at_spacing(goal, spacing, plan.saddle, window);
             lower = lower.max(new_lower);
             upper = upper.min(new_upper);
@@ -233,6 +248,23 @@ impl OneWay {
         (lower.min(upper), upper)
     }
 
+    /// Tilts under which a step's losses matter, with its ln E[e^(tilt x loss)].
+    fn log_means(sketch: &Sketch, tilt: f64) -> [(f64, f64); 3] {
+        [1.0, 0.5, 0.2].map(|factor| (factor * tilt, sketch.cumulants(factor * tilt).log_mean))
+    }
+
+    /// How wide the bracket will about be: what both discretisations add to the variance, times half of tilt + 1.
+    fn expected_width(&self, spacing: f64, tilt: f64) -> f64 {
+        let layout = Layout { spacing, tilt, log_tail: self.log_tail };
+        let added: f64 = self
+            .pairs
+            .iter()
+            .zip(&self.sketches)
+            .map(|((pair, count), sketch)| count * pair.added_variance(layout, &Self::log_means(sketch, tilt)))
+            .sum();
+        0.5 * (tilt + 1.0) * added
+    }
+
     /// A spacing that puts the end of a step's losses onto the grid, if that is near, and that is fine enough for some
     /// points between that end and 0, without which there is no lower bound, if the window's `length` allows it.
     fn fitted(&self, spacing: f64, length: f64) -> f64 {
@@ -252,10 +284,7 @@ impl OneWay {
             .pairs
             .iter()
             .zip(&self.sketches)
-            .map(|((pair, _), sketch)| {
-                let log_means = [1.0, 0.5, 0.2].map(|factor| (factor * tilt, sketch.cumulants(factor * tilt).log_mean));
-                pair.lattice(layout, &log_means)
-            })
+            .map(|((pair, _), sketch)| pair.lattice(layout, &Self::log_means(sketch, tilt)))
             .collect();
         let ask = |side: Side, choose: fn(&Lattice) -> &Sparse| {
             let parts: Vec<Part<'_>> = lattices

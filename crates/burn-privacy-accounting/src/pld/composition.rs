@@ -69,56 +69,51 @@ pub(super) fn compose(parts: &[Part<'_>], spacing: f64, window: Window) -> Optio
     let (top, length) = (last as f64 * spacing, points as f64 * spacing);
     let at_tilt = log_mean(tilt);
     let (mut missing, mut folded) = (0.0_f64, (0.0, f64::INFINITY));
-    let centre = 0.5 * (window.top + window.bottom);
-    for factor in [0.3, 0.5, 0.7, 0.85, 1.05, 1.15, 1.25, 1.4, 1.6, 2.0, 2.6, 4.0, 6.0] {
-        let u = tilt * factor;
+    for u in [window.tilt_of_missing, window.tilt_of_folded] {
         let k = log_mean(u);
         missing = missing.min(k - u * top);
         if u > tilt {
-            let log_scale = log_largest_weight(tilt) + k - (u - tilt) * length;
-            if log_scale - u * centre < folded.1 - folded.0 * centre {
-                folded = (u, log_scale);
-            }
+            folded = (u, log_largest_weight(tilt) + k - (u - tilt) * length);
         }
     }
 
     let half = points / 2 + 1;
-    // Sum of count x ln z, and of count x relative error of z.
-    let mut logs = vec![Complex::new(0.0, 0.0); half];
-    let mut errors = vec![0.0; half];
     let transform_error = TRANSFORM_ROUNDING * ((points as f64).log2() + 4.0);
     let mut buffer = vec![0.0; points];
-    let mut spectrum = vec![Complex::new(0.0, 0.0); half];
+    let mut spectra = Vec::with_capacity(parts.len());
     for part in parts {
         let log_step_mean = part.step.log_mean(spacing, tilt);
         buffer.fill(0.0);
         for (index, exponent) in part.step.exponents(spacing, tilt) {
             buffer[index.rem_euclid(points as i64) as usize] += (exponent - log_step_mean).exp();
         }
+        let mut spectrum = vec![Complex::new(0.0, 0.0); half];
         forward(&mut buffer, &mut spectrum)?;
-        for ((z, log), error) in spectrum.iter().zip(&mut logs).zip(&mut errors) {
-            let size = z.norm();
-            let relative = transform_error / size;
-            *log += Complex::new(part.count * size.ln(), part.count * z.arg());
-            *error += part.count * (relative + 8.0 * f64::EPSILON);
-        }
+        spectra.push(spectrum);
     }
 
     // Powers, and the sum of their absolute values and errors.
+    let mut spectrum = vec![Complex::new(0.0, 0.0); half];
     let (mut absolute, mut error_sum) = (0.0, 0.0);
-    for (k, ((z, log), error)) in spectrum.iter_mut().zip(&logs).zip(&errors).enumerate() {
+    for (k, power) in spectrum.iter_mut().enumerate() {
         let twice = if k == 0 || 2 * k == points { 1.0 } else { 2.0 };
+        // Sum of count x ln |z|, and of count x relative error of z.
+        let (mut log_size, mut error) = (0.0, 0.0);
+        for (part, spectrum) in parts.iter().zip(&spectra) {
+            let square = spectrum[k].norm_sqr();
+            log_size += part.count * 0.5 * square.ln();
+            error += part.count * (transform_error / square.sqrt() + 8.0 * f64::EPSILON);
+        }
         // The largest size that the true power can have.
-        let log_size = log.re + error;
-        if log.re.is_nan() || log_size.is_nan() || log_size < NEGLIGIBLE {
+        let largest = log_size + error;
+        if largest.is_nan() || largest < NEGLIGIBLE {
             // An exact zero of the computed transform: the true one is at most the transform's error.
-            let bound = if log_size.is_nan() { 1.0 } else { log_size.min(NEGLIGIBLE).exp() };
-            *z = Complex::new(0.0, 0.0);
-            error_sum += twice * bound;
+            error_sum += twice * if largest.is_nan() { 1.0 } else { NEGLIGIBLE.exp() };
             continue;
         }
-        let size = log.re.exp();
-        *z = Complex::from_polar(size, log.im);
+        let phase: f64 = parts.iter().zip(&spectra).map(|(part, spectrum)| part.count * spectrum[k].arg()).sum();
+        let size = log_size.exp();
+        *power = Complex::from_polar(size, phase);
         absolute += twice * size;
         error_sum += twice * (size * error.exp_m1()).min(1.0 + size);
     }
@@ -135,15 +130,15 @@ pub(super) fn compose(parts: &[Part<'_>], spacing: f64, window: Window) -> Optio
     Some(Composed { first, masses, cell_error, length, tilt, missing: missing.exp(), folded, log_mean: at_tilt })
 }
 
-/// The smallest length of at least this many points that the transform is fast for; none beyond the limit.
+/// The smallest length of at least this many points that the transform is fast for: a power of two times 1, 9/8, 5/4,
+/// 3/2 or 7/4; none beyond the limit.
 fn fast_length(needed: f64) -> Option<usize> {
     if needed.is_nan() || needed > MOST_POINTS as f64 {
         return None;
     }
     let needed = (needed as usize).max(32);
-    let power = needed.next_power_of_two();
-    // 3/4 of a power of two, where that is enough.
-    Some(if power / 4 * 3 >= needed { power / 4 * 3 } else { power })
+    let eighth = needed.next_power_of_two() / 16;
+    [9, 10, 12, 14, 16].into_iter().map(|eighths| eighth * eighths).find(|&length| length >= needed)
 }
 
 thread_local! {

@@ -19,12 +19,22 @@ pub(super) enum Side {
     Below,
 }
 
-/// delta, or a bound of it, at consecutive grid points.
+/// delta, or a bound of it, at consecutive grid points; computed where it is asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Curve {
     first: i64,
     spacing: f64,
-    deltas: Vec<f64>,
+    tilt: f64,
+    /// Sums over l > epsilon of pi(l) e^(-s (l - epsilon)), and of the same with s + 1, at each grid point.
+    sums: Vec<(f64, f64)>,
+    /// Error of each pi(l).
+    cell_error: f64,
+    log_mean: f64,
+    /// Bound of the relative error of what is summed.
+    relative: f64,
+    missing: f64,
+    from_below: f64,
+    folded: (f64, f64),
     infinite: f64,
     side: Side,
 }
@@ -32,40 +42,58 @@ pub(super) struct Curve {
 impl Curve {
     /// `infinite` is P's probability of an infinite total loss, `steps` the number of compositions.
     pub(super) fn new(composed: &Composed, spacing: f64, infinite: f64, steps: f64, side: Side) -> Self {
-        let count = composed.masses.len();
         let tilt = composed.tilt;
         let (slow, fast) = ((-tilt * spacing).exp(), (-(tilt + 1.0) * spacing).exp());
-        // All that folds in from below.
-        let from_below = 1.0 / (tilt * composed.length).exp_m1();
-        // Relative error of products of `steps` masses,
-        // and atoms that were moved onto the grid.
-        let relative = MASS_ROUNDING * (steps + 100.0) + SNAP * steps * (tilt + 1.0) * spacing;
-        let mut deltas = vec![0.0; count];
-        // Sums over l > epsilon of pi(l) e^(-s (l - epsilon)), of the same with s + 1, and of the weights alone.
-        let (mut with_slow, mut with_fast, mut slow_weight, mut fast_weight) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
-        for k in (0..count).rev() {
-            let epsilon = (composed.first + k as i64) as f64 * spacing;
-            let log_scale = composed.log_mean - tilt * epsilon;
-            let sum: f64 = with_slow - with_fast;
-            let weights: f64 = slow_weight - fast_weight;
-            let rounding = 4.0 * f64::EPSILON * (count - k) as f64 * (with_slow.abs() + with_fast.abs());
-            let error = composed.cell_error * weights.max(0.0) * (1.0 + 1e-9) + rounding;
-            deltas[k] = match side {
-                Side::Above => {
-                    (((sum.max(0.0) + error) * (1.0 + 1e-12)).ln() + log_scale + relative).exp() + composed.missing
-                }
-                Side::Below => {
-                    let from_above = (composed.folded.1 - composed.folded.0 * epsilon).exp();
-                    let delta = ((sum - error).max(0.0).ln() + log_scale - relative).exp();
-                    (delta - from_below - from_above).max(0.0)
-                }
-            };
-            with_slow = (with_slow + composed.masses[k]) * slow;
-            with_fast = (with_fast + composed.masses[k]) * fast;
-            slow_weight = (slow_weight + 1.0) * slow;
-            fast_weight = (fast_weight + 1.0) * fast;
+        let mut sums = vec![(0.0, 0.0); composed.masses.len()];
+        let (mut with_slow, mut with_fast) = (0.0_f64, 0.0_f64);
+        for (sum, mass) in sums.iter_mut().zip(&composed.masses).rev() {
+            *sum = (with_slow, with_fast);
+            with_slow = (with_slow + mass) * slow;
+            with_fast = (with_fast + mass) * fast;
         }
-        Self { first: composed.first, spacing, deltas, infinite, side }
+        Self {
+            first: composed.first,
+            spacing,
+            tilt,
+            sums,
+            cell_error: composed.cell_error,
+            log_mean: composed.log_mean,
+            // Of products of `steps` masses, and of atoms that were moved onto the grid.
+            relative: MASS_ROUNDING * (steps + 100.0) + SNAP * steps * (tilt + 1.0) * spacing,
+            missing: composed.missing,
+            // All that folds in from below.
+            from_below: 1.0 / (tilt * composed.length).exp_m1(),
+            folded: composed.folded,
+            infinite,
+            side,
+        }
+    }
+
+    /// The bound of delta at a grid point, without the infinite losses.
+    fn at(&self, k: usize) -> f64 {
+        let epsilon = self.loss(k);
+        let log_scale = self.log_mean - self.tilt * epsilon;
+        let (with_slow, with_fast) = self.sums[k];
+        let sum: f64 = with_slow - with_fast;
+        let above = (self.sums.len() - 1 - k) as f64;
+        // The weights e^(-s y) - e^(-(s+1) y) at the grid points above, summed as geometric series.
+        let geometric = |rate: f64| {
+            let step = -rate * self.spacing;
+            step.exp() * (step * above).exp_m1() / step.exp_m1()
+        };
+        let weights = (geometric(self.tilt) - geometric(self.tilt + 1.0)).max(0.0) * (1.0 + 1e-9) + 1e-12 * above;
+        let rounding = 4.0 * f64::EPSILON * (above + 1.0) * (with_slow.abs() + with_fast.abs());
+        let error = self.cell_error * weights + rounding;
+        match self.side {
+            Side::Above => {
+                (((sum.max(0.0) + error) * (1.0 + 1e-12)).ln() + log_scale + self.relative).exp() + self.missing
+            }
+            Side::Below => {
+                let from_above = (self.folded.1 - self.folded.0 * epsilon).exp();
+                let delta = ((sum - error).max(0.0).ln() + log_scale - self.relative).exp();
+                (delta - self.from_below - from_above).max(0.0)
+            }
+        }
     }
 
     fn loss(&self, k: usize) -> f64 {
@@ -78,19 +106,34 @@ impl Curve {
         if finite < 0.0 {
             return f64::INFINITY;
         }
-        // The last grid point whose delta is above the target.
-        let Some(k) = self.deltas.iter().rposition(|&at| at > finite) else {
+        // A grid point whose delta is above the target next to one whose delta is not: any such pair proves a bound. The
+        // highest one is wanted; at the window's lower end, bounds from below are small again.
+        let last = self.sums.len() - 1;
+        let exceeds = |k: &usize| self.at(*k) > finite;
+        let stride = (last / 64).max(1);
+        let found = (0..=last).rev().step_by(stride).find(exceeds).or_else(|| (0..=last).rev().find(exceeds));
+        let Some(mut above) = found else {
             return match self.side {
                 // Below the window, of which only the lowest point is known.
                 Side::Above => self.loss(0).max(0.0),
                 Side::Below => 0.0,
             };
         };
-        let Some(&next) = self.deltas.get(k + 1) else {
-            return if self.side == Side::Above { f64::INFINITY } else { self.loss(k).max(0.0) };
-        };
+        if above == last {
+            return if self.side == Side::Above { f64::INFINITY } else { self.loss(last).max(0.0) };
+        }
+        let mut below = (above + stride).min(last);
+        while below - above > 1 {
+            let middle = above + (below - above) / 2;
+            if self.at(middle) > finite {
+                above = middle;
+            } else {
+                below = middle;
+            }
+        }
+        let (k, at, next) = (above, self.at(above), self.at(below));
         // Linear in e^epsilon between the two points.
-        let part = ((self.deltas[k] - finite) / (self.deltas[k] - next)).clamp(0.0, 1.0);
+        let part = ((at - finite) / (at - next)).clamp(0.0, 1.0);
         let epsilon = self.loss(k) + (part * self.spacing.exp_m1()).ln_1p();
         let rounding = 4.0 * f64::EPSILON * epsilon.abs();
         match self.side {
@@ -104,12 +147,12 @@ impl Curve {
     pub(super) fn delta(&self, epsilon: f64) -> f64 {
         let trivial = if self.side == Side::Above { 1.0 } else { self.infinite };
         let place = epsilon / self.spacing - self.first as f64;
-        if !(place >= 0.0 && place < (self.deltas.len() - 1) as f64) {
+        if !(place >= 0.0 && place < (self.sums.len() - 1) as f64) {
             return trivial;
         }
         let k = place as usize;
         let part = ((epsilon - self.loss(k)).exp_m1() / self.spacing.exp_m1()).clamp(0.0, 1.0);
-        let (at, next) = (self.deltas[k], self.deltas[k + 1]);
+        let (at, next) = (self.at(k), self.at(k + 1));
         let value = at + part * (next - at);
         let rounding = 1e-14 * at;
         match self.side {

@@ -54,7 +54,7 @@ impl Lattice {
     pub(super) fn new(pair: &Pair, layout: Layout, log_means: &[(f64, f64)]) -> Self {
         let range = pair.range(layout.log_tail);
         let atoms = pair.atoms();
-        let indices = place_knots(pair, layout, log_means);
+        let (indices, _) = place_knots(pair, layout, log_means);
         let losses: Vec<f64> = indices.iter().map(|&index| index as f64 * layout.spacing).collect();
         let segments = indices.len() - 1;
 
@@ -63,13 +63,12 @@ impl Lattice {
         if let Some(range) = range {
             for (pair_of_losses, (left, right)) in losses.windows(2).zip(&mut halves) {
                 let (a, b) = (pair_of_losses[0], pair_of_losses[1]);
-                let piece = |from: f64, to: f64, reference: f64| {
-                    let (s, t) = (pair.position(from), pair.position(to));
+                let [from, middle, to] = [a, 0.5 * (a + b), b].map(|loss| pair.position(loss));
+                let piece = |s: f64, t: f64, reference: f64| {
                     moments(pair, s.min(t).max(range.low), s.max(t).min(range.high), reference)
                 };
-                let middle = 0.5 * (a + b);
-                *left = piece(a, middle, a);
-                *right = piece(middle, b, b);
+                *left = piece(from, middle, a);
+                *right = piece(middle, to, b);
             }
         }
         for atom in &atoms {
@@ -207,10 +206,16 @@ fn share(amount: f64, available: f64) -> f64 {
     if amount <= available { 1.0 } else { (available / amount).clamp(0.0, 1.0) }
 }
 
-/// The knots as multiples of the spacing, increasing, around all outcomes; 0 is one of them.
-fn place_knots(pair: &Pair, layout: Layout, log_means: &[(f64, f64)]) -> Vec<i64> {
+/// About how much larger the variance of the tilted loss is on the upper lattice than on the lower one.
+pub(super) fn added_variance(pair: &Pair, layout: Layout, log_means: &[(f64, f64)]) -> f64 {
+    place_knots(pair, layout, log_means).1
+}
+
+/// The knots as multiples of the spacing, increasing, around all outcomes; 0 is one of them. And [`added_variance`].
+fn place_knots(pair: &Pair, layout: Layout, log_means: &[(f64, f64)]) -> (Vec<i64>, f64) {
     let g = layout.spacing;
     let mut knots = vec![-1, 0, 1];
+    let mut added = 0.0;
     for atom in pair.atoms() {
         let below = (atom.loss / g).floor() as i64;
         knots.extend([below, below + 1]);
@@ -222,10 +227,11 @@ fn place_knots(pair: &Pair, layout: Layout, log_means: &[(f64, f64)]) -> Vec<i64
         let common = -(5.0 * (high - low)).ln();
         let log_density = |loss: f64| {
             let t = pair.position(loss).clamp(range.low, range.high);
+            let loss = loss.clamp(low, high);
             // The largest under some tilts, since few steps have no single one that matters.
             let tilted =
                 log_means.iter().map(|(tilt, log_mean)| tilt * loss - log_mean).fold(f64::NEG_INFINITY, f64::max);
-            pair.log_density(t) + pair.log_stretch(t) + tilted
+            pair.log_density_with(t, loss) + pair.log_stretch(t, loss) + tilted
         };
         let widest = ((0.5 / (layout.tilt + 1.0)).min((high - low) / 32.0) / g).max(1.0);
         let least = (((high - low) / g) / MOST_KNOTS as f64).ceil().max(1.0) as i64;
@@ -248,12 +254,14 @@ fn place_knots(pair: &Pair, layout: Layout, log_means: &[(f64, f64)]) -> Vec<i64
                 step = (step / 2).max(least);
             }
             index += step;
+            let width = step as f64 * g;
+            added += 0.25 * at.exp().min(1.0 / width) * width.powi(3);
         }
         knots.push(last.max(index));
     }
     knots.sort_unstable();
     knots.dedup();
-    knots
+    (knots, added)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A mixture of dominating pairs, as one pair that tells which of them it was.
 
-use super::lattice::{Lattice, Layout};
+use super::lattice::{Lattice, Layout, added_variance};
 use super::pair::Pair;
 use super::tilt::Sketch;
 
@@ -22,6 +22,11 @@ impl Mixture {
     pub(super) fn lattice(&self, layout: Layout, log_means: &[(f64, f64)]) -> Lattice {
         let lattices = self.0.iter().map(|(weight, pair)| (*weight, Lattice::new(pair, layout, log_means)));
         Lattice::mixture(lattices.collect())
+    }
+
+    /// See [`added_variance`].
+    pub(super) fn added_variance(&self, layout: Layout, log_means: &[(f64, f64)]) -> f64 {
+        self.0.iter().map(|(weight, pair)| weight * added_variance(pair, layout, log_means)).sum()
     }
 
     pub(super) fn sketch(&self, count: f64, log_tail: f64) -> Sketch {

@@ -25,6 +25,9 @@ use crate::{Accountant, Adjacency, DpEvent, RdpAccountant, Result};
 /// Relative width of the bracket that is aimed at unless another is given.
 const DEFAULT_ACCURACY: f64 = 1e-4;
 
+/// Accuracy of a guess.
+const COARSE_ACCURACY: f64 = 0.01;
+
 /// What [`gaussian_epsilon`] and [`gaussian_delta`] are rounded up by, and a little.
 const EXACT_ROUNDING: f64 = 1e-11;
 
@@ -180,6 +183,12 @@ impl Accountant for PldAccountant {
 
     fn epsilon(&self, delta: f64) -> Result<f64> {
         Ok(self.epsilon_bounds(delta)?.1)
+    }
+
+    fn epsilon_guess(&self, delta: f64) -> Option<f64> {
+        let coarse = Self { accuracy: self.accuracy.max(COARSE_ACCURACY), ..self.clone() };
+        let (lower, upper) = coarse.epsilon_bounds(delta).ok()?;
+        Some(if lower > 0.0 { 0.5 * (lower + upper) } else { upper })
     }
 
     fn delta(&self, epsilon: f64) -> Result<f64> {

@@ -80,6 +80,7 @@ pub(crate) struct Pair {
     density: Density,
     base_atoms: Vec<BaseAtom>,
     rate: f64,
+    log_rate: f64,
     direction: Direction,
 }
 
@@ -147,7 +148,7 @@ impl Pair {
             Base::DiscreteGaussian { sigma } => base_atoms = discrete_gaussian_atoms(sigma),
         }
         base_atoms.retain(|atom| atom.p > 0.0 || atom.q > 0.0);
-        Self { density, base_atoms, rate, direction }
+        Self { density, base_atoms, rate, log_rate: rate.ln(), direction }
     }
 
     /// The loss at t, in P's favour.
@@ -166,7 +167,7 @@ impl Pair {
         if r == 1.0 {
             t
         } else if t > 30.0 {
-            t + r.ln() + ((1.0 - r) / r * (-t).exp()).ln_1p()
+            t + self.log_rate + ((1.0 - r) / r * (-t).exp()).ln_1p()
         } else {
             (r * t.exp_m1()).ln_1p()
         }
@@ -188,7 +189,7 @@ impl Pair {
         if r == 1.0 {
             sampled
         } else if sampled > 30.0 {
-            sampled - r.ln() + (-(1.0 - r) * (-sampled).exp()).ln_1p()
+            sampled - self.log_rate + (-(1.0 - r) * (-sampled).exp()).ln_1p()
         } else {
             // NaN or negative infinity below ln(1-r), where there is nothing.
             let ratio = 1.0 + sampled.exp_m1() / r;
@@ -197,23 +198,32 @@ impl Pair {
     }
 
     /// ln of P's density over t, where there is one.
+    #[cfg(test)]
     pub(crate) fn log_density(&self, t: f64) -> f64 {
+        self.log_density_with(t, self.loss(t))
+    }
+
+    /// ln of P's density over t, whose loss is known.
+    pub(crate) fn log_density_with(&self, t: f64, loss: f64) -> f64 {
         let under_q = match self.density {
             Density::None => f64::NEG_INFINITY,
             Density::Gaussian { sd } => ln_density(t / sd + 0.5 * sd) - sd.ln(),
             Density::Exponential { log_scale, .. } => log_scale - 0.5 * t,
         };
         match self.direction {
-            Direction::Remove => under_q + self.loss(t),
+            Direction::Remove => under_q + loss,
             Direction::Add => under_q,
-            Direction::Exchange => under_q + if t < 0.0 { t } else { self.loss(t) },
+            Direction::Exchange => under_q + if t < 0.0 { t } else { loss },
         }
     }
 
-    /// |dt/dl| at t, in logarithms.
-    pub(crate) fn log_stretch(&self, t: f64) -> f64 {
-        let t = if self.direction == Direction::Exchange { t.abs() } else { t };
-        self.removed_loss(t) - t - self.rate.ln()
+    /// |dt/dl| at t, whose loss is known, in logarithms.
+    pub(crate) fn log_stretch(&self, t: f64, loss: f64) -> f64 {
+        match self.direction {
+            Direction::Remove => loss - t - self.log_rate,
+            Direction::Add => -loss - t - self.log_rate,
+            Direction::Exchange => loss.abs() - t.abs() - self.log_rate,
+        }
     }
 
     /// How much the density's logarithm changes over a piece of t: decides how finely it has to be integrated.

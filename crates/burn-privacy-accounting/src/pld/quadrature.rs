@@ -70,7 +70,7 @@ pub(super) fn moments(pair: &Pair, from: f64, to: f64, reference: f64) -> Moment
     if from < to {
         nodes(pair, from, to, |t, weight| {
             let loss = pair.loss(t);
-            sum.add(weight * pair.log_density(t).exp(), reference, loss);
+            sum.add(weight * pair.log_density_with(t, loss).exp(), reference, loss);
         });
     }
     sum

@@ -33,7 +33,8 @@ impl Sketch {
             for piece in 0..pieces as u32 {
                 let from = range.low + f64::from(piece) * width;
                 nodes(pair, from, from + width, |t, weight| {
-                    points.push((pair.loss(t), part * weight * pair.log_density(t).exp()));
+                    let loss = pair.loss(t);
+                    points.push((loss, part * weight * pair.log_density_with(t, loss).exp()));
                 });
             }
         }

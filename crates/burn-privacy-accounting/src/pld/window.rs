@@ -19,6 +19,10 @@ pub(super) struct Window {
     pub(super) tilt: f64,
     pub(super) bottom: f64,
     pub(super) top: f64,
+    /// Where the bound of what is missing above is smallest.
+    pub(super) tilt_of_missing: f64,
+    /// Where the bound of what folds in from above is smallest; larger than the tilt.
+    pub(super) tilt_of_folded: f64,
 }
 
 /// What is wanted of a window.
@@ -50,18 +54,20 @@ impl Window {
                 (u, total(sketches, u).log_mean)
             })
             .collect();
-        let top = cumulants.iter().map(|(u, k)| (k - target) / u).fold(f64::INFINITY, f64::min).max(high);
+        let (tilt_of_missing, top) = smallest(cumulants.iter().map(|(u, k)| (*u, (k - target) / u)));
+        let top = top.max(high);
         // What rounding of the transform may be magnified by.
         let steps: f64 = sketches.iter().map(Sketch::count).sum();
         let headroom = wanted.log_error - (24.0 * TRANSFORM_ROUNDING * (steps + 100.0)).ln();
         let mut best: Option<(bool, f64, Self)> = None;
         for &(tilt, k) in &cumulants {
             let magnified = k - tilt * high - wanted.log_delta;
-            let above = cumulants
-                .iter()
-                .filter(|(u, _)| *u > tilt)
-                .map(|(u, k)| (log_largest_weight(tilt) + k - u * low - target) / (u - tilt))
-                .fold(f64::INFINITY, f64::min);
+            let (tilt_of_folded, above) = smallest(
+                cumulants
+                    .iter()
+                    .filter(|(u, _)| *u > tilt)
+                    .map(|(u, k)| (*u, (log_largest_weight(tilt) + k - u * low - target) / (u - tilt))),
+            );
             let length = (-target / tilt).max(above).max(top - low);
             if !length.is_finite() {
                 continue;
@@ -76,9 +82,17 @@ impl Window {
                     },
                 );
             if better {
-                best = Some((harmless, cost, Self { tilt, bottom: top - length, top }));
+                best =
+                    Some((harmless, cost, Self { tilt, bottom: top - length, top, tilt_of_missing, tilt_of_folded }));
             }
         }
-        best.map_or(Self { tilt: wanted.saddle, bottom: low, top }, |(.., window)| window)
+        let tilt = wanted.saddle;
+        let fallback = Self { tilt, bottom: low, top, tilt_of_missing, tilt_of_folded: 2.0 * tilt };
+        best.map_or(fallback, |(.., window)| window)
     }
+}
+
+/// The smallest second value, after what belongs to it.
+fn smallest(values: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
+    values.fold((1.0, f64::INFINITY), |best, value| if value.1 < best.1 { value } else { best })
 }

@@ -43,9 +43,11 @@ struct PhaseFile {
 pub fn compose(args: &ComposeArgs, out: &mut impl Write) -> Result<(), Failure> {
     let event = parse(&read(args)?)?;
     let adjacency = Adjacency::from(args.how.adjacency);
-    let accountants = chosen(args.how.accountant, adjacency, &event)?;
-    let results =
-        accountants.iter().map(|filled| Ok((filled, filled.epsilon(args.delta)?))).collect::<Result<_, Failure>>()?;
+    let accountants = chosen(&args.how, &event)?;
+    let results = accountants
+        .iter()
+        .map(|filled| Ok((filled, filled.certified_epsilon(args.delta)?)))
+        .collect::<Result<_, Failure>>()?;
     let context = vec![
         ("delta", json!(args.delta)),
         ("adjacency", json!(adjacency.to_string())),

@@ -13,14 +13,14 @@ use crate::mechanism::{run, sampling_rate, steps};
 
 /// `burn-privacy epsilon`.
 pub fn epsilon(args: &EpsilonArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let ask = |filled: &Filled| filled.epsilon(args.delta);
+    let ask = |filled: &Filled| filled.certified_epsilon(args.delta);
     let given = ("delta", json!(args.delta));
     cost("epsilon", given, &args.sampling, args.noise.noise_multiplier, &args.length, &args.how, ask, out)
 }
 
 /// `burn-privacy delta`.
 pub fn delta(args: &DeltaArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let ask = |filled: &Filled| filled.delta(args.epsilon);
+    let ask = |filled: &Filled| filled.certified_delta(args.epsilon);
     let given = ("epsilon", crate::answer::number(args.epsilon));
     cost("delta", given, &args.sampling, args.noise.noise_multiplier, &args.length, &args.how, ask, out)
 }
@@ -39,7 +39,7 @@ fn cost(
     let rate = sampling_rate(sampling)?;
     let steps = steps(length, rate)?;
     let adjacency = Adjacency::from(how.adjacency);
-    let accountants = chosen(how.accountant, adjacency, &run(rate, noise, steps)?)?;
+    let accountants = chosen(how, &run(rate, noise, steps)?)?;
     let results = accountants.iter().map(|filled| Ok((filled, ask(filled)?))).collect::<Result<_, Failure>>()?;
     let context = vec![
         given,

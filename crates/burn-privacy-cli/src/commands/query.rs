@@ -7,12 +7,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::compose::{Phase, phases_event};
-use crate::accountants::{Certified, Filled};
+use crate::accountants::{Certified, Counting};
 use crate::answer::{fields, number};
 use crate::args::AccountantName;
 use crate::failure::Failure;
 use crate::mechanism::run;
-use crate::request::{noise_multiplier_for, steps_for};
 
 /// Longer lines are refused without being read whole.
 const LONGEST_LINE: u64 = 16 << 20;
@@ -48,6 +47,7 @@ struct Query {
     epsilon: Option<f64>,
     #[serde(default, deserialize_with = "number_or_inf")]
     order: Option<f64>,
+    orders: Option<Vec<f64>>,
     #[serde(default, deserialize_with = "number_or_inf")]
     sensitivity: Option<f64>,
     #[serde(default, deserialize_with = "number_or_inf")]
@@ -90,28 +90,28 @@ fn write_error(out: &mut impl Write, sentence: &str) -> Result<(), Failure> {
 fn answer(text: &str) -> Result<Map<String, Value>, Failure> {
     let query: Query = serde_json::from_str(text)
         .map_err(|error| Failure::Input(format!("the line is not a valid query: {error}")))?;
-    let name = query.accountant.unwrap_or(AccountantName::Pld);
     let adjacency = query.adjacency()?;
+    let counting = || Counting::new(query.accountant.unwrap_or(AccountantName::Pld), adjacency, query.orders.clone());
     match query.query {
         Question::Epsilon => {
             let delta = needed("delta", query.delta)?;
-            Ok(fields("epsilon", Filled::new(name, adjacency, &query.event()?)?.epsilon(delta)?))
+            Ok(fields("epsilon", counting()?.count(&query.event()?)?.certified_epsilon(delta)?))
         }
         Question::Delta => {
             let epsilon = needed("epsilon", query.epsilon)?;
-            Ok(fields("delta", Filled::new(name, adjacency, &query.event()?)?.delta(epsilon)?))
+            Ok(fields("delta", counting()?.count(&query.event()?)?.certified_delta(epsilon)?))
         }
         Question::NoiseMultiplier => {
             let (rate, steps) = (needed("sampling_rate", query.sampling_rate)?, needed("steps", query.steps)?);
             let (epsilon, delta) = (needed("epsilon", query.epsilon)?, needed("delta", query.delta)?);
             let make = |noise| run(rate, noise, steps);
-            Ok(single("noise_multiplier", noise_multiplier_for(name, adjacency, make, epsilon, delta)?))
+            Ok(single("noise_multiplier", counting()?.noise_multiplier(make, epsilon, delta)?))
         }
         Question::Steps => {
             let (rate, noise) =
                 (needed("sampling_rate", query.sampling_rate)?, needed("noise_multiplier", query.noise_multiplier)?);
             let (epsilon, delta) = (needed("epsilon", query.epsilon)?, needed("delta", query.delta)?);
-            let found = steps_for(name, adjacency, |steps| run(rate, noise, steps), epsilon, delta)?;
+            let found = counting()?.steps(|steps| run(rate, noise, steps), epsilon, delta)?;
             let mut fields = Map::new();
             fields.insert("steps".to_owned(), json!(found));
             Ok(fields)
@@ -121,7 +121,7 @@ fn answer(text: &str) -> Result<Map<String, Value>, Failure> {
             let mut accountant = RdpAccountant::new(adjacency);
             accountant.compose(&query.event()?, 1)?;
             let value = accountant.divergence(order)?;
-            Ok(fields("rdp", Certified { value, lower: None, upper: Some(value) }))
+            Ok(fields("rdp", Certified::upper(value)))
         }
         Question::GaussianSigma => {
             let (epsilon, delta) = (needed("epsilon", query.epsilon)?, needed("delta", query.delta)?);
@@ -130,7 +130,7 @@ fn answer(text: &str) -> Result<Map<String, Value>, Failure> {
         Question::ZcdpEpsilon => {
             let (rho, delta) = (needed("rho", query.rho)?, needed("delta", query.delta)?);
             let value = zcdp_epsilon(rho, delta)?;
-            Ok(fields("zcdp_epsilon", Certified { value, lower: None, upper: Some(value) }))
+            Ok(fields("zcdp_epsilon", Certified::upper(value)))
         }
     }
 }

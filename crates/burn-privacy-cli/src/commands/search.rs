@@ -7,35 +7,30 @@ use serde_json::{Map, json};
 
 use crate::accountants::Filled;
 use crate::answer::fields;
-use crate::args::{AccountantName, HowArgs, NoiseArgs, StepsArgs};
+use crate::args::{HowArgs, NoiseArgs, StepsArgs};
 use crate::failure::Failure;
 use crate::mechanism::{run, sampling_rate, steps as number_of_steps};
-use crate::request::{noise_multiplier_for, steps_for};
 
 /// `burn-privacy noise`.
 pub fn noise(args: &NoiseArgs, out: &mut impl Write) -> Result<(), Failure> {
     let rate = sampling_rate(&args.sampling)?;
     let steps = number_of_steps(&args.length, rate)?;
-    let (name, adjacency) = (accountant(&args.how), args.how.adjacency.into());
+    let counting = args.how.counting()?;
     let make = |noise| run(rate, noise, steps);
-    let found = noise_multiplier_for(name, adjacency, make, args.epsilon, args.delta)?;
-    let filled = Filled::new(name, adjacency, &make(found)?)?;
+    let found = counting.noise_multiplier(make, args.epsilon, args.delta)?;
+    let filled = counting.count(&make(found)?)?;
     report(out, &args.how, &filled, ("noise_multiplier", found), rate, ("steps", steps as f64), args.delta)
 }
 
 /// `burn-privacy steps`.
 pub fn steps(args: &StepsArgs, out: &mut impl Write) -> Result<(), Failure> {
     let rate = sampling_rate(&args.sampling)?;
-    let (name, adjacency) = (accountant(&args.how), args.how.adjacency.into());
+    let counting = args.how.counting()?;
     let noise = args.noise.noise_multiplier;
     let make = |steps| run(rate, noise, steps);
-    let found = steps_for(name, adjacency, make, args.epsilon, args.delta)?;
-    let filled = Filled::new(name, adjacency, &make(found)?)?;
+    let found = counting.steps(make, args.epsilon, args.delta)?;
+    let filled = counting.count(&make(found)?)?;
     report(out, &args.how, &filled, ("steps", found as f64), rate, ("noise_multiplier", noise), args.delta)
-}
-
-fn accountant(how: &HowArgs) -> AccountantName {
-    how.accountant.unwrap_or(AccountantName::Pld)
 }
 
 fn report(
@@ -47,7 +42,7 @@ fn report(
     (other, value): (&str, f64),
     delta: f64,
 ) -> Result<(), Failure> {
-    let reached = filled.epsilon(delta)?;
+    let reached = filled.certified_epsilon(delta)?;
     let accountant = filled.accountant();
     if how.json {
         let mut object = Map::new();

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use burn_privacy_accounting::{Adjacency, Entropy, EpsilonReport, PrivacyStatement};
 
-use crate::accountants::chosen;
+use crate::accountants::both;
 use crate::args::{StatementArgs, StatementFormat};
 use crate::failure::Failure;
 use crate::mechanism::{rate_of, run, steps};
@@ -21,7 +21,7 @@ pub fn statement(args: &StatementArgs, out: &mut impl Write) -> Result<(), Failu
         )));
     }
     let adjacency = Adjacency::from(args.adjacency);
-    let accountants = chosen(None, adjacency, &run(rate, noise, steps)?)?;
+    let accountants = both(adjacency, &run(rate, noise, steps)?)?;
     let planned_epsilon = accountants
         .iter()
         .map(|filled| EpsilonReport::of(filled.accountant(), args.delta))
