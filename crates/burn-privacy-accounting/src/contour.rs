@@ -197,7 +197,10 @@ impl OneWay {
         for halvings in 0..=MOST_HALVINGS {
             let line = self.line(epsilon, halvings)?;
             let log_delta = line.log_delta(epsilon, 1)?;
-            if (line.log_delta(epsilon, 2)? - log_delta).abs() <= AGREEMENT {
+            // No delta is above Chernoff's bound; a line too far out agrees with itself, too.
+            if (line.log_delta(epsilon, 2)? - log_delta).abs() <= AGREEMENT
+                && log_delta <= self.sketches.log_chernoff(epsilon) + 1e-6
+            {
                 return Ok(log_delta.exp().min(1.0));
             }
         }

@@ -18,7 +18,7 @@ use crate::search::bisect;
 const ROUNDING: f64 = 2e-12;
 
 /// The exact delta of the Gaussian mechanism at `epsilon` nats; `noise_multiplier` is standard deviation / L2
-/// sensitivity. Rounded up by 2e-12 of itself. 1 without noise.
+/// sensitivity. Rounded up by 2e-12 of itself, and more where the noise multiplier is below 0.001. 1 without noise.
 ///
 /// # Errors
 ///
@@ -33,7 +33,16 @@ pub fn gaussian_delta(noise_multiplier: f64, epsilon: f64) -> Result<f64> {
     let noise_multiplier = finite_at_least_zero("noise_multiplier", noise_multiplier)?;
     let epsilon = any_epsilon("epsilon", epsilon)?;
     let log_delta = ln_delta(1.0 / noise_multiplier, epsilon);
-    Ok((log_delta.exp() * (1.0 + ROUNDING)).min(1.0))
+    let delta = log_delta.exp() * (1.0 + delta_rounding(noise_multiplier, epsilon));
+    // Without noise there is nothing to round.
+    Ok(if delta.is_nan() { log_delta.exp() } else { delta.min(1.0) })
+}
+
+/// Bound of the relative error of a delta: with little noise, epsilon/m and m/2 nearly cancel.
+pub(crate) fn delta_rounding(noise_multiplier: f64, epsilon: f64) -> f64 {
+    let mean = 1.0 / noise_multiplier;
+    let (place, half) = (epsilon / mean, 0.5 * mean);
+    ROUNDING + 4.0 * f64::EPSILON * (place + mean) * ((place - half).abs() + 1.0)
 }
 
 /// The smallest epsilon of the Gaussian mechanism at `delta`, in nats; `noise_multiplier` is standard deviation / L2

@@ -29,11 +29,23 @@ const TAIL: f64 = 0.1;
 /// A grid is made finer than the accuracy needs if it has no more points than this.
 const FINER_POINTS: f64 = 1e6;
 
+/// Relative rounding of an atom's loss, and of its place on the grid.
+const ATOM_ROUNDING: f64 = 20.0 * f64::EPSILON;
+
+/// Sketches of more steps than this are not trusted with a decision.
+const MOST_SKETCHED: f64 = 1e12;
+
+/// Log probabilities below this are not worth a second grid.
+const HOPELESS: f64 = -1_500.0;
+
 /// Part of the width that is aimed at which may be expected: the expectation is up to twice too small.
 const ESTIMATE: f64 = 0.45;
 
 /// Accuracy of a first look.
 const COARSE: f64 = 0.01;
+
+/// How often a delta is looked at again when it turns out to be smaller than the tails were cut for.
+const MOST_LOOKS: usize = 3;
 
 /// How often a grid is refined.
 const MOST_ROUNDS: usize = 6;
@@ -59,9 +71,14 @@ struct Plan {
 struct OneWay {
     pairs: Vec<(Mixture, f64)>,
     sketches: Vec<Sketch>,
+    /// ln of the delta that the tails were cut for.
+    log_delta: f64,
     log_tail: f64,
-    infinite: f64,
+    /// Bounds of P's probability of an infinite total loss.
+    infinite: (f64, f64),
     largest_loss: f64,
+    /// By how much rounding can have moved an atom's total loss.
+    moved: f64,
 }
 
 impl Composition {
@@ -92,14 +109,17 @@ impl Composition {
     /// In one direction. How much of the tails matters isn't known beforehand for a delta, so that a wide bracket is asked
     /// for again with what the first one said.
     fn directed(&self, direction: Direction, goal: Goal) -> (f64, f64) {
-        let (lower, upper) = self.one_way(direction, goal, None).bounds(goal, self.accuracy);
-        if let Goal::DeltaAt(_) = goal
-            && upper > 1.01 * lower
-            && upper < 1.0
-        {
-            let known = (0.1 * upper).max(lower).max(LEAST_DELTA).ln();
-            let again = self.one_way(direction, goal, Some(known)).bounds(goal, self.accuracy);
-            return (lower.max(again.0), upper.min(again.1));
+        let first = self.one_way(direction, goal, None);
+        let mut known = first.log_delta;
+        let (mut lower, mut upper) = first.bounds(goal, self.accuracy);
+        for _ in 0..MOST_LOOKS {
+            let now = (0.1 * upper).max(lower).max(LEAST_DELTA).ln();
+            let narrow = upper <= lower * (1.0 + 4.0 * self.accuracy);
+            if matches!(goal, Goal::EpsilonAt(_)) || narrow || upper >= 1.0 || now > known - 1.0 {
+                break;
+            }
+            let again = self.one_way(direction, goal, Some(now)).bounds(goal, self.accuracy);
+            (lower, upper, known) = (lower.max(again.0), upper.min(again.1), now);
         }
         (lower, upper)
     }
@@ -119,9 +139,11 @@ impl Composition {
         let log_tail = log_delta - count.max(1.0).ln() + (TAIL * self.accuracy).ln();
         OneWay {
             sketches: sketches(&pairs, log_tail),
+            log_delta,
             log_tail,
             infinite: at_least_once(pairs.iter().map(|(pair, count)| (pair.infinite_mass(), *count))),
             largest_loss: pairs.iter().map(|(pair, count)| count * pair.largest_loss()).sum::<f64>() * (1.0 + 1e-14),
+            moved: pairs.iter().map(|(pair, count)| count * pair.largest_atom()).sum::<f64>() * ATOM_ROUNDING,
             pairs,
         }
     }
@@ -136,8 +158,9 @@ impl OneWay {
     fn is_surely_below(&self, goal: Goal, upper: f64) -> bool {
         // The sketches are good to far better than this, in logarithms.
         const MARGIN: f64 = 1.0;
+        let steps: f64 = self.pairs.iter().map(|(_, count)| count).sum();
         match goal {
-            _ if self.infinite > 0.0 => false,
+            _ if self.infinite.1 > 0.0 || steps > MOST_SKETCHED => false,
             Goal::EpsilonAt(_) if upper == f64::INFINITY || self.largest_loss <= upper => true,
             Goal::EpsilonAt(delta) => upper > 0.0 && log_chernoff(&self.sketches, upper) + MARGIN < delta.ln(),
             Goal::DeltaAt(epsilon) => {
@@ -148,34 +171,35 @@ impl OneWay {
 
     fn bounds(&self, goal: Goal, accuracy: f64) -> (f64, f64) {
         let (mut lower, mut upper) = match goal {
-            Goal::EpsilonAt(delta) if self.infinite > delta => return (f64::INFINITY, f64::INFINITY),
+            Goal::EpsilonAt(delta) if self.infinite.0 > delta => return (f64::INFINITY, f64::INFINITY),
+            Goal::EpsilonAt(delta) if self.infinite.1 > delta => return (0.0, f64::INFINITY),
             Goal::EpsilonAt(_) => (0.0, self.largest_loss),
-            Goal::DeltaAt(epsilon) if epsilon >= self.largest_loss => return (self.infinite, self.infinite),
+            Goal::DeltaAt(epsilon) if epsilon >= self.largest_loss => return self.infinite,
             Goal::DeltaAt(epsilon) => {
                 // No finite loss exceeds the largest one.
                 let rest = -(epsilon - self.largest_loss).exp_m1();
-                let upper = (self.infinite + (1.0 - self.infinite) * rest * (1.0 + 1e-14)).min(1.0);
+                let upper = (self.infinite.1 + (1.0 - self.infinite.0) * rest * (1.0 + 1e-14)).min(1.0);
                 if self.largest_loss - epsilon <= 1e-12 * epsilon {
-                    return (self.infinite, upper);
+                    return (self.infinite.0, upper);
                 }
-                (self.infinite, upper)
+                (self.infinite.0, upper)
             }
         };
         let steps: f64 = self.sketches.iter().map(Sketch::count).sum();
         let tilt = match goal {
             Goal::EpsilonAt(delta) => {
-                let finite = (delta - self.infinite).max(LEAST_DELTA);
+                let finite = (delta - self.infinite.1).max(LEAST_DELTA);
                 if finite <= LEAST_DELTA {
                     return (lower, upper);
                 }
                 tilt_for_delta(&self.sketches, finite.ln())
             }
-            Goal::DeltaAt(epsilon) if epsilon == f64::INFINITY => return (self.infinite, 1.0),
+            Goal::DeltaAt(epsilon) if epsilon == f64::INFINITY => return (self.infinite.0, 1.0),
             Goal::DeltaAt(epsilon) => tilt_for_epsilon(&self.sketches, epsilon),
         };
         let mut plan = match goal {
             Goal::EpsilonAt(delta) => {
-                let log_delta = (delta - self.infinite).ln();
+                let log_delta = (delta - self.infinite.1).ln();
                 let guess = total(&self.sketches, tilt).mean;
                 let limit = chernoff_epsilon(&self.sketches, log_delta, tilt).min(self.largest_loss);
                 // Where the two disagree the saddle point's guess isn't trusted, and a coarse grid looks for epsilon.
@@ -185,16 +209,18 @@ impl OneWay {
             }
             Goal::DeltaAt(epsilon) => Plan {
                 epsilons: (epsilon, epsilon),
-                log_delta: log_delta_estimate(&self.sketches, epsilon),
+                log_delta: log_delta_estimate(&self.sketches, epsilon).min(0.0),
                 saddle: tilt,
                 sure: true,
             },
         };
         let mut refinement = 1.0;
-        for _ in 0..MOST_ROUNDS {
+        let mut before = f64::NAN;
+        let rounds = if plan.log_delta < HOPELESS { 1 } else { MOST_ROUNDS };
+        for _ in 0..rounds {
             let centre = total(&self.sketches, plan.saddle);
             let deviation = centre.variance.sqrt();
-            let reference = plan.epsilons.1;
+            let reference = if plan.sure { 0.5 * (plan.epsilons.0 + plan.epsilons.1) } else { plan.epsilons.1 };
             let tolerance = accuracy * reference.max(0.02 * deviation);
             if !(tolerance > 0.0 && deviation > 0.0 && centre.log_mean.is_finite()) {
                 return (lower, upper);
@@ -217,6 +243,10 @@ impl OneWay {
             if expected > ESTIMATE * aim {
                 spacing = self.fitted((spacing * (ESTIMATE * aim / expected).sqrt()).max(narrowest), length);
             }
+            if spacing == before {
+                break;
+            }
+            before = spacing;
             let (new_lower, new_upper) = self.at_spacing(goal, spacing, plan.saddle, window);
             lower = lower.max(new_lower);
             upper = upper.min(new_upper);
@@ -225,19 +255,25 @@ impl OneWay {
                 // A delta's relative width, in units of epsilon.
                 Goal::DeltaAt(_) => (upper / lower).ln() / (plan.saddle + 1.0 / deviation),
             };
-            if width <= tolerance || (plan.sure && fine <= narrowest) {
+            let reached = match goal {
+                Goal::EpsilonAt(_) => accuracy * upper.max(0.02 * deviation),
+                Goal::DeltaAt(_) => tolerance,
+            };
+            if width <= reached || (plan.sure && fine <= narrowest) {
                 break;
             }
             match goal {
                 Goal::EpsilonAt(_) if !plan.sure || upper < plan.epsilons.0 || lower > plan.epsilons.1 => {
                     let saddle = tilt_for_epsilon(&self.sketches, upper.min(plan.epsilons.1));
                     let low = if lower > 0.0 { lower } else { 0.5 * upper };
+                    before = f64::NAN;
                     plan = Plan { epsilons: (0.99 * low, 1.01 * upper), saddle, sure: true, ..plan };
                 }
-                Goal::DeltaAt(_) if (plan.log_delta - (upper - self.infinite).max(LEAST_DELTA).ln()).abs() > 0.5 => {
+                Goal::DeltaAt(_) if (plan.log_delta - (upper - self.infinite.1).max(LEAST_DELTA).ln()).abs() > 0.5 => {
                     // The guess was bad: once more with what is known now.
-                    plan.log_delta = (upper - self.infinite).max(LEAST_DELTA).ln();
+                    plan.log_delta = (upper - self.infinite.1).max(LEAST_DELTA).ln();
                     plan.saddle = tilt_for_delta(&self.sketches, plan.log_delta);
+                    before = f64::NAN;
                 }
                 _ => {
                     refinement *=
@@ -275,7 +311,11 @@ impl OneWay {
             let finer = loss / fewest;
             return if length / finer < FINER_POINTS { finer } else { spacing };
         }
-        if is_atom || cells > 8.0 { loss / cells.ceil() } else { spacing }
+        if !is_atom && cells <= 8.0 {
+            return spacing;
+        }
+        let finer = loss / cells.ceil();
+        if length / finer <= MOST_POINTS as f64 - 8.0 { finer } else { loss / cells.floor() }
     }
 
     fn at_spacing(&self, goal: Goal, spacing: f64, tilt: f64, window: Window) -> (f64, f64) {
@@ -292,13 +332,18 @@ impl OneWay {
                 .zip(&self.pairs)
                 .map(|(lattice, (_, count))| Part { step: choose(lattice), count: *count })
                 .collect();
-            let infinite = at_least_once(parts.iter().map(|part| (part.step.infinite, part.count)));
+            let (least, most) = at_least_once(parts.iter().map(|part| (part.step.infinite, part.count)));
+            let infinite = if side == Side::Above { most } else { least };
             let steps: f64 = parts.iter().map(|part| part.count).sum();
             let composed = compose(&parts, spacing, window)?;
-            let curve = Curve::new(&composed, spacing, infinite, steps, side);
-            Some(match goal {
-                Goal::EpsilonAt(delta) => curve.epsilon(delta),
-                Goal::DeltaAt(epsilon) => curve.delta(epsilon),
+            let rounding = self.pairs.iter().map(|(pair, count)| count * pair.rounding()).sum();
+            let curve = Curve::new(&composed, spacing, infinite, steps, rounding, side);
+            // Losses that are larger, or smaller, by what they may have been moved.
+            Some(match (goal, side) {
+                (Goal::EpsilonAt(delta), Side::Above) => curve.epsilon(delta) + self.moved,
+                (Goal::EpsilonAt(delta), Side::Below) => (curve.epsilon(delta) - self.moved).max(0.0),
+                (Goal::DeltaAt(epsilon), Side::Above) => curve.delta((epsilon - self.moved).max(0.0)),
+                (Goal::DeltaAt(epsilon), Side::Below) => curve.delta(epsilon + self.moved),
             })
         };
         let (least, most) = match goal {
@@ -311,20 +356,23 @@ impl OneWay {
     }
 }
 
-/// 1 - product of (1 - p)^count.
-fn at_least_once(chances: impl Iterator<Item = (f64, f64)>) -> f64 {
-    let mut only = None;
-    let mut log_none = 0.0;
-    for (chance, count) in chances {
-        if chance > 0.0 {
-            log_none += count * (-chance).ln_1p();
-            only = Some(if only.is_none() && count == 1.0 { chance } else { f64::NAN });
+/// Bounds of 1 - product of (1 - p)^count, where each p is given with its own bounds.
+fn at_least_once(chances: impl Iterator<Item = ((f64, f64), f64)>) -> (f64, f64) {
+    let mut single = None;
+    let (mut least, mut most) = (0.0, 0.0);
+    for ((low, high), count) in chances {
+        if high > 0.0 {
+            single = Some(if single.is_none() && count == 1.0 { (low, high) } else { (f64::NAN, f64::NAN) });
+            least += count * (-low).ln_1p();
+            most += count * (-high).ln_1p();
         }
     }
-    match only {
-        None => 0.0,
-        // A single one is exact.
-        Some(chance) if !chance.is_nan() => chance,
-        Some(_) => -log_none.exp_m1(),
+    match single {
+        None => (0.0, 0.0),
+        Some(bounds) if !bounds.0.is_nan() => bounds,
+        Some(_) => {
+            let rounding = 16.0 * f64::EPSILON;
+            (-f64::exp_m1(least) * (1.0 - rounding), (-f64::exp_m1(most) * (1.0 + rounding)).min(1.0))
+        }
     }
 }

@@ -9,8 +9,7 @@
 //! As a function of e^epsilon it is convex, and a polygon with kinks on the grid: between grid points, the straight line
 //! through two upper bounds is an upper bound, and that through two lower bounds of a lattice is a lower bound.
 
-use super::composition::{Composed, MASS_ROUNDING};
-use super::lattice::SNAP;
+use super::composition::Composed;
 
 /// Which side of the truth a curve is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +39,9 @@ pub(super) struct Curve {
 }
 
 impl Curve {
-    /// `infinite` is P's probability of an infinite total loss, `steps` the number of compositions.
-    pub(super) fn new(composed: &Composed, spacing: f64, infinite: f64, steps: f64, side: Side) -> Self {
+    /// `infinite` is P's probability of an infinite total loss, `steps` the number of compositions, and `rounding` the sum
+    /// of their masses' relative errors.
+    pub(super) fn new(composed: &Composed, spacing: f64, infinite: f64, steps: f64, rounding: f64, side: Side) -> Self {
         let tilt = composed.tilt;
         let (slow, fast) = ((-tilt * spacing).exp(), (-(tilt + 1.0) * spacing).exp());
         let mut sums = vec![(0.0, 0.0); composed.masses.len()];
@@ -58,8 +58,7 @@ impl Curve {
             sums,
             cell_error: composed.cell_error,
             log_mean: composed.log_mean,
-            // Of products of `steps` masses, and of atoms that were moved onto the grid.
-            relative: MASS_ROUNDING * (steps + 100.0) + SNAP * steps * (tilt + 1.0) * spacing,
+            relative: rounding * (1.0 + 100.0 / steps.max(1.0)),
             missing: composed.missing,
             // All that folds in from below.
             from_below: 1.0 / (tilt * composed.length).exp_m1(),

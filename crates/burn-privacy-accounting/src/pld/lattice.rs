@@ -12,14 +12,14 @@
 use std::collections::BTreeMap;
 
 use super::contraction::{Bin, contract};
-use super::pair::Pair;
+use super::pair::{Pair, cut_tail};
 use super::quadrature::{Moments, moments};
 
 /// More knots are not placed: the spacing grows instead.
 const MOST_KNOTS: usize = 1 << 19;
 
-/// Atoms this near to a grid point, in units of the spacing, are moved onto it. [`super::curve`] counts that as error.
-pub(super) const SNAP: f64 = 1e-10;
+/// Atoms this near to a grid point, relative to their loss, are moved onto it. [`super::bracket`] counts that.
+const SNAP: f64 = 16.0 * f64::EPSILON;
 
 /// What a lattice is made for.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +38,8 @@ pub(super) struct Sparse {
     pub(super) indices: Vec<i64>,
     /// ln of P's probability of each.
     pub(super) log_masses: Vec<f64>,
-    /// P's probability of an infinite loss.
-    pub(super) infinite: f64,
+    /// Bounds of P's probability of an infinite loss.
+    pub(super) infinite: (f64, f64),
 }
 
 /// One step from above and from below.
@@ -53,7 +53,8 @@ impl Lattice {
     /// `log_means` are tilts with ln E_P[e^(tilt x loss)], roughly, under which the mass matters.
     pub(super) fn new(pair: &Pair, layout: Layout, log_means: &[(f64, f64)]) -> Self {
         let range = pair.range(layout.log_tail);
-        let atoms = pair.atoms();
+        let mut atoms = pair.atoms();
+        let atoms_above = cut_tail(&mut atoms, layout.log_tail);
         let (indices, _) = place_knots(pair, layout, log_means);
         let losses: Vec<f64> = indices.iter().map(|&index| index as f64 * layout.spacing).collect();
         let segments = indices.len() - 1;
@@ -74,7 +75,7 @@ impl Lattice {
         for atom in &atoms {
             // An atom that is meant to be on the grid is, whatever rounding says.
             let nearest = (atom.loss / layout.spacing).round() * layout.spacing;
-            let near = (atom.loss - nearest).abs() <= SNAP * layout.spacing;
+            let near = (atom.loss - nearest).abs() <= (SNAP * atom.loss.abs()).min(0.25 * layout.spacing);
             let loss = if near { nearest } else { atom.loss };
             let segment = losses.partition_point(|&knot| knot <= loss).clamp(1, segments) - 1;
             let (a, b) = (losses[segment], losses[segment + 1]);
@@ -95,18 +96,22 @@ impl Lattice {
             upper[segment + 1] += moved_right.max(0.0) + (right.mass - moved_left).max(0.0);
         }
         let infinite = pair.infinite_mass();
-        let (mut above, mut below) = (0.0, 0.0);
+        let (mut above, mut below) = (atoms_above, 0.0);
         if let Some(range) = range {
-            (above, below) = (range.mass_above, range.mass_below);
+            above += range.mass_above;
+            below = range.mass_below;
+            // What lies below the range is moved up to its end.
+            let end = pair.loss(range.low).min(pair.loss(range.high));
+            upper[losses.partition_point(|&loss| loss < end).min(segments)] += below;
         }
-        upper[0] += below;
 
         let lower = contract(&losses, &bins(&losses, &halves));
         let lower = match lower {
             Some(masses) => Sparse::new(&indices, &masses, infinite),
-            None => Sparse::silent(infinite + above + below, infinite, layout.spacing),
+            None => Sparse::silent(infinite.1 + above + below, infinite, layout.spacing),
         };
-        Self { upper: Sparse::new(&indices, &upper, infinite + above), lower }
+        let infinite_above = if above > 0.0 { (infinite.1 + above) * (1.0 + 4.0 * f64::EPSILON) } else { infinite.1 };
+        Self { upper: Sparse::new(&indices, &upper, (infinite.0, infinite_above)), lower }
     }
 }
 
@@ -118,7 +123,7 @@ impl Lattice {
         {
             return single;
         }
-        let infinite = lattices.iter().map(|(weight, lattice)| weight * lattice.upper.infinite).sum();
+        let infinite: f64 = lattices.iter().map(|(weight, lattice)| weight * lattice.upper.infinite.1).sum();
         let mut masses = BTreeMap::new();
         for (weight, lattice) in &lattices {
             for (index, log_mass) in lattice.upper.indices.iter().zip(&lattice.upper.log_masses) {
@@ -126,12 +131,13 @@ impl Lattice {
             }
         }
         let (indices, masses): (Vec<i64>, Vec<f64>) = masses.into_iter().unzip();
-        Self { upper: Sparse::new(&indices, &masses, infinite), lower: Sparse::new(&[0], &[1.0], 0.0) }
+        let infinite = (0.0, infinite * (1.0 + 4.0 * f64::EPSILON));
+        Self { upper: Sparse::new(&indices, &masses, infinite), lower: Sparse::new(&[0], &[1.0], (0.0, 0.0)) }
     }
 }
 
 impl Sparse {
-    fn new(indices: &[i64], masses: &[f64], infinite: f64) -> Self {
+    fn new(indices: &[i64], masses: &[f64], infinite: (f64, f64)) -> Self {
         let (indices, log_masses) = indices
             .iter()
             .zip(masses)
@@ -142,7 +148,7 @@ impl Sparse {
     }
 
     /// Always a lower bound: nothing is revealed but the outcomes with an infinite loss. Q's total is at least 1.
-    fn silent(lost: f64, infinite: f64, spacing: f64) -> Self {
+    fn silent(lost: f64, infinite: (f64, f64), spacing: f64) -> Self {
         let mass = (1.0 - lost).max(0.0);
         let index = if mass > 0.0 { ((mass.ln() - 1e-15) / spacing).floor().max(-1e15) as i64 } else { 0 };
         Self::new(&[index], &[mass], infinite)
@@ -216,7 +222,9 @@ fn place_knots(pair: &Pair, layout: Layout, log_means: &[(f64, f64)]) -> (Vec<i6
     let g = layout.spacing;
     let mut knots = vec![-1, 0, 1];
     let mut added = 0.0;
-    for atom in pair.atoms() {
+    let mut atoms = pair.atoms();
+    cut_tail(&mut atoms, layout.log_tail);
+    for atom in atoms {
         let below = (atom.loss / g).floor() as i64;
         knots.extend([below, below + 1]);
     }
@@ -270,7 +278,7 @@ mod tests {
     use super::*;
 
     fn stick(sparse: &Sparse, spacing: f64, epsilon: f64) -> f64 {
-        sparse.infinite
+        sparse.infinite.1
             + sparse
                 .indices
                 .iter()
@@ -281,7 +289,7 @@ mod tests {
 
     /// The pair's own hockey-stick, by fine summation.
     fn true_stick(pair: &Pair, epsilon: f64) -> f64 {
-        let mut sum = pair.infinite_mass();
+        let mut sum = pair.infinite_mass().1;
         for atom in pair.atoms() {
             sum += atom.mass * -((epsilon - atom.loss).min(0.0)).exp_m1();
         }

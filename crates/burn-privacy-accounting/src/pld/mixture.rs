@@ -33,12 +33,22 @@ impl Mixture {
         Sketch::new(&self.0, count, log_tail)
     }
 
-    /// P's mass with an infinite loss.
-    pub(super) fn infinite_mass(&self) -> f64 {
+    /// Bounds of P's mass with an infinite loss.
+    pub(super) fn infinite_mass(&self) -> (f64, f64) {
         match self.0.as_slice() {
             [(_, pair)] => pair.infinite_mass(),
-            pairs => pairs.iter().map(|(weight, pair)| weight * pair.infinite_mass()).sum(),
+            pairs => (0.0, pairs.iter().map(|(weight, pair)| weight * pair.infinite_mass().1).sum()),
         }
+    }
+
+    /// The largest absolute loss of an atom.
+    pub(super) fn largest_atom(&self) -> f64 {
+        self.0.iter().flat_map(|(_, pair)| pair.atoms()).map(|atom| atom.loss.abs()).fold(0.0, f64::max)
+    }
+
+    /// See [`Pair::rounding`].
+    pub(super) fn rounding(&self) -> f64 {
+        self.0.iter().map(|(_, pair)| pair.rounding()).fold(0.0, f64::max)
     }
 
     /// The largest finite loss.

@@ -19,7 +19,7 @@ pub(crate) use terms::{Drawn, Step, Terms};
 pub(crate) use tilt::Sketches;
 
 use crate::error::{any_epsilon, invalid, open_delta};
-use crate::gaussian::{gaussian_delta, gaussian_epsilon};
+use crate::gaussian::{delta_rounding, gaussian_delta, gaussian_epsilon};
 use crate::{Accountant, Adjacency, DpEvent, RdpAccountant, Result};
 
 /// Relative width of the bracket that is aimed at unless another is given.
@@ -49,8 +49,9 @@ const EXACT_ROUNDING: f64 = 1e-11;
 /// - The upper bounds hold for every mechanism that the event describes; they include discretisation (Doroshenko et al.,
 ///   arXiv 2207.04380), truncation, aliasing and rounding of the transform, at any delta down to 1e-280; below that,
 ///   the upper bound is infinite unless Renyi divergences give a finite one.
-/// - The lower bounds hold for the worst pair of the composed events, so that no accountant that knows no more than the
-///   event can prove less.
+/// - The lower bounds hold for the worst mechanism that the events describe, so that no accountant that knows no more than
+///   they say can prove less. Where no such mechanism is known (compositions of the exponential mechanism, truncated
+///   samples, and where a step was replaced by a simpler, more revealing one), the lower bound is 0.
 /// - Where the accuracy isn't reached (beyond some 10 million steps), the bracket is honestly wider, and the
 ///   upper bound never above that of [`RdpAccountant`].
 ///
@@ -151,13 +152,17 @@ impl PldAccountant {
         if self.terms.steps().next().is_none() {
             let Some(noise) = noise else { return Ok((0.0, 0.0)) };
             let upper = exact(noise)?;
-            return Ok((upper * (1.0 - EXACT_ROUNDING), upper));
+            let slack = match goal {
+                Goal::EpsilonAt(_) => EXACT_ROUNDING,
+                Goal::DeltaAt(epsilon) => EXACT_ROUNDING + 2.0 * delta_rounding(noise, epsilon),
+            };
+            return Ok((upper * (1.0 - slack).max(0.0), upper));
         }
         Ok(Composition::new(self.terms.steps(), noise, self.accuracy).bounds(goal))
     }
 
     fn known_lower(&self, lower: f64) -> f64 {
-        if self.terms.only_upper { 0.0 } else { lower }
+        if self.terms.has_lower() { lower } else { 0.0 }
     }
 }
 

@@ -10,6 +10,7 @@
 //! pair: outcomes t > 0 are as when a record is removed, outcomes t < 0 as when one is added, and the kink at 1 is an
 //! outcome without any loss, of probability 1-r times the total variation of P and Q.
 
+use super::composition::MASS_ROUNDING;
 use crate::mills::{ln_density, mills_ratio};
 
 /// Which of the two neighbours is P.
@@ -166,6 +167,8 @@ impl Pair {
         let r = self.rate;
         if r == 1.0 {
             t
+        } else if r > 0.5 && t < -0.5 {
+            ((1.0 - r) + r * t.exp()).ln()
         } else if t > 30.0 {
             t + self.log_rate + ((1.0 - r) / r * (-t).exp()).ln_1p()
         } else {
@@ -328,16 +331,28 @@ impl Pair {
         by_density + self.base_atoms.iter().filter(|atom| atom.t > 0.0).map(|atom| atom.p - atom.q).sum::<f64>()
     }
 
-    /// P's mass with an infinite loss.
-    pub(crate) fn infinite_mass(&self) -> f64 {
-        match self.direction {
-            Direction::Remove | Direction::Exchange => {
-                self.rate * self.base_atoms.iter().filter(|atom| atom.q == 0.0).map(|atom| atom.p).sum::<f64>()
-            }
-            Direction::Add if self.rate == 1.0 => {
-                self.base_atoms.iter().filter(|atom| atom.p == 0.0).map(|atom| atom.q).sum()
-            }
+    /// Bounds of P's mass with an infinite loss; equal where there is no sampling.
+    pub(crate) fn infinite_mass(&self) -> (f64, f64) {
+        let mass_at = |t: f64, of: fn(&BaseAtom) -> f64| -> f64 {
+            self.base_atoms.iter().filter(|atom| atom.t == t).map(of).sum()
+        };
+        let of_base = match self.direction {
+            Direction::Remove | Direction::Exchange => mass_at(f64::INFINITY, |atom| atom.p),
+            Direction::Add if self.rate == 1.0 => mass_at(f64::NEG_INFINITY, |atom| atom.q),
             Direction::Add => 0.0,
+        };
+        if self.rate == 1.0 {
+            return (of_base, of_base);
+        }
+        let mass = self.rate * of_base;
+        (mass * (1.0 - 2.0 * f64::EPSILON), mass * (1.0 + 2.0 * f64::EPSILON))
+    }
+
+    /// Relative error of the density where it matters, from rounding of its exponent.
+    pub(crate) fn rounding(&self) -> f64 {
+        match self.density {
+            Density::Gaussian { sd } => MASS_ROUNDING + 4.0 * f64::EPSILON * (sd + 12.0).powi(2),
+            _ => MASS_ROUNDING,
         }
     }
 
@@ -363,6 +378,16 @@ impl Pair {
         };
         self.atoms().last().map_or(by_density, |atom| atom.loss.max(by_density))
     }
+}
+
+/// Cuts off atoms of large loss that have no more than e^`log_tail` together; gives how much that was.
+pub(super) fn cut_tail(atoms: &mut Vec<Atom>, log_tail: f64) -> f64 {
+    let limit = log_tail.exp();
+    let mut cut = 0.0;
+    while atoms.len() > 1 && atoms.last().is_some_and(|atom| cut + atom.mass <= limit) {
+        cut += atoms.pop().map_or(0.0, |atom| atom.mass);
+    }
+    cut * (1.0 + 1e-12)
 }
 
 /// P(N(0,1) > z) for z >= 0.
@@ -419,7 +444,7 @@ mod tests {
                 for direction in [Direction::Remove, Direction::Add, Direction::Exchange] {
                     let pair = Pair::new(base, rate, direction);
                     // Sum of P, and of Q = e^-loss P.
-                    let (mut p, mut q) = (pair.infinite_mass(), 0.0);
+                    let (mut p, mut q) = (pair.infinite_mass().1, 0.0);
                     for atom in pair.atoms() {
                         p += atom.mass;
                         q += atom.mass * (-atom.loss).exp();

@@ -41,8 +41,12 @@ impl Moments {
     }
 }
 
-/// Calls `f(t, weight)` for the nodes of a rule that is exact to rounding for the pair's density on `[from, to]`.
-pub(super) fn nodes(pair: &Pair, from: f64, to: f64, mut f: impl FnMut(f64, f64)) {
+/// A segment is divided into no more parts than this.
+const MOST_PARTS: f64 = 4_096.0;
+
+/// Calls `f(t, weight)` for the nodes of a rule that is exact to rounding for the pair's density on `[from, to]`, unless
+/// that takes more parts than are allowed.
+pub(super) fn nodes(pair: &Pair, from: f64, to: f64, most_parts: f64, mut f: impl FnMut(f64, f64)) {
     let roughness = pair.roughness(from, to);
     // The error of n nodes falls like roughness^(2n) / (2n)!.
     let (rule, pieces): (&[(f64, f64)], f64) = if roughness < 0.02 {
@@ -50,7 +54,7 @@ pub(super) fn nodes(pair: &Pair, from: f64, to: f64, mut f: impl FnMut(f64, f64)
     } else if roughness < 0.1 {
         (&FOUR, 1.0)
     } else {
-        (&EIGHT, (roughness / 2.0).ceil().clamp(1.0, 4_096.0))
+        (&EIGHT, (roughness / 2.0).ceil().clamp(1.0, most_parts))
     };
     let half = 0.5 * (to - from) / pieces;
     for piece in 0..pieces as u32 {
@@ -68,7 +72,7 @@ pub(super) fn nodes(pair: &Pair, from: f64, to: f64, mut f: impl FnMut(f64, f64)
 pub(super) fn moments(pair: &Pair, from: f64, to: f64, reference: f64) -> Moments {
     let mut sum = Moments::default();
     if from < to {
-        nodes(pair, from, to, |t, weight| {
+        nodes(pair, from, to, MOST_PARTS, |t, weight| {
             let loss = pair.loss(t);
             sum.add(weight * pair.log_density_with(t, loss).exp(), reference, loss);
         });

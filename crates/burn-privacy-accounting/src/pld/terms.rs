@@ -99,7 +99,7 @@ pub(crate) struct Terms {
     /// Something without any guarantee was released.
     pub(crate) non_private: bool,
     /// A step was replaced by a pair that is more revealing than its own: there is no lower bound.
-    pub(crate) only_upper: bool,
+    only_upper: bool,
 }
 
 impl Terms {
@@ -112,6 +112,15 @@ impl Terms {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.counted.is_empty() && self.gaussians.is_empty() && !self.non_private
+    }
+
+    /// True if the bounds from below hold. The pair of bounded range is a supremum over pairs, each of which attains it at
+    /// one threshold only, so that it is attained alone but not in compositions.
+    pub(crate) fn has_lower(&self) -> bool {
+        let steps = self.counted.values().fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+        let alone = steps <= 1 && self.gaussians.is_empty();
+        let bounded_range = self.counted.values().any(|(step, _)| matches!(step.base, Base::BoundedRange { .. }));
+        !self.only_upper && (alone || !bounded_range)
     }
 
     /// The steps other than unsampled Gaussians.

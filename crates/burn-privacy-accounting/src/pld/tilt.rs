@@ -2,9 +2,12 @@
 //!
 //! Nothing here is part of a bound. It only steers where the grid is laid.
 
-use super::pair::{Base, Direction, Pair};
+use super::pair::{Base, Direction, Pair, cut_tail};
 use super::quadrature::nodes;
 use super::terms::{Step, Terms};
+
+/// A piece of the density is divided into no more parts than this.
+const MOST_PARTS: f64 = 4.0;
 
 /// Outcomes of one step with weights, enough for its moments.
 #[derive(Clone, Debug)]
@@ -26,13 +29,15 @@ impl Sketch {
     pub(super) fn new(pairs: &[(f64, Pair)], count: f64, log_tail: f64) -> Self {
         let mut points: Vec<(f64, f64)> = Vec::new();
         for (part, pair) in pairs {
-            points.extend(pair.atoms().iter().map(|atom| (atom.loss, part * atom.mass)));
+            let mut atoms = pair.atoms();
+            cut_tail(&mut atoms, log_tail);
+            points.extend(atoms.iter().map(|atom| (atom.loss, part * atom.mass)));
             let Some(range) = pair.range(log_tail) else { continue };
             let pieces = ((range.high - range.low) / pair.smooth_width()).ceil().clamp(4.0, 400.0);
             let width = (range.high - range.low) / pieces;
             for piece in 0..pieces as u32 {
                 let from = range.low + f64::from(piece) * width;
-                nodes(pair, from, from + width, |t, weight| {
+                nodes(pair, from, from + width, MOST_PARTS, |t, weight| {
                     let loss = pair.loss(t);
                     points.push((loss, part * weight * pair.log_density_with(t, loss).exp()));
                 });

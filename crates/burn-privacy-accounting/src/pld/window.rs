@@ -59,9 +59,8 @@ impl Window {
         // What rounding of the transform may be magnified by.
         let steps: f64 = sketches.iter().map(Sketch::count).sum();
         let headroom = wanted.log_error - (24.0 * TRANSFORM_ROUNDING * (steps + 100.0)).ln();
-        let mut best: Option<(bool, f64, Self)> = None;
+        let mut candidates = Vec::new();
         for &(tilt, k) in &cumulants {
-            let magnified = k - tilt * high - wanted.log_delta;
             let (tilt_of_folded, above) = smallest(
                 cumulants
                     .iter()
@@ -69,26 +68,21 @@ impl Window {
                     .map(|(u, k)| (*u, (log_largest_weight(tilt) + k - u * low - target) / (u - tilt))),
             );
             let length = (-target / tilt).max(above).max(top - low);
-            if !length.is_finite() {
-                continue;
-            }
-            // The shortest of those that rounding allows; if there is none, the one that rounding harms least.
-            let harmless = magnified <= headroom;
-            let cost = if harmless { length } else { magnified };
-            let better =
-                best.as_ref().is_none_or(
-                    |(other_harmless, other_cost, _)| {
-                        if harmless == *other_harmless { cost < *other_cost } else { harmless }
-                    },
-                );
-            if better {
-                best =
-                    Some((harmless, cost, Self { tilt, bottom: top - length, top, tilt_of_missing, tilt_of_folded }));
+            if length.is_finite() {
+                let magnified = k - tilt * high - wanted.log_delta;
+                let window = Self { tilt, bottom: top - length, top, tilt_of_missing, tilt_of_folded };
+                candidates.push((magnified, length, window));
             }
         }
+        // The shortest of those that rounding allows; if there is none, of those that rounding harms about least.
+        let least = candidates.iter().map(|(magnified, ..)| *magnified).fold(f64::INFINITY, f64::min);
+        let allowed = headroom.max(least + 2.0);
         let tilt = wanted.saddle;
-        let fallback = Self { tilt, bottom: low, top, tilt_of_missing, tilt_of_folded: 2.0 * tilt };
-        best.map_or(fallback, |(.., window)| window)
+        candidates
+            .into_iter()
+            .filter(|(magnified, ..)| *magnified <= allowed)
+            .min_by(|(_, a, _), (_, b, _)| a.total_cmp(b))
+            .map_or(Self { tilt, bottom: low, top, tilt_of_missing, tilt_of_folded: 2.0 * tilt }, |(.., window)| window)
     }
 }
 

@@ -1,0 +1,154 @@
+//! Inputs on which a bound was once wrong, too loose or too slow.
+
+use std::time::{Duration, Instant};
+
+use burn_privacy_accounting::{
+    Accountant, Adjacency, ContourEstimator, DpEvent, PldAccountant, RdpAccountant, gaussian_delta,
+};
+
+const ADD: Adjacency = Adjacency::AddOrRemoveOne;
+
+fn pure(epsilon: f64) -> DpEvent {
+    DpEvent::epsilon_delta(epsilon, 0.0).unwrap()
+}
+
+fn sampled(rate: f64, inner: DpEvent) -> DpEvent {
+    DpEvent::poisson_sampled(rate, inner).unwrap()
+}
+
+fn pld(accuracy: f64, parts: &[(DpEvent, u64)]) -> PldAccountant {
+    let mut accountant = PldAccountant::with_accuracy(ADD, accuracy).unwrap();
+    for (event, count) in parts {
+        accountant.compose(event, *count).unwrap();
+    }
+    accountant
+}
+
+/// Next to the largest loss delta is steep: atoms that were moved onto the grid made it too small.
+#[test]
+fn deltas_next_to_the_largest_loss_are_sound() {
+    let cases = [
+        (0.1, vec![(pure(0.01), 1), (pure(0.010_000_000_000_02), 20)], 0.210_000_000_000_127, 1.445_5e-19),
+        (
+            1e-4,
+            vec![(pure(0.010_678_085_535_908_932), 1), (pure(0.010_678_085_535_910_884), 1)],
+            0.021_356_171_071_730_313,
+            2.261_53e-14,
+        ),
+    ];
+    for (accuracy, parts, epsilon, truth) in cases {
+        let (lower, upper) = pld(accuracy, &parts).delta_bounds(epsilon).unwrap();
+        assert!(lower <= truth * 1.001 && upper >= truth * 0.999, "{epsilon}: {lower:e} {truth:e} {upper:e}");
+    }
+    // A single step: P(l) (1 - e^(epsilon - l)) at the largest loss l.
+    let (scale, rate, epsilon) = (2.934_184_150_525_764_4, 0.5, 0.184_854_344_249_200_58_f64);
+    let largest = (rate * (1.0_f64 / scale).exp_m1()).ln_1p();
+    let mass = 0.5 * rate + 0.5 * (1.0 - rate) * (-1.0_f64 / scale).exp();
+    let laplace = DpEvent::laplace(scale).unwrap();
+    let (lower, upper) = pld(1e-4, &[(sampled(rate, laplace), 1)]).delta_bounds(epsilon).unwrap();
+    let most = mass * -(epsilon - largest).exp_m1() * (1.0 + 1e-6);
+    assert!(lower <= most && upper >= 0.0, "{lower:e} {most:e} {upper:e}");
+}
+
+/// An optimal adaptive composition of exponential mechanisms (Dong, Durfee and Rogers) costs less than that of the pair
+/// which dominates each.
+#[test]
+fn composed_exponential_mechanisms_have_no_false_lower_bound() {
+    let event = DpEvent::exponential_mechanism(1.0).unwrap();
+    for (count, epsilon, optimum) in [(2, 0.0, 0.303_365), (2, 0.8, 0.089_676), (3, 1.0, 0.099_79)] {
+        let (lower, upper) = pld(1e-4, &[(event.clone(), count)]).delta_bounds(epsilon).unwrap();
+        assert!(lower <= optimum && optimum <= upper, "{count} {epsilon}: {lower} {upper}");
+    }
+    let (lower, upper) = pld(1e-4, &[(event, 1)]).delta_bounds(0.4).unwrap();
+    assert!(lower > 0.99 * upper, "alone it is tight: {lower} {upper}");
+}
+
+#[test]
+fn large_pure_epsilons_are_not_infinite() {
+    for (event, epsilon) in [
+        (pure(800.0), 800.0),
+        (DpEvent::laplace(1e-3).unwrap(), 1_000.0),
+        (DpEvent::discrete_laplace(1.0, 800).unwrap(), 800.0),
+        (sampled(0.1, pure(800.0)), 800.0 + 0.1_f64.ln()),
+    ] {
+        let (lower, upper) = pld(1e-4, &[(event, 1)]).epsilon_bounds(1e-5).unwrap();
+        assert!(lower <= epsilon * 1.001 && upper <= epsilon * 1.001 && upper > 0.9 * epsilon, "{lower} {upper}");
+    }
+    let narrow = DpEvent::discrete_gaussian(0.021, 1.0).unwrap();
+    let upper = pld(1e-4, &[(narrow, 1)]).epsilon(1e-5).unwrap();
+    assert!(upper > 1_000.0 && upper < 1_200.0, "{upper}");
+    let nothing_left = pld(1e-4, &[(DpEvent::discrete_gaussian(1.7, 1.0).unwrap(), 1)]).delta_bounds(1e6).unwrap();
+    assert_eq!(nothing_left.0, 0.0);
+}
+
+/// With little noise epsilon/m and m/2 nearly cancel. References with 60 digits.
+#[test]
+fn gaussian_deltas_without_much_noise_are_rounded_up() {
+    for (noise, epsilon, truth) in [(1e-5, 5.000_5e9, 3.671_000_1e-7), (1e-5, 5.000_01e9, 0.158_653_865_3)] {
+        let found = gaussian_delta(noise, epsilon).unwrap();
+        assert!(found > 0.0 && (found / truth - 1.0).abs() < 10.0, "{noise} {epsilon}: {found:e}");
+        let (lower, upper) = pld(1e-4, &[(DpEvent::gaussian(noise).unwrap(), 1)]).delta_bounds(epsilon).unwrap();
+        // The bracket is wider than the rounding of the input's square.
+        assert!(upper / lower - 1.0 > 1e-10, "{lower:e} {upper:e}");
+    }
+}
+
+/// A discrete Laplace of large sensitivity is counted by its pure epsilon: no lower bound, also inside of a sample.
+#[test]
+fn replaced_steps_have_no_lower_bound_in_samples() {
+    let wide = DpEvent::discrete_laplace(1e5, 30_000).unwrap();
+    let (lower, upper) = pld(1e-4, &[(sampled(0.1, wide), 1)]).delta_bounds(0.0).unwrap();
+    assert!(lower == 0.0 && upper >= 0.013_929, "{lower} {upper}");
+}
+
+#[test]
+fn rounded_infinite_losses_stay_on_their_side() {
+    let (rate, delta) = (0.001_193_491_089_148_565_5, 1.69e-8);
+    let event = sampled(rate, DpEvent::epsilon_delta(2.173_12, delta).unwrap());
+    let (lower, upper) = pld(1e-4, &[(event, 1)]).delta_bounds(0.5).unwrap();
+    assert!(lower < upper && lower <= rate * delta && rate * delta <= upper, "{lower:e} {upper:e}");
+}
+
+#[test]
+fn estimates_beyond_chernoffs_bound_are_refused() {
+    for (rate, noise, steps, epsilon, truth) in [
+        (0.001_999_861_869_632_744_6, 2.172_207_207_546_71, 100, 0.033_637_539_955_318_28, 2.12e-6),
+        (0.054, 5.86, 1, 0.046_6, 3.46e-7),
+    ] {
+        let mut estimator = ContourEstimator::new(ADD);
+        estimator.compose(&sampled(rate, DpEvent::gaussian(noise).unwrap()), steps).unwrap();
+        if let Ok(found) = estimator.delta(epsilon) {
+            assert!((found / truth - 1.0).abs() < 0.05, "{found:e} {truth:e}");
+        }
+    }
+}
+
+#[test]
+fn hard_deltas_are_bracketed_in_time() {
+    let cases = [
+        // Many steps with much noise, whose grid had too many points.
+        (sampled(0.252_81, DpEvent::gaussian(89.663_852_408_795_8).unwrap()), 1_541_289, 2.016_955e-3, (0.9, 0.93)),
+        // Rare losses of a discrete noise.
+        (sampled(1e-3, DpEvent::discrete_gaussian(1.7, 1.0).unwrap()), 1, 0.5, (0.0, 1e-29)),
+        // A delta that is smaller than was expected.
+        (sampled(4.768e-4, DpEvent::gaussian(1.086_357_417_638_631_3).unwrap()), 1, 0.0, (1.69e-4, 1.692e-4)),
+    ];
+    for (event, count, epsilon, (least, most)) in cases {
+        let start = Instant::now();
+        let (lower, upper) = pld(1e-4, &[(event.clone(), count)]).delta_bounds(epsilon).unwrap();
+        let took = start.elapsed();
+        println!("{took:?} [{lower:e}, {upper:e}] {event:?}");
+        assert!(lower <= most && upper >= least && upper <= most, "{event:?}: {lower:e} {upper:e}");
+        assert!(took < Duration::from_secs(20), "{took:?}");
+    }
+    let start = Instant::now();
+    let mixed = pld(
+        1e-4,
+        &[(DpEvent::gaussian(5.047_7).unwrap(), 259_481_743), (sampled(0.01, DpEvent::gaussian(1.0).unwrap()), 3)],
+    );
+    let (lower, upper) = mixed.epsilon_bounds(1e-5).unwrap();
+    let mut renyi = RdpAccountant::new(ADD);
+    renyi.compose(&DpEvent::gaussian(5.047_7).unwrap(), 259_481_743).unwrap();
+    println!("{:?} [{lower}, {upper}]", start.elapsed());
+    assert!(upper >= 0.99 * renyi.epsilon(1e-5).unwrap() && start.elapsed() < Duration::from_secs(20));
+}
