@@ -211,7 +211,7 @@ fn say_plan(plan: &PrivacyPlan, settings: &Settings) -> Result<()> {
         plan.noise_multiplier()
     ));
     say(&format!(
-        "             epsilon {} at delta {} in the end (RDP, upper bound; {} adjacency)",
+        "             epsilon {} at delta {} in the end (PLD, upper bound; {} adjacency)",
         round_up_for_display(plan.epsilon(plan.delta())?),
         round_up_for_display(plan.delta()),
         plan.adjacency(),

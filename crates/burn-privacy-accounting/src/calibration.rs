@@ -60,7 +60,7 @@ pub fn calibrate_noise_multiplier<A: Accountant>(
     let target = Target::new(target_epsilon, delta)?;
     let epsilon = |noise: f64| target.epsilon(&make_event(noise)?, &new_accountant);
     let guess = |noise: f64| target.guess(&make_event(noise)?, &new_accountant);
-    if let Some(found) = near_a_guess(guess, &epsilon, target.epsilon, Holds::Above)? {
+    if let Some(found) = near_a_guess(guess, epsilon, target.epsilon, Holds::Above)? {
         return Ok(found);
     }
     if epsilon(0.0)? <= target.epsilon {
@@ -118,7 +118,7 @@ pub fn calibrate_sampling_rate<A: Accountant>(
     let target = Target::new(target_epsilon, delta)?;
     let epsilon = |rate: f64| target.epsilon(&make_event(rate)?, &new_accountant);
     let guess = |rate: f64| target.guess(&make_event(rate)?, &new_accountant);
-    if let Some(found) = near_a_guess(guess, &epsilon, target.epsilon, Holds::Below)? {
+    if let Some(found) = near_a_guess(guess, epsilon, target.epsilon, Holds::Below)? {
         return Ok(found);
     }
     let mut at_failing = epsilon(1.0)?;

@@ -31,7 +31,8 @@
 //!   distributions: it is tight, and certifies a lower bound, too. [`RdpAccountant`] does so by Renyi divergences: larger
 //!   bounds, in microseconds. What they have no theorem for, they refuse by name. [`ContourEstimator`] estimates the
 //!   exact curve of Gaussian training runs; it is not a bound and says so.
-//! - [`EpsilonSchedule`] answers for any number of equal steps in some microseconds, for progress bars.
+//! - [`PlannedSchedule`] answers for any number of steps of a planned run in some microseconds, for progress bars;
+//!   [`EpsilonSchedule`] does so by Renyi divergences alone, for any delta and any length.
 //! - [`calibrate_noise_multiplier`], [`calibrate_sampling_rate`] and [`calibrate_steps`] find a parameter for a target.
 //! - An [`RdpFilter`] keeps to a budget when events are chosen by looking at earlier results.
 //! - [`gaussian_sigma`], [`gaussian_epsilon`] and [`gaussian_delta`] are exact for a single Gaussian mechanism;
@@ -74,6 +75,7 @@ mod events;
 mod gaussian;
 mod mills;
 mod other_noise;
+mod planned_schedule;
 mod pld;
 mod rdp;
 mod rounding;
@@ -92,6 +94,7 @@ pub use event_kinds::{EventKind, MAX_COUNT, RunCount};
 pub use events::{DpEvent, MAX_EVENT_DEPTH};
 pub use gaussian::{gaussian_delta, gaussian_epsilon, gaussian_sigma, gdp_clt_epsilon_not_a_bound};
 pub use other_noise::{discrete_gaussian_variance, laplace_scale};
+pub use planned_schedule::PlannedSchedule;
 pub use pld::PldAccountant;
 pub use rdp::{EpsilonSchedule, RdpAccountant, RdpFilter};
 pub use rounding::round_up_for_display;

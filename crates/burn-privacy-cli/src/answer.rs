@@ -67,7 +67,7 @@ impl Answer<'_> {
             let kind = match (certified.upper, certified.lower) {
                 (None, _) => "an estimate, not a bound".to_owned(),
                 (Some(_), Some(lower)) if lower > 0.0 && lower.is_finite() => {
-                    format!("upper bound; at least {lower:.4e}")
+                    format!("upper bound; at least {}", rounded_down(lower))
                 }
                 (Some(_), _) => "upper bound".to_owned(),
             };
@@ -81,7 +81,44 @@ impl Answer<'_> {
     }
 }
 
-/// A JSON value without quotes.
+/// A JSON value without quotes, and numbers with a power of ten only where it is short.
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => shortest(number.as_f64().unwrap_or(f64::NAN)),
+        other => other.to_string(),
+    }
+}
+
+/// The shorter of the two ways to write a number.
+pub fn shortest(value: f64) -> String {
+    let (plain, scientific) = (value.to_string(), format!("{value:e}"));
+    if scientific.len() < plain.len() && !(1e-3..1e6).contains(&value.abs()) { scientific } else { plain }
+}
+
+/// A positive number with five significant digits, rounded down.
+fn rounded_down(value: f64) -> String {
+    let digits = 4 - value.log10().floor() as i32;
+    if !(0..=9).contains(&digits) {
+        return format!("{:.3e}", value * (1.0 - 5e-4));
+    }
+    let scale = 10_f64.powi(digits);
+    format!("{}", (value * scale).floor() / scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lower_bounds_are_shown_rounded_down() {
+        assert_eq!(rounded_down(1.007_659), "1.0076");
+        assert_eq!(rounded_down(12.345_69), "12.345");
+        assert!(rounded_down(9.999_9e-12).parse::<f64>().unwrap() <= 9.999_9e-12);
+    }
+
+    #[test]
+    fn numbers_are_written_the_shorter_way() {
+        assert_eq!([1e-5, 0.005, 2000.0, 1e12].map(shortest), ["1e-5", "0.005", "2000", "1e12"]);
+    }
 }

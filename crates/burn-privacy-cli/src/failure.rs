@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use burn_privacy_accounting::AccountingError;
+use burn_privacy_output::OutputError;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub enum Failure {
     Accounting(AccountingError),
     /// A sentence about the input.
     Input(String),
+    /// A file could not be written, or a picture not be drawn.
+    Output(OutputError),
     /// Reading or writing failed.
     Io(io::Error),
 }
@@ -36,6 +39,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accounting(error) => error.fmt(f),
+            Self::Output(error) => error.fmt(f),
             Self::Input(sentence) => f.write_str(sentence),
             Self::Io(error) => write!(f, "could not read or write: {error}"),
         }
@@ -45,6 +49,12 @@ impl fmt::Display for Failure {
 impl From<AccountingError> for Failure {
     fn from(error: AccountingError) -> Self {
         Self::Accounting(error)
+    }
+}
+
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
+        Self::Output(error)
     }
 }
 

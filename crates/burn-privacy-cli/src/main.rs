@@ -9,7 +9,6 @@ mod args;
 mod commands;
 mod failure;
 mod mechanism;
-#[cfg(feature = "plot")]
 mod plot;
 
 use std::io::Write;

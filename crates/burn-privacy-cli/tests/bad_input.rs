@@ -44,6 +44,11 @@ fn exit_codes_tell_the_cases_apart() {
     assert_eq!(run(&["epsilon"]).code, 2);
     assert_eq!(run(&["surprise"]).code, 2);
     assert_eq!(run(&["compose", "/no/such/file", "--delta", "1e-5"]).code, 1);
+    for orders in ["--orders=1,2", "--orders=NaN", "--orders=8 --accountant=pld"] {
+        let flags = format!("epsilon --sampling-rate=0.1 --noise-multiplier=1 --steps=10 --delta=1e-5 {orders}");
+        let shown = run(&flags.split(' ').collect::<Vec<_>>());
+        assert!(shown.code == 1 && shown.err.contains("order"), "{orders}: {}", shown.err);
+    }
     let unreachable =
         "noise --sampling-rate 1 --steps 1000000000000 --epsilon 0.000000000000001 --delta 1e-15 --accountant rdp";
     let shown = run(&unreachable.split(' ').collect::<Vec<_>>());

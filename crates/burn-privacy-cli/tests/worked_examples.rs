@@ -35,6 +35,13 @@ fn epsilon() {
         "epsilon --dataset-size 50000 --batch-size 250 --epochs 10 --noise-multiplier 1.1 --delta 1e-5 --json";
     assert_eq!(json(&run(&convenient.split(' ').collect::<Vec<_>>()).out), answer);
 
+    // Given orders: rdp(8) = 3 x 8 / (2 x 2^2), and the conversion at that order.
+    let listed = "epsilon --sampling-rate 1 --noise-multiplier 2 --steps 3 --delta 1e-5 --orders 8,2 --json";
+    let listed = json(&run(&listed.split(' ').collect::<Vec<_>>()).out);
+    let expected = 3.0 + (7.0_f64 / 8.0).ln() - (8e-5_f64).ln() / 7.0;
+    assert_between(&listed["epsilon"], expected, expected * (1.0 + 1e-9));
+    assert_eq!(listed["accountant"], "rdp");
+
     let contour = run(&[&["epsilon"], &RUN[..], &["--delta", "1e-5", "--accountant", "contour"]].concat());
     assert!(contour.out.contains("an estimate, not a bound"), "{}", contour.out);
 }
@@ -99,8 +106,8 @@ fn curve() {
     let lines: Vec<&str> = shown.out.lines().collect();
     assert_eq!(lines[0], "steps,epsilon_pld_lower,epsilon_pld_upper,epsilon_rdp_upper");
     assert_eq!(lines[1], "0,0,0,0");
-    assert_eq!(lines.len(), 6);
-    let last: Vec<f64> = lines[5].split(',').map(|cell| cell.parse().unwrap()).collect();
+    assert!(lines[2].starts_with("1,") && lines.len() == 7, "{lines:?}");
+    let last: Vec<f64> = lines[6].split(',').map(|cell| cell.parse().unwrap()).collect();
     assert!(last[0] == 2000.0 && last[1] <= 1.007_673_205 && last[2] >= 1.007_673_204 && last[3] > 1.18, "{last:?}");
 
     let over = run(&[&args[..], &["--kind", "delta-over-epsilon"]].concat());
@@ -113,7 +120,6 @@ fn curve() {
     assert!(odd.code == 1 && odd.err.contains(".csv"), "{}", odd.err);
 }
 
-#[cfg(feature = "plot")]
 #[test]
 fn curve_as_a_picture() {
     for (kind, name, start) in [
@@ -178,12 +184,13 @@ not json
 {"query":"zcdp_epsilon","rho":0.125,"delta":1e-5}
 {"query":"epsilon","sampling_rate":0.1,"noise_multiplier":0,"steps":5,"delta":1e-5}
 {"query":"epsilon","phases":[{"sampling_rate":0.01,"noise_multiplier":1,"steps":500},{"sampling_rate":0.01,"noise_multiplier":2,"steps":1000}],"delta":1e-5}
+{"query":"epsilon","accountant":"rdp","orders":[8],"noise_multiplier":2,"steps":3,"delta":1e-5}
 {"query":"epsilon","event":{"randomised_response":{"noise_probability":0.5,"categories":2}},"adjacency":"replace_one","delta":1e-9}
 "#;
     let shown = run_with_input(&["query"], lines.as_bytes());
     assert!(shown.ok, "{}", shown.err);
     let answers: Vec<Value> = shown.out.lines().map(json).collect();
-    assert_eq!(answers.len(), 13);
+    assert_eq!(answers.len(), 14);
     assert_between(&answers[0]["epsilon"], 1.183_2, 1.183_3);
     assert!(answers[0].get("lower").is_none() && answers[0]["upper"] == answers[0]["epsilon"]);
     assert_between(&answers[1]["lower"], 1.007_5, 1.007_673_205);
@@ -199,7 +206,8 @@ not json
     assert_between(&answers[9]["zcdp_epsilon"], 2.165_715, 2.165_716);
     assert_eq!(answers[10]["epsilon"], "inf");
     assert_between(&answers[11]["epsilon"], 1.470_045, 1.470_2);
-    assert_between(&answers[12]["epsilon"], 1.098_61, 1.098_613);
+    assert_between(&answers[12]["epsilon"], 4.214_1, 4.214_2);
+    assert_between(&answers[13]["epsilon"], 1.098_61, 1.098_613);
 }
 
 #[test]

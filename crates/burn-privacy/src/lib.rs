@@ -94,7 +94,7 @@ pub use noisy_gradients::NoisyGradients;
 
 /// What most programs import.
 pub mod prelude {
-    pub use crate::accounting::{Accountant, Adjacency, PrivacyStatement, RdpAccountant};
+    pub use crate::accounting::{Accountant, Adjacency, PldAccountant, PrivacyStatement, RdpAccountant};
     pub use crate::loss::{
         binary_cross_entropy_with_logits, cross_entropy, huber, mean_squared_error, sequence_cross_entropy,
     };

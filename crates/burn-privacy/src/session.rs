@@ -7,7 +7,7 @@ use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use burn_privacy_accounting::{EpsilonSchedule, PrivacyStatement};
+use burn_privacy_accounting::{PlannedSchedule, PrivacyStatement};
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 use crate::error::{Error, Result};
@@ -44,7 +44,7 @@ pub struct Session<I, O, D, B> {
     private: bool,
     ledger: Option<LedgerRun>,
     charged: u64,
-    schedule: EpsilonSchedule,
+    schedule: PlannedSchedule,
     per_example: PerExample,
     physical_batch: usize,
     validated: bool,
@@ -66,7 +66,7 @@ where
         let private = entropy.is_private();
         let key = PrivacyKey::draw(&entropy)?;
         let sampler = PoissonSampler::new(plan.clone(), dataset.len(), entropy)?;
-        let schedule = EpsilonSchedule::new(plan.adjacency(), &plan.step_event()?)?;
+        let schedule = plan.schedule()?;
         Ok(Self {
             plan,
             dataset,
@@ -132,7 +132,8 @@ where
         self.charged
     }
 
-    /// Epsilon of the charged steps at the plan's delta, an upper bound by the RDP accountant at fixed orders.
+    /// Epsilon of the charged steps at the plan's delta, an upper bound; see [`PlannedSchedule`]. Some microseconds, and now
+    /// and then some milliseconds.
     ///
     /// Valid as a guarantee of what was released so far only if the decision to stop here does not depend on
     /// the private data.
@@ -141,7 +142,7 @@ where
     ///
     /// None for a plan that was built; the type is the accounting crate's.
     pub fn epsilon_so_far(&self) -> Result<f64> {
-        Ok(self.schedule.epsilon_after(self.charged, self.plan.delta())?)
+        Ok(self.schedule.epsilon_after(self.charged)?)
     }
 
     /// Charges a step and draws its batch; `None` when the plan's steps are spent.
@@ -186,7 +187,7 @@ where
     /// None for a plan that was built; the type is the accounting crate's.
     pub fn statement(&self) -> Result<PrivacyStatement> {
         let dataset = self.ledger.as_ref().map_or("not named (no ledger)", |ledger| ledger.dataset());
-        statement(&self.plan, dataset, self.charged, self.epsilon_so_far()?, self.private)
+        statement(&self.plan, dataset, self.charged, self.private)
     }
 
     /// Ends the run: writes the true number of charged steps to the ledger, and returns the statement.

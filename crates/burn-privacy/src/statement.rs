@@ -1,5 +1,5 @@
 use burn_privacy_accounting as accounting;
-use burn_privacy_accounting::{Accountant, EpsilonReport, PrivacyStatement, RdpAccountant};
+use burn_privacy_accounting::{Accountant, EpsilonReport, PldAccountant, PrivacyStatement, RdpAccountant};
 
 use crate::error::Result;
 use crate::plan::{PrivacyPlan, Sampling};
@@ -9,7 +9,6 @@ pub(crate) fn statement(
     plan: &PrivacyPlan,
     dataset: &str,
     charged_steps: u64,
-    epsilon_so_far: f64,
     private: bool,
 ) -> Result<PrivacyStatement> {
     let sampling = plan.sampling();
@@ -22,9 +21,14 @@ pub(crate) fn statement(
          excluded"
             .into(),
     ]);
-    let report = |epsilon| {
-        let accountant = RdpAccountant::new(plan.adjacency());
-        EpsilonReport { accountant: accountant.name().to_string(), epsilon, is_bound: accountant.is_bound() }
+    // The tight bound first, which the headline shows.
+    let reports = |steps| -> Result<Vec<EpsilonReport>> {
+        let mut tight = PldAccountant::new(plan.adjacency());
+        let mut renyi = RdpAccountant::new(plan.adjacency());
+        let step = plan.step_event()?;
+        tight.compose(&step, steps)?;
+        renyi.compose(&step, steps)?;
+        Ok(vec![EpsilonReport::of(&tight, plan.delta())?, EpsilonReport::of(&renyi, plan.delta())?])
     };
     Ok(PrivacyStatement {
         protected_unit: plan.protected_unit().to_string(),
@@ -44,8 +48,8 @@ pub(crate) fn statement(
         planned_steps: plan.steps(),
         charged_steps,
         delta: plan.delta(),
-        planned_epsilon: vec![report(plan.epsilon(plan.delta())?)],
-        epsilon_so_far: vec![report(epsilon_so_far)],
+        planned_epsilon: reports(plan.steps())?,
+        epsilon_so_far: reports(charged_steps)?,
         entropy: if private { accounting::Entropy::Os } else { accounting::Entropy::Seeded },
         dataset: dataset.into(),
         assumptions,

@@ -311,7 +311,7 @@ impl Terms {
                     return refuse("inside of it only Gaussian events (also composed) are supported");
                 }
                 let Some(noise) = sample.noise_multiplier() else { return Ok(()) };
-                if *max_sample_size >= *dataset_size + 1 {
+                if *max_sample_size > *dataset_size {
                     return self.add_sampled_gaussian(*sampling_rate, noise, Drawn::Poisson, count);
                 }
                 let exchange = adjacency == Adjacency::ZeroOut;

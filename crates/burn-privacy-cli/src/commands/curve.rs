@@ -3,7 +3,10 @@
 use std::io::Write;
 
 use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, EpsilonSchedule, PldAccountant, RdpAccountant};
+use burn_privacy_output::plot;
+use burn_privacy_output::write_atomically;
 
+use crate::answer::shortest;
 use crate::args::{CurveArgs, CurveKind};
 use crate::failure::Failure;
 use crate::mechanism::{run, sampling_rate, steps};
@@ -15,10 +18,16 @@ pub type Point = [f64; 4];
 pub struct Labels {
     /// Title.
     pub title: String,
-    /// Horizontal axis, also the first column's name.
+    /// The run.
+    pub subtitle: String,
+    /// The first column's name.
     pub x: &'static str,
-    /// Vertical axis, also the start of the other columns' names.
+    /// The start of the other columns' names.
     pub y: &'static str,
+    /// Horizontal axis.
+    pub x_axis: &'static str,
+    /// Vertical axis.
+    pub y_axis: &'static str,
     /// Whether the vertical axis is logarithmic.
     pub logarithmic: bool,
 }
@@ -29,27 +38,47 @@ pub fn curve(args: &CurveArgs, out: &mut impl Write) -> Result<(), Failure> {
     let steps = steps(&args.length, rate)?;
     let noise = args.noise.noise_multiplier;
     let adjacency = Adjacency::from(args.adjacency);
-    let (points, y, x) = match args.kind {
-        CurveKind::EpsilonOverSteps => (over_steps(args, adjacency, rate, steps)?, "epsilon", "steps"),
-        CurveKind::DeltaOverEpsilon => (over_epsilon(args, adjacency, rate, steps)?, "delta", "epsilon"),
+    let run = format!("sampling rate {rate}, noise multiplier {noise}, {adjacency}");
+    let (points, labels) = match args.kind {
+        CurveKind::EpsilonOverSteps => (
+            over_steps(args, adjacency, rate, steps)?,
+            Labels {
+                title: format!("Epsilon at delta {} over the steps", shortest(args.delta)),
+                subtitle: run,
+                x: "steps",
+                y: "epsilon",
+                x_axis: "Step",
+                y_axis: "Privacy loss ε (nats)",
+                logarithmic: false,
+            },
+        ),
+        CurveKind::DeltaOverEpsilon => (
+            over_epsilon(args, adjacency, rate, steps)?,
+            Labels {
+                title: format!("Delta over epsilon after {steps} steps"),
+                subtitle: run,
+                x: "epsilon",
+                y: "delta",
+                x_axis: "Privacy loss ε (nats)",
+                y_axis: "Probability of failure δ",
+                logarithmic: true,
+            },
+        ),
     };
-    let labels = Labels {
-        title: format!("sampling rate {rate}, noise multiplier {noise}, {steps} steps, delta {}", args.delta),
-        x,
-        y,
-        logarithmic: y == "delta",
-    };
-    let Some(path) = &args.output else { return Ok(write_csv(&points, &labels, out)?) };
+    let mut csv = Vec::new();
+    write_csv(&points, &labels, &mut csv)?;
+    let Some(path) = &args.output else { return Ok(out.write_all(&csv)?) };
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some("csv") => Ok(write_csv(&points, &labels, &mut std::fs::File::create(path)?)?),
-        #[cfg(feature = "plot")]
-        Some("png") => crate::plot::png(path, &points, &labels),
-        #[cfg(feature = "plot")]
-        Some("svg") => crate::plot::svg(path, &points, &labels),
+        Some("csv") => Ok(write_atomically(path, csv)?),
+        Some("png") => {
+            Ok(write_atomically(path, plot::png(&crate::plot::chart(&points, &labels), crate::plot::SIZE)?)?)
+        }
+        Some("svg") => {
+            Ok(write_atomically(path, plot::svg(&crate::plot::chart(&points, &labels), crate::plot::SIZE)?)?)
+        }
         _ => Err(Failure::Input(format!(
-            "--output is {}, but must be a name ending in .csv{}",
-            path.display(),
-            if cfg!(feature = "plot") { ", .png or .svg" } else { " (this build has no plots)" }
+            "--output is {}, but must be a name ending in .csv, .png or .svg",
+            path.display()
         ))),
     }
 }
@@ -57,8 +86,12 @@ pub fn curve(args: &CurveArgs, out: &mut impl Write) -> Result<(), Failure> {
 fn over_steps(args: &CurveArgs, adjacency: Adjacency, rate: f64, steps: u64) -> Result<Vec<Point>, Failure> {
     let step = run(rate, args.noise.noise_multiplier, 1)?;
     let schedule = EpsilonSchedule::new(adjacency, &step)?;
-    let mut counts: Vec<u64> =
-        (0..args.points).map(|k| (steps as f64 * k as f64 / (args.points - 1) as f64).round() as u64).collect();
+    // The first step, where the curve is steepest, is a point, too.
+    let mut counts: Vec<u64> = (0..args.points)
+        .map(|k| (steps as f64 * k as f64 / (args.points - 1) as f64).round() as u64)
+        .chain([1.min(steps)])
+        .collect();
+    counts.sort_unstable();
     counts.dedup();
     counts
         .into_iter()

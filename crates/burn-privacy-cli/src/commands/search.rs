@@ -6,7 +6,7 @@ use burn_privacy_accounting::Adjacency;
 use serde_json::{Map, json};
 
 use crate::accountants::Filled;
-use crate::answer::fields;
+use crate::answer::{fields, shortest};
 use crate::args::{HowArgs, NoiseArgs, StepsArgs};
 use crate::failure::Failure;
 use crate::mechanism::{run, sampling_rate, steps as number_of_steps};
@@ -60,8 +60,9 @@ fn report(
     writeln!(out, "{:18}{found}", name.replace('_', " "))?;
     writeln!(
         out,
-        "epsilon {} at delta {delta} by {} ({kind}), sampling rate {rate}, {} {value}, {adjacency}",
+        "epsilon {} at delta {} by {} ({kind}), sampling rate {rate}, {} {value}, {adjacency}",
         burn_privacy_accounting::round_up_for_display(reached.value),
+        shortest(delta),
         accountant.name(),
         other.replace('_', " "),
     )?;

@@ -1,4 +1,4 @@
-use burn_privacy_accounting::{Adjacency, DpEvent, RdpAccountant, calibrate_noise_multiplier};
+use burn_privacy_accounting::{Adjacency, DpEvent, PldAccountant, calibrate_noise_multiplier};
 
 use super::parts::{Clipping, NoiseLevel, Sampling};
 use super::{PrivacyPlan, refuse, step_event};
@@ -151,7 +151,7 @@ impl PrivacyPlanConfig {
                     |multiplier| DpEvent::self_composed(step_event(sampling, multiplier)?, steps),
                     epsilon,
                     delta,
-                    || RdpAccountant::new(self.adjacency),
+                    || PldAccountant::new(self.adjacency),
                 )?;
                 (multiplier, Some(epsilon))
             }

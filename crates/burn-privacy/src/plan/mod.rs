@@ -12,7 +12,7 @@ use std::sync::Arc;
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::tensor::Device;
-use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, RdpAccountant};
+use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, PlannedSchedule, PldAccountant};
 use burn_privacy_mechanisms::Entropy;
 use serde::{Deserialize, Serialize};
 
@@ -122,15 +122,24 @@ impl PrivacyPlan {
         Ok(DpEvent::self_composed(self.step_event()?, self.steps)?)
     }
 
-    /// Epsilon of the whole run at `delta`, an upper bound, by the RDP accountant.
+    /// Epsilon of the whole run at `delta`, an upper bound, by privacy loss distributions.
     ///
     /// # Errors
     ///
     /// If `delta` is not strictly between 0 and 1.
     pub fn epsilon(&self, delta: f64) -> Result<f64> {
-        let mut accountant = RdpAccountant::new(self.adjacency);
+        let mut accountant = PldAccountant::new(self.adjacency);
         accountant.compose(&self.event()?, 1)?;
         Ok(accountant.epsilon(delta)?)
+    }
+
+    /// Epsilon at the plan's delta after any number of steps, for progress displays and curves.
+    ///
+    /// # Errors
+    ///
+    /// As [`step_event`](Self::step_event).
+    pub fn schedule(&self) -> Result<PlannedSchedule> {
+        Ok(PlannedSchedule::new(self.adjacency, &self.step_event()?, self.steps, self.delta)?)
     }
 
     /// Starts a run with the defaults: one backward pass, physical batches of at most 256 examples, no ledger.

@@ -85,8 +85,8 @@ impl Clipping {
 pub enum NoiseLevel {
     /// Noise standard deviation divided by the sensitivity of the clipped sum.
     Multiplier(f64),
-    /// The smallest multiplier with which the whole plan is (epsilon, delta)-differentially private, by the RDP
-    /// accountant, on the safe side.
+    /// The smallest multiplier with which the whole plan is (epsilon, delta)-differentially private, by privacy loss
+    /// distributions, on the safe side.
     Target {
         /// Target epsilon.
         epsilon: f64,

@@ -1,17 +1,12 @@
-use std::path::PathBuf;
+use burn_privacy_output::OutputError;
 
 /// Why a report could not be written, read or drawn.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReportError {
-    /// The system refused a file.
-    #[error("{}: {source}; choose another folder or make room, the files that were there are untouched", path.display())]
-    File {
-        /// The file that was to be written.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    /// A file could not be written, or the plot not be drawn.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// A text is not a report.
     #[error("this is not a run report: {0}")]
     Json(#[from] serde_json::Error),
@@ -23,7 +18,4 @@ pub enum ReportError {
         /// Schema and version that are known.
         known: String,
     },
-    /// The plot could not be drawn.
-    #[error("the plot could not be drawn: {0}")]
-    Plot(String),
 }

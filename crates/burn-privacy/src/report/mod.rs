@@ -12,7 +12,6 @@
 //! Nothing in a report is computed from training data, but for the epsilon that was paid for: accuracies are of
 //! evaluation images that are declared public, and rates are in terms of the public expected batch size.
 
-mod atomic_file;
 mod curve;
 mod error;
 mod markdown;
@@ -21,7 +20,7 @@ mod plot;
 mod run_report;
 mod timestamp;
 
-pub use atomic_file::write_atomically;
+pub use burn_privacy_output::{OutputError, write_atomically};
 pub use curve::{CurvePoint, curve_csv};
 pub use error::ReportError;
 #[cfg(feature = "plot")]

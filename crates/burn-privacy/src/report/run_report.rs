@@ -219,7 +219,7 @@ impl RunReport {
     ///
     /// # Errors
     ///
-    /// [`ReportError::File`] or [`ReportError::Plot`]; the files that were written before it stay.
+    /// [`ReportError::Output`]; the files that were written before it stay.
     pub fn write(&self, folder: impl AsRef<Path>) -> Result<Vec<PathBuf>, ReportError> {
         let folder = folder.as_ref();
         let accuracy = format!("{}_accuracy", self.data.monitored.name());

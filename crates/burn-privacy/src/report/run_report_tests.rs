@@ -6,7 +6,7 @@ use super::*;
 use crate::plan::{Clipping, NoiseLevel, PrivacyPlanConfig, Sampling};
 
 fn statement(plan: &PrivacyPlan, entropy: Entropy) -> PrivacyStatement {
-    let report = |epsilon| vec![EpsilonReport { accountant: "RDP".into(), epsilon, is_bound: true }];
+    let report = |epsilon| vec![EpsilonReport { accountant: "PLD".into(), epsilon, is_bound: true }];
     PrivacyStatement {
         protected_unit: "one training image".into(),
         adjacency: Adjacency::AddOrRemoveOne,
@@ -41,13 +41,12 @@ pub(in crate::report) fn private_report(entropy: Entropy) -> RunReport {
         .build()
         .unwrap();
     let statement = statement(&plan, entropy);
-    let schedule =
-        burn_privacy_accounting::EpsilonSchedule::new(plan.adjacency(), &plan.step_event().unwrap()).unwrap();
+    let schedule = plan.schedule().unwrap();
     let curve = (1..=10)
         .map(|epoch| CurvePoint {
             step: 40 * epoch,
             epoch: epoch as f64,
-            epsilon: schedule.epsilon_after(40 * epoch, 1e-5).unwrap(),
+            epsilon: schedule.epsilon_after(40 * epoch).unwrap(),
             accuracy: 0.8 - 0.65 * (-(epoch as f64) / 3.0).exp(),
         })
         .collect();

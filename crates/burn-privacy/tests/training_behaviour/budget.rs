@@ -29,8 +29,7 @@ fn steps_end_with_the_plan() {
     assert_eq!(session.charged_steps(), 3);
     let planned = session.plan().epsilon(1e-3).unwrap();
     let spent = session.epsilon_so_far().unwrap();
-    // Both are upper bounds of the same mechanism, at two grids of orders.
-    assert!((spent / planned - 1.0).abs() < 0.02, "{spent} of {planned}");
+    assert_eq!(spent, planned);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 use std::ops::Range;
 
+use burn_privacy_output::OutputError;
+use burn_privacy_output::plot::palette::{BLUE, GREY, INK, PALE, RED, VERMILION, WHITE};
+use burn_privacy_output::plot::{Drawing, FAMILY, in_words};
 use plotters::chart::{ChartBuilder, ChartContext, SeriesLabelPosition};
 use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
@@ -11,35 +14,28 @@ use plotters::series::{DashedLineSeries, LineSeries};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle};
 
-use super::super::ReportError;
 use super::curves::{Curves, EpsilonCurve, grouped};
-use super::font::{FAMILY, require_font};
-use super::palette::{BLUE, GREY, INK, PALE, RED, VERMILION, WHITE};
 
 type Area<DB> = DrawingArea<DB, Shift>;
 type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// Draws all of it. `scale` is the number of pixels a unit of length here.
-pub(super) fn draw<DB: DrawingBackend>(area: &Area<DB>, curves: &Curves, scale: f64) -> Result<(), ReportError> {
-    require_font()?;
-    let pen = Pen { scale };
-    area.fill(&WHITE).map_err(in_words)?;
-    let (head, panels) = area.split_vertically(pen.length(if curves.warning.is_some() { 165 } else { 120 }));
-    pen.head(&head, curves)?;
-    match &curves.epsilon {
-        None => pen.accuracy(&panels, curves, true)?,
-        Some(epsilon) => {
-            let height = f64::from(panels.dim_in_pixel().1);
-            let (upper, lower) = panels.split_vertically((height * 0.53) as i32);
-            pen.accuracy(&upper, curves, false)?;
-            pen.epsilon(&lower, curves, epsilon)?;
+impl Drawing for Curves {
+    fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, scale: f64) -> Result<(), OutputError> {
+        let pen = Pen { scale };
+        area.fill(&WHITE).map_err(in_words)?;
+        let (head, panels) = area.split_vertically(pen.length(if self.warning.is_some() { 165 } else { 120 }));
+        pen.head(&head, self)?;
+        match &self.epsilon {
+            None => pen.accuracy(&panels, self, true)?,
+            Some(epsilon) => {
+                let height = f64::from(panels.dim_in_pixel().1);
+                let (upper, lower) = panels.split_vertically((height * 0.53) as i32);
+                pen.accuracy(&upper, self, false)?;
+                pen.epsilon(&lower, self, epsilon)?;
+            }
         }
+        area.present().map_err(in_words)
     }
-    area.present().map_err(in_words)
-}
-
-fn in_words<E: std::fmt::Display>(error: E) -> ReportError {
-    ReportError::Plot(error.to_string())
 }
 
 /// What all parts of the plot have in common.
@@ -61,7 +57,7 @@ impl Pen {
     }
 
     /// Title, data, and the warning if there is one.
-    fn head<DB: DrawingBackend>(&self, area: &Area<DB>, curves: &Curves) -> Result<(), ReportError> {
+    fn head<DB: DrawingBackend>(&self, area: &Area<DB>, curves: &Curves) -> Result<(), OutputError> {
         let left = self.length(135);
         let line = |text: &str, size: u32, colour: RGBColor, y: u32| {
             let style = self.text(size, colour).pos(Pos::new(HPos::Left, VPos::Top));
@@ -80,7 +76,7 @@ impl Pen {
         range: Range<f64>,
         name: &str,
         below: bool,
-    ) -> Result<Chart<'a, DB>, ReportError> {
+    ) -> Result<Chart<'a, DB>, OutputError> {
         let mut chart = ChartBuilder::on(area)
             .margin_top(self.length(12))
             .margin_bottom(self.length(if below { 20 } else { 8 }))
@@ -116,7 +112,7 @@ impl Pen {
         Ok(chart)
     }
 
-    fn legend<'a, DB: DrawingBackend + 'a>(&self, chart: &mut Chart<'a, DB>) -> Result<(), ReportError> {
+    fn legend<'a, DB: DrawingBackend + 'a>(&self, chart: &mut Chart<'a, DB>) -> Result<(), OutputError> {
         chart
             .configure_series_labels()
             .position(SeriesLabelPosition::LowerRight)
@@ -129,7 +125,7 @@ impl Pen {
             .map_err(in_words)
     }
 
-    fn accuracy<DB: DrawingBackend>(&self, area: &Area<DB>, curves: &Curves, below: bool) -> Result<(), ReportError> {
+    fn accuracy<DB: DrawingBackend>(&self, area: &Area<DB>, curves: &Curves, below: bool) -> Result<(), OutputError> {
         let name = format!("{} (%)", curves.accuracy_name);
         let mut chart = self.panel(area, curves, around(&curves.accuracy), &name, below)?;
         let Some(&(_, last)) = curves.accuracy.last() else {
@@ -157,7 +153,7 @@ impl Pen {
         area: &Area<DB>,
         curves: &Curves,
         epsilon: &EpsilonCurve,
-    ) -> Result<(), ReportError> {
+    ) -> Result<(), OutputError> {
         let highest = epsilon.points.iter().map(|(_, value)| *value).chain(epsilon.target).fold(0.0, f64::max);
         let top = if highest > 0.0 { highest * 1.15 } else { 1.0 };
         let mut chart = self.panel(area, curves, 0.0..top, "Privacy loss ε (nats)", true)?;

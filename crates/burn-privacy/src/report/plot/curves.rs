@@ -1,6 +1,8 @@
-use burn_privacy_accounting::{EpsilonSchedule, round_up_for_display};
+use burn_privacy_accounting::round_up_for_display;
+use burn_privacy_output::OutputError;
+use burn_privacy_output::plot::in_words;
 
-use super::super::{Protection, ReportError, RunReport};
+use super::super::{Protection, RunReport};
 
 /// Points of the line of epsilon.
 const RESOLUTION: u64 = 200;
@@ -32,7 +34,7 @@ pub(super) struct EpsilonCurve {
 }
 
 impl Curves {
-    pub(super) fn of(report: &RunReport) -> Result<Self, ReportError> {
+    pub(super) fn of(report: &RunReport) -> Result<Self, OutputError> {
         let part = report.data.monitored.name();
         let accuracy = report.curve.iter().map(|point| (point.step as f64, 100.0 * point.accuracy)).collect();
         let last = report.curve.last();
@@ -67,17 +69,15 @@ impl Curves {
 }
 
 impl EpsilonCurve {
-    fn of(report: &RunReport, charged: u64) -> Result<Self, ReportError> {
+    fn of(report: &RunReport, charged: u64) -> Result<Self, OutputError> {
         let Protection::DifferentialPrivacy { plan, statement } = &report.protection else {
-            return Err(ReportError::Plot("there is no plan".into()));
+            return Err(in_words("there is no plan"));
         };
-        let failed = |error: &dyn std::fmt::Display| ReportError::Plot(error.to_string());
-        let event = plan.step_event().map_err(|error| failed(&error))?;
-        let schedule = EpsilonSchedule::new(plan.adjacency(), &event).map_err(|error| failed(&error))?;
+        let schedule = plan.schedule().map_err(in_words)?;
         let mut points = Vec::new();
         for at in 0..=RESOLUTION.min(charged) {
             let step = at * charged / RESOLUTION.min(charged).max(1);
-            let epsilon = schedule.epsilon_after(step, plan.delta()).map_err(|error| failed(&error))?;
+            let epsilon = schedule.epsilon_after(step).map_err(in_words)?;
             points.push((step as f64, epsilon));
         }
         points.retain(|(_, epsilon)| epsilon.is_finite());
@@ -85,7 +85,7 @@ impl EpsilonCurve {
             points.clear();
         }
         let void = if statement.is_void() { "void: fixed seed; " } else { "" };
-        let accountant = statement.epsilon_so_far.first().map_or("RDP", |report| report.accountant.as_str());
+        let accountant = statement.epsilon_so_far.first().map_or("PLD", |report| report.accountant.as_str());
         let delta = round_up_for_display(plan.delta());
         Ok(Self {
             name: format!("ε spent so far ({void}{accountant}, upper bound, δ = {delta})"),

@@ -3,7 +3,7 @@ use std::io::Write;
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
 
-use super::super::ReportError;
+use crate::OutputError;
 
 const SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
 
@@ -29,8 +29,8 @@ pub(super) fn averaged_down(pixels: &[u8], width: usize, factor: usize) -> Vec<u
 }
 
 /// A PNG file of 8-bit RGB pixels, row by row (W3C, "Portable Network Graphics", 2003).
-pub(super) fn encode(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, ReportError> {
-    let failed = |error: std::io::Error| ReportError::Plot(error.to_string());
+pub(super) fn encode(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, OutputError> {
+    let failed = |error: std::io::Error| OutputError::Plot(error.to_string());
     let mut header = Vec::new();
     header.extend(width.to_be_bytes());
     header.extend(height.to_be_bytes());
@@ -78,7 +78,7 @@ pub(super) mod tests {
     use super::*;
 
     /// Width, height and pixels of an 8-bit RGB file with the filter "up" throughout; every check sum is checked.
-    pub(in super::super) fn decode(file: &[u8]) -> (u32, u32, Vec<u8>) {
+    pub(in crate::plot) fn decode(file: &[u8]) -> (u32, u32, Vec<u8>) {
         assert_eq!(file[..8], SIGNATURE);
         let number = |bytes: &[u8]| u32::from_be_bytes(bytes[..4].try_into().unwrap());
         let (mut rest, mut size, mut packed, mut ended) = (&file[8..], (0, 0), Vec::new(), false);

@@ -2,7 +2,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use super::ReportError;
+use crate::OutputError;
 
 /// Writes a file so that its name always stands for something complete: for what was there before, or for all of
 /// `contents`.
@@ -12,10 +12,10 @@ use super::ReportError;
 ///
 /// # Errors
 ///
-/// [`ReportError::File`]; what was there before is then untouched.
-pub fn write_atomically(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> Result<(), ReportError> {
+/// [`OutputError::File`]; what was there before is then untouched.
+pub fn write_atomically(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> Result<(), OutputError> {
     let path = path.as_ref();
-    let failed = |source| ReportError::File { path: path.to_owned(), source };
+    let failed = |source| OutputError::File { path: path.to_owned(), source };
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

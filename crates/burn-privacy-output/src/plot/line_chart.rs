@@ -1,0 +1,399 @@
+use std::ops::Range;
+
+use plotters::chart::{ChartBuilder, ChartContext, SeriesLabelPosition};
+use plotters::coord::Shift;
+use plotters::coord::cartesian::Cartesian2d;
+use plotters::coord::types::RangedCoordf64;
+use plotters::drawing::DrawingArea;
+use plotters::element::{Circle, DashedPathElement, EmptyElement, PathElement, Text};
+use plotters::prelude::DrawingBackend;
+use plotters::series::{DashedLineSeries, LineSeries};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle};
+
+use super::font::FAMILY;
+use super::palette::{GREY, INK, PALE, SERIES, WHITE};
+use super::{Drawing, in_words};
+use crate::OutputError;
+
+/// How values are spread along an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// Equal steps are equally far apart.
+    Linear,
+    /// Equal ratios are; values that are not above 0 are left out.
+    Logarithmic,
+}
+
+/// One axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    /// What it shows, with its unit.
+    pub label: String,
+    /// How values are spread.
+    pub scale: Scale,
+    /// Values that are to be in sight, besides the data.
+    pub includes: Vec<f64>,
+}
+
+impl Axis {
+    /// An axis with equal steps.
+    #[must_use]
+    pub fn linear(label: impl Into<String>) -> Self {
+        Self { label: label.into(), scale: Scale::Linear, includes: Vec::new() }
+    }
+
+    /// An axis with equal ratios.
+    #[must_use]
+    pub fn logarithmic(label: impl Into<String>) -> Self {
+        Self { label: label.into(), scale: Scale::Logarithmic, includes: Vec::new() }
+    }
+
+    /// Keeps a value in sight, such as 0.
+    #[must_use]
+    pub fn including(mut self, value: f64) -> Self {
+        self.includes.push(value);
+        self
+    }
+
+    fn place(&self, value: f64) -> Option<f64> {
+        let place = match self.scale {
+            Scale::Linear => value,
+            Scale::Logarithmic if value > 0.0 => value.log10(),
+            Scale::Logarithmic => return None,
+        };
+        place.is_finite().then_some(place)
+    }
+
+    fn tick(&self, place: f64) -> String {
+        match self.scale {
+            Scale::Linear => compact(place),
+            Scale::Logarithmic => compact(10_f64.powf(place)),
+        }
+    }
+
+    /// The range of all places, with a margin.
+    fn range(&self, places: impl Iterator<Item = f64>) -> Range<f64> {
+        let included = self.includes.iter().filter_map(|&value| self.place(value));
+        let (low, high) = places
+            .chain(included)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), place| (low.min(place), high.max(place)));
+        if low > high {
+            return 0.0..1.0;
+        }
+        let margin = if high > low { 0.05 * (high - low) } else { 0.5 * high.abs().max(1.0) };
+        // What starts at a value that was asked for starts there.
+        let floor = self.includes.iter().filter_map(|&value| self.place(value)).find(|&place| place == low);
+        floor.unwrap_or(low - margin)..high + margin
+    }
+}
+
+/// How a series is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stroke {
+    /// A line.
+    Line,
+    /// A line with a dot at each point.
+    Dotted,
+    /// A dashed line, for references.
+    Dashed,
+}
+
+/// One curve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// In the legend.
+    pub name: String,
+    /// x and y, in the order in which they are joined; points that can't be placed are left out.
+    pub points: Vec<(f64, f64)>,
+    /// Low and high end of each point's error bar, or nothing.
+    pub bars: Vec<(f64, f64)>,
+    /// How it is drawn.
+    pub stroke: Stroke,
+}
+
+impl Series {
+    /// A curve without error bars.
+    #[must_use]
+    pub fn new(name: impl Into<String>, stroke: Stroke, points: Vec<(f64, f64)>) -> Self {
+        Self { name: name.into(), points, bars: Vec::new(), stroke }
+    }
+
+    /// Adds an error bar to each point.
+    #[must_use]
+    pub fn with_bars(mut self, bars: Vec<(f64, f64)>) -> Self {
+        self.bars = bars;
+        self
+    }
+}
+
+/// A chart of curves with a title, two named axes and a legend.
+///
+/// ```
+/// use burn_privacy_output::plot::{Axis, LineChart, Series, Stroke, svg};
+///
+/// let chart = LineChart {
+///     title: "Accuracy over epsilon".into(),
+///     subtitle: "three seeds each".into(),
+///     x: Axis::logarithmic("Privacy loss ε (nats)"),
+///     y: Axis::linear("Test accuracy (%)"),
+///     series: vec![
+///         Series::new("private", Stroke::Dotted, vec![(0.5, 61.0), (2.0, 74.5), (8.0, 80.1)])
+///             .with_bars(vec![(58.0, 63.0), (73.0, 76.0), (79.5, 80.6)]),
+///         Series::new("not private", Stroke::Dashed, vec![(0.5, 84.0), (8.0, 84.0)]),
+///     ],
+/// };
+/// assert!(svg(&chart, (1200, 800))?.contains("Test accuracy (%)"));
+/// # Ok::<(), burn_privacy_output::OutputError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineChart {
+    /// Above all.
+    pub title: String,
+    /// Below the title, smaller.
+    pub subtitle: String,
+    /// Horizontal axis.
+    pub x: Axis,
+    /// Vertical axis.
+    pub y: Axis,
+    /// The curves; the first six have colours of their own.
+    pub series: Vec<Series>,
+}
+
+impl Drawing for LineChart {
+    fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>, scale: f64) -> Result<(), OutputError> {
+        area.fill(&WHITE).map_err(in_words)?;
+        let pen = Pen { scale };
+        let (head, panel) = area.split_vertically(pen.length(100));
+        for (text, size, colour, y) in [(&self.title, 34, INK, 18), (&self.subtitle, 24, GREY, 62)] {
+            let style = pen.text(size, colour).pos(Pos::new(HPos::Left, VPos::Top));
+            head.draw(&Text::new(text.as_str(), (pen.length(110), pen.length(y)), style)).map_err(in_words)?;
+        }
+        self.panel(&panel, &pen)?;
+        area.present().map_err(in_words)
+    }
+}
+
+type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+impl LineChart {
+    fn placed(&self, (x, y): (f64, f64)) -> Option<(f64, f64)> {
+        Some((self.x.place(x)?, self.y.place(y)?))
+    }
+
+    fn panel<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>, pen: &Pen) -> Result<(), OutputError> {
+        let points = || self.series.iter().flat_map(|series| &series.points).filter_map(|&point| self.placed(point));
+        let bars = self.series.iter().flat_map(|series| &series.bars).flat_map(|&(low, high)| [low, high]);
+        let bars = bars.filter_map(|value| self.y.place(value));
+        let mut chart = ChartBuilder::on(area)
+            .margin_bottom(pen.length(16))
+            .margin_left(pen.length(16))
+            .margin_right(pen.length(44))
+            .x_label_area_size(pen.length(76))
+            .y_label_area_size(pen.length(104))
+            .build_cartesian_2d(
+                self.x.range(points().map(|(x, _)| x)),
+                self.y.range(points().map(|(_, y)| y).chain(bars)),
+            )
+            .map_err(in_words)?;
+        chart
+            .configure_mesh()
+            .x_labels(9)
+            .y_labels(8)
+            .x_max_light_lines(0)
+            .y_max_light_lines(0)
+            .bold_line_style(pen.line(1, PALE))
+            .axis_style(pen.line(2, INK))
+            .x_label_style(pen.text(24, INK))
+            .y_label_style(pen.text(24, INK))
+            .axis_desc_style(pen.text(28, INK))
+            .x_label_formatter(&|place| self.x.tick(*place))
+            .y_label_formatter(&|place| self.y.tick(*place))
+            .set_all_tick_mark_size(pen.length(7))
+            .x_desc(self.x.label.as_str())
+            .y_desc(self.y.label.as_str())
+            .draw()
+            .map_err(in_words)?;
+        for (index, series) in self.series.iter().enumerate() {
+            self.curve(&mut chart, pen, series, SERIES[index % SERIES.len()])?;
+        }
+        chart
+            .configure_series_labels()
+            .position(self.free_corner())
+            .legend_area_size(pen.length(60))
+            .margin(pen.length(12))
+            .background_style(WHITE.mix(0.9))
+            .border_style(pen.line(1, PALE))
+            .label_font(pen.text(24, INK))
+            .draw()
+            .map_err(in_words)
+    }
+
+    fn curve<'a, DB: DrawingBackend + 'a>(
+        &self,
+        chart: &mut Chart<'a, DB>,
+        pen: &Pen,
+        series: &Series,
+        colour: RGBColor,
+    ) -> Result<(), OutputError> {
+        let points: Vec<(f64, f64)> = series.points.iter().filter_map(|&point| self.placed(point)).collect();
+        let (line, dot, length) = (pen.line(3, colour), pen.length(6), pen.length(44));
+        for (point, bar) in series.points.iter().zip(&series.bars) {
+            let ends = (self.placed((point.0, bar.0)), self.placed((point.0, bar.1)));
+            if let (Some(low), Some(high)) = ends {
+                chart
+                    .draw_series(std::iter::once(PathElement::new(vec![low, high], pen.line(2, colour))))
+                    .map_err(in_words)?;
+            }
+        }
+        let (dash, gap) = (pen.length(12), pen.length(8));
+        let drawn = match series.stroke {
+            Stroke::Dashed => chart.draw_series(DashedLineSeries::new(points, dash, gap, line)).map_err(in_words)?,
+            Stroke::Line => chart.draw_series(LineSeries::new(points, line)).map_err(in_words)?,
+            Stroke::Dotted => {
+                chart.draw_series(LineSeries::new(points.iter().copied(), line)).map_err(in_words)?;
+                chart
+                    .draw_series(points.into_iter().map(|point| Circle::new(point, dot, colour.filled())))
+                    .map_err(in_words)?
+            }
+        };
+        let drawn = drawn.label(series.name.as_str());
+        match series.stroke {
+            Stroke::Dashed => {
+                drawn.legend(move |(x, y)| DashedPathElement::new([(x, y), (x + length, y)], dash, gap, line))
+            }
+            Stroke::Line => drawn.legend(move |(x, y)| PathElement::new(vec![(x, y), (x + length, y)], line)),
+            Stroke::Dotted => drawn.legend(move |(x, y)| {
+                EmptyElement::at((x, y))
+                    + PathElement::new(vec![(0, 0), (length, 0)], line)
+                    + Circle::new((length / 2, 0), dot, colour.filled())
+            }),
+        };
+        Ok(())
+    }
+
+    /// The corner where the fewest points lie.
+    fn free_corner(&self) -> SeriesLabelPosition {
+        let points: Vec<(f64, f64)> =
+            self.series.iter().flat_map(|series| &series.points).filter_map(|&point| self.placed(point)).collect();
+        let middle = |values: Vec<f64>| {
+            let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+            0.5 * (low + values.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+        };
+        let x = middle(points.iter().map(|point| point.0).collect());
+        let y = middle(points.iter().map(|point| point.1).collect());
+        let count =
+            |right: bool, upper: bool| points.iter().filter(|p| (p.0 > x) == right && (p.1 > y) == upper).count();
+        [
+            (count(true, false), SeriesLabelPosition::LowerRight),
+            (count(false, true), SeriesLabelPosition::UpperLeft),
+            (count(true, true), SeriesLabelPosition::UpperRight),
+            (count(false, false), SeriesLabelPosition::LowerLeft),
+        ]
+        .into_iter()
+        .min_by_key(|(count, _)| *count)
+        .map_or(SeriesLabelPosition::UpperRight, |(_, corner)| corner)
+    }
+}
+
+/// What all parts have in common.
+struct Pen {
+    scale: f64,
+}
+
+impl Pen {
+    fn length(&self, units: u32) -> i32 {
+        (f64::from(units) * self.scale).round() as i32
+    }
+
+    fn text(&self, size: u32, colour: RGBColor) -> TextStyle<'static> {
+        (FAMILY, f64::from(size) * self.scale).into_font().color(&colour)
+    }
+
+    fn line(&self, width: u32, colour: RGBColor) -> ShapeStyle {
+        colour.stroke_width(self.length(width) as u32)
+    }
+}
+
+/// A number with three significant digits, without zeros behind them, and with a power of ten only where it is far
+/// from 1.
+#[must_use]
+pub fn compact(value: f64) -> String {
+    let size = value.abs();
+    if size < 1e-12 {
+        return "0".to_owned();
+    }
+    if !(1e-3..1e5).contains(&size) {
+        let text = format!("{value:.1e}");
+        return text.replace(".0e", "e");
+    }
+    let decimals = (2 - size.log10().floor() as i32).clamp(0, 5) as usize;
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::png::tests::decode;
+    use super::super::{png, svg};
+    use super::*;
+
+    fn chart(x: Axis, y: Axis) -> LineChart {
+        let points = vec![(0.1, 1e-6), (1.0, 1e-3), (10.0, 0.2), (0.0, -1.0), (f64::NAN, 1.0), (3.0, f64::INFINITY)];
+        LineChart {
+            title: "Title <&>".into(),
+            subtitle: "below".into(),
+            x,
+            y,
+            series: vec![
+                Series::new("with bars", Stroke::Dotted, points.clone()).with_bars(vec![(0.0, 1e-5), (5e-4, 2e-3)]),
+                Series::new("reference", Stroke::Dashed, vec![(0.1, 0.1), (10.0, 0.1)]),
+                Series::new("line", Stroke::Line, points),
+                Series::new("empty", Stroke::Line, Vec::new()),
+            ],
+        }
+    }
+
+    #[test]
+    fn charts_are_drawn_on_all_scales_whatever_the_data() {
+        for x in [Axis::linear("x axis"), Axis::logarithmic("x axis")] {
+            for y in [Axis::linear("y axis").including(0.0), Axis::logarithmic("y axis")] {
+                let chart = chart(x.clone(), y);
+                let text = svg(&chart, (900, 600)).unwrap();
+                for words in ["x axis", "y axis", "with bars", "reference", "Title &lt;"] {
+                    assert!(text.contains(words), "{words}");
+                }
+                let (width, height, pixels) = decode(&png(&chart, (900, 600)).unwrap());
+                assert_eq!((width, height), (900, 600));
+                let white = pixels.chunks(3).filter(|pixel| *pixel == [255, 255, 255]).count();
+                assert!((0.5..0.99).contains(&(white as f64 / 540_000.0)), "{white}");
+            }
+        }
+        let nothing = LineChart { series: Vec::new(), ..chart(Axis::linear("x"), Axis::linear("y")) };
+        assert!(svg(&nothing, (900, 600)).is_ok());
+    }
+
+    #[test]
+    fn axes_hold_what_they_include() {
+        let range = Axis::linear("").including(0.0).range([2.0, 4.0].into_iter());
+        assert_eq!(range.start, 0.0);
+        assert!(range.end > 4.0);
+        assert_eq!(Axis::linear("").range(std::iter::empty()), 0.0..1.0);
+    }
+
+    #[test]
+    fn numbers_are_compact() {
+        let cases = [
+            (0.0, "0"),
+            (0.5, "0.5"),
+            (1.25, "1.25"),
+            (30.0, "30"),
+            (12_345.6, "12346"),
+            (1e-6, "1e-6"),
+            (2.5e6, "2.5e6"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(compact(value), text);
+        }
+    }
+}
