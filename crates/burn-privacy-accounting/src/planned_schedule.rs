@@ -65,6 +65,15 @@ impl PlannedSchedule {
         self.delta
     }
 
+    /// The steps at which the answers are tight, increasing: what to draw a curve through.
+    pub fn tight_steps(&self) -> impl Iterator<Item = u64> {
+        (0..self.stretches.len()).map(|index| self.end(index))
+    }
+
+    fn end(&self, index: usize) -> u64 {
+        ((index as u128 + 1) * u128::from(self.planned) / self.stretches.len() as u128) as u64
+    }
+
     /// The epsilon after this many steps, in nats. Beyond the planned number it is the Renyi bound.
     ///
     /// # Errors
@@ -78,11 +87,10 @@ impl PlannedSchedule {
         }
         let stretches = self.stretches.len() as u128;
         // The first stretch that ends at or after these steps.
-        let index = (u128::from(steps) * stretches).div_ceil(u128::from(self.planned)) - 1;
-        let end = ((index + 1) * u128::from(self.planned) / stretches) as u64;
-        let tight = self.stretches[index as usize].get_or_init(|| {
+        let index = ((u128::from(steps) * stretches).div_ceil(u128::from(self.planned)) - 1) as usize;
+        let tight = self.stretches[index].get_or_init(|| {
             let mut accountant = PldAccountant::new(self.adjacency);
-            let epsilon = accountant.compose(step, end).and_then(|()| accountant.epsilon(self.delta));
+            let epsilon = accountant.compose(step, self.end(index)).and_then(|()| accountant.epsilon(self.delta));
             epsilon.unwrap_or(f64::INFINITY)
         });
         Ok(by_renyi.min(*tight))
@@ -112,6 +120,8 @@ mod tests {
                 assert!(steps < planned || found <= upper, "{steps} of {planned}: {found} {upper}");
                 before = found;
             }
+            let ends: Vec<u64> = schedule.tight_steps().collect();
+            assert!(ends.is_sorted() && ends.last() == Some(&planned) && ends.len() as u64 == planned.min(STRETCHES));
         }
     }
 

@@ -4,9 +4,6 @@ use burn_privacy_output::plot::in_words;
 
 use super::super::{Protection, RunReport};
 
-/// Points of the line of epsilon.
-const RESOLUTION: u64 = 200;
-
 /// What there is to draw.
 pub(super) struct Curves {
     pub(super) title: String,
@@ -75,8 +72,8 @@ impl EpsilonCurve {
         };
         let schedule = plan.schedule().map_err(in_words)?;
         let mut points = Vec::new();
-        for at in 0..=RESOLUTION.min(charged) {
-            let step = at * charged / RESOLUTION.min(charged).max(1);
+        let steps = schedule.tight_steps().take_while(|&step| step < charged);
+        for step in std::iter::once(0).chain(steps).chain([charged]) {
             let epsilon = schedule.epsilon_after(step).map_err(in_words)?;
             points.push((step as f64, epsilon));
         }
