@@ -77,4 +77,14 @@ pub enum MechanismError {
         /// The purpose given.
         purpose: Purpose,
     },
+
+    /// Secret numbers were asked for a purpose that has a function of its own or needs none.
+    #[error(
+        "purpose {purpose:?} has no secret uniform numbers: use Purpose::InputPerturbation, OutputPerturbation or \
+         Assignment; sampling and noise have functions of their own, and fill_uniform serves the rest"
+    )]
+    OtherPurpose {
+        /// The purpose given.
+        purpose: Purpose,
+    },
 }

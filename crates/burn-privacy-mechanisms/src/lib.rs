@@ -69,4 +69,4 @@ pub use gaussian::{MAX_DEVIATION, fill_gaussian_f32, fill_gaussian_f64};
 pub use key::{Entropy, PrivacyKey};
 pub use poisson::poisson_sample;
 pub use stream::{MAX_STEP, Purpose};
-pub use uniform::fill_uniform;
+pub use uniform::{fill_secret_uniform, fill_uniform};

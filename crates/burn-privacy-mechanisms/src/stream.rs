@@ -56,13 +56,22 @@ pub enum Purpose {
     Augmentation = 5,
     /// Tests.
     Testing = 6,
+    /// Noise and coins that perturb records before anybody collects them. Secret: whoever knows them undoes them.
+    InputPerturbation = 7,
+    /// Noise on predictions and released weights. Secret: whoever knows it subtracts it.
+    OutputPerturbation = 8,
+    /// Which shard a record belongs to. Secret, as a coin of [`Sampling`](Self::Sampling) is.
+    Assignment = 9,
 }
 
 impl Purpose {
     /// Whether privacy rests on the words of this purpose being unknown.
     #[must_use]
     pub const fn is_secret(self) -> bool {
-        matches!(self, Self::Sampling | Self::Noise)
+        matches!(
+            self,
+            Self::Sampling | Self::Noise | Self::InputPerturbation | Self::OutputPerturbation | Self::Assignment
+        )
     }
 }
 

@@ -1,4 +1,4 @@
-//! Uniform numbers for everything that is not secret: validators, tests, initial weights.
+//! Uniform numbers: for everything that is not secret (validators, tests, initial weights), and for mechanisms.
 
 use crate::error::MechanismError;
 use crate::key::PrivacyKey;
@@ -12,7 +12,7 @@ use crate::stream::{KeyStream, Purpose};
 ///
 /// # Errors
 ///
-/// [`MechanismError::SecretPurpose`] for [`Purpose::Sampling`] and [`Purpose::Noise`];
+/// [`MechanismError::SecretPurpose`] for a purpose that [is secret](Purpose::is_secret);
 /// [`MechanismError::StepOutOfRange`]; [`MechanismError::ElementOutOfRange`] if the elements run past `u64::MAX`.
 pub fn fill_uniform(
     key: &PrivacyKey,
@@ -24,6 +24,38 @@ pub fn fill_uniform(
     if purpose.is_secret() {
         return Err(MechanismError::SecretPurpose { purpose });
     }
+    fill(key, purpose, step, first_element, out)
+}
+
+/// As [`fill_uniform`], for the coins and the noise of a mechanism: numbers that must stay unknown.
+///
+/// # Errors
+///
+/// [`MechanismError::OtherPurpose`] for any purpose but [`Purpose::InputPerturbation`],
+/// [`Purpose::OutputPerturbation`] and [`Purpose::Assignment`] ([`Purpose::Sampling`] and [`Purpose::Noise`] have
+/// functions of their own); the others as [`fill_uniform`].
+pub fn fill_secret_uniform(
+    key: &PrivacyKey,
+    purpose: Purpose,
+    step: u64,
+    first_element: u64,
+    out: &mut [f64],
+) -> Result<(), MechanismError> {
+    match purpose {
+        Purpose::InputPerturbation | Purpose::OutputPerturbation | Purpose::Assignment => {
+            fill(key, purpose, step, first_element, out)
+        }
+        _ => Err(MechanismError::OtherPurpose { purpose }),
+    }
+}
+
+fn fill(
+    key: &PrivacyKey,
+    purpose: Purpose,
+    step: u64,
+    first_element: u64,
+    out: &mut [f64],
+) -> Result<(), MechanismError> {
     check_elements(first_element, out.len())?;
     let mut stream = KeyStream::open(key, purpose, step, 2 * u128::from(first_element))?;
     let mut bytes = [0_u8; 8];
@@ -83,5 +115,19 @@ mod tests {
         }
         assert!(fill_uniform(&key, Purpose::Testing, 0, u64::MAX, &mut [0.0]).is_err());
         assert!(fill_uniform(&key, Purpose::Testing, u64::MAX, 0, &mut [0.0]).is_err());
+    }
+
+    #[test]
+    fn secret_numbers_are_for_mechanisms_only() {
+        let key = PrivacyKey::draw(&crate::Entropy::seeded(1)).unwrap();
+        let mut out = [0.0; 4];
+        for purpose in [Purpose::Sampling, Purpose::Noise, Purpose::Testing] {
+            let error = fill_secret_uniform(&key, purpose, 0, 0, &mut out).unwrap_err();
+            assert_eq!(error, MechanismError::OtherPurpose { purpose });
+        }
+        fill_secret_uniform(&key, Purpose::InputPerturbation, 0, 0, &mut out).unwrap();
+        assert!(out.iter().all(|x| *x > 0.0 && *x < 1.0));
+        let error = fill_uniform(&key, Purpose::InputPerturbation, 0, 0, &mut out).unwrap_err();
+        assert_eq!(error, MechanismError::SecretPurpose { purpose: Purpose::InputPerturbation });
     }
 }

@@ -1,0 +1,1 @@
+//! Convex models released with differential privacy.
