@@ -53,6 +53,8 @@
 //! assumptions, and what it does not cover. [`Entropy::Seeded`](mechanisms::Entropy) makes a run reproducible and marks
 //! every report as not private.
 //!
+//! Besides the gradients, noise can go on an ensemble's answers: see [`prediction`].
+//!
 //! # Three levels
 //!
 //! | level | for | entry |
@@ -78,6 +80,7 @@ pub mod loss;
 pub mod nn;
 pub mod per_example;
 pub mod plan;
+pub mod prediction;
 pub mod report;
 pub mod sampler;
 pub mod session;
