@@ -1,0 +1,78 @@
+//! Noise vectors.
+
+use burn_privacy_accounting::{DpEvent, Entropy as StatedEntropy, gaussian_sigma};
+use burn_privacy_mechanisms::{Entropy, PrivacyKey, Purpose, fill_gaussian_f64, fill_secret_uniform};
+
+use crate::error::invalid;
+use crate::linear_algebra::{add_scaled, norm};
+use crate::{Noise, Privacy, Result};
+
+/// Relative excess of a calibrated scale over the rounding of its formula.
+const OUTWARD: f64 = 1.0 + 1e-12;
+
+/// Draws the key of one release, and says where it came from.
+pub(crate) fn key(entropy: &Entropy) -> Result<(PrivacyKey, StatedEntropy)> {
+    let key = PrivacyKey::draw(entropy)?;
+    let stated = if key.is_private() { StatedEntropy::Os } else { StatedEntropy::Seeded };
+    Ok((key, stated))
+}
+
+/// A vector with density proportional to e^(-||b|| / scale), from the streams of `step`.
+///
+/// In spherical coordinates the density of r = ||b|| is proportional to r^(d-1) e^(-r / scale): Gamma of shape d, a sum
+/// of d exponentials -scale ln U. The direction is uniform: that of a Gaussian vector.
+pub(crate) fn gamma_vector(key: &PrivacyKey, step: u64, dimension: usize, scale: f64) -> Result<Vec<f64>> {
+    let mut uniforms = vec![0.0; dimension];
+    fill_secret_uniform(key, Purpose::OutputPerturbation, step, 0, &mut uniforms)?;
+    let length = -scale * uniforms.iter().map(|u| u.ln()).sum::<f64>();
+    let mut vector = vec![0.0; dimension];
+    fill_gaussian_f64(key, step, 0, &mut vector, 1.0)?;
+    let factor = length / norm(&vector);
+    for x in &mut vector {
+        *x *= factor;
+    }
+    Ok(vector)
+}
+
+/// Independent Gaussians, from the stream of `step`.
+pub(crate) fn gaussian_vector(key: &PrivacyKey, step: u64, dimension: usize, std: f64) -> Result<Vec<f64>> {
+    let mut vector = vec![0.0; dimension];
+    fill_gaussian_f64(key, step, 0, &mut vector, std)?;
+    Ok(vector)
+}
+
+/// The noise that makes a vector of this L2 `sensitivity` private, and the event to account for it.
+///
+/// - Pure epsilon: density proportional to e^(-epsilon ||b|| / sensitivity); by the triangle inequality the ratio of the
+///   densities of neighbours is at most e^epsilon (Chaudhuri, Monteleoni and Sarwate 2011, algorithm 1).
+/// - (epsilon, delta): the analytic Gaussian mechanism (Balle and Wang, arXiv 1805.06530).
+///
+/// # Errors
+///
+/// If the noise would be beyond the range of floats.
+pub(crate) fn calibrate(sensitivity: f64, privacy: &Privacy) -> Result<(Noise, DpEvent)> {
+    match privacy.delta() {
+        None => {
+            let scale = sensitivity / privacy.epsilon() * OUTWARD;
+            // Room for a long vector.
+            if !(scale.is_finite() && scale < 1e280) {
+                return Err(invalid("epsilon", privacy.epsilon(), "larger: the noise nears the range of floats"));
+            }
+            Ok((Noise::Gamma { scale }, DpEvent::epsilon_delta(privacy.epsilon(), 0.0)?))
+        }
+        Some(delta) => {
+            let std = gaussian_sigma(privacy.epsilon(), delta, sensitivity)?;
+            Ok((Noise::Gaussian { std }, DpEvent::gaussian(std / sensitivity)?))
+        }
+    }
+}
+
+/// Adds the noise, from the streams of `step`.
+pub(crate) fn add(noise: &Noise, key: &PrivacyKey, step: u64, weights: &mut [f64]) -> Result<()> {
+    let vector = match *noise {
+        Noise::Gamma { scale } => gamma_vector(key, step, weights.len(), scale)?,
+        Noise::Gaussian { std } => gaussian_vector(key, step, weights.len(), std)?,
+    };
+    add_scaled(weights, 1.0, &vector);
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! What is released: a model, and a statement of what it cost.
+
+use std::fmt;
+
+use burn_privacy_accounting::{Adjacency, DpEvent, Entropy, round_up_for_display};
+
+use crate::linear_algebra::dot;
+use crate::{ConvexError, FeatureMap, Result};
+
+/// A linear model: weights, and the public map from raw rows to features.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinearModel {
+    map: FeatureMap,
+    weights: Vec<f64>,
+}
+
+impl LinearModel {
+    pub(crate) fn new(map: FeatureMap, weights: Vec<f64>) -> Self {
+        Self { map, weights }
+    }
+
+    /// The weights of the scaled features; the intercept's, if any, is the last.
+    #[must_use]
+    pub fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+
+    /// The public map from raw rows to features.
+    #[must_use]
+    pub const fn map(&self) -> &FeatureMap {
+        &self.map
+    }
+
+    /// The score w.x of a raw row: its sign is the class, or it is the predicted value. The row is scaled as those of
+    /// the training set were.
+    ///
+    /// # Errors
+    ///
+    /// If the row has the wrong length, or a number that is not finite.
+    pub fn score(&self, row: &[f64]) -> Result<f64> {
+        if row.len() != self.map.columns() {
+            let (given, expected) = (row.len(), self.map.columns());
+            return Err(ConvexError::WrongLength { what: "the row", given, expected });
+        }
+        let mut vector = Vec::with_capacity(self.weights.len());
+        self.map.append(row, &mut vector).map_err(|column| ConvexError::NotFinite { row: 0, column })?;
+        Ok(dot(&vector, &self.weights))
+    }
+
+    /// The class of a raw row: -1 or 1.
+    ///
+    /// # Errors
+    ///
+    /// As [`score`](Self::score).
+    pub fn classify(&self, row: &[f64]) -> Result<f64> {
+        Ok(if self.score(row)? >= 0.0 { 1.0 } else { -1.0 })
+    }
+}
+
+/// The distribution of a noise vector.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Noise {
+    /// Density proportional to e^(-||b|| / scale): the norm is Gamma of shape d, the direction uniform.
+    Gamma {
+        /// The scale.
+        scale: f64,
+    },
+    /// Independent Gaussians.
+    Gaussian {
+        /// Their standard deviation.
+        std: f64,
+    },
+}
+
+impl fmt::Display for Noise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gamma { scale } => write!(f, "density proportional to exp(-norm / {scale})"),
+            Self::Gaussian { std } => write!(f, "Gaussian of standard deviation {std}"),
+        }
+    }
+}
+
+/// What a release protects, how, and how well.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ReleaseStatement {
+    /// The mechanism in words.
+    pub mechanism: String,
+    /// The theorem that the guarantee rests on.
+    pub theorem: &'static str,
+    /// Which data sets are neighbours: always one record replaced, with a public number of records.
+    pub adjacency: Adjacency,
+    /// Epsilon, in nats.
+    pub epsilon: f64,
+    /// Delta; 0 for pure epsilon.
+    pub delta: f64,
+    /// L2 sensitivity of what the noise is added to, with the optimiser's error: of the weights, or of the sum of
+    /// gradients for objective perturbation.
+    pub sensitivity: f64,
+    /// The noise on it.
+    pub noise: Noise,
+    /// Bound of the distance between the weights before noise and the true minimiser; 0 if the theorem does not speak of
+    /// a minimiser.
+    pub optimiser_error: f64,
+    /// Noise added to the weights for the optimiser's error alone (objective perturbation).
+    pub output_noise: Option<Noise>,
+    /// Strength of the regulariser that was used; at least that asked for.
+    pub lambda: f64,
+    /// The public number of records.
+    pub records: usize,
+    /// The loss.
+    pub loss: &'static str,
+    /// Where the randomness came from.
+    pub entropy: Entropy,
+}
+
+impl ReleaseStatement {
+    /// True if nothing here is a guarantee, because the noise came from a fixed seed.
+    #[must_use]
+    pub fn is_void(&self) -> bool {
+        self.entropy == Entropy::Seeded
+    }
+}
+
+impl fmt::Display for ReleaseStatement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_void() {
+            writeln!(f, "*** NOT PRIVATE: fixed seed ***\n")?;
+        }
+        writeln!(
+            f,
+            "{}: ({}, {})-differential privacy of one record under {} adjacency\n",
+            self.mechanism,
+            round_up_for_display(self.epsilon),
+            round_up_for_display(self.delta),
+            self.adjacency,
+        )?;
+        let mut facts = vec![
+            ("Adjacency", format!("{}: {}", self.adjacency, self.adjacency.explanation())),
+            ("Theorem", self.theorem.to_owned()),
+            ("Loss", self.loss.to_owned()),
+            ("Records (public)", self.records.to_string()),
+            ("Lambda", self.lambda.to_string()),
+            ("Sensitivity", self.sensitivity.to_string()),
+            ("Noise", self.noise.to_string()),
+            ("Optimiser error", self.optimiser_error.to_string()),
+        ];
+        if let Some(noise) = &self.output_noise {
+            facts.push(("Noise for it", noise.to_string()));
+        }
+        let randomness = match self.entropy {
+            Entropy::Os => "operating system's cryptographic generator",
+            Entropy::Seeded => "fixed seed, which makes all figures here void",
+        };
+        facts.push(("Randomness", randomness.to_owned()));
+        for (name, value) in facts {
+            writeln!(f, "  {name:16}  {value}")?;
+        }
+        f.write_str(
+            "\nNot covered: the choice of lambda, scale and loss if it looked at the records; accuracies measured on them;\n\
+             noise and weights are floats, and the theorems speak of real numbers.\n",
+        )
+    }
+}
+
+/// A private model, with its statement and its cost.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Release {
+    /// The model. Only this was computed from the records with noise; statement and event hold public numbers.
+    pub model: LinearModel,
+    /// What it protects, and how.
+    pub statement: ReleaseStatement,
+    /// What to charge an accountant of replace-one adjacency.
+    pub event: DpEvent,
+}
