@@ -69,6 +69,16 @@ Example:
   burn-privacy statement --dataset CIFAR-10 --unit 'one training image' --dataset-size 50000 --batch-size 250 \\
       --epochs 10 --noise-multiplier 1.1 --clipping-norm 1 --delta 1e-5 --format markdown")]
     Statement(StatementArgs),
+    /// Perturbs a table row by row, for local differential privacy
+    #[command(after_help = "Example:
+  burn-privacy perturb schema-template --input people.csv > schema.toml
+  burn-privacy perturb check --schema schema.toml
+  burn-privacy perturb run --schema schema.toml --input people.csv --output perturbed.csv")]
+    Perturb {
+        /// What to do.
+        #[command(subcommand)]
+        command: PerturbCommand,
+    },
     /// Answers questions from standard input, one JSON object a line, in order
     #[command(
         after_help = "A line is an object with `query` (epsilon, delta, noise_multiplier, steps, rdp, gaussian_sigma,
@@ -336,4 +346,49 @@ pub struct StatementArgs {
     /// Form of the statement
     #[arg(long, value_enum, default_value = "text")]
     pub format: StatementFormat,
+}
+
+/// `perturb`.
+#[derive(Debug, Subcommand)]
+pub enum PerturbCommand {
+    /// Writes a perturbed copy of a CSV file, and beside it what that is worth (.statement.md, .statement.json)
+    Run(PerturbRunArgs),
+    /// Prints a schema to fill in, from the header of a CSV file alone
+    SchemaTemplate {
+        /// CSV file; only its first line is read
+        #[arg(long, value_name = "FILE")]
+        input: PathBuf,
+    },
+    /// Prints what a schema amounts to
+    Check {
+        /// Schema in TOML
+        #[arg(long, value_name = "FILE")]
+        schema: PathBuf,
+        /// Epsilon of a whole row, instead of the schema's
+        #[arg(long)]
+        epsilon: Option<f64>,
+    },
+}
+
+/// `perturb run`.
+#[derive(Debug, Args)]
+pub struct PerturbRunArgs {
+    /// Schema in TOML
+    #[arg(long, value_name = "FILE")]
+    pub schema: PathBuf,
+    /// CSV file to perturb
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+    /// CSV file to write
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Epsilon of a whole row, instead of the schema's
+    #[arg(long)]
+    pub epsilon: Option<f64>,
+    /// Fixed seed, for tests: the result is NOT PRIVATE
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Replaces an output that exists
+    #[arg(long)]
+    pub force: bool,
 }

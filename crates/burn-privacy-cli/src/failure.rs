@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use burn_privacy_accounting::AccountingError;
+use burn_privacy_mechanisms::table::TableError;
 use burn_privacy_output::OutputError;
 
 /// Why there is no answer.
@@ -14,6 +15,8 @@ pub enum Failure {
     Accounting(AccountingError),
     /// A sentence about the input.
     Input(String),
+    /// A schema or a table was refused.
+    Table(TableError),
     /// A file could not be written, or a picture not be drawn.
     Output(OutputError),
     /// Reading or writing failed.
@@ -39,6 +42,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accounting(error) => error.fmt(f),
+            Self::Table(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
             Self::Input(sentence) => f.write_str(sentence),
             Self::Io(error) => write!(f, "could not read or write: {error}"),
@@ -49,6 +53,12 @@ impl fmt::Display for Failure {
 impl From<AccountingError> for Failure {
     fn from(error: AccountingError) -> Self {
         Self::Accounting(error)
+    }
+}
+
+impl From<TableError> for Failure {
+    fn from(error: TableError) -> Self {
+        Self::Table(error)
     }
 }
 

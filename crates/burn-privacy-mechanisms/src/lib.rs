@@ -7,6 +7,7 @@
 //! - [`stream`] is the frozen layout of the key's streams, one for each [`Purpose`] and step;
 //! - [`fill_gaussian_f32`] and [`fill_gaussian_f64`] draw Gaussian noise;
 //! - [`poisson_sample`] flips one coin for each record;
+//! - [`local`] perturbs single values before anybody collects them, and [`table`] whole CSV files, under a schema;
 //! - [`fill_uniform`] serves everything that is *not* protected by being secret: validators, tests, initial weights.
 //!
 //! # Example
@@ -58,8 +59,10 @@
 pub mod error;
 pub mod gaussian;
 pub mod key;
+pub mod local;
 pub mod poisson;
 pub mod stream;
+pub mod table;
 pub mod uniform;
 
 mod box_muller;

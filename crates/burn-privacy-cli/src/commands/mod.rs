@@ -3,6 +3,7 @@
 pub mod compose;
 pub mod cost;
 pub mod curve;
+pub mod perturb;
 pub mod query;
 pub mod search;
 pub mod shell;

@@ -1,0 +1,166 @@
+//! `burn-privacy perturb`: runs the binary.
+#![allow(missing_docs)]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{Shown, run, temporary};
+
+const SCHEMA: &str = r#"
+epsilon = 4.0
+
+[[column]]
+name = "age"
+kind = "integer"
+lo = 0
+hi = 120
+default = 40
+treatment = "randomise"
+
+[[column]]
+name = "smoker"
+kind = "category"
+values = ["yes", "no"]
+other = "unknown"
+treatment = "randomise"
+label = true
+
+[[column]]
+name = "name"
+treatment = "drop"
+"#;
+
+const PEOPLE: &str = "name,age,smoker\n\"Doe, J.\",31,yes\nRoe,,maybe\nPoe,NaN,no\n";
+
+/// Runs `perturb run` on a schema and a table; gives the output's path too.
+fn perturb(name: &str, schema: &str, table: &str, more: &[&str]) -> (Shown, PathBuf) {
+    let schema = temporary(&format!("{name}.toml"), schema);
+    let input = temporary(&format!("{name}.csv"), table);
+    let output = format!("{input}.out.csv");
+    let mut args = vec!["perturb", "run", "--schema", &schema, "--input", &input, "--output", &output];
+    args.extend(more);
+    (run(&args), output.into())
+}
+
+fn read(path: &Path, ending: &str) -> String {
+    std::fs::read_to_string(format!("{}{ending}", path.display())).unwrap()
+}
+
+#[test]
+fn a_table_is_perturbed_and_its_statement_written_beside_it() {
+    let (shown, output) = perturb("plain", SCHEMA, PEOPLE, &[]);
+    assert!(shown.ok, "{}", shown.err);
+    assert_eq!(shown.err, "");
+    assert!(shown.out.starts_with("4-local differential privacy (LOCAL DP) of each row\n"), "{}", shown.out);
+    let table = read(&output, "");
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (4, "age,smoker"));
+    for line in &lines[1..] {
+        let (age, smoker) = line.split_once(',').unwrap();
+        assert!(age.parse::<i64>().is_ok() && ["yes", "no", "unknown"].contains(&smoker), "{line}");
+    }
+    let markdown = read(&output, ".statement.md");
+    assert!(markdown.starts_with("## Statement of input perturbation"), "{markdown}");
+    let json: serde_json::Value = serde_json::from_str(&read(&output, ".statement.json")).unwrap();
+    assert_eq!((json["level"].as_str(), json["epsilon"].as_f64()), (Some("row"), Some(4.0)));
+    assert_eq!((json["entropy"].as_str(), json["unprotected_rows"].as_u64()), (Some("os"), Some(3)));
+}
+
+#[test]
+fn a_seed_makes_the_run_reproducible_and_void() {
+    let (first, output) = perturb("seeded", SCHEMA, PEOPLE, &["--seed", "7"]);
+    let table = read(&output, "");
+    assert_eq!(first.out.lines().next(), Some("NOT PRIVATE: fixed seed"));
+    assert_eq!(read(&output, ".statement.md").lines().next(), Some("NOT PRIVATE: fixed seed"));
+    assert!(read(&output, ".statement.json").contains("\"warning\": \"NOT PRIVATE: fixed seed\""));
+    let (second, output) = perturb("seeded", SCHEMA, PEOPLE, &["--seed", "7", "--force"]);
+    assert!(second.ok, "{}", second.err);
+    assert_eq!(read(&output, ""), table);
+}
+
+#[test]
+fn an_output_that_exists_is_kept_without_force() {
+    let (first, output) = perturb("kept", SCHEMA, PEOPLE, &[]);
+    assert!(first.ok, "{}", first.err);
+    let table = read(&output, "");
+    let (again, _) = perturb("kept", SCHEMA, PEOPLE, &[]);
+    assert_eq!(again.code, 1);
+    assert!(again.err.contains("exists already") && again.err.contains("--force"), "{}", again.err);
+    assert_eq!(read(&output, ""), table);
+    // A statement alone is kept too.
+    std::fs::remove_file(&output).unwrap();
+    let (again, _) = perturb("kept", SCHEMA, PEOPLE, &[]);
+    assert!(again.code == 1 && again.err.contains(".statement.md"), "{}", again.err);
+}
+
+#[test]
+fn epsilon_can_be_overridden() {
+    let (shown, _) = perturb("override", SCHEMA, PEOPLE, &["--epsilon", "1.5"]);
+    assert!(shown.out.starts_with("1.5-local"), "{}", shown.out);
+    let (shown, output) = perturb("bad-override", SCHEMA, PEOPLE, &["--epsilon", "NaN"]);
+    assert!(shown.code == 1 && shown.err.contains("above 0"), "{}", shown.err);
+    assert!(!output.exists());
+}
+
+#[test]
+fn a_broken_table_stops_with_its_line_and_leaves_nothing() {
+    for (name, table, line) in [
+        ("cells", "name,age,smoker\na,1,yes\nb,2\n", ":3: 2 cells"),
+        ("quote", "name,age,smoker\na,\"1,yes\n", ":2: broken quoting"),
+        ("header", "name,age\na,1\n", ":1: the header has no column \"smoker\""),
+        ("more", "name,age,smoker,x\na,1,yes,2\n", ":1: the header's column \"x\""),
+        ("empty", "", ":1: no header"),
+    ] {
+        let (shown, output) = perturb(name, SCHEMA, table, &[]);
+        assert_eq!(shown.code, 1);
+        assert!(shown.err.contains(&format!("{name}.csv{line}")), "{}", shown.err);
+        assert!(!output.exists());
+        assert!(!Path::new(&format!("{}.statement.md", output.display())).exists());
+    }
+}
+
+#[test]
+fn a_template_comes_from_the_header_alone_and_is_a_schema_to_fill_in() {
+    // The second line would be refused, were it read.
+    let input = temporary("header.csv", "\"a \"\"b\"\"\",c,d\n\"x\n");
+    let shown = run(&["perturb", "schema-template", "--input", &input]);
+    assert!(shown.ok, "{}", shown.err);
+    for name in ["name = 'a \"b\"'", "name = \"c\"", "name = \"d\""] {
+        assert!(shown.out.lines().any(|line| line == name), "{name}: {}", shown.out);
+    }
+    let schema = temporary("template.toml", &shown.out);
+    let refused = run(&["perturb", "check", "--schema", &schema]);
+    assert!(refused.code == 1 && refused.err.contains("perturbs no column"), "{}", refused.err);
+    // The examples in the comments are a schema as well.
+    let examples: String = shown
+        .out
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .filter(|line| line.starts_with("[[") || line.contains(" = "))
+        .filter(|line| !line.starts_with("Plain"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let schema = temporary("examples.toml", &examples);
+    let shown = run(&["perturb", "check", "--schema", &schema]);
+    assert!(shown.ok, "{}\n{examples}", shown.err);
+}
+
+#[test]
+fn check_says_what_a_schema_amounts_to() {
+    let schema = temporary("check.toml", &SCHEMA.replace("\"drop\"", "\"keep\""));
+    let shown = run(&["perturb", "check", "--schema", &schema]);
+    assert!(shown.ok && shown.out.contains("of the protected columns of each row"), "{}{}", shown.out, shown.err);
+    assert!(shown.out.lines().any(|line| line.contains("Unprotected columns") && line.contains("name")));
+    let schema = temporary("unknown.toml", &SCHEMA.replace("lo = 0", "low = 0"));
+    let shown = run(&["perturb", "check", "--schema", &schema]);
+    assert!(shown.code == 1 && shown.err.contains("low") && shown.err.contains("unknown.toml"), "{}", shown.err);
+}
+
+#[test]
+fn usage_errors_have_their_own_code() {
+    assert_eq!(run(&["perturb", "run", "--schema", "x"]).code, 2);
+    assert_eq!(run(&["perturb"]).code, 2);
+    let missing = run(&["perturb", "check", "--schema", "/nowhere/schema.toml"]);
+    assert!(missing.code == 1 && missing.err.contains("could not read"), "{}", missing.err);
+}

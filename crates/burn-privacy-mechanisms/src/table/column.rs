@@ -1,0 +1,200 @@
+//! What happens to a column's cells.
+
+use std::collections::HashMap;
+use std::io::Write;
+
+use burn_privacy_accounting::round_up_for_display;
+
+use super::statement::ColumnGuarantee;
+use crate::local::{CellRandomness, Duchi, IntegerNoise, Piecewise, RandomisedResponse, RealNoise};
+
+/// A column of the schema.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) label: bool,
+    pub(super) treatment: Treatment,
+}
+
+/// What happens to it.
+#[derive(Debug, Clone)]
+pub(super) enum Treatment {
+    Drop,
+    Keep,
+    Perturb(Perturbed),
+}
+
+/// A mechanism and what it needs to read and write cells.
+#[derive(Debug, Clone)]
+pub(super) enum Perturbed {
+    Real { mechanism: RealMechanism, name: &'static str, default: f64, clamp: bool },
+    Integer { mechanism: IntegerNoise, name: &'static str, default: i64, clamp: bool },
+    Category(Categories),
+}
+
+/// Mechanisms for reals.
+#[derive(Debug, Clone)]
+pub(super) enum RealMechanism {
+    Noise(RealNoise),
+    Piecewise(Piecewise),
+    Duchi(Duchi),
+}
+
+/// Categories by name.
+#[derive(Debug, Clone)]
+pub(super) struct Categories {
+    response: RandomisedResponse,
+    names: Vec<String>,
+    places: HashMap<Vec<u8>, u32>,
+    other: u32,
+}
+
+impl Categories {
+    /// `other` is the place of the category for all other cells.
+    pub(super) fn new(response: RandomisedResponse, names: Vec<String>, other: u32) -> Self {
+        let places = names.iter().zip(0..).map(|(name, place)| (name.clone().into_bytes(), place)).collect();
+        Self { response, names, places, other }
+    }
+
+    fn perturb(&self, cell: &[u8], randomness: &CellRandomness) -> &str {
+        let place = self.places.get(cell.trim_ascii()).copied().unwrap_or(self.other);
+        self.names.get(self.response.perturb(place, randomness) as usize).map_or("", String::as_str)
+    }
+}
+
+impl RealMechanism {
+    fn bounds(&self) -> (f64, f64) {
+        match self {
+            Self::Noise(noise) => noise.bounds(),
+            Self::Piecewise(piecewise) => piecewise.bounds(),
+            Self::Duchi(duchi) => duchi.bounds(),
+        }
+    }
+
+    fn guarantee(&self) -> (f64, f64) {
+        match self {
+            Self::Noise(noise) => (noise.epsilon(), noise.delta()),
+            Self::Piecewise(piecewise) => (piecewise.epsilon(), 0.0),
+            Self::Duchi(duchi) => (duchi.epsilon(), 0.0),
+        }
+    }
+
+    fn perturb(&self, value: f64, randomness: &CellRandomness) -> f64 {
+        match self {
+            Self::Noise(noise) => noise.perturb(value, randomness),
+            Self::Piecewise(piecewise) => piecewise.perturb(value, randomness),
+            Self::Duchi(duchi) => duchi.perturb(value, randomness),
+        }
+    }
+
+    fn decimals(&self) -> Option<usize> {
+        match self {
+            Self::Noise(noise) => noise.decimals(),
+            Self::Piecewise(piecewise) => piecewise.decimals(),
+            Self::Duchi(duchi) => duchi.decimals(),
+        }
+    }
+}
+
+impl Perturbed {
+    /// Whether the mechanism draws normal values.
+    pub(super) fn needs_normals(&self) -> bool {
+        matches!(self, Self::Real { mechanism: RealMechanism::Noise(_), .. } | Self::Integer { .. })
+    }
+
+    /// Writes what is released instead of a cell. Whatever the cell holds, something is.
+    pub(super) fn perturb(&self, cell: &[u8], randomness: &CellRandomness, out: &mut Vec<u8>) {
+        // Writing to memory cannot fail.
+        let _ = match self {
+            Self::Real { mechanism, default, clamp, .. } => {
+                let mut value = mechanism.perturb(number(cell).unwrap_or(*default), randomness);
+                if *clamp {
+                    let (lo, hi) = mechanism.bounds();
+                    value = value.clamp(lo, hi);
+                }
+                match mechanism.decimals() {
+                    Some(decimals) if value.abs() < 1e15 => write!(out, "{value:.decimals$}"),
+                    _ => write!(out, "{value:e}"),
+                }
+            }
+            Self::Integer { mechanism, default, clamp, .. } => {
+                let mut value = mechanism.perturb(integer(cell).unwrap_or(*default), randomness);
+                if *clamp {
+                    let (lo, hi) = mechanism.bounds();
+                    value = value.clamp(lo.into(), hi.into());
+                }
+                write!(out, "{value}")
+            }
+            Self::Category(categories) => out.write_all(categories.perturb(cell, randomness).as_bytes()),
+        };
+    }
+
+    /// What the column contributes to the statement.
+    pub(super) fn guarantee(&self, column: &str, label: bool) -> ColumnGuarantee {
+        let clamped = |clamp: bool| if clamp { ", output clamped" } else { "" };
+        let deviation = |deviation: f64| format!("standard deviation {}", round_up_for_display(deviation));
+        let (mechanism, (epsilon, delta)) = match self {
+            Self::Real { mechanism, name, clamp, .. } => {
+                let (lo, hi) = mechanism.bounds();
+                let parameters = match mechanism {
+                    RealMechanism::Noise(noise) => deviation(noise.standard_deviation()),
+                    RealMechanism::Piecewise(piecewise) => {
+                        let (smallest, largest) = piecewise.range();
+                        format!("outputs from {smallest:.4} to {largest:.4}")
+                    }
+                    RealMechanism::Duchi(duchi) => {
+                        let (small, large) = duchi.outputs();
+                        format!("outputs {small:.4} and {large:.4}")
+                    }
+                };
+                (format!("{name}, {parameters}, bounds {lo} to {hi}{}", clamped(*clamp)), mechanism.guarantee())
+            }
+            Self::Integer { mechanism, name, clamp, .. } => {
+                let (lo, hi) = mechanism.bounds();
+                let mut text = format!("{name}, {}", deviation(mechanism.standard_deviation()));
+                text.push_str(&format!(", bounds {lo} to {hi}{}", clamped(*clamp)));
+                if mechanism.step() > 1 {
+                    text.push_str(&format!(", in steps of {}", mechanism.step()));
+                }
+                (text, (mechanism.epsilon(), mechanism.delta()))
+            }
+            Self::Category(Categories { response, .. }) => {
+                let (count, keep) = (response.categories(), response.keep_probability());
+                let text = format!("randomised response over {count} categories, kept with probability {keep:.6}");
+                (text, (response.epsilon(), 0.0))
+            }
+        };
+        ColumnGuarantee { column: column.to_owned(), label, mechanism, epsilon, delta }
+    }
+}
+
+/// A cell as a number, infinite ones included.
+fn number(cell: &[u8]) -> Option<f64> {
+    let value: f64 = std::str::from_utf8(cell).ok()?.trim().parse().ok()?;
+    (!value.is_nan()).then_some(value)
+}
+
+/// A cell as an integer; fractions are rounded, and numbers beyond the range count as its end.
+fn integer(cell: &[u8]) -> Option<i64> {
+    let whole = std::str::from_utf8(cell).ok().and_then(|text| text.trim().parse().ok());
+    whole.or_else(|| number(cell).map(|value| value.round() as i64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_numbers_or_missing() {
+        for cell in ["", " ", "NA", "nan", "NaN", "-", "1,5", "0x10", "12 kg"] {
+            assert_eq!((number(cell.as_bytes()), integer(cell.as_bytes())), (None, None), "{cell}");
+        }
+        assert_eq!(number(&[0xFF, 0xFE]), None);
+        assert_eq!(number(b" 2.5 "), Some(2.5));
+        assert_eq!(number(b"-inf"), Some(f64::NEG_INFINITY));
+        assert_eq!(
+            [&b"12"[..], b"12.6", b"-1e3", b"inf", b"99999999999999999999"].map(|cell| integer(cell).unwrap()),
+            [12, 13, -1000, i64::MAX, i64::MAX]
+        );
+    }
+}

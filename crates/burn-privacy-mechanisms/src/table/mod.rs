@@ -1,0 +1,59 @@
+//! Local differential privacy for tables: CSV files are perturbed row by row, under a schema that the user states.
+//!
+//! [`TableSchema`] says, in TOML, what each column may hold and what happens to it; nothing is learned from the data.
+//! [`perturb_table`] streams a file of any size through it in constant memory, and returns a [`PerturbationStatement`]
+//! that says what that is worth.
+//!
+//! Cells are clamped to the bounds; what is missing, unreadable or unknown becomes the column's public default, without
+//! any trace: no message and no count depends on a cell. Only a broken file stops the run (a wrong number of cells,
+//! broken quoting, another header), and then leaves no output.
+//!
+//! ```
+//! use burn_privacy_mechanisms::table::{ProtectionLevel, TableSchema};
+//! use burn_privacy_mechanisms::Entropy;
+//!
+//! let schema = TableSchema::parse(
+//!     r#"
+//!         epsilon = 2.0 # of a whole row
+//!
+//!         [[column]]
+//!         name = "age"
+//!         kind = "integer"
+//!         lo = 0
+//!         hi = 120
+//!         default = 40
+//!         treatment = "randomise"
+//!
+//!         [[column]]
+//!         name = "smoker"
+//!         kind = "category"
+//!         values = ["yes", "no"]
+//!         other = "unknown"
+//!         treatment = "randomise"
+//!
+//!         [[column]]
+//!         name = "name"
+//!         treatment = "drop"
+//!     "#,
+//!     None,
+//! )?;
+//! let statement = schema.statement(&Entropy::os());
+//! assert_eq!((statement.level, statement.epsilon), (ProtectionLevel::Row, 2.0));
+//! # Ok::<(), burn_privacy_mechanisms::table::TableError>(())
+//! ```
+
+mod budget;
+mod column;
+mod error;
+mod run;
+mod schema;
+mod statement;
+mod structure;
+mod template;
+
+pub use error::{StructureProblem, TableError};
+pub use run::{PerturbOptions, Progress, perturb_table};
+pub use schema::TableSchema;
+pub use statement::{ColumnGuarantee, PerturbationStatement, ProtectionLevel};
+pub use structure::MAX_RECORD_BYTES;
+pub use template::schema_template;
