@@ -3,6 +3,7 @@ use std::ops::Range;
 use plotters::chart::{ChartBuilder, ChartContext, SeriesLabelPosition};
 use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
 use plotters::drawing::DrawingArea;
 use plotters::element::{Circle, DashedPathElement, EmptyElement, PathElement, Text};
@@ -69,6 +70,32 @@ impl Axis {
         match self.scale {
             Scale::Linear => compact(place),
             Scale::Logarithmic => compact(10_f64.powf(place)),
+        }
+    }
+
+    /// Where values are written along a range of places: multiples of 1, 2 or 5 times a power of ten.
+    fn ticks(&self, range: &Range<f64>) -> Vec<f64> {
+        let inside = |place: &f64| (range.start - 1e-9..=range.end + 1e-9).contains(place);
+        let length = range.end - range.start;
+        match self.scale {
+            Scale::Linear => {
+                let rough = length / 8.0;
+                let power = 10_f64.powf(rough.log10().floor());
+                let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power).into_iter().find(|step| *step >= rough);
+                let step = step.unwrap_or(length);
+                let first = (range.start / step).floor() as i64;
+                (0..=12).map(|index| (first + index) as f64 * step).filter(inside).collect()
+            }
+            Scale::Logarithmic => {
+                let decades = range.start.floor() as i32..=range.end.ceil() as i32;
+                let every = (length / 8.0).ceil().max(1.0) as i32;
+                let factors: &[f64] = if length < 2.6 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+                decades
+                    .filter(|decade| decade.rem_euclid(every) == 0)
+                    .flat_map(|decade| factors.iter().map(move |factor| f64::from(decade) + factor.log10()))
+                    .filter(inside)
+                    .collect()
+            }
         }
     }
 
@@ -174,7 +201,30 @@ impl Drawing for LineChart {
     }
 }
 
-type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+/// A range of places with the ticks that were chosen for it.
+struct Ticked {
+    places: RangedCoordf64,
+    ticks: Vec<f64>,
+}
+
+impl Ranged for Ticked {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        self.places.map(value, limit)
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.ticks.clone()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.places.range()
+    }
+}
+
+type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<Ticked, Ticked>>;
 
 impl LineChart {
     fn placed(&self, (x, y): (f64, f64)) -> Option<(f64, f64)> {
@@ -185,21 +235,21 @@ impl LineChart {
         let points = || self.series.iter().flat_map(|series| &series.points).filter_map(|&point| self.placed(point));
         let bars = self.series.iter().flat_map(|series| &series.bars).flat_map(|&(low, high)| [low, high]);
         let bars = bars.filter_map(|value| self.y.place(value));
+        let across = self.x.range(points().map(|(x, _)| x));
+        let up = self.y.range(points().map(|(_, y)| y).chain(bars));
+        let ticked = |axis: &Axis, range: Range<f64>| Ticked { ticks: axis.ticks(&range), places: range.into() };
         let mut chart = ChartBuilder::on(area)
             .margin_bottom(pen.length(16))
             .margin_left(pen.length(16))
             .margin_right(pen.length(44))
             .x_label_area_size(pen.length(76))
             .y_label_area_size(pen.length(104))
-            .build_cartesian_2d(
-                self.x.range(points().map(|(x, _)| x)),
-                self.y.range(points().map(|(_, y)| y).chain(bars)),
-            )
+            .build_cartesian_2d(ticked(&self.x, across), ticked(&self.y, up))
             .map_err(in_words)?;
         chart
             .configure_mesh()
-            .x_labels(9)
-            .y_labels(8)
+            .x_labels(24)
+            .y_labels(24)
             .x_max_light_lines(0)
             .y_max_light_lines(0)
             .bold_line_style(pen.line(1, PALE))
@@ -379,6 +429,17 @@ mod tests {
         assert_eq!(range.start, 0.0);
         assert!(range.end > 4.0);
         assert_eq!(Axis::linear("").range(std::iter::empty()), 0.0..1.0);
+    }
+
+    #[test]
+    fn ticks_are_round_numbers() {
+        let values = |axis: Axis, range: Range<f64>| -> Vec<String> {
+            axis.ticks(&range).into_iter().map(|place| axis.tick(place)).collect()
+        };
+        assert_eq!(values(Axis::linear(""), -3.8..1.2), ["-3", "-2", "-1", "0", "1"]);
+        assert_eq!(values(Axis::linear(""), 0.0..160.0), ["0", "20", "40", "60", "80", "100", "120", "140", "160"]);
+        assert_eq!(values(Axis::logarithmic(""), -0.36..0.97), ["0.5", "1", "2", "5"]);
+        assert_eq!(values(Axis::logarithmic(""), -6.2..-0.8), ["1e-6", "1e-5", "1e-4", "0.001", "0.01", "0.1"]);
     }
 
     #[test]

@@ -123,9 +123,9 @@ mod tests {
     fn the_line_of_epsilon_starts_at_zero_and_ends_at_what_was_spent() {
         let report = private_report(Entropy::Os);
         let epsilon = Curves::of(&report).unwrap().epsilon.unwrap();
-        assert_eq!(epsilon.points.len(), 201);
+        assert_eq!(epsilon.points.len(), 65);
         assert_eq!(epsilon.points[0], (0.0, 0.0));
-        let (step, last) = epsilon.points[200];
+        let (step, last) = epsilon.points[64];
         assert_eq!(step, 400.0);
         assert!((last - report.epsilon).abs() < 1e-4, "{last}");
         assert!(epsilon.points.windows(2).all(|pair| pair[0].1 <= pair[1].1));

@@ -1,0 +1,96 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Trains a small network (Dense 10, ReLU, Dense 1) to predict affordability from age, income, annual expenditure and
+/// house price, with the privacy noise on the data, on the gradients, or on the predictions.
+#[derive(Debug, Parser)]
+#[command(max_term_width = 100)]
+pub struct Arguments {
+    /// Where the noise goes
+    #[arg(long, value_enum, default_value = "all")]
+    pub mode: Mode,
+    /// Privacy losses to compare, separated by commas
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "0.5,1,2,4,8", value_parser = epsilon)]
+    pub epsilon: Vec<f64>,
+    /// Probability with which a guarantee may fail; below one over the number of records
+    #[arg(long, default_value_t = 1e-5, value_parser = delta)]
+    pub delta: f64,
+    /// How often each setting is trained, each time with new randomness
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub repeats: u32,
+    /// CSV file with the columns age, income, expenditure, house_price, affordability, instead of generated households
+    #[arg(long, value_name = "FILE", conflicts_with = "scf")]
+    pub data: Option<PathBuf>,
+    /// Survey of Consumer Finances 2019, summary extract (SCFP2019.csv or .csv.gz), instead of generated households
+    #[arg(long, value_name = "FILE")]
+    pub scf: Option<PathBuf>,
+    /// Predictions that the output mode answers, over all of which its epsilon is spent
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub queries: u64,
+    /// Teachers of the output mode, each trained on a shard of its own
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(2..=1_000))]
+    pub teachers: u64,
+    /// Folder for the table, the plot, the statements and the ledger
+    #[arg(long, value_name = "FOLDER", default_value = "runs/affordability_dp")]
+    pub out: PathBuf,
+    /// Writes the generated households as CSV, with invented names, e-mail addresses and post codes, and ends
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "scf"])]
+    pub write_data: Option<PathBuf>,
+}
+
+/// Where the noise goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Mode {
+    /// Nowhere: what privacy costs is measured against this
+    None,
+    /// On the data, before anybody collects them (local differential privacy)
+    Input,
+    /// On the gradients: DP-SGD, what the handout calls objective perturbation
+    #[value(alias = "objective")]
+    Gradient,
+    /// On the predictions of an ensemble
+    Output,
+    /// The handout's obfuscation: a fixed noise on the raw columns, and what it amounts to
+    Obfuscation,
+    /// All of these but the obfuscation
+    All,
+}
+
+impl Mode {
+    /// In tables and plots.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "no privacy",
+            Self::Input => "input (local)",
+            Self::Gradient => "gradient (DP-SGD)",
+            Self::Output => "output (ensemble)",
+            Self::Obfuscation => "obfuscation",
+            Self::All => "all",
+        }
+    }
+
+    /// The modes to run.
+    pub fn each(self) -> Vec<Self> {
+        match self {
+            Self::All => vec![Self::None, Self::Gradient, Self::Output, Self::Input],
+            mode => vec![mode],
+        }
+    }
+}
+
+fn epsilon(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
+        _ => Err("must be a finite number above 0".to_owned()),
+    }
+}
+
+fn delta(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value < 1.0 => Ok(value),
+        _ => Err("must be strictly between 0 and 1".to_owned()),
+    }
+}

@@ -1,0 +1,35 @@
+//! Predicts how affordable a house is for a household, with privacy noise in each of the three places where it can go.
+//!
+//! ```text
+//! cargo run --release --example affordability_dp -- --mode all
+//! cargo run --release --example affordability_dp -- --help
+//! ```
+//!
+//! Read `modes.rs`: one function for each place of the noise.
+
+mod cli;
+mod data;
+mod generated;
+mod input;
+mod model;
+mod modes;
+mod report;
+mod survey;
+mod sweep;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Errors of this program are for people: one sentence each.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    match sweep::run(&cli::Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The US Survey of Consumer Finances 2019, summary extract: real households.
+
+use std::path::Path;
+
+use crate::Result;
+use crate::data::{Data, Row, open, positions};
+
+/// Columns that are read.
+const NEEDED: [&str; 8] = ["Y1", "AGE", "INCOME", "FOODHOME", "FOODAWAY", "FOODDELV", "HOUSES", "PIRTOTAL"];
+
+/// One row a household: each is in the file five times, with different imputed values, of which the first is taken.
+///
+/// Expenditure is what food costs in a year, affordability one minus the share of the income that payments on debts take.
+pub fn load(path: &Path) -> Result<Data> {
+    let mut reader = csv::Reader::from_reader(open(path)?);
+    let columns = positions(path, reader.headers()?, &NEEDED)?;
+    let mut rows: Vec<Row> = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| format!("{}: {error}", path.display()))?;
+        let cell =
+            |column: usize| -> f64 { record.get(columns[column]).unwrap_or("").trim().parse().unwrap_or(f64::NAN) };
+        if cell(0) % 10.0 != 1.0 {
+            continue;
+        }
+        let food = cell(3) + cell(4) + cell(5);
+        rows.push([cell(1), cell(2), food, cell(6), 1.0 - cell(7)]);
+    }
+    Data::split("Survey of Consumer Finances 2019".into(), rows)
+}

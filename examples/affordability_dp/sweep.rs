@@ -1,0 +1,113 @@
+//! All modes at all epsilons, several times each.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use burn_privacy::device::{DeviceChoice, select_device};
+
+use crate::Result;
+use crate::cli::{Arguments, Mode};
+use crate::data::Data;
+use crate::modes::{Job, LEDGER, Outcome, composed_epsilon};
+use crate::report::{Results, Setting};
+use crate::{generated, report, survey};
+
+/// Standard deviations of the handout's obfuscation.
+const OBFUSCATION: [f64; 4] = [10.0, 500.0, 1_000.0, 5_000.0];
+
+/// Does all of it.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(path) = &arguments.write_data {
+        generated::write(path)?;
+        println!("Wrote {} invented households to {}", generated::HOUSEHOLDS, path.display());
+        return Ok(());
+    }
+    let start = Instant::now();
+    let data = match (&arguments.data, &arguments.scf) {
+        (Some(path), _) => Data::from_csv(path)?,
+        (None, Some(path)) => survey::load(path)?,
+        (None, None) => Data::split("generated households (nobody is behind them)".into(), generated::households()?)?,
+    };
+    // On so small a network a GPU would wait for its host.
+    let selected = select_device(DeviceChoice::Cpu)?;
+    println!("Data:    {}; {} to train on, {} to test on", data.name, data.train.len(), data.test.len());
+    println!("Network: 4 features, dense 10, ReLU, dense 1 (61 parameters); {}", selected.description);
+    println!(
+        "Test households are declared public; no figure of the others is shown but for what its epsilon covers.\n"
+    );
+    let job = Job { arguments, data: &data, device: selected.device.autodiff() };
+    let name = run_name();
+    let mut results = Results::default();
+    for repeat in 1..=arguments.repeats {
+        for mode in arguments.mode.each() {
+            one_mode(&job, mode, repeat, &name, &mut results)?;
+            eprintln!(
+                "{} of {}: {} done after {:.0} s",
+                repeat,
+                arguments.repeats,
+                mode.name(),
+                start.elapsed().as_secs_f64()
+            );
+        }
+    }
+    print!("{}", report::table(&results));
+    if arguments.mode == Mode::Obfuscation {
+        println!("\nWhat each noise amounts to, as a guarantee for each column at delta {}:", arguments.delta);
+        for (_, statement) in results.statements() {
+            print!("{statement}");
+        }
+    }
+    if arguments.out.join(LEDGER).exists() {
+        let all = composed_epsilon(&arguments.out, arguments.delta)?;
+        println!(
+            "\nEach epsilon is that of one run. All runs in the ledger {} together: epsilon {} at delta {} (PLD, upper \
+             bound).",
+            arguments.out.join(LEDGER).display(),
+            burn_privacy::accounting::round_up_for_display(all),
+            arguments.delta,
+        );
+    }
+    let written = report::write(arguments, &data, &results)?;
+    println!("\nWrote {written} into {} after {:.0} s", arguments.out.display(), start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// A name under which the ledger has nothing yet.
+fn run_name() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_millis());
+    format!("affordability {now}")
+}
+
+fn one_mode(job: &Job<'_>, mode: Mode, repeat: u32, name: &str, results: &mut Results) -> Result<()> {
+    let mut keep = |setting: Setting, outcome: Outcome| results.add(mode, setting, outcome);
+    match mode {
+        Mode::None => keep(Setting::Nothing, job.without_privacy()),
+        Mode::Obfuscation => {
+            for deviation in OBFUSCATION {
+                keep(Setting::Deviation(deviation), job.obfuscated(deviation)?);
+            }
+        }
+        Mode::Output => {
+            let teachers = job.teachers()?;
+            for &epsilon in &job.arguments.epsilon {
+                let run = format!("{name}, output, epsilon {epsilon}, {repeat}");
+                keep(Setting::Epsilon(epsilon), job.on_the_output(&teachers, epsilon, &run)?);
+            }
+        }
+        Mode::Gradient | Mode::Input | Mode::All => {
+            for &epsilon in &job.arguments.epsilon {
+                let run = format!("{name}, gradient, epsilon {epsilon}, {repeat}");
+                let outcome = if mode == Mode::Gradient {
+                    job.on_the_gradients(epsilon, &run)?
+                } else {
+                    job.on_the_input(epsilon)?
+                };
+                keep(Setting::Epsilon(epsilon), outcome);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Scores by mode and setting, in order.
+pub type Scores = BTreeMap<(Mode, Setting), Vec<f64>>;

@@ -1,0 +1,109 @@
+//! The program `affordability_dp` from the outside.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use burn_privacy::ledger::Ledger;
+
+/// Cargo builds examples along with tests, beside the folder that this test lies in.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).unwrap();
+    let program = profile.join("examples").join(format!("affordability_dp{}", std::env::consts::EXE_SUFFIX));
+    assert!(program.is_file(), "{} is not built: run cargo test without --test", program.display());
+    program
+}
+
+fn run(arguments: &[&str], out: &Path) -> Output {
+    Command::new(program()).args(arguments).arg("--out").arg(out).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Mean R2 of a mode and a setting in the table.
+fn score(table: &str, row: &str) -> f64 {
+    let line = table.lines().find(|line| line.starts_with(row)).unwrap_or_else(|| panic!("{row}: {table}"));
+    line.split('|').nth(3).unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn all_modes_are_compared_and_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&["--epsilon", "8", "--repeats", "1", "--teachers", "10", "--queries", "20"], folder.path());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    let (plain, gradient) = (score(&shown, "| no privacy"), score(&shown, "| gradient (DP-SGD) | epsilon 8"));
+    assert!(plain > 0.6 && gradient > 0.6, "{shown}");
+    // Noise on every row, and on few teachers' answers, costs more.
+    assert!(score(&shown, "| input (local) | epsilon 8") < gradient, "{shown}");
+    assert!(score(&shown, "| output (ensemble) | epsilon 8") < plain, "{shown}");
+    assert!(shown.contains("All runs in the ledger"), "{shown}");
+    for name in ["scores.csv", "table.md", "statements.md", "r2.png", "r2.svg"] {
+        assert!(folder.path().join(name).metadata().unwrap().len() > 100, "{name}");
+    }
+    let statements = fs::read_to_string(folder.path().join("statements.md")).unwrap();
+    for words in
+        ["DP-SGD: (8, 1e-5)", "Output perturbation: all 20 answers", "(8, 1e-5)-differentially private", "ocal"]
+    {
+        assert!(statements.contains(words), "{words}: {statements}");
+    }
+    let charges = Ledger::read(folder.path().join("privacy-ledger.jsonl")).unwrap().charges();
+    assert_eq!(charges.iter().map(|charge| charge.steps).collect::<Vec<_>>(), [1_000, 20]);
+}
+
+#[test]
+fn the_handouts_obfuscation_says_what_it_amounts_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&["--mode", "obfuscation", "--repeats", "1"], folder.path());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    for deviation in ["10", "500", "1000", "5000"] {
+        assert!(shown.contains(&format!("| obfuscation | standard deviation {deviation} ")), "{shown}");
+    }
+    assert!(shown.contains("income") && shown.contains("epsilon"), "{shown}");
+}
+
+#[test]
+fn objective_is_another_name_for_gradient_and_data_of_ones_own_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("households.csv");
+    let written = run(&["--write-data", file.to_str().unwrap()], folder.path());
+    assert!(written.status.success());
+    let csv = fs::read_to_string(&file).unwrap();
+    assert!(
+        csv.starts_with("name,email,postcode,age,") && csv.contains("@example.invalid") && csv.lines().count() > 20_000
+    );
+    // A few rows are enough, one of them with nonsense in it.
+    let few: String =
+        csv.lines().take(400).map(|line| format!("{line}\n")).collect::<String>() + "x,y,z,old,,1e99,NaN,2\n";
+    fs::write(&file, few).unwrap();
+    let arguments = ["--data", file.to_str().unwrap(), "--mode", "objective", "--epsilon", "4", "--repeats", "1"];
+    let output = run(&[&arguments[..], &["--delta", "1e-3"]].concat(), folder.path());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("| gradient (DP-SGD) | epsilon 4 |"));
+}
+
+#[test]
+fn bad_input_is_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = folder.path().join("wrong.csv");
+    fs::write(&wrong, "a,b\n1,2\n").unwrap();
+    let broken = folder.path().join("broken.csv");
+    fs::write(&broken, "age,income,expenditure,house_price,affordability\n1,2,3\n").unwrap();
+    for (arguments, words) in [
+        (vec!["--epsilon", "0"], "above 0"),
+        (vec!["--epsilon", "NaN"], "above 0"),
+        (vec!["--delta", "1"], "between 0 and 1"),
+        (vec!["--delta", "0.1", "--mode", "gradient"], "delta"),
+        (vec!["--data", "/no/such/file.csv"], "could not open"),
+        (vec!["--data", wrong.to_str().unwrap()], "no column `age`"),
+        (vec!["--data", broken.to_str().unwrap()], "line"),
+    ] {
+        let output = run(&arguments, folder.path());
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(text(&output.stderr).contains(words), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
