@@ -7,7 +7,8 @@
 //! - [`stream`] is the frozen layout of the key's streams, one for each [`Purpose`] and step;
 //! - [`fill_gaussian_f32`] and [`fill_gaussian_f64`] draw Gaussian noise;
 //! - [`poisson_sample`] flips one coin for each record;
-//! - [`local`] perturbs single values before anybody collects them, and [`table`] whole CSV files, under a schema;
+//! - [`local`] perturbs single values before anybody collects them, and `table` (with the feature of that name) whole CSV files,
+//!   under a schema;
 //! - [`fill_uniform`] serves everything that is *not* protected by being secret: validators, tests, initial weights.
 //!
 //! # Example
@@ -59,9 +60,11 @@
 pub mod error;
 pub mod gaussian;
 pub mod key;
+#[cfg_attr(not(feature = "table"), allow(dead_code, unused_imports))]
 pub mod local;
 pub mod poisson;
 pub mod stream;
+#[cfg(feature = "table")]
 pub mod table;
 pub mod uniform;
 
