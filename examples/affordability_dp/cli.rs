@@ -24,6 +24,9 @@ pub struct Arguments {
     /// CSV file with the columns age, income, expenditure, house_price, affordability, instead of generated households
     #[arg(long, value_name = "FILE", conflicts_with = "scf")]
     pub data: Option<PathBuf>,
+    /// Schema of --data in TOML, as `burn-privacy perturb` reads it, of which the public bounds (lo, hi) are used
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub schema: Option<PathBuf>,
     /// Survey of Consumer Finances 2019, summary extract (SCFP2019.csv or .csv.gz), instead of generated households
     #[arg(long, value_name = "FILE")]
     pub scf: Option<PathBuf>,

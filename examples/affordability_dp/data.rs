@@ -5,6 +5,7 @@ use std::path::Path;
 
 use burn::data::dataloader::batcher::Batcher;
 use burn::prelude::*;
+use serde::Deserialize;
 
 use crate::Result;
 
@@ -15,8 +16,42 @@ pub const FEATURES: usize = 4;
 pub const COLUMNS: [&str; FEATURES + 1] = ["age", "income", "expenditure", "house_price", "affordability"];
 
 /// Public bounds of each column: stated, never looked up in the data. Values beyond them are clipped.
-pub const BOUNDS: [(f64, f64); FEATURES + 1] =
-    [(18.0, 100.0), (0.0, 250_000.0), (0.0, 150_000.0), (0.0, 2_000_000.0), (0.0, 1.0)];
+pub type Bounds = [(f64, f64); FEATURES + 1];
+
+/// The bounds unless a schema states others.
+pub const BOUNDS: Bounds = [(18.0, 100.0), (0.0, 250_000.0), (0.0, 150_000.0), (0.0, 2_000_000.0), (0.0, 1.0)];
+
+/// Of a schema as `burn-privacy perturb` reads it, the part that is needed here.
+#[derive(Deserialize)]
+struct Schema {
+    column: Vec<Column>,
+}
+
+#[derive(Deserialize)]
+struct Column {
+    name: String,
+    lo: Option<f64>,
+    hi: Option<f64>,
+}
+
+/// The bounds that a schema states; those it leaves out are as they were.
+pub fn bounds_of(path: &Path) -> Result<Bounds> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("could not read {}: {error}", path.display()))?;
+    let schema: Schema = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut bounds = BOUNDS;
+    for column in schema.column {
+        let Some(place) = COLUMNS.iter().position(|name| *name == column.name) else { continue };
+        let (low, high) = (column.lo.unwrap_or(bounds[place].0), column.hi.unwrap_or(bounds[place].1));
+        if !(low < high && (high - low).is_finite()) {
+            let name = column.name;
+            return Err(
+                format!("{}: `{name}` lies between {low} and {high}, but lo must be below hi", path.display()).into()
+            );
+        }
+        bounds[place] = (low, high);
+    }
+    Ok(bounds)
+}
 
 /// One household, in the units of its columns.
 pub type Row = [f64; FEATURES + 1];
@@ -32,9 +67,9 @@ pub struct Household {
 
 impl Household {
     /// Clips to the bounds and scales. What is not a number counts as the lower bound.
-    pub fn of(row: &Row) -> Self {
+    pub fn of(row: &Row, bounds: &Bounds) -> Self {
         let scaled = |column: usize| {
-            let (low, high) = BOUNDS[column];
+            let (low, high) = bounds[column];
             let value = if row[column].is_nan() { low } else { row[column].clamp(low, high) };
             ((value - low) / (high - low)) as f32
         };
@@ -44,9 +79,9 @@ impl Household {
 
 impl Household {
     /// Scales a row that was perturbed, which may lie beyond the bounds on purpose: clipping it would bias its mean.
-    pub fn of_perturbed(row: &Row) -> Self {
+    pub fn of_perturbed(row: &Row, bounds: &Bounds) -> Self {
         let scaled = |column: usize| {
-            let (low, high) = BOUNDS[column];
+            let (low, high) = bounds[column];
             ((row[column] - low) / (high - low)) as f32
         };
         Self { features: std::array::from_fn(scaled), target: scaled(FEATURES) }
@@ -86,6 +121,8 @@ pub struct Data {
     pub train: Vec<Row>,
     /// Declared public.
     pub test: Vec<Row>,
+    /// Public.
+    pub bounds: Bounds,
 }
 
 impl Data {
@@ -98,7 +135,7 @@ impl Data {
         for (index, row) in rows.into_iter().enumerate() {
             if index % 5 == 4 { test.push(row) } else { train.push(row) }
         }
-        Ok(Self { name, train, test })
+        Ok(Self { name, train, test, bounds: BOUNDS })
     }
 
     /// A CSV file with the five columns, in any order and among others. Only structural errors stop.
@@ -143,7 +180,7 @@ mod tests {
 
     #[test]
     fn households_are_clipped_to_the_bounds() {
-        let household = Household::of(&[10.0, 1e9, f64::NAN, 1_000_000.0, 0.25]);
+        let household = Household::of(&[10.0, 1e9, f64::NAN, 1_000_000.0, 0.25], &BOUNDS);
         assert_eq!(household.features, [0.0, 1.0, 0.0, 0.5]);
         assert_eq!(household.target, 0.25);
     }

@@ -7,22 +7,22 @@ use burn_privacy::mechanisms::local::{CellRandomness, Piecewise};
 use burn_privacy::mechanisms::{Entropy, PrivacyKey, fill_gaussian_f64};
 
 use crate::Result;
-use crate::data::{BOUNDS, COLUMNS, FEATURES, Row};
+use crate::data::{Bounds, COLUMNS, FEATURES, Row};
 
 /// Every cell perturbed by the piecewise mechanism, each with an equal share of epsilon.
 ///
 /// Nobody but the household itself sees its true row: local differential privacy of the whole row (replace-one), by basic
 /// composition of its cells.
-pub fn perturbed(rows: &[Row], epsilon: f64) -> Result<(Vec<Row>, String)> {
+pub fn perturbed(rows: &[Row], bounds: &Bounds, epsilon: f64) -> Result<(Vec<Row>, String)> {
     // A hair less than a share, so that the sum can't exceed the whole by rounding.
     let share = epsilon / COLUMNS.len() as f64 * (1.0 - 1e-12);
-    let cells = BOUNDS.map(|(low, high)| Piecewise::new(low, high, share));
+    let cells = bounds.map(|(low, high)| Piecewise::new(low, high, share));
     let cells = cells.into_iter().collect::<std::result::Result<Vec<_>, _>>()?;
     let key = PrivacyKey::draw(&Entropy::os())?;
     let mut noisy = rows.to_vec();
     for (record, row) in noisy.iter_mut().enumerate() {
         for (column, (value, cell)) in row.iter_mut().zip(&cells).enumerate() {
-            let (low, high) = BOUNDS[column];
+            let (low, high) = bounds[column];
             let inside = if value.is_nan() { low } else { value.clamp(low, high) };
             *value = cell.perturb(inside, &CellRandomness::draw(&key, record as u64, column as u64)?);
         }
@@ -43,12 +43,12 @@ pub fn perturbed(rows: &[Row], epsilon: f64) -> Result<(Vec<Row>, String)> {
 /// Gaussian noise of one standard deviation on every raw feature, as the handout has it (`Income += N(0, 1000)`); the
 /// target stays as it is. The statement says what that amounts to: the exact epsilon of that Gaussian if values stay
 /// within the public bounds (Balle and Wang, arXiv 1805.06530).
-pub fn obfuscated(rows: &[Row], deviation: f64, delta: f64) -> Result<(Vec<Row>, String)> {
+pub fn obfuscated(rows: &[Row], bounds: &Bounds, deviation: f64, delta: f64) -> Result<(Vec<Row>, String)> {
     let key = PrivacyKey::draw(&Entropy::os())?;
     let mut noisy = rows.to_vec();
     let mut noise = vec![0.0; rows.len()];
     let mut statement = format!("\nstandard deviation {deviation}:\n");
-    for (column, &(low, high)) in BOUNDS.iter().enumerate().take(FEATURES) {
+    for (column, &(low, high)) in bounds.iter().enumerate().take(FEATURES) {
         fill_gaussian_f64(&key, column as u64, 0, &mut noise, deviation)?;
         for (row, noise) in noisy.iter_mut().zip(&noise) {
             let value = row[column];
@@ -69,11 +69,12 @@ pub fn obfuscated(rows: &[Row], deviation: f64, delta: f64) -> Result<(Vec<Row>,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::BOUNDS;
 
     #[test]
     fn perturbed_rows_are_right_on_average_and_say_what_they_cost() {
         let rows = vec![[40.0, 60_000.0, 30_000.0, 400_000.0, 0.5]; 4_000];
-        let (noisy, statement) = perturbed(&rows, 10.0).unwrap();
+        let (noisy, statement) = perturbed(&rows, &BOUNDS, 10.0).unwrap();
         assert!(statement.contains("is 10-locally"), "{statement}");
         for (column, (low, high)) in BOUNDS.into_iter().enumerate() {
             let mean = noisy.iter().map(|row| row[column]).sum::<f64>() / rows.len() as f64;
@@ -86,7 +87,7 @@ mod tests {
     #[test]
     fn obfuscation_leaves_the_target_and_admits_it() {
         let rows = vec![[40.0, 60_000.0, 30_000.0, 400_000.0, 0.5]; 10];
-        let (noisy, statement) = obfuscated(&rows, 1_000.0, 1e-5).unwrap();
+        let (noisy, statement) = obfuscated(&rows, &BOUNDS, 1_000.0, 1e-5).unwrap();
         assert!(noisy.iter().all(|row| row[4] == 0.5 && row[1] != 60_000.0));
         assert!(statement.contains("not protected"), "{statement}");
     }

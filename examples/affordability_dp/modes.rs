@@ -13,7 +13,7 @@ use burn_privacy::prelude::*;
 
 use crate::Result;
 use crate::cli::Arguments;
-use crate::data::{Batch, Data, Household, Households};
+use crate::data::{Batch, Data, Household, Households, Row};
 use crate::input;
 use crate::model::{Network, r_squared};
 
@@ -46,13 +46,18 @@ pub struct Outcome {
 
 impl Job<'_> {
     fn households(&self) -> Vec<Household> {
-        self.data.train.iter().map(Household::of).collect()
+        self.data.train.iter().map(|row| Household::of(row, &self.data.bounds)).collect()
     }
 
     fn test(&self) -> (Batch, Vec<f64>) {
-        let items: Vec<Household> = self.data.test.iter().map(Household::of).collect();
+        let items: Vec<Household> = self.data.test.iter().map(|row| Household::of(row, &self.data.bounds)).collect();
         let targets = items.iter().map(|item| f64::from(item.target)).collect();
         (Households.batch(items, &self.device), targets)
+    }
+
+    fn train_on_perturbed(&self, rows: &[Row]) -> Network {
+        let households = rows.iter().map(|row| Household::of_perturbed(row, &self.data.bounds)).collect();
+        train_plain(households, &self.device)
     }
 
     fn score(&self, network: &Network) -> f64 {
@@ -73,15 +78,16 @@ impl Job<'_> {
 
     /// Noise on the data: every household perturbs its own row, and training is as usual.
     pub fn on_the_input(&self, epsilon: f64) -> Result<Outcome> {
-        let (rows, statement) = input::perturbed(&self.data.train, epsilon)?;
-        let network = train_plain(rows.iter().map(Household::of_perturbed).collect(), &self.device);
+        let (rows, statement) = input::perturbed(&self.data.train, &self.data.bounds, epsilon)?;
+        let network = self.train_on_perturbed(&rows);
         Ok(Outcome { r_squared: self.score(&network), statement })
     }
 
     /// The handout's obfuscation: noise of one standard deviation on the raw features.
     pub fn obfuscated(&self, deviation: f64) -> Result<Outcome> {
-        let (rows, statement) = input::obfuscated(&self.data.train, deviation, self.arguments.delta)?;
-        let network = train_plain(rows.iter().map(Household::of_perturbed).collect(), &self.device);
+        let (rows, statement) =
+            input::obfuscated(&self.data.train, &self.data.bounds, deviation, self.arguments.delta)?;
+        let network = self.train_on_perturbed(&rows);
         Ok(Outcome { r_squared: self.score(&network), statement })
     }
 

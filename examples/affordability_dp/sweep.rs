@@ -7,7 +7,7 @@ use burn_privacy::device::{DeviceChoice, select_device};
 
 use crate::Result;
 use crate::cli::{Arguments, Mode};
-use crate::data::Data;
+use crate::data::{Data, bounds_of};
 use crate::modes::{Job, LEDGER, Outcome, composed_epsilon};
 use crate::report::{Results, Setting};
 use crate::{generated, report, survey};
@@ -23,11 +23,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     let start = Instant::now();
-    let data = match (&arguments.data, &arguments.scf) {
+    let mut data = match (&arguments.data, &arguments.scf) {
         (Some(path), _) => Data::from_csv(path)?,
         (None, Some(path)) => survey::load(path)?,
         (None, None) => Data::split("generated households (nobody is behind them)".into(), generated::households()?)?,
     };
+    if let Some(schema) = &arguments.schema {
+        data.bounds = bounds_of(schema)?;
+    }
     // On so small a network a GPU would wait for its host.
     let selected = select_device(DeviceChoice::Cpu)?;
     println!("Data:    {}; {} to train on, {} to test on", data.name, data.train.len(), data.test.len());

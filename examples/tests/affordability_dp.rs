@@ -81,7 +81,10 @@ fn objective_is_another_name_for_gradient_and_data_of_ones_own_is_read() {
         csv.lines().take(400).map(|line| format!("{line}\n")).collect::<String>() + "x,y,z,old,,1e99,NaN,2\n";
     fs::write(&file, few).unwrap();
     let arguments = ["--data", file.to_str().unwrap(), "--mode", "objective", "--epsilon", "4", "--repeats", "1"];
-    let output = run(&[&arguments[..], &["--delta", "1e-3"]].concat(), folder.path());
+    let schema = folder.path().join("schema.toml");
+    fs::write(&schema, "[[column]]\nname = \"income\"\nlo = 0\nhi = 400000\n").unwrap();
+    let more = ["--delta", "1e-3", "--schema", schema.to_str().unwrap()];
+    let output = run(&[&arguments[..], &more].concat(), folder.path());
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("| gradient (DP-SGD) | epsilon 4 |"));
 }
@@ -93,7 +96,13 @@ fn bad_input_is_refused_with_a_sentence() {
     fs::write(&wrong, "a,b\n1,2\n").unwrap();
     let broken = folder.path().join("broken.csv");
     fs::write(&broken, "age,income,expenditure,house_price,affordability\n1,2,3\n").unwrap();
+    let schema = folder.path().join("schema.toml");
+    fs::write(&schema, "[[column]]\nname = \"age\"\nlo = 5\nhi = 5\n").unwrap();
+    let good = folder.path().join("good.csv");
+    let rows: String = (0..200).map(|age| format!("{age},1,2,3,0.5\n")).collect();
+    fs::write(&good, format!("age,income,expenditure,house_price,affordability\n{rows}")).unwrap();
     for (arguments, words) in [
+        (vec!["--data", good.to_str().unwrap(), "--schema", schema.to_str().unwrap()], "lo must be below hi"),
         (vec!["--epsilon", "0"], "above 0"),
         (vec!["--epsilon", "NaN"], "above 0"),
         (vec!["--delta", "1"], "between 0 and 1"),

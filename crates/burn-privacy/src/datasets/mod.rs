@@ -6,6 +6,7 @@
 //! | CIFAR-10 from its official address (feature `download`) | `Download::cifar10` |
 //! | 20,000 + 2,000 images made by code, at once | [`generated()`] |
 //! | images of your own | [`ImageDataset::new`] |
+//! | any data set, perturbed once before training | [`PerturbedDataset`] |
 //!
 //! All are [`ImageDataset`]s, which are Burn [`Dataset`](burn::data::dataset::Dataset)s of [`ImageItem`]s;
 //! [`ImageBatcher`] makes [`ImageBatch`]es of them. Malformed files are errors that name the file and the byte
@@ -22,6 +23,7 @@ mod error;
 mod generated;
 mod images;
 mod locate;
+mod perturbed;
 mod records;
 
 pub use batcher::{ImageBatch, ImageBatcher, Normalization};
@@ -35,3 +37,4 @@ pub use generated::{
 };
 pub use images::{IMAGE_BYTES, IMAGE_SHAPE, ImageDataset, ImageItem};
 pub use locate::{DATA_VARIABLE, DEFAULT_FOLDER, locate_cifar10};
+pub use perturbed::PerturbedDataset;

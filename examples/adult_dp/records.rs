@@ -1,0 +1,192 @@
+//! UCI Adult, encoded by public lists and bounds.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::ops::Range;
+use std::path::Path;
+
+use burn_privacy::mechanisms::local::{CellRandomness, Piecewise, RandomisedResponse};
+use burn_privacy::mechanisms::{Entropy, PrivacyKey};
+use burn_privacy_convex::{FeatureMap, Features, Loss, RowScale, TrainingSet};
+use flate2::read::GzDecoder;
+
+use crate::Result;
+
+/// Columns with categories, by their place in the file, with the lists of adult.names; what is not in a list, a question
+/// mark for one, is `other`. A star marks the public reference category, which has no column, which
+/// makes rows shorter.
+const CATEGORIES: [(usize, &str); 8] = [
+    (1, "*Private Self-emp-not-inc Self-emp-inc Federal-gov Local-gov State-gov Without-pay Never-worked"),
+    (
+        3,
+        "Bachelors Some-college 11th *HS-grad Prof-school Assoc-acdm Assoc-voc 9th 7th-8th 12th Masters 1st-4th 10th \
+         Doctorate 5th-6th Preschool",
+    ),
+    (5, "*Married-civ-spouse Divorced Never-married Separated Widowed Married-spouse-absent Married-AF-spouse"),
+    (
+        6,
+        "Tech-support *Craft-repair Other-service Sales Exec-managerial Prof-specialty Handlers-cleaners \
+         Machine-op-inspct Adm-clerical Farming-fishing Transport-moving Priv-house-serv Protective-serv Armed-Forces",
+    ),
+    (7, "Wife Own-child *Husband Not-in-family Other-relative Unmarried"),
+    (8, "*White Asian-Pac-Islander Amer-Indian-Eskimo Other Black"),
+    (9, "Female *Male"),
+    (
+        13,
+        "*United-States Cambodia England Puerto-Rico Canada Germany Outlying-US(Guam-USVI-etc) India Japan Greece South \
+         China Cuba Iran Honduras Philippines Italy Poland Jamaica Vietnam Mexico Portugal Ireland France \
+         Dominican-Republic Laos Ecuador Taiwan Haiti Columbia Hungary Guatemala Nicaragua Scotland Thailand Yugoslavia \
+         El-Salvador Trinadad&Tobago Peru Hong Holand-Netherlands",
+    ),
+];
+
+/// Numeric columns with public bounds, and whether they are taken in logarithms. They become numbers from 0 to
+/// [`NUMBER_SIZE`].
+const NUMBERS: [(usize, f64, f64, bool); 5] = [
+    (0, 17.0, 90.0, false),
+    (4, 1.0, 16.0, false),
+    (10, 0.0, 99_999.0, true),
+    (11, 0.0, 4_356.0, true),
+    (12, 1.0, 99.0, false),
+];
+
+/// The largest a number becomes; a category is 1.
+const NUMBER_SIZE: f64 = 1.5;
+
+/// Rows are clipped to this norm: room for a record in which about half of the categories are not the reference.
+const ROW_NORM: f64 = 2.5;
+
+/// The constant feature.
+const INTERCEPT: f64 = 0.4;
+
+/// One person: numbers from 0 to [`NUMBER_SIZE`], the place of each category in its list (its length for any other), and
+/// whether the income is above 50,000.
+#[derive(Clone, Debug)]
+struct Record {
+    numbers: [f64; NUMBERS.len()],
+    categories: [usize; CATEGORIES.len()],
+    rich: bool,
+}
+
+/// Cells of a record that a row's epsilon is divided among.
+const CELLS: usize = NUMBERS.len() + CATEGORIES.len() + 1;
+
+/// Many people.
+#[derive(Clone, Debug)]
+pub struct Records(Vec<Record>);
+
+impl Records {
+    /// Reads a file of the data set.
+    pub fn read(folder: &Path, name: &str) -> Result<Self> {
+        let lists = lists();
+        let mut records = Vec::new();
+        for (number, line) in (1..).zip(BufReader::new(open(folder, name)?).lines()) {
+            let line = line?;
+            let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+            if fields.len() != 15 {
+                continue; // the test file's first line, and empty ones
+            }
+            let mut numbers = [0.0; NUMBERS.len()];
+            for (cell, &(column, low, high, logarithm)) in numbers.iter_mut().zip(&NUMBERS) {
+                let value = fields[column].parse::<f64>().map_err(|_| format!("{name}, line {number}: no number"))?;
+                let (value, width) = (value.clamp(low, high) - low, high - low);
+                *cell = NUMBER_SIZE * if logarithm { value.ln_1p() / width.ln_1p() } else { value / width };
+            }
+            let mut categories = [0; CATEGORIES.len()];
+            for (place, (column, list)) in categories.iter_mut().zip(&lists) {
+                let is_field = |name: &&str| name.trim_start_matches('*') == fields[*column];
+                *place = list.iter().position(is_field).unwrap_or(list.len());
+            }
+            records.push(Record { numbers, categories, rich: fields[14].starts_with(">50K") });
+        }
+        if records.len() < 100 {
+            return Err(format!("{name} holds {} records, but at least 100 are needed", records.len()).into());
+        }
+        Ok(Self(records))
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The records of a range.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        Self(self.0[range].to_vec())
+    }
+
+    /// Rows of numbers: the scaled numbers, and one for each category but the public reference.
+    fn rows(&self) -> Vec<Vec<f64>> {
+        let lists = lists();
+        self.0
+            .iter()
+            .map(|record| {
+                let mut row = record.numbers.to_vec();
+                for (place, (_, list)) in record.categories.iter().zip(&lists) {
+                    let shown = (0..=list.len()).filter(|&i| !list.get(i).is_some_and(|name| name.starts_with('*')));
+                    row.extend(shown.map(|i| f64::from(u8::from(i == *place))));
+                }
+                row
+            })
+            .collect()
+    }
+
+    /// 1 above 50,000, -1 below.
+    pub fn labels(&self) -> Vec<f64> {
+        self.0.iter().map(|record| if record.rich { 1.0 } else { -1.0 }).collect()
+    }
+
+    /// Rows clipped into the unit ball, with labels.
+    pub fn training_set(&self) -> Result<TrainingSet> {
+        let rows = self.rows();
+        let map = FeatureMap::new(rows[0].len(), RowScale::Clip(ROW_NORM))?.with_intercept(INTERCEPT)?;
+        Ok(TrainingSet::new(Features::new(&rows.concat(), map)?, self.labels(), Loss::Logistic)?)
+    }
+
+    /// Every cell perturbed on its own with an equal share of epsilon: local differential privacy of the whole row.
+    pub fn perturbed(&self, epsilon: f64, seed: u64) -> Result<Self> {
+        let key = PrivacyKey::draw(&Entropy::seeded(seed))?;
+        let share = epsilon / CELLS as f64 * (1.0 - 1e-12);
+        let number = Piecewise::new(0.0, NUMBER_SIZE, share)?;
+        let responses = lists().into_iter().map(|(_, list)| RandomisedResponse::new(list.len() + 1, share));
+        let responses = responses.collect::<std::result::Result<Vec<_>, _>>()?;
+        let mut noisy = self.with_labels_perturbed(share, seed ^ 0x5EED)?;
+        for (index, record) in noisy.0.iter_mut().enumerate() {
+            let draw = |cell: usize| CellRandomness::draw(&key, index as u64, cell as u64);
+            for (cell, value) in record.numbers.iter_mut().enumerate() {
+                *value = number.perturb(*value, &draw(cell)?);
+            }
+            for (cell, (place, response)) in record.categories.iter_mut().zip(&responses).enumerate() {
+                *place = response.perturb(*place as u32, &draw(NUMBERS.len() + cell)?) as usize;
+            }
+        }
+        Ok(noisy)
+    }
+
+    /// Labels by randomised response, all else in the clear: label differential privacy.
+    pub fn with_labels_perturbed(&self, epsilon: f64, seed: u64) -> Result<Self> {
+        let key = PrivacyKey::draw(&Entropy::seeded(seed))?;
+        let response = RandomisedResponse::new(2, epsilon)?;
+        let mut noisy = self.clone();
+        for (index, record) in noisy.0.iter_mut().enumerate() {
+            let randomness = CellRandomness::draw(&key, index as u64, 0)?;
+            record.rich = response.perturb(u32::from(record.rich), &randomness) == 1;
+        }
+        Ok(noisy)
+    }
+}
+
+fn lists() -> Vec<(usize, Vec<&'static str>)> {
+    CATEGORIES.iter().map(|(column, list)| (*column, list.split_whitespace().collect())).collect()
+}
+
+/// Opens a file, or its .gz.
+fn open(folder: &Path, name: &str) -> Result<Box<dyn Read>> {
+    let plain = folder.join(name);
+    if plain.exists() {
+        return Ok(Box::new(File::open(plain)?));
+    }
+    let packed = folder.join(format!("{name}.gz"));
+    let file = File::open(&packed).map_err(|error| format!("neither {name} nor {name}.gz can be read: {error}"))?;
+    Ok(Box::new(GzDecoder::new(file)))
+}
