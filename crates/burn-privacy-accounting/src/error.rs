@@ -1,6 +1,6 @@
 //! The one error type of the crate.
 
-use crate::Adjacency;
+use crate::{Adjacency, EventKind};
 
 /// Everything that can go wrong in this crate.
 ///
@@ -125,6 +125,29 @@ pub(crate) fn invalid(
     allowed: impl Into<String>,
 ) -> AccountingError {
     AccountingError::InvalidParameter { name, given: given.to_string(), allowed: allowed.into() }
+}
+
+/// Refuses an event.
+pub(crate) fn unsupported(accountant: &str, kind: &EventKind, adjacency: Adjacency, advice: &str) -> AccountingError {
+    AccountingError::Unsupported {
+        accountant: accountant.to_owned(),
+        event: kind.name().to_owned(),
+        adjacency,
+        advice: advice.to_owned(),
+    }
+}
+
+/// Lets Poisson sampling pass under any adjacency but replace-one.
+pub(crate) fn refuse_replace_one(accountant: &str, kind: &EventKind, adjacency: Adjacency) -> Result<()> {
+    if adjacency == Adjacency::ReplaceOne {
+        return Err(unsupported(
+            accountant,
+            kind,
+            adjacency,
+            "Poisson sampling has no tight theorem there; account for it under add-or-remove-one or zero-out adjacency",
+        ));
+    }
+    Ok(())
 }
 
 /// Lets a finite number of at least zero pass.

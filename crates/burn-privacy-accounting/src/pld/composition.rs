@@ -22,9 +22,6 @@ use super::window::{Window, log_largest_weight};
 /// Zimmermann, 2007), an addition by u, a root by less than 2 u; u is half of this epsilon. With a reserve of 1.5.
 pub(super) const TRANSFORM_ROUNDING: f64 = 4.0 * f64::EPSILON;
 
-/// Relative rounding error of each mass of one step.
-pub(super) const MASS_ROUNDING: f64 = 1e-13;
-
 /// Powers below e^this are not computed but counted as error.
 const NEGLIGIBLE: f64 = -75.0;
 

@@ -19,7 +19,7 @@
 //! E_i = e^(l_{i+1} - l_i) - 1, F_i = 1 - e^(l_i - l_{i+1}). Where the polygon is not convex a mass is negative; its
 //! knot is dropped, which lowers the polygon further (to its convex hull, whose knots are knots).
 
-use super::composition::MASS_ROUNDING;
+use super::pair::MASS_ROUNDING;
 
 /// What was collected for one knot's bin.
 #[derive(Clone, Copy, Debug, Default)]

@@ -10,8 +10,10 @@
 //! pair: outcomes t > 0 are as when a record is removed, outcomes t < 0 as when one is added, and the kink at 1 is an
 //! outcome without any loss, of probability 1-r times the total variation of P and Q.
 
-use super::composition::MASS_ROUNDING;
 use crate::mills::{ln_density, mills_ratio};
+
+/// Relative rounding error of each mass of one step.
+pub(super) const MASS_ROUNDING: f64 = 1e-13;
 
 /// Which of the two neighbours is P.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::mixture::Mixture;
 use super::pair::{Base, Direction, Pair};
 use super::truncation::Truncation;
-use crate::error::AccountingError;
+use crate::error::{refuse_replace_one, unsupported};
 use crate::sample_noise::{SampleNoise, checked_count};
 use crate::{Adjacency, DpEvent, EventKind, Result};
 
@@ -185,7 +185,7 @@ impl Terms {
     }
 
     fn flatten(&mut self, event: &DpEvent, count: u64, adjacency: Adjacency) -> Result<()> {
-        let refuse = |advice: &str| Err(refusal(event.kind(), adjacency, advice));
+        let refuse = |advice: &str| Err(unsupported(NAME, event.kind(), adjacency, advice));
         match event.kind() {
             EventKind::NoOp => Ok(()),
             EventKind::NonPrivate => self.add_non_private(count),
@@ -274,7 +274,7 @@ impl Terms {
                 if *sampling_rate == 1.0 {
                     return self.flatten(inner, count, adjacency);
                 }
-                refuse_replace_one(event.kind(), adjacency)?;
+                refuse_replace_one(NAME, event.kind(), adjacency)?;
                 self.add_sampled(event, inner, *sampling_rate, Drawn::Poisson, count, adjacency)
             }
             EventKind::SampledWithoutReplacement { dataset_size, sample_size, event: inner } => {
@@ -305,7 +305,7 @@ impl Terms {
                 if *sampling_rate == 0.0 {
                     return Ok(());
                 }
-                refuse_replace_one(event.kind(), adjacency)?;
+                refuse_replace_one(NAME, event.kind(), adjacency)?;
                 let mut sample = SampleNoise::default();
                 if sample.add(inner, 1).is_err() {
                     return refuse("inside of it only Gaussian events (also composed) are supported");
@@ -340,7 +340,7 @@ impl Terms {
                 if *sampling_rate == 1.0 {
                     return self.add_gaussian(*noise_multiplier, participations);
                 }
-                refuse_replace_one(event.kind(), adjacency)?;
+                refuse_replace_one(NAME, event.kind(), adjacency)?;
                 self.add_sampled_gaussian(*sampling_rate, *noise_multiplier, Drawn::Poisson, participations)
             }
             EventKind::Composed { events } => events.iter().try_for_each(|inner| self.flatten(inner, count, adjacency)),
@@ -380,7 +380,8 @@ impl Terms {
                 self.only_upper |= one.only_upper && count > 0;
                 self.add(Step { base: step.base, rate, drawn }, count)
             }
-            _ => Err(refusal(
+            _ => Err(unsupported(
+                NAME,
                 event.kind(),
                 adjacency,
                 "inside of it only Gaussian events (also composed), or one other event, are supported; compose the inner \
@@ -397,25 +398,5 @@ impl Terms {
             return self.add_gaussian(if displacing { 0.5 * noise } else { noise }, count);
         }
         self.add(Step { base: Base::Gaussian { noise }, rate, drawn }, count)
-    }
-}
-
-fn refuse_replace_one(kind: &EventKind, adjacency: Adjacency) -> Result<()> {
-    if adjacency == Adjacency::ReplaceOne {
-        return Err(refusal(
-            kind,
-            adjacency,
-            "Poisson sampling has no tight theorem there; account for it under add-or-remove-one or zero-out adjacency",
-        ));
-    }
-    Ok(())
-}
-
-fn refusal(kind: &EventKind, adjacency: Adjacency, advice: &str) -> AccountingError {
-    AccountingError::Unsupported {
-        accountant: NAME.to_owned(),
-        event: kind.name().to_owned(),
-        adjacency,
-        advice: advice.to_owned(),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::closed_forms;
 use super::sampled_gaussian::SampledGaussian;
 use super::selection::SelectionCurve;
-use crate::error::AccountingError;
+use crate::error::{refuse_replace_one, unsupported};
 use crate::sample_noise::{SampleNoise, checked_count};
 use crate::{Adjacency, DpEvent, EventKind, Result, RunCount};
 
@@ -203,7 +203,7 @@ impl Terms {
     }
 
     fn flatten(&mut self, event: &DpEvent, count: u64, adjacency: Adjacency) -> Result<()> {
-        let refuse = |advice: &str| Err(refusal(event.kind(), adjacency, advice));
+        let refuse = |advice: &str| Err(unsupported(NAME, event.kind(), adjacency, advice));
         match event.kind() {
             EventKind::NoOp => Ok(()),
             EventKind::NonPrivate => self.add(Term::Infinite, count),
@@ -277,7 +277,7 @@ impl Terms {
                 if *sampling_rate == 1.0 {
                     return self.flatten(inner, count, adjacency);
                 }
-                refuse_replace_one(event.kind(), adjacency)?;
+                refuse_replace_one(NAME, event.kind(), adjacency)?;
                 let mut sample = SampleNoise::default();
                 if let Err(name) = sample.add(inner, 1) {
                     return refuse(&format!(
@@ -311,7 +311,7 @@ impl Terms {
                 if *sampling_rate == 1.0 {
                     return self.add(Term::gaussian(*noise_multiplier), participations);
                 }
-                refuse_replace_one(event.kind(), adjacency)?;
+                refuse_replace_one(NAME, event.kind(), adjacency)?;
                 let term = if *noise_multiplier == 0.0 {
                     Term::Infinite
                 } else {
@@ -367,25 +367,5 @@ impl Terms {
                 self.add(Term::Selection { runs: *runs, run }, count)
             }
         }
-    }
-}
-
-fn refuse_replace_one(kind: &EventKind, adjacency: Adjacency) -> Result<()> {
-    if adjacency == Adjacency::ReplaceOne {
-        return Err(refusal(
-            kind,
-            adjacency,
-            "Poisson sampling has no tight theorem there; account for it under add-or-remove-one or zero-out adjacency",
-        ));
-    }
-    Ok(())
-}
-
-fn refusal(kind: &EventKind, adjacency: Adjacency, advice: &str) -> AccountingError {
-    AccountingError::Unsupported {
-        accountant: NAME.to_owned(),
-        event: kind.name().to_owned(),
-        adjacency,
-        advice: advice.to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use crate::OutputError;
 const FONT: &[u8] = include_bytes!("../../assets/DejaVuSans-plots.ttf");
 
 /// The name under which it is registered, which is also what an SVG viewer reads: a list of fonts to try.
-pub const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
+pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 
 /// Makes the font known to plotters, once for the whole process.
 pub(super) fn require_font() -> Result<(), OutputError> {

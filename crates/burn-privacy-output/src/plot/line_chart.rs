@@ -10,11 +10,10 @@ use plotters::element::{Circle, DashedPathElement, EmptyElement, PathElement, Te
 use plotters::prelude::DrawingBackend;
 use plotters::series::{DashedLineSeries, LineSeries};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle};
+use plotters::style::{Color, RGBColor};
 
-use super::font::FAMILY;
 use super::palette::{GREY, INK, PALE, SERIES, WHITE};
-use super::{Drawing, in_words};
+use super::{Drawing, Pen, in_words};
 use crate::OutputError;
 
 /// How values are spread along an axis.
@@ -190,7 +189,7 @@ pub struct LineChart {
 impl Drawing for LineChart {
     fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>, scale: f64) -> Result<(), OutputError> {
         area.fill(&WHITE).map_err(in_words)?;
-        let pen = Pen { scale };
+        let pen = Pen::new(scale);
         let (head, panel) = area.split_vertically(pen.length(100));
         for (text, size, colour, y) in [(&self.title, 34, INK, 18), (&self.subtitle, 24, GREY, 62)] {
             let style = pen.text(size, colour).pos(Pos::new(HPos::Left, VPos::Top));
@@ -343,25 +342,6 @@ impl LineChart {
         .into_iter()
         .min_by_key(|(count, _)| *count)
         .map_or(SeriesLabelPosition::UpperRight, |(_, corner)| corner)
-    }
-}
-
-/// What all parts have in common.
-struct Pen {
-    scale: f64,
-}
-
-impl Pen {
-    fn length(&self, units: u32) -> i32 {
-        (f64::from(units) * self.scale).round() as i32
-    }
-
-    fn text(&self, size: u32, colour: RGBColor) -> TextStyle<'static> {
-        (FAMILY, f64::from(size) * self.scale).into_font().color(&colour)
-    }
-
-    fn line(&self, width: u32, colour: RGBColor) -> ShapeStyle {
-        colour.stroke_width(self.length(width) as u32)
     }
 }
 

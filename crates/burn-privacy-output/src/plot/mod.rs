@@ -3,10 +3,11 @@
 mod font;
 mod line_chart;
 pub mod palette;
+mod pen;
 mod png;
 
-pub use font::FAMILY;
 pub use line_chart::{Axis, LineChart, Scale, Series, Stroke, compact};
+pub use pen::Pen;
 use plotters::backend::{BitMapBackend, SVGBackend};
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea};

@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use burn_privacy_output::OutputError;
 use burn_privacy_output::plot::palette::{BLUE, GREY, INK, PALE, RED, VERMILION, WHITE};
-use burn_privacy_output::plot::{Drawing, FAMILY, in_words};
+use burn_privacy_output::plot::{Drawing, Pen, in_words};
 use plotters::chart::{ChartBuilder, ChartContext, SeriesLabelPosition};
 use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
@@ -11,8 +11,8 @@ use plotters::drawing::DrawingArea;
 use plotters::element::{Circle, DashedPathElement, EmptyElement, PathElement, Text};
 use plotters::prelude::DrawingBackend;
 use plotters::series::{DashedLineSeries, LineSeries};
+use plotters::style::{Color, RGBColor};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle};
 
 use super::curves::{Curves, EpsilonCurve, grouped};
 
@@ -21,47 +21,36 @@ type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoor
 
 impl Drawing for Curves {
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, scale: f64) -> Result<(), OutputError> {
-        let pen = Pen { scale };
+        let pen = Pen::new(scale);
+        let parts = Parts { pen };
         area.fill(&WHITE).map_err(in_words)?;
         let (head, panels) = area.split_vertically(pen.length(if self.warning.is_some() { 165 } else { 120 }));
-        pen.head(&head, self)?;
+        parts.head(&head, self)?;
         match &self.epsilon {
-            None => pen.accuracy(&panels, self, true)?,
+            None => parts.accuracy(&panels, self, true)?,
             Some(epsilon) => {
                 let height = f64::from(panels.dim_in_pixel().1);
                 let (upper, lower) = panels.split_vertically((height * 0.53) as i32);
-                pen.accuracy(&upper, self, false)?;
-                pen.epsilon(&lower, self, epsilon)?;
+                parts.accuracy(&upper, self, false)?;
+                parts.epsilon(&lower, self, epsilon)?;
             }
         }
         area.present().map_err(in_words)
     }
 }
 
-/// What all parts of the plot have in common.
-struct Pen {
-    scale: f64,
+/// The parts of the plot.
+struct Parts {
+    pen: Pen,
 }
 
-impl Pen {
-    fn length(&self, units: u32) -> i32 {
-        (f64::from(units) * self.scale).round() as i32
-    }
-
-    fn text(&self, size: u32, colour: RGBColor) -> TextStyle<'static> {
-        (FAMILY, f64::from(size) * self.scale).into_font().color(&colour)
-    }
-
-    fn line(&self, width: u32, colour: RGBColor) -> ShapeStyle {
-        colour.stroke_width(self.length(width) as u32)
-    }
-
+impl Parts {
     /// Title, data, and the warning if there is one.
     fn head<DB: DrawingBackend>(&self, area: &Area<DB>, curves: &Curves) -> Result<(), OutputError> {
-        let left = self.length(135);
+        let left = self.pen.length(135);
         let line = |text: &str, size: u32, colour: RGBColor, y: u32| {
-            let style = self.text(size, colour).pos(Pos::new(HPos::Left, VPos::Top));
-            area.draw(&Text::new(text.to_owned(), (left, self.length(y)), style)).map_err(in_words)
+            let style = self.pen.text(size, colour).pos(Pos::new(HPos::Left, VPos::Top));
+            area.draw(&Text::new(text.to_owned(), (left, self.pen.length(y)), style)).map_err(in_words)
         };
         line(&curves.title, 38, INK, 22)?;
         line(&curves.subtitle, 30, GREY, 68)?;
@@ -78,12 +67,12 @@ impl Pen {
         below: bool,
     ) -> Result<Chart<'a, DB>, OutputError> {
         let mut chart = ChartBuilder::on(area)
-            .margin_top(self.length(12))
-            .margin_bottom(self.length(if below { 20 } else { 8 }))
-            .margin_left(self.length(20))
-            .margin_right(self.length(60))
-            .x_label_area_size(self.length(if below { 90 } else { 45 }))
-            .y_label_area_size(self.length(115))
+            .margin_top(self.pen.length(12))
+            .margin_bottom(self.pen.length(if below { 20 } else { 8 }))
+            .margin_left(self.pen.length(20))
+            .margin_right(self.pen.length(60))
+            .x_label_area_size(self.pen.length(if below { 90 } else { 45 }))
+            .y_label_area_size(self.pen.length(115))
             .build_cartesian_2d(0.0..curves.steps as f64, range)
             .map_err(in_words)?;
         let steps = match curves.steps_per_epoch {
@@ -96,14 +85,14 @@ impl Pen {
             .y_labels(7)
             .x_max_light_lines(0)
             .y_max_light_lines(0)
-            .bold_line_style(self.line(1, PALE))
-            .axis_style(self.line(2, INK))
-            .x_label_style(self.text(27, INK))
-            .y_label_style(self.text(27, INK))
-            .axis_desc_style(self.text(32, INK))
+            .bold_line_style(self.pen.line(1, PALE))
+            .axis_style(self.pen.line(2, INK))
+            .x_label_style(self.pen.text(27, INK))
+            .y_label_style(self.pen.text(27, INK))
+            .axis_desc_style(self.pen.text(32, INK))
             .x_label_formatter(&|step: &f64| whole(*step).map(|step| grouped(step as usize)).unwrap_or_default())
             .y_label_formatter(&|value: &f64| short(*value))
-            .set_all_tick_mark_size(self.length(8))
+            .set_all_tick_mark_size(self.pen.length(8))
             .y_desc(name);
         if below {
             mesh.x_desc(steps);
@@ -116,11 +105,11 @@ impl Pen {
         chart
             .configure_series_labels()
             .position(SeriesLabelPosition::LowerRight)
-            .legend_area_size(self.length(70))
-            .margin(self.length(14))
+            .legend_area_size(self.pen.length(70))
+            .margin(self.pen.length(14))
             .background_style(WHITE.mix(0.9))
-            .border_style(self.line(1, PALE))
-            .label_font(self.text(28, INK))
+            .border_style(self.pen.line(1, PALE))
+            .label_font(self.pen.text(28, INK))
             .draw()
             .map_err(in_words)
     }
@@ -130,11 +119,11 @@ impl Pen {
         let mut chart = self.panel(area, curves, around(&curves.accuracy), &name, below)?;
         let Some(&(_, last)) = curves.accuracy.last() else {
             let (width, height) = chart.plotting_area().dim_in_pixel();
-            let style = self.text(30, GREY).pos(Pos::new(HPos::Center, VPos::Center));
+            let style = self.pen.text(30, GREY).pos(Pos::new(HPos::Center, VPos::Center));
             let note = Text::new("No accuracy was measured.", (width as i32 / 2, height as i32 / 2), style);
             return chart.plotting_area().strip_coord_spec().draw(&note).map_err(in_words);
         };
-        let (line, dot, length) = (self.line(4, BLUE), self.length(8), self.length(52));
+        let (line, dot, length) = (self.pen.line(4, BLUE), self.pen.length(8), self.pen.length(52));
         chart.draw_series(LineSeries::new(curves.accuracy.iter().copied(), line)).map_err(in_words)?;
         chart
             .draw_series(curves.accuracy.iter().map(|&point| Circle::new(point, dot, BLUE.filled())))
@@ -157,10 +146,10 @@ impl Pen {
         let highest = epsilon.points.iter().map(|(_, value)| *value).chain(epsilon.target).fold(0.0, f64::max);
         let top = if highest > 0.0 { highest * 1.15 } else { 1.0 };
         let mut chart = self.panel(area, curves, 0.0..top, "Privacy loss ε (nats)", true)?;
-        let (line, thin, length) = (self.line(4, VERMILION), self.line(2, GREY), self.length(52));
+        let (line, thin, length) = (self.pen.line(4, VERMILION), self.pen.line(2, GREY), self.pen.length(52));
         if let Some(target) = epsilon.target {
             let ends = [(0.0, target), (curves.steps as f64, target)];
-            let (dash, gap) = (self.length(14), self.length(10));
+            let (dash, gap) = (self.pen.length(14), self.pen.length(10));
             chart
                 .draw_series(DashedLineSeries::new(ends, dash, gap, thin))
                 .map_err(in_words)?

@@ -1,0 +1,35 @@
+use plotters::style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle};
+
+use super::font::FAMILY;
+
+/// Lengths, text and lines at one scale, so that PNG and SVG look alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Pen {
+    scale: f64,
+}
+
+impl Pen {
+    /// A pen for a drawing of `scale` pixels a unit of length.
+    #[must_use]
+    pub fn new(scale: f64) -> Self {
+        Self { scale }
+    }
+
+    /// A length in pixels.
+    #[must_use]
+    pub fn length(&self, units: u32) -> i32 {
+        (f64::from(units) * self.scale).round() as i32
+    }
+
+    /// Text of a size and colour.
+    #[must_use]
+    pub fn text(&self, size: u32, colour: RGBColor) -> TextStyle<'static> {
+        (FAMILY, f64::from(size) * self.scale).into_font().color(&colour)
+    }
+
+    /// A line of a width and colour.
+    #[must_use]
+    pub fn line(&self, width: u32, colour: RGBColor) -> ShapeStyle {
+        colour.stroke_width(self.length(width) as u32)
+    }
+}
