@@ -11,8 +11,8 @@ use plotters::drawing::DrawingArea;
 use plotters::element::{Circle, DashedPathElement, EmptyElement, PathElement, Text};
 use plotters::prelude::DrawingBackend;
 use plotters::series::{DashedLineSeries, LineSeries};
-use plotters::style::{Color, RGBColor};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, RGBColor};
 
 use super::curves::{Curves, EpsilonCurve, grouped};
 
