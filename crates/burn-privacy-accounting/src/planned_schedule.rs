@@ -80,11 +80,9 @@ impl PlannedSchedule {
     ///
     /// If `steps` is above [`MAX_COUNT`](crate::MAX_COUNT).
     pub fn epsilon_after(&self, steps: u64) -> Result<f64> {
-        let by_renyi = self.renyi.epsilon_after(steps, self.delta)?;
-        let Some(step) = &self.step else { return Ok(by_renyi) };
-        if steps == 0 || steps > self.planned {
-            return Ok(by_renyi);
-        }
+        let Some(step) = self.step.as_ref().filter(|_| (1..=self.planned).contains(&steps)) else {
+            return self.renyi.epsilon_after(steps, self.delta);
+        };
         let stretches = self.stretches.len() as u128;
         // The first stretch that ends at or after these steps.
         let index = ((u128::from(steps) * stretches).div_ceil(u128::from(self.planned)) - 1) as usize;
@@ -93,7 +91,7 @@ impl PlannedSchedule {
             let epsilon = accountant.compose(step, self.end(index)).and_then(|()| accountant.epsilon(self.delta));
             epsilon.unwrap_or(f64::INFINITY)
         });
-        Ok(by_renyi.min(*tight))
+        Ok(tight.min(self.renyi.epsilon_at_grid(steps, self.delta)))
     }
 }
 

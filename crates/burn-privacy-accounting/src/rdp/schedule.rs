@@ -131,14 +131,7 @@ impl EpsilonSchedule {
         }
         let log_delta = delta.ln();
         // Epsilon falls and then rises in the order, so that the best order is next to the best of the grid.
-        let mut best = (0, f64::INFINITY);
-        for (index, point) in self.grid.iter().enumerate() {
-            let epsilon = point.divergences.after(steps) + point.constant - point.slope * log_delta;
-            if epsilon < best.1 {
-                best = (index, epsilon);
-            }
-        }
-        let (nearest, coarse) = best;
+        let (nearest, coarse) = self.best_of_grid(steps, log_delta);
         if coarse == f64::INFINITY {
             return Ok(f64::INFINITY);
         }
@@ -158,6 +151,33 @@ impl EpsilonSchedule {
             PRECISION,
         );
         Ok(refined.1.max(0.0))
+    }
+
+    /// A somewhat larger bound at the orders of the grid alone, in less than a microsecond.
+    pub(crate) fn epsilon_at_grid(&self, steps: u64, delta: f64) -> f64 {
+        let steps = steps as f64;
+        if total_variation_suffices(self.variation.after(steps), delta) {
+            return 0.0;
+        }
+        let log_delta = delta.ln();
+        let (nearest, coarse) = self.best_of_grid(steps, log_delta);
+        if coarse == f64::INFINITY {
+            return coarse;
+        }
+        let point = &self.grid[nearest];
+        epsilon_at(1.0 + point.position.exp(), point.divergences.after(steps), log_delta).max(0.0)
+    }
+
+    /// The grid's best point and about its epsilon; infinite if no point has a finite one.
+    fn best_of_grid(&self, steps: f64, log_delta: f64) -> (usize, f64) {
+        let mut best = (0, f64::INFINITY);
+        for (index, point) in self.grid.iter().enumerate() {
+            let epsilon = point.divergences.after(steps) + point.constant - point.slope * log_delta;
+            if epsilon < best.1 {
+                best = (index, epsilon);
+            }
+        }
+        best
     }
 }
 
