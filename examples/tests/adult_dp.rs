@@ -1,19 +1,14 @@
 //! The program `adult_dp` from the outside, on a few invented records.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod support;
 
-fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let program = profile.join("examples").join(format!("adult_dp{}", std::env::consts::EXE_SUFFIX));
-    assert!(program.is_file(), "{} is not built: run cargo test without --test", program.display());
-    program
-}
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use support::program;
 
 fn run(folder: &Path, more: &[&str]) -> Output {
-    Command::new(program()).arg("--data").arg(folder).args(more).output().unwrap()
+    Command::new(program("adult_dp")).arg("--data").arg(folder).args(more).output().unwrap()
 }
 
 /// Records whose income follows from age and education.

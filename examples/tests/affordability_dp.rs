@@ -1,22 +1,16 @@
 //! The program `affordability_dp` from the outside.
 
+mod support;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use burn_privacy::ledger::Ledger;
-
-/// Cargo builds examples along with tests, beside the folder that this test lies in.
-fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let program = profile.join("examples").join(format!("affordability_dp{}", std::env::consts::EXE_SUFFIX));
-    assert!(program.is_file(), "{} is not built: run cargo test without --test", program.display());
-    program
-}
+use support::program;
 
 fn run(arguments: &[&str], out: &Path) -> Output {
-    Command::new(program()).args(arguments).arg("--out").arg(out).output().unwrap()
+    Command::new(program("affordability_dp")).args(arguments).arg("--out").arg(out).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -1,12 +1,15 @@
 //! The program `cifar_dp` from the outside: what it prints, what it leaves behind, and how it ends.
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use burn_privacy::ledger::Ledger;
 use burn_privacy::report::{Protection, RunReport};
+use support::program;
 use tempfile::TempDir;
 
 /// A run so small that it takes a second.
@@ -25,18 +28,8 @@ const TINY: [&str; 12] = [
     "2",
 ];
 
-/// Cargo builds examples along with tests, but tells no test where: `target/PROFILE/examples`, beside the folder
-/// `deps` that this test lies in.
-fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let program = profile.join("examples").join(format!("cifar_dp{}", std::env::consts::EXE_SUFFIX));
-    assert!(program.is_file(), "{} is not built: run cargo test without --test", program.display());
-    program
-}
-
 fn command(arguments: &[&str], out: &Path) -> Command {
-    let mut command = Command::new(program());
+    let mut command = Command::new(program("cifar_dp"));
     command.args(arguments).arg("--out").arg(out).env_remove("BURN_PRIVACY_DATA");
     command
 }
@@ -71,7 +64,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[test]
 fn help_shows_options_by_topic_defaults_presets_and_examples() {
-    let output = Command::new(program()).arg("--help").output().unwrap();
+    let output = Command::new(program("cifar_dp")).arg("--help").output().unwrap();
     assert!(output.status.success());
     let help = text(&output.stdout);
     for words in [

@@ -137,19 +137,6 @@ pub(crate) fn unsupported(accountant: &str, kind: &EventKind, adjacency: Adjacen
     }
 }
 
-/// Lets Poisson sampling pass under any adjacency but replace-one.
-pub(crate) fn refuse_replace_one(accountant: &str, kind: &EventKind, adjacency: Adjacency) -> Result<()> {
-    if adjacency == Adjacency::ReplaceOne {
-        return Err(unsupported(
-            accountant,
-            kind,
-            adjacency,
-            "Poisson sampling has no tight theorem there; account for it under add-or-remove-one or zero-out adjacency",
-        ));
-    }
-    Ok(())
-}
-
 /// Lets a finite number of at least zero pass.
 pub(crate) fn finite_at_least_zero(name: &'static str, value: f64) -> Result<f64> {
     if value.is_finite() && value >= 0.0 {

@@ -81,6 +81,7 @@ mod rdp;
 mod rounding;
 mod sample_noise;
 mod search;
+mod shared_theorems;
 mod statement;
 
 pub use accountant::Accountant;

@@ -8,18 +8,12 @@ use burn_privacy_accounting::{
 use crate::args::{AccountantName, HowArgs};
 use crate::failure::Failure;
 
-/// Which accountant counts, under which adjacency, at which Renyi orders.
+/// The accountant that counts, empty.
 #[derive(Clone, Debug)]
-pub struct Counting {
-    /// The accountant.
-    pub name: AccountantName,
-    /// Which data sets are neighbours.
-    pub adjacency: Adjacency,
-    /// Renyi orders; the best real one if there are none.
-    pub orders: Option<Vec<f64>>,
-}
+pub struct Counting(Filled);
 
 /// An accountant of one of the kinds.
+#[derive(Clone, Debug)]
 pub enum Filled {
     /// Privacy loss distributions.
     Pld(PldAccountant),
@@ -56,50 +50,39 @@ impl Certified {
 }
 
 impl Counting {
-    /// From a name and a list of orders, which only the RDP accountant has.
+    /// From a name, an adjacency and a list of orders, which only the RDP accountant has; without one it uses the best
+    /// real order.
     pub fn new(
         name: AccountantName,
         adjacency: Adjacency,
-        orders: Option<Vec<f64>>,
+        orders: Option<&[f64]>,
     ) -> std::result::Result<Self, Failure> {
-        if let Some(orders) = &orders {
-            if name != AccountantName::Rdp {
+        Ok(Self(match (name, orders) {
+            (AccountantName::Rdp, Some(orders)) => Filled::Rdp(RdpAccountant::with_orders(adjacency, orders)?),
+            (_, Some(_)) => {
                 return Err(Failure::Input("orders were given, but only the rdp accountant has orders".to_owned()));
             }
-            RdpAccountant::with_orders(adjacency, orders)?;
-        }
-        Ok(Self { name, adjacency, orders })
-    }
-
-    fn empty(&self) -> Filled {
-        let adjacency = self.adjacency;
-        match self.name {
-            AccountantName::Pld => Filled::Pld(PldAccountant::new(adjacency)),
-            AccountantName::Rdp => Filled::Rdp(
-                self.orders
-                    .as_deref()
-                    .and_then(|orders| RdpAccountant::with_orders(adjacency, orders).ok())
-                    .unwrap_or_else(|| RdpAccountant::new(adjacency)),
-            ),
-            AccountantName::Contour => Filled::Contour(ContourEstimator::new(adjacency)),
-        }
+            (AccountantName::Pld, None) => Filled::Pld(PldAccountant::new(adjacency)),
+            (AccountantName::Rdp, None) => Filled::Rdp(RdpAccountant::new(adjacency)),
+            (AccountantName::Contour, None) => Filled::Contour(ContourEstimator::new(adjacency)),
+        }))
     }
 
     /// Counts an event.
     pub fn count(&self, event: &DpEvent) -> Result<Filled> {
-        let mut filled = self.empty();
+        let mut filled = self.0.clone();
         filled.compose(event, 1)?;
         Ok(filled)
     }
 
     /// The smallest noise multiplier that reaches a target.
     pub fn noise_multiplier(&self, make: impl Fn(f64) -> Result<DpEvent>, epsilon: f64, delta: f64) -> Result<f64> {
-        calibrate_noise_multiplier(make, epsilon, delta, || self.empty())
+        calibrate_noise_multiplier(make, epsilon, delta, || self.0.clone())
     }
 
     /// The largest number of steps within a target.
     pub fn steps(&self, make: impl Fn(u64) -> Result<DpEvent>, epsilon: f64, delta: f64) -> Result<u64> {
-        calibrate_steps(make, epsilon, delta, || self.empty())
+        calibrate_steps(make, epsilon, delta, || self.0.clone())
     }
 }
 
@@ -174,8 +157,8 @@ pub fn chosen(how: &HowArgs, event: &DpEvent) -> std::result::Result<Vec<Filled>
 
 /// By PLD and by RDP, or by one of them.
 pub fn both(adjacency: Adjacency, event: &DpEvent) -> std::result::Result<Vec<Filled>, Failure> {
-    let [pld, rdp] =
-        [AccountantName::Pld, AccountantName::Rdp].map(|name| Counting { name, adjacency, orders: None }.count(event));
+    let [pld, rdp] = [Filled::Pld(PldAccountant::new(adjacency)), Filled::Rdp(RdpAccountant::new(adjacency))]
+        .map(|empty| Counting(empty).count(event));
     match pld {
         Ok(pld) => Ok(std::iter::once(pld).chain(rdp.ok()).collect()),
         Err(refusal) => rdp.map(|rdp| vec![rdp]).map_err(|_| refusal.into()),

@@ -154,7 +154,7 @@ impl HowArgs {
     /// The single accountant that was asked for: rdp where orders are given, else pld by default.
     pub fn counting(&self) -> Result<Counting, Failure> {
         let default = if self.orders.is_some() { AccountantName::Rdp } else { AccountantName::Pld };
-        Counting::new(self.accountant.unwrap_or(default), self.adjacency.into(), self.orders.clone())
+        Counting::new(self.accountant.unwrap_or(default), self.adjacency.into(), self.orders.as_deref())
     }
 }
 
@@ -191,15 +191,22 @@ pub struct NoiseArg {
     pub noise_multiplier: f64,
 }
 
-/// `epsilon`.
-#[derive(Debug, Args)]
-pub struct EpsilonArgs {
+/// A whole run.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct RunArgs {
     #[command(flatten)]
     pub sampling: SamplingArgs,
     #[command(flatten)]
     pub noise: NoiseArg,
     #[command(flatten)]
     pub length: LengthArgs,
+}
+
+/// `epsilon`.
+#[derive(Debug, Args)]
+pub struct EpsilonArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
     /// Probability with which the guarantee may fail; well below one over the number of records
     #[arg(long)]
     pub delta: f64,
@@ -211,11 +218,7 @@ pub struct EpsilonArgs {
 #[derive(Debug, Args)]
 pub struct DeltaArgs {
     #[command(flatten)]
-    pub sampling: SamplingArgs,
-    #[command(flatten)]
-    pub noise: NoiseArg,
-    #[command(flatten)]
-    pub length: LengthArgs,
+    pub run: RunArgs,
     /// The privacy loss, in nats
     #[arg(long)]
     pub epsilon: f64,
@@ -282,11 +285,7 @@ pub enum CurveKind {
 #[derive(Debug, Args)]
 pub struct CurveArgs {
     #[command(flatten)]
-    pub sampling: SamplingArgs,
-    #[command(flatten)]
-    pub noise: NoiseArg,
-    #[command(flatten)]
-    pub length: LengthArgs,
+    pub run: RunArgs,
     /// Probability with which the guarantee may fail
     #[arg(long)]
     pub delta: f64,

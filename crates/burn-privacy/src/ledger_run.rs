@@ -1,4 +1,4 @@
-use burn_privacy_accounting::EventDocument;
+use burn_privacy_accounting::{Adjacency, DpEvent, EventDocument};
 
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, RunDescription, RunId};
@@ -13,21 +13,9 @@ pub(crate) struct LedgerRun {
 impl LedgerRun {
     /// Begins a run, or continues the one of that name with the same plan.
     pub(crate) fn begin_or_resume(mut ledger: Ledger, name: &str, plan: &PrivacyPlan, private: bool) -> Result<Self> {
-        let event = EventDocument::new(plan.step_event()?);
-        let description = RunDescription {
-            name: name.into(),
-            event_per_step: serde_json::to_value(&event).map_err(|error| Error::Plan {
-                field: "event",
-                given: error.to_string(),
-                allowed: "an event that can be written as JSON".into(),
-            })?,
-            planned_steps: plan.steps(),
-            adjacency: plan.adjacency().to_string(),
-            private,
-            delta: Some(plan.delta()),
-        };
-        let known = ledger.charges().iter().any(|charge| charge.name == name);
-        let run = if known { ledger.resume(&description)? } else { ledger.begin(description)? };
+        let description =
+            describe_run(name, plan.step_event()?, plan.steps(), plan.adjacency(), plan.delta(), private)?;
+        let run = ledger.begin_or_resume(description)?;
         Ok(Self { ledger, run })
     }
 
@@ -53,4 +41,27 @@ impl LedgerRun {
         self.ledger.close(self.run, released)?;
         Ok(())
     }
+}
+
+/// What the ledger is told about a run of `steps` equal events.
+pub(crate) fn describe_run(
+    name: &str,
+    event: DpEvent,
+    steps: u64,
+    adjacency: Adjacency,
+    delta: f64,
+    private: bool,
+) -> Result<RunDescription> {
+    Ok(RunDescription {
+        name: name.into(),
+        event_per_step: serde_json::to_value(EventDocument::new(event)).map_err(|error| Error::Plan {
+            field: "event",
+            given: error.to_string(),
+            allowed: "an event that can be written as JSON".into(),
+        })?,
+        planned_steps: steps,
+        adjacency: adjacency.to_string(),
+        private,
+        delta: Some(delta),
+    })
 }

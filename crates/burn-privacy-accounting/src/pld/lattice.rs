@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 
 use super::contraction::{Bin, contract};
-use super::pair::{Pair, cut_tail};
+use super::pair::{Pair, without_tail};
 use super::quadrature::{Moments, moments};
 
 /// More knots are not placed: the spacing grows instead.
@@ -53,8 +53,7 @@ impl Lattice {
     /// `log_means` are tilts with ln E_P[e^(tilt x loss)], roughly, under which the mass matters.
     pub(super) fn new(pair: &Pair, layout: Layout, log_means: &[(f64, f64)]) -> Self {
         let range = pair.range(layout.log_tail);
-        let mut atoms = pair.atoms();
-        let atoms_above = cut_tail(&mut atoms, layout.log_tail);
+        let (atoms, atoms_above) = without_tail(pair.atoms(), layout.log_tail);
         let (indices, _) = place_knots(pair, layout, log_means);
         let losses: Vec<f64> = indices.iter().map(|&index| index as f64 * layout.spacing).collect();
         let segments = indices.len() - 1;
@@ -72,7 +71,7 @@ impl Lattice {
                 *right = piece(middle, to, b);
             }
         }
-        for atom in &atoms {
+        for atom in atoms {
             // An atom that is meant to be on the grid is, whatever rounding says.
             let nearest = (atom.loss / layout.spacing).round() * layout.spacing;
             let near = (atom.loss - nearest).abs() <= (SNAP * atom.loss.abs()).min(0.25 * layout.spacing);
@@ -222,9 +221,7 @@ fn place_knots(pair: &Pair, layout: Layout, log_means: &[(f64, f64)]) -> (Vec<i6
     let g = layout.spacing;
     let mut knots = vec![-1, 0, 1];
     let mut added = 0.0;
-    let mut atoms = pair.atoms();
-    cut_tail(&mut atoms, layout.log_tail);
-    for atom in atoms {
+    for atom in without_tail(pair.atoms(), layout.log_tail).0 {
         let below = (atom.loss / g).floor() as i64;
         knots.extend([below, below + 1]);
     }

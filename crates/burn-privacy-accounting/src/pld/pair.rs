@@ -85,6 +85,8 @@ pub(crate) struct Pair {
     rate: f64,
     log_rate: f64,
     direction: Direction,
+    /// See [`Pair::atoms`].
+    atoms: Vec<Atom>,
 }
 
 /// Range of t with a density that is looked at, and the probability under P beyond it.
@@ -151,7 +153,9 @@ impl Pair {
             Base::DiscreteGaussian { sigma } => base_atoms = discrete_gaussian_atoms(sigma),
         }
         base_atoms.retain(|atom| atom.p > 0.0 || atom.q > 0.0);
-        Self { density, base_atoms, rate, log_rate: rate.ln(), direction }
+        let mut pair = Self { density, base_atoms, rate, log_rate: rate.ln(), direction, atoms: Vec::new() };
+        pair.atoms = pair.sampled_atoms();
+        pair
     }
 
     /// The loss at t, in P's favour.
@@ -291,7 +295,11 @@ impl Pair {
     }
 
     /// Outcomes with positive probability under P and finite loss, in increasing order of loss.
-    pub(crate) fn atoms(&self) -> Vec<Atom> {
+    pub(crate) fn atoms(&self) -> &[Atom] {
+        &self.atoms
+    }
+
+    fn sampled_atoms(&self) -> Vec<Atom> {
         let without_loss = (self.direction == Direction::Exchange)
             .then(|| Atom { loss: 0.0, mass: (1.0 - self.rate) * self.total_variation() });
         let mut atoms: Vec<Atom> = self
@@ -382,14 +390,18 @@ impl Pair {
     }
 }
 
-/// Cuts off atoms of large loss that have no more than e^`log_tail` together; gives how much that was.
-pub(super) fn cut_tail(atoms: &mut Vec<Atom>, log_tail: f64) -> f64 {
+/// The atoms but those of large loss that have no more than e^`log_tail` together, and how much these have.
+pub(super) fn without_tail(atoms: &[Atom], log_tail: f64) -> (&[Atom], f64) {
     let limit = log_tail.exp();
-    let mut cut = 0.0;
-    while atoms.len() > 1 && atoms.last().is_some_and(|atom| cut + atom.mass <= limit) {
-        cut += atoms.pop().map_or(0.0, |atom| atom.mass);
+    let (mut rest, mut cut) = (atoms, 0.0);
+    while let [first @ .., last] = rest
+        && !first.is_empty()
+        && cut + last.mass <= limit
+    {
+        cut += last.mass;
+        rest = first;
     }
-    cut * (1.0 + 1e-12)
+    (rest, cut * (1.0 + 1e-12))
 }
 
 /// P(N(0,1) > z) for z >= 0.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::mixture::Mixture;
 use super::pair::{Base, Direction, Pair};
 use super::truncation::Truncation;
-use crate::error::{refuse_replace_one, unsupported};
+use crate::error::unsupported;
 use crate::sample_noise::{SampleNoise, checked_count};
+use crate::shared_theorems::{fixed_size_rate, randomised_response, refuse_replace_one, tree_levels};
 use crate::{Adjacency, DpEvent, EventKind, Result};
 
 /// Name under which the results are reported.
@@ -234,15 +235,8 @@ impl Terms {
                 if *categories == 1 || *noise_probability == 1.0 {
                     return Ok(());
                 }
-                if adjacency != Adjacency::ReplaceOne {
-                    return refuse(
-                        "each record answers for itself, so that its presence shows; account for it under replace-one \
-                         adjacency",
-                    );
-                }
-                let other = noise_probability / *categories as f64;
-                let truth = (1.0 - noise_probability) + other;
-                let loss = ((1.0 - noise_probability) / other).ln_1p();
+                let (truth, loss) =
+                    randomised_response(NAME, event.kind(), adjacency, (*noise_probability, *categories))?;
                 if loss.is_finite() {
                     self.add_base(Base::RandomisedResponse { truth, loss }, count)
                 } else {
@@ -284,22 +278,8 @@ impl Terms {
                 if sample_size == dataset_size {
                     return self.flatten(inner, count, adjacency);
                 }
-                if adjacency != Adjacency::ReplaceOne {
-                    return refuse(
-                        "samples of a fixed size are amplified under replace-one adjacency only; account for it there, or \
-                         sample by Poisson",
-                    );
-                }
-                let rate = *sample_size as f64 / *dataset_size as f64;
-                // Rounded up.
-                self.add_sampled(
-                    event,
-                    inner,
-                    (rate * (1.0 + f64::EPSILON)).min(1.0),
-                    Drawn::FixedSize,
-                    count,
-                    adjacency,
-                )
+                let rate = fixed_size_rate(NAME, event.kind(), adjacency, (*sample_size, *dataset_size))?;
+                self.add_sampled(event, inner, rate, Drawn::FixedSize, count, adjacency)
             }
             EventKind::TruncatedPoissonSampled { dataset_size, sampling_rate, max_sample_size, event: inner } => {
                 if *sampling_rate == 0.0 {
@@ -321,16 +301,8 @@ impl Terms {
                 self.add_sampled_gaussian(*sampling_rate, noise, Drawn::Truncated(cut), count)
             }
             EventKind::TreeAggregation { noise_multiplier, steps_per_tree } => {
-                if adjacency == Adjacency::AddOrRemoveOne {
-                    return refuse(
-                        "a record that is removed moves all later ones to other leaves; account for it under zero-out or \
-                         replace-one adjacency",
-                    );
-                }
-                // As many Gaussian releases as the largest tree has levels: Kairouz et al., arXiv 2103.00039, theorem
-                // 4.1.
-                let levels = steps_per_tree.iter().map(|steps| u64::BITS - steps.leading_zeros()).max().unwrap_or(0);
-                self.add_gaussian(*noise_multiplier, checked_count(count.checked_mul(u64::from(levels)))?)
+                let levels = tree_levels(NAME, event.kind(), adjacency, steps_per_tree)?;
+                self.add_gaussian(*noise_multiplier, checked_count(count.checked_mul(levels))?)
             }
             EventKind::BandedMatrixFactorisation { noise_multiplier, bands, steps, sampling_rate } => {
                 let participations = checked_count(count.checked_mul(steps.div_ceil(*bands)))?;

@@ -2,7 +2,7 @@
 //!
 //! Nothing here is part of a bound. It only steers where the grid is laid.
 
-use super::pair::{Base, Direction, Pair, cut_tail};
+use super::pair::{Base, Direction, Pair, without_tail};
 use super::quadrature::nodes;
 use super::terms::{Step, Terms};
 
@@ -29,8 +29,7 @@ impl Sketch {
     pub(super) fn new(pairs: &[(f64, Pair)], count: f64, log_tail: f64) -> Self {
         let mut points: Vec<(f64, f64)> = Vec::new();
         for (part, pair) in pairs {
-            let mut atoms = pair.atoms();
-            cut_tail(&mut atoms, log_tail);
+            let (atoms, _) = without_tail(pair.atoms(), log_tail);
             points.extend(atoms.iter().map(|atom| (atom.loss, part * atom.mass)));
             let Some(range) = pair.range(log_tail) else { continue };
             let pieces = ((range.high - range.low) / pair.smooth_width()).ceil().clamp(4.0, 400.0);

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::closed_forms;
 use super::sampled_gaussian::SampledGaussian;
 use super::selection::SelectionCurve;
-use crate::error::{refuse_replace_one, unsupported};
+use crate::error::unsupported;
 use crate::sample_noise::{SampleNoise, checked_count};
+use crate::shared_theorems::{fixed_size_rate, randomised_response, refuse_replace_one, tree_levels};
 use crate::{Adjacency, DpEvent, EventKind, Result, RunCount};
 
 /// Name under which the results are reported.
@@ -241,23 +242,13 @@ impl Terms {
                 if *categories == 1 || *noise_probability == 1.0 {
                     return Ok(());
                 }
-                if adjacency != Adjacency::ReplaceOne {
-                    return refuse(
-                        "each record answers for itself, so that its presence shows; account for it under replace-one \
-                         adjacency",
-                    );
+                let (truth, loss) =
+                    randomised_response(NAME, event.kind(), adjacency, (*noise_probability, *categories))?;
+                if loss.is_finite() {
+                    self.add(Term::RandomisedResponse { truth, loss }, count)
+                } else {
+                    self.add(Term::Infinite, count)
                 }
-                if *noise_probability == 0.0 {
-                    return self.add(Term::Infinite, count);
-                }
-                let other = noise_probability / *categories as f64;
-                let truth = (1.0 - noise_probability) + other;
-                // ln(truth / other), exact also where the two are nearly equal.
-                let loss = ((1.0 - noise_probability) / other).ln_1p();
-                self.add(
-                    if loss.is_finite() { Term::RandomisedResponse { truth, loss } } else { Term::Infinite },
-                    count,
-                )
             }
             EventKind::ExponentialMechanism { epsilon } => self.add(Term::BoundedRange { epsilon: *epsilon }, count),
             EventKind::Zcdp { rho, xi } => self.add(Term::Linear { slope: *rho, offset: *xi }, count),
@@ -292,16 +283,8 @@ impl Terms {
                 }
             }
             EventKind::TreeAggregation { noise_multiplier, steps_per_tree } => {
-                if adjacency == Adjacency::AddOrRemoveOne {
-                    return refuse(
-                        "a record that is removed moves all later ones to other leaves; account for it under zero-out or \
-                         replace-one adjacency",
-                    );
-                }
-                // A record is a leaf of one tree, and in as many nodes as the tree has levels: Kairouz et al.,
-                // arXiv 2103.00039, theorem 4.1, with the number of bits of the largest tree's leaves.
-                let levels = steps_per_tree.iter().map(|steps| u64::BITS - steps.leading_zeros()).max().unwrap_or(0);
-                self.add(Term::gaussian(*noise_multiplier), checked_count(count.checked_mul(u64::from(levels)))?)
+                let levels = tree_levels(NAME, event.kind(), adjacency, steps_per_tree)?;
+                self.add(Term::gaussian(*noise_multiplier), checked_count(count.checked_mul(levels))?)
             }
             EventKind::BandedMatrixFactorisation { noise_multiplier, bands, steps, sampling_rate } => {
                 let participations = checked_count(count.checked_mul(steps.div_ceil(*bands)))?;
@@ -330,12 +313,7 @@ impl Terms {
                 if sample_size == dataset_size {
                     return self.flatten(inner, count, adjacency);
                 }
-                if adjacency != Adjacency::ReplaceOne {
-                    return refuse(
-                        "samples of a fixed size are amplified under replace-one adjacency only; account for it there, or \
-                         sample by Poisson",
-                    );
-                }
+                let rate = fixed_size_rate(NAME, event.kind(), adjacency, (*sample_size, *dataset_size))?;
                 let mut sample = SampleNoise::default();
                 if let Err(name) = sample.add(inner, 1) {
                     return refuse(&format!(
@@ -343,8 +321,6 @@ impl Terms {
                          accountant, or compose `{name}` without the sampling, which is an upper bound"
                     ));
                 }
-                // Rounded up.
-                let rate = *sample_size as f64 / *dataset_size as f64 * (1.0 + f64::EPSILON);
                 match sample.noise_multiplier() {
                     None => Ok(()),
                     Some(0.0) => self.add(Term::Infinite, count),

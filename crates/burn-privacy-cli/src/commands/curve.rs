@@ -34,9 +34,9 @@ pub struct Labels {
 
 /// `burn-privacy curve`.
 pub fn curve(args: &CurveArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let rate = sampling_rate(&args.sampling)?;
-    let steps = steps(&args.length, rate)?;
-    let noise = args.noise.noise_multiplier;
+    let rate = sampling_rate(&args.run.sampling)?;
+    let steps = steps(&args.run.length, rate)?;
+    let noise = args.run.noise.noise_multiplier;
     let adjacency = Adjacency::from(args.adjacency);
     let run = format!("sampling rate {rate}, noise multiplier {noise}, {adjacency}");
     let (points, labels) = match args.kind {
@@ -84,7 +84,7 @@ pub fn curve(args: &CurveArgs, out: &mut impl Write) -> Result<(), Failure> {
 }
 
 fn over_steps(args: &CurveArgs, adjacency: Adjacency, rate: f64, steps: u64) -> Result<Vec<Point>, Failure> {
-    let step = run(rate, args.noise.noise_multiplier, 1)?;
+    let step = run(rate, args.run.noise.noise_multiplier, 1)?;
     let schedule = EpsilonSchedule::new(adjacency, &step)?;
     // The first step, where the curve is steepest, is a point, too.
     let mut counts: Vec<u64> = (0..args.points)
@@ -103,7 +103,7 @@ fn over_steps(args: &CurveArgs, adjacency: Adjacency, rate: f64, steps: u64) -> 
 }
 
 fn over_epsilon(args: &CurveArgs, adjacency: Adjacency, rate: f64, steps: u64) -> Result<Vec<Point>, Failure> {
-    let step = run(rate, args.noise.noise_multiplier, 1)?;
+    let step = run(rate, args.run.noise.noise_multiplier, 1)?;
     let pld = filled(adjacency, &step, steps)?;
     let mut rdp = RdpAccountant::new(adjacency);
     rdp.compose(&step, steps)?;

@@ -91,7 +91,8 @@ fn answer(text: &str) -> Result<Map<String, Value>, Failure> {
     let query: Query = serde_json::from_str(text)
         .map_err(|error| Failure::Input(format!("the line is not a valid query: {error}")))?;
     let adjacency = query.adjacency()?;
-    let counting = || Counting::new(query.accountant.unwrap_or(AccountantName::Pld), adjacency, query.orders.clone());
+    let counting =
+        || Counting::new(query.accountant.unwrap_or(AccountantName::Pld), adjacency, query.orders.as_deref());
     match query.query {
         Question::Epsilon => {
             let delta = needed("delta", query.delta)?;

@@ -165,6 +165,18 @@ impl Ledger {
         Ok(run)
     }
 
+    /// Begins the run of this description, or [resumes](Self::resume) the one of its name.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin) and [`resume`](Self::resume).
+    pub fn begin_or_resume(&mut self, description: RunDescription) -> Result<RunId, LedgerError> {
+        match self.history.named(&description.name) {
+            Some(_) => self.resume(&description),
+            None => self.begin(description),
+        }
+    }
+
     /// Reserves `steps` more steps, durably. When this returns, they are charged, whatever happens next.
     ///
     /// [`charge_step`](Self::charge_step) does this by itself, in blocks; call this to size the blocks yourself. Zero

@@ -1,8 +1,8 @@
-use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, EventDocument, PldAccountant, gaussian_sigma};
-use serde_json::Value;
+use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, PldAccountant, gaussian_sigma};
 
 use crate::error::{Error, Result};
 use crate::ledger::RunDescription;
+use crate::ledger_run::describe_run;
 
 /// More queries are not planned.
 const MOST_QUERIES: u64 = 1 << 40;
@@ -87,15 +87,8 @@ impl QueryPlan {
         epsilon(&[(self, answers)], self.delta)
     }
 
-    pub(super) fn description(&self, name: String, private: bool) -> Result<RunDescription> {
-        Ok(RunDescription {
-            name,
-            event_per_step: serde_json::to_value(EventDocument::new(self.event()?)).unwrap_or(Value::Null),
-            planned_steps: self.queries,
-            adjacency: Adjacency::AddOrRemoveOne.to_string(),
-            private,
-            delta: Some(self.delta),
-        })
+    pub(super) fn description(&self, name: &str, private: bool) -> Result<RunDescription> {
+        describe_run(name, self.event()?, self.queries, Adjacency::AddOrRemoveOne, self.delta, private)
     }
 }
 

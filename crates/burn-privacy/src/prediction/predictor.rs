@@ -5,7 +5,7 @@ use burn_privacy_mechanisms::{Entropy, PrivacyKey, fill_gaussian_f64};
 use super::plan::{QueryPlan, epsilon};
 use super::statement::PredictionStatement;
 use crate::error::{Error, Result};
-use crate::ledger::{Ledger, RunDescription, RunId};
+use crate::ledger::{Ledger, RunId};
 
 /// The mean of the teachers' clipped predictions, plus Gaussian noise.
 ///
@@ -57,15 +57,13 @@ struct Queries {
 }
 
 impl Queries {
-    fn open(plan: QueryPlan, teachers: usize, ledger: Ledger, name: &str, entropy: &Entropy) -> Result<Self> {
+    fn open(plan: QueryPlan, teachers: usize, mut ledger: Ledger, name: &str, entropy: &Entropy) -> Result<Self> {
         if teachers == 0 {
             return Err(Error::Plan { field: "teachers", given: "0".into(), allowed: "at least 1".into() });
         }
         let private = entropy.is_private();
         let key = PrivacyKey::draw(entropy)?;
-        let description = plan.description(name.to_owned(), private)?;
-        let mut ledger = ledger;
-        let run = begin_or_resume(&mut ledger, description)?;
+        let run = ledger.begin_or_resume(plan.description(name, private)?)?;
         Ok(Self { plan, teachers, ledger, run, key, private, draw: 0 })
     }
 
@@ -112,12 +110,6 @@ impl Queries {
         let released = self.ledger.released(run)?;
         Ok(self.ledger.close(run, released)?)
     }
-}
-
-/// Begins a run, or continues the one of that name with the same plan.
-fn begin_or_resume(ledger: &mut Ledger, description: RunDescription) -> Result<RunId> {
-    let known = ledger.charges().iter().any(|charge| charge.name == description.name);
-    Ok(if known { ledger.resume(&description)? } else { ledger.begin(description)? })
 }
 
 impl NoisyMean {
@@ -302,8 +294,8 @@ impl ConfidentVote {
             return refuse("delta", tests.delta(), "the same for tests and answers");
         }
         let mut votes = NoisyVote::open(answers, classes, teachers, ledger, name, entropy)?;
-        let description = tests.description(format!("{name}, tests"), votes.queries.private)?;
-        let tests_run = begin_or_resume(&mut votes.queries.ledger, description)?;
+        let description = tests.description(&format!("{name}, tests"), votes.queries.private)?;
+        let tests_run = votes.queries.ledger.begin_or_resume(description)?;
         Ok(Self { threshold, tests, tests_run, votes })
     }
 
