@@ -1,16 +1,19 @@
-//! Accuracy on images that are declared public.
-
 use burn::data::dataloader::batcher::Batcher;
 use burn::prelude::*;
 use burn_privacy::datasets::{ImageBatcher, ImageDataset};
 
+use super::Classifier;
 use crate::Result;
-use crate::models::Classifier;
 
 /// Images at once.
 const BATCH: usize = 250;
 
 /// The share of images whose class gets the highest score. Without autodiff: no gradient is ever needed here.
+/// `None` without images.
+///
+/// # Errors
+///
+/// If the device fails.
 pub fn accuracy<M: Classifier>(
     model: &M,
     images: &ImageDataset,
