@@ -32,6 +32,7 @@ mod records;
 
 pub use batcher::{ImageBatch, ImageBatcher, Normalization};
 pub use checksum::Checksum;
+pub(crate) use checksum::md5_hex;
 pub use cifar10::{CIFAR10_ARCHIVE, CIFAR10_CLASSES, Cifar10};
 #[cfg(feature = "download")]
 pub use download::Download;

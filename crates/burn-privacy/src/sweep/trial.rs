@@ -1,0 +1,98 @@
+use std::sync::{Mutex, PoisonError};
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+use burn_privacy_mechanisms::Entropy;
+
+use super::config::Setting;
+
+/// What a trial's closure gives back, or any error.
+pub type TrialResult = Result<TrialOutcome, Box<dyn std::error::Error + Send + Sync>>;
+
+/// What a trial found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrialOutcome {
+    /// How good the model is; more is better. Computed on data that are declared public, or paid for.
+    pub score: f64,
+    /// The model, serialised. Kept by [private selection](super::PrivateSelection) for the winner, and dropped otherwise.
+    pub model: Vec<u8>,
+}
+
+impl TrialOutcome {
+    /// A score without a model.
+    pub fn score(score: f64) -> Self {
+        Self { score, model: Vec::new() }
+    }
+}
+
+/// One run of one setting.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    pub(super) number: usize,
+    pub(super) setting: Option<Setting>,
+    pub(super) repeat: u32,
+    pub(super) seed: Option<u64>,
+}
+
+impl Trial {
+    /// Number of the trial in its sweep, from 0.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// What it is made with; `None` for a trial without privacy.
+    pub fn setting(&self) -> Option<&Setting> {
+        self.setting.as_ref()
+    }
+
+    /// Which run of its setting it is, from 0.
+    pub fn repeat(&self) -> u32 {
+        self.repeat
+    }
+
+    /// The fixed seed, if the sweep has one.
+    pub fn seed(&self) -> Option<u64> {
+        self.seed
+    }
+
+    /// The randomness for [`PrivacyPlan::start`](crate::plan::PrivacyPlan::start): of the operating system, or the fixed
+    /// seed's, which protects nobody.
+    pub fn entropy(&self) -> Entropy {
+        self.seed.map_or(Entropy::os(), Entropy::seeded)
+    }
+
+    /// Builds a model, with the same weights every time if the sweep has a fixed seed.
+    ///
+    /// Burn's generator is one for all threads, so another trial may draw from it in between: a model is taken once two in a
+    /// row came out the same.
+    pub fn initialise<M: Module>(&self, device: &Device, build: impl Fn() -> M) -> M {
+        static SEEDING: Mutex<()> = Mutex::new(());
+        let Some(seed) = self.seed else { return build() };
+        let _guard = SEEDING.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempt = || {
+            device.seed(seed);
+            let model = build();
+            // Burn draws a parameter when it is first looked at.
+            let mut weights = Weights(Vec::new());
+            model.visit(&mut weights);
+            (model, weights.0)
+        };
+        let mut last = attempt();
+        loop {
+            let next = attempt();
+            if next.1 == last.1 {
+                return next.0;
+            }
+            last = next;
+        }
+    }
+}
+
+/// All weights of a model, as bytes.
+struct Weights(Vec<Vec<u8>>);
+
+impl ModuleVisitor for Weights {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0.push(param.val().into_data().as_bytes().to_vec());
+    }
+}
