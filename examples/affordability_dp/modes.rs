@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::prelude::*;
-use burn_privacy::ledger::Ledger;
+use burn_privacy::ledger::{Ledger, compose_charges};
 use burn_privacy::prediction::{NoisyMean, QueryPlan, Shards};
 use burn_privacy::prelude::*;
 use burn_privacy_examples::Result;
@@ -33,7 +33,7 @@ pub struct Outcome {
 impl Job<'_> {
     fn train_on_perturbed(&self, rows: &[Row]) -> Network {
         let households = rows.iter().map(|row| Household::of_perturbed(row, &self.data.bounds)).collect();
-        train_plain(households, &self.device)
+        train_plain(Network::new(&self.device), households, &self.device)
     }
 
     fn score(&self, network: &Network) -> f64 {
@@ -48,7 +48,7 @@ impl Job<'_> {
 
     /// No noise anywhere: protects nobody.
     pub fn without_privacy(&self) -> Outcome {
-        let network = train_plain(self.data.households(), &self.device);
+        let network = train_plain(Network::new(&self.device), self.data.households(), &self.device);
         Outcome { r_squared: self.score(&network), statement: String::new() }
     }
 
@@ -76,9 +76,16 @@ impl Job<'_> {
             .with_steps(STEPS)
             .with_noise(NoiseLevel::target(epsilon, self.arguments.delta))
             .build()?;
-        let ledger = (self.ledger()?, run);
-        let (network, statement) =
-            train_private(households, &self.device, &plan, LEARNING_RATE, Entropy::os(), ledger)?;
+        let ledger = Some((self.ledger()?, run));
+        let (network, statement) = train_private(
+            Network::new(&self.device),
+            households,
+            &self.device,
+            &plan,
+            LEARNING_RATE,
+            Entropy::os(),
+            ledger,
+        )?;
         Ok(Outcome { r_squared: self.score(&network), statement: statement.to_markdown() })
     }
 
@@ -90,7 +97,7 @@ impl Job<'_> {
             .iter()
             .map(|records| {
                 let shard = records.iter().map(|&record| households[record]).collect();
-                train_plain(shard, &self.device)
+                train_plain(Network::new(&self.device), shard, &self.device)
             })
             .collect())
     }
@@ -119,9 +126,6 @@ pub const LEDGER: &str = "privacy-ledger.jsonl";
 /// Epsilon of everything that the ledger holds, runs before this one included.
 pub fn composed_epsilon(folder: &Path, delta: f64) -> Result<f64> {
     let mut accountant = PldAccountant::new(Adjacency::AddOrRemoveOne);
-    for charge in Ledger::read(folder.join(LEDGER))?.charges() {
-        let document: burn_privacy::accounting::EventDocument = serde_json::from_value(charge.event)?;
-        accountant.compose(document.event(), charge.steps)?;
-    }
+    compose_charges(&Ledger::read(folder.join(LEDGER))?.charges(), &mut accountant)?;
     Ok(accountant.epsilon(delta)?)
 }

@@ -116,8 +116,8 @@ pub fn write(path: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::data::BOUNDS;
     use super::*;
-    use crate::data::BOUNDS;
 
     #[test]
     fn households_are_plausible_and_always_the_same() {

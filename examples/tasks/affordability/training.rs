@@ -27,8 +27,7 @@ pub const LEARNING_RATE: f64 = 0.03;
 pub const CLIPPING_NORM: f64 = 0.1;
 
 /// Ordinary training on all households at once.
-pub fn train_plain(households: Vec<Household>, device: &Device) -> Network {
-    let mut network = Network::new(device);
+pub fn train_plain(mut network: Network, households: Vec<Household>, device: &Device) -> Network {
     if households.is_empty() {
         // A shard may be.
         return network;
@@ -45,25 +44,26 @@ pub fn train_plain(households: Vec<Household>, device: &Device) -> Network {
     network
 }
 
-/// DP-SGD with Adam and a learning rate that falls to 0, charged to a ledger under the name `run`.
+/// DP-SGD with Adam and a learning rate that falls to 0, charged to a ledger, if one is given, under a run's name.
 ///
 /// # Errors
 ///
 /// Those of the session and its ledger.
 pub fn train_private(
+    mut network: Network,
     households: Vec<Household>,
     device: &Device,
     plan: &PrivacyPlan,
     learning_rate: f64,
     entropy: Entropy,
-    (ledger, run): (Ledger, &str),
+    ledger: Option<(Ledger, &str)>,
 ) -> Result<(Network, PrivacyStatement)> {
-    let mut network = Network::new(device);
     let mut optimizer = AdamConfig::new().init();
-    let mut session = plan
-        .start(InMemDataset::new(households), Households, device, entropy)?
-        .with_physical_batch(4_096)
-        .with_ledger(ledger, run)?;
+    let mut session =
+        plan.start(InMemDataset::new(households), Households, device, entropy)?.with_physical_batch(4_096);
+    if let Some((ledger, run)) = ledger {
+        session = session.with_ledger(ledger, run)?;
+    }
     let mut done = 0.0;
     while let Some(step) = session.next_step()? {
         let update = step.gradients(&network, |network, batch: Batch| {

@@ -18,9 +18,9 @@ use burn::prelude::*;
 
 pub use arguments::{DATA, RUNNING, TRAINING, TrainingArguments, at_least_one};
 pub use data::{ImageData, ImageSource};
-pub use evaluation::accuracy;
+pub use evaluation::{accuracy, right_guesses};
 pub use interrupt::INTERRUPTED;
-pub use plain::train_plain;
+pub use plain::{PlainTraining, train_plain};
 pub use preset::{Noise, Preset, Scaling, preset_table, value_name};
 pub use private::{PrivateTraining, train_private};
 pub use progress::{complain, grouped, percent, say};

@@ -18,8 +18,8 @@ pub struct PrivateTraining<'a> {
     pub device: &'a Device,
     /// Of the operating system, or nothing is protected.
     pub entropy: Entropy,
-    /// Of the data set, and the run's name in it.
-    pub ledger: (Ledger, &'a str),
+    /// Of the data set, and the run's name in it; nothing if the run is charged elsewhere.
+    pub ledger: Option<(Ledger, &'a str)>,
     /// Most images at once.
     pub physical_batch: usize,
     /// Of SGD.
@@ -39,12 +39,13 @@ pub fn train_private<M: Classifier>(
     training: PrivateTraining<'_>,
     mut go_on: impl FnMut(&M, f64) -> Result<bool>,
 ) -> Result<(M, PrivacyStatement)> {
-    let (ledger, run) = training.ledger;
     let mut session = training
         .plan
         .start(training.images, training.batcher, training.device, training.entropy)?
-        .with_physical_batch(training.physical_batch)
-        .with_ledger(ledger, run)?;
+        .with_physical_batch(training.physical_batch);
+    if let Some((ledger, run)) = training.ledger {
+        session = session.with_ledger(ledger, run)?;
+    }
     let mut optimizer = sgd(training.momentum);
 
     while go_on(&model, session.epsilon_so_far()?)? {

@@ -15,8 +15,8 @@ use burn_privacy::report::{
 use super::interrupt::Interrupt;
 use super::monitor::{Monitor, Results};
 use super::{
-    Classifier, ImageData, PrivacySettings, PrivateTraining, Settings, TrainingArguments, grouped, percent, say,
-    train_plain, train_private,
+    Classifier, ImageData, PlainTraining, PrivacySettings, PrivateTraining, Settings, TrainingArguments, grouped,
+    percent, say, train_plain, train_private,
 };
 use crate::Result;
 
@@ -201,7 +201,7 @@ impl Job {
             batcher: self.batcher,
             device: &self.device,
             entropy: self.settings.entropy(),
-            ledger: (ledger, &self.name),
+            ledger: Some((ledger, &self.name)),
             physical_batch: privacy.physical_batch,
             learning_rate: self.settings.learning_rate,
             momentum: self.settings.momentum,
@@ -217,9 +217,17 @@ impl Job {
         let batches = self.data.train.len().div_ceil(settings.batch_size) as u64;
         let steps = (settings.epochs * batches).min(settings.max_steps.unwrap_or(u64::MAX));
         let mut monitor = Monitor::start(self, steps, batches as f64, false);
-        let model = train_plain(model, &self.data.train, self.batcher, &self.device, settings, steps, |model| {
-            monitor.watch(model, f64::INFINITY)
-        })?;
+        let training = PlainTraining {
+            images: self.data.train.clone(),
+            batcher: self.batcher,
+            device: &self.device,
+            batch_size: settings.batch_size,
+            steps,
+            learning_rate: settings.learning_rate,
+            momentum: settings.momentum,
+            seed: settings.seed,
+        };
+        let model = train_plain(model, training, |model| monitor.watch(model, f64::INFINITY))?;
         let results = monitor.finish(&model)?;
         Ok(Trained { model, results, protection: Protection::NotPrivate })
     }

@@ -14,7 +14,7 @@ use crate::ledger_run::describe_run;
 use crate::plan::PrivacyPlan;
 
 /// More runs than this are never made; the probability of that many is below what a 53-bit uniform number can hit.
-const MOST_RUNS: u64 = 10_000_000;
+const MOST_RUNS: u64 = 1_000_000;
 
 /// The best of a secret, random number of trials at settings drawn at random, as one release.
 ///
@@ -67,6 +67,17 @@ impl PrivateSelection {
             return Err(
                 refuse("simulated batch size", batch, "none: a selection releases the model that it ran").into()
             );
+        }
+        // Beyond these, probabilities of few runs are lost in rounding, or there are more runs than anybody can wait for.
+        let (what, given, allowed, fits) = match runs {
+            RunCount::Poisson { mean } => ("mean number of runs", mean, "above 0 and at most 500", mean <= 500.0),
+            RunCount::TruncatedNegativeBinomial { gamma, .. } => {
+                ("stopping probability", gamma, "at least 0.0001 and below 1", gamma >= 1e-4)
+            }
+            _ => ("distribution of the number of runs", f64::NAN, "Poisson or truncated negative binomial", false),
+        };
+        if !fits {
+            return Err(refuse(what, given, allowed).into());
         }
         let planned = config.planned()?;
         let selection = Self { config, planned, runs, score_event: None };
