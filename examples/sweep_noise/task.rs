@@ -2,6 +2,7 @@
 
 use burn::prelude::*;
 use burn_privacy::datasets::{Checksum, ImageBatcher, ImageDataset, MnistVariant};
+use burn_privacy::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
 use burn_privacy::sweep::SweptNoise;
 use burn_privacy_examples::affordability::data::{Data, Household};
 use burn_privacy_examples::affordability::{CLIPPING_NORM, LEARNING_RATE, SAMPLED, STEPS, generated};
@@ -67,6 +68,19 @@ pub struct ImageTask {
     pub plain_learning_rate: f64,
     pub plain_epochs: u64,
     pub model: Model,
+}
+
+impl HouseholdTask {
+    /// The defaults with a clipping norm that clips nothing, and without noise.
+    pub fn plan_without_privacy(&self, defaults: &Defaults) -> Result<PrivacyPlan> {
+        Ok(PrivacyPlanConfig::new()
+            .with_sampling(Sampling::poisson(defaults.batch_size, self.train.len()))
+            .with_clipping(Clipping::flat(1e6))
+            .with_noise(NoiseLevel::multiplier(0.0))
+            .with_delta(1e-5)
+            .with_epochs(defaults.epochs)
+            .build()?)
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -48,7 +48,12 @@ impl Task {
         let (train, device) = (task.train.clone(), &self.device);
         let network = trial.initialise(device, || Network::new(device));
         let network = match under {
-            None => affordability::train_plain(network, train, device),
+            None => {
+                // The same training with nothing clipped and no noise.
+                let plan = task.plan_without_privacy(&self.defaults)?;
+                let rate = self.defaults.learning_rate;
+                affordability::train_private(network, train, device, &plan, rate, trial.entropy(), None)?.0
+            }
             Some((plan, rate)) => {
                 affordability::train_private(network, train, device, plan, rate, trial.entropy(), None)?.0
             }

@@ -5,6 +5,7 @@ use burn_privacy_output::plot::{Axis, LineChart, Series, Stroke, compact};
 use super::planned::{PlanFigures, PlannedSetting};
 use super::summary::{SettingSummary, SweepSummary};
 use crate::error::Result;
+use crate::plan::PrivacyPlan;
 
 /// One curve for each noise multiplier would hide the others beyond this.
 const MOST_CURVES: usize = 12;
@@ -50,7 +51,7 @@ fn curves(summary: &SweepSummary, x: fn(&PlanFigures) -> f64) -> Vec<Series> {
     let mut groups: BTreeMap<String, Vec<(f64, f64, f64)>> = BTreeMap::new();
     for (row, planned) in &rows {
         let spread = row.standard_deviation().unwrap_or(0.0);
-        groups.entry(other_settings(planned, &rows)).or_default().push((x(&planned.shown()), row.mean(), spread));
+        groups.entry(other_settings(planned, &rows)).or_default().push((x(&planned.shown().1), row.mean(), spread));
     }
     let mut series: Vec<Series> = groups
         .into_iter()
@@ -60,7 +61,7 @@ fn curves(summary: &SweepSummary, x: fn(&PlanFigures) -> f64) -> Vec<Series> {
             Series::new(name, Stroke::Dotted, points.iter().map(|&(x, mean, _)| (x, mean)).collect()).with_bars(bars)
         })
         .collect();
-    let places = rows.iter().map(|(_, planned)| x(&planned.shown())).filter(|x| x.is_finite());
+    let places = rows.iter().map(|(_, planned)| x(&planned.shown().1)).filter(|x| x.is_finite());
     let (low, high) = places.fold((f64::INFINITY, 0.0_f64), |(low, high), x| (low.min(x), high.max(x)));
     if let Some(plain) = summary.settings.iter().find(|row| row.planned.is_none() && !row.scores.is_empty())
         && low <= high
@@ -89,31 +90,30 @@ fn other_settings(planned: &PlannedSetting, rows: &[(&SettingSummary, &PlannedSe
 }
 
 fn epsilon_over_steps(summary: &SweepSummary) -> Result<LineChart> {
-    let mut plans: Vec<&PlannedSetting> = Vec::new();
-    for planned in summary.settings.iter().filter_map(|row| row.planned.as_ref()) {
-        if !plans.iter().any(|other| other.figures == planned.figures) && plans.len() < MOST_CURVES {
-            plans.push(planned);
+    let mut plans: Vec<(&PrivacyPlan, PlanFigures)> = Vec::new();
+    for shown in summary.settings.iter().filter_map(|row| row.planned.as_ref()).map(PlannedSetting::shown) {
+        if !plans.iter().any(|(_, figures)| *figures == shown.1) && plans.len() < MOST_CURVES {
+            plans.push(shown);
         }
     }
-    plans.sort_by(|a, b| a.figures.noise_multiplier.total_cmp(&b.figures.noise_multiplier));
-    let several_batches = plans.iter().any(|planned| planned.figures.batch_size != plans[0].figures.batch_size);
+    plans.sort_by(|a, b| a.1.noise_multiplier.total_cmp(&b.1.noise_multiplier));
+    let several_batches = plans.iter().any(|(_, figures)| figures.batch_size != plans[0].1.batch_size);
     let mut series = Vec::new();
-    for planned in plans {
-        let schedule = planned.plan.schedule()?;
+    for (plan, figures) in plans {
+        let schedule = plan.schedule()?;
         let points = schedule
             .tight_steps()
             .map(|steps| Ok((steps as f64, schedule.epsilon_after(steps)?)))
             .collect::<Result<Vec<(f64, f64)>>>()?;
-        let mut name = format!("σ = {}", compact(planned.figures.noise_multiplier));
+        let mut name = format!("σ = {}", compact(figures.noise_multiplier));
         if several_batches {
-            name.push_str(&format!(", batch {}", planned.figures.batch_size));
+            name.push_str(&format!(", batch {}", figures.batch_size));
         }
         series.push(Series::new(name, Stroke::Line, points));
     }
-    let simulated = if summary.simulated { " of the simulations" } else { "" };
     Ok(LineChart {
         title: format!("Privacy loss over steps, {}", summary.dataset),
-        subtitle: format!("δ = {:e}, of one run{simulated}, by PLD", summary.delta),
+        subtitle: format!("δ = {:e}, of one run, by PLD", summary.delta),
         x: Axis::linear("Steps").including(0.0),
         y: Axis::logarithmic("Privacy loss ε (nats)"),
         series,

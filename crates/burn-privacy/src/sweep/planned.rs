@@ -44,8 +44,8 @@ pub struct PlannedSetting {
     pub plan: PrivacyPlan,
     /// Its figures.
     pub figures: PlanFigures,
-    /// Figures of the large run that a simulation stands for.
-    pub predicted: Option<PlanFigures>,
+    /// The large run that a simulation stands for.
+    pub predicted: Option<(PrivacyPlan, PlanFigures)>,
 }
 
 impl PlannedSetting {
@@ -71,11 +71,11 @@ impl PlannedSetting {
         };
         let scale = small as f64 / setting.batch_size as f64;
         let plan = build(small, NoiseLevel::multiplier(asked.noise_multiplier() * scale))?;
-        Ok(Self { setting, figures: PlanFigures::of(&plan)?, plan, predicted: Some(figures) })
+        Ok(Self { setting, figures: PlanFigures::of(&plan)?, plan, predicted: Some((asked, figures)) })
     }
 
-    /// The figures that a score is about: those of the large run, if this is a simulation.
-    pub fn shown(&self) -> PlanFigures {
-        self.predicted.unwrap_or(self.figures)
+    /// The plan that a score is about, and its figures: the large run's, if this is a simulation.
+    pub fn shown(&self) -> (&PrivacyPlan, PlanFigures) {
+        self.predicted.as_ref().map_or((&self.plan, self.figures), |(plan, figures)| (plan, *figures))
     }
 }

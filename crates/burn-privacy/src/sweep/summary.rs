@@ -122,7 +122,8 @@ impl SweepSummary {
                         super::SweptNoise::Epsilon(epsilon) => epsilon.to_string(),
                         super::SweptNoise::NoiseMultiplier(_) => String::new(),
                     };
-                    let PlanFigures { noise_multiplier, batch_size, steps, epsilon_pld, epsilon_rdp } = planned.shown();
+                    let PlanFigures { noise_multiplier, batch_size, steps, epsilon_pld, epsilon_rdp } =
+                        planned.shown().1;
                     let ran = planned.figures;
                     [
                         format!(
@@ -176,7 +177,7 @@ impl SweepSummary {
                 cells
             }
             Some(planned) => {
-                let PlanFigures { noise_multiplier, batch_size, steps, epsilon_pld, epsilon_rdp } = planned.shown();
+                let PlanFigures { noise_multiplier, batch_size, steps, epsilon_pld, epsilon_rdp } = planned.shown().1;
                 vec![
                     significant(noise_multiplier),
                     batch_size.to_string(),

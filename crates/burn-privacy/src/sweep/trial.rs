@@ -61,14 +61,15 @@ impl Trial {
         self.seed.map_or(Entropy::os(), Entropy::seeded)
     }
 
-    /// Builds a model, with the same weights every time if the sweep has a fixed seed.
+    /// Builds a model whose weights depend on the repeat (and the sweep's fixed seed, if it has one) alone, so that settings
+    /// are compared from the same starts. Weights at the start need not be secret.
     ///
     /// Burn's generator is one for all threads, so another trial may draw from it in between: a model is taken once two in a
     /// row came out the same.
     pub fn initialise<M: Module>(&self, device: &Device, build: impl Fn() -> M) -> M {
         static SEEDING: Mutex<()> = Mutex::new(());
-        let Some(seed) = self.seed else { return build() };
         let _guard = SEEDING.lock().unwrap_or_else(PoisonError::into_inner);
+        let seed = self.seed.unwrap_or(self.repeat.into());
         let attempt = || {
             device.seed(seed);
             let model = build();
