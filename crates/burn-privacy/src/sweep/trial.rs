@@ -97,3 +97,43 @@ impl ModuleVisitor for Weights {
         self.0.push(param.val().into_data().as_bytes().to_vec());
     }
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use burn::tensor::Distribution;
+
+    use super::*;
+    use crate::nn::{Linear, LinearConfig};
+
+    fn weights(seed: Option<u64>, repeat: u32) -> Vec<Vec<u8>> {
+        let device = Device::flex().autodiff();
+        let trial = Trial { number: 0, setting: None, repeat, seed };
+        let model: Linear = trial.initialise(&device, || LinearConfig::new(300, 200).init(&device));
+        let mut weights = Weights(Vec::new());
+        model.visit(&mut weights);
+        weights.0
+    }
+
+    #[test]
+    fn weights_depend_on_seed_and_repeat_alone_whatever_other_threads_draw() {
+        let (plain, seeded) = (weights(None, 1), weights(Some(5), 0));
+        assert!(plain != seeded && plain != weights(None, 2));
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            // About as often as other trials draw, in the course of steps that take longer.
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    let _ = Tensor::<1>::random([1], Distribution::Default, &Device::flex());
+                    std::thread::sleep(std::time::Duration::from_micros(200));
+                }
+            });
+            for _ in 0..20 {
+                assert_eq!(weights(None, 1), plain);
+                assert_eq!(weights(Some(5), 3), seeded);
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+    }
+}
