@@ -65,6 +65,8 @@ pub struct ImageTask {
     pub test: ImageDataset,
     pub batcher: ImageBatcher,
     pub momentum: f64,
+    /// Decay of the average of the weights, if they are averaged.
+    pub average: Option<f64>,
     pub plain_learning_rate: f64,
     pub plain_epochs: u64,
     pub model: Model,
@@ -184,6 +186,7 @@ impl Task {
                 test,
                 batcher: ImageBatcher::new(preset.scaling.normalization()),
                 momentum: preset.momentum,
+                average: preset.average,
                 plain_learning_rate: preset.plain_learning_rate,
                 plain_epochs: preset.epochs.min(20),
                 model,

@@ -49,6 +49,7 @@ impl PresetName {
             epochs,
             learning_rate,
             momentum: 0.0,
+            average: None,
             plain_learning_rate: 0.1,
         };
         let first = row(1.3, 1.5, 0.25, 15);
