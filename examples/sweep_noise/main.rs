@@ -105,7 +105,10 @@ fn config(options: &Options, task: &Task) -> SweepConfig {
         Scoring::Paid(noise) => format!("paid, noise {noise}"),
     };
     SweepConfig::new(dataset, records)
-        .with_label(format!("{}; scores: {scoring}; preset {:?}", task.model, options.preset))
+        .with_label(format!(
+            "{}; scores: {scoring}; preset {:?}; average {:?}",
+            task.model, options.preset, options.average
+        ))
         .with_noise_multipliers(multipliers)
         .with_epsilons(epsilons)
         .with_clips(options.clips.clone().unwrap_or_else(|| vec![defaults.clip]))
