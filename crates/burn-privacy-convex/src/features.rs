@@ -67,6 +67,16 @@ impl FeatureMap {
     /// [blocks' sensitivity hull](crate::sensitivity_hull) in place of the ball: where most columns show categories, the noise
     /// on them is several times smaller. With many numbers and a clipping norm far below what the blocks allow, it is larger.
     ///
+    /// ```
+    /// use burn_privacy_convex::{Block, FeatureMap, RowScale};
+    ///
+    /// // Age and hours, brought to 0 to 1, and one of five occupations, the most common of which has no column.
+    /// let map = FeatureMap::new(6, RowScale::Clip(1.5))?
+    ///     .with_blocks(vec![Block::Numbers { columns: 2, low: 0.0, high: 1.0 }, Block::Categories { columns: 4 }])?
+    ///     .with_intercept(0.4)?;
+    /// # Ok::<(), burn_privacy_convex::ConvexError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// If the blocks do not have as many columns as the rows, one of them is impossible, or rows are normalised, which

@@ -248,6 +248,35 @@ mod tests {
         assert!((hull.ln_density(0.25).exp() - (0.0625 + 0.75 + 0.5625)).abs() < 1e-12);
     }
 
+    /// 20,000 draws from a fixed seed. By the inequality of Dvoretzky, Kiefer, Wolfowitz and Massart the distance is above
+    /// sqrt(ln(2 / 1e-7) / (2 n)) = 0.0205 with probability at most 1e-7.
+    #[test]
+    fn positive_shares_have_their_density() {
+        let (n, steps) = (20_000, 2_000);
+        let ways = [1.0, 36.0, 225.0, 400.0, 225.0, 36.0, 1.0]; // squares of 1, 6, 15, 20
+        let density = |t: f64| -> f64 {
+            (0..7).zip(ways).map(|(j, ways)| ways * t.powi(j) * (1.0 - t).powi(6 - j)).sum::<f64>().powi(3)
+        };
+        let middles = (0..steps).map(|i| density((f64::from(i) + 0.5) / f64::from(steps)));
+        let mut sum = 0.0;
+        let mut cumulative: Vec<f64> = vec![0.0];
+        cumulative.extend(middles.map(|value| {
+            sum += value;
+            sum
+        }));
+        let key = PrivacyKey::draw(&Entropy::seeded(1)).unwrap();
+        let blocks = [Block::Categories { columns: 6 }; 3];
+        let hull = SensitivityHull::new(&blocks, 1.0, 0.5);
+        let mut uniforms = Uniforms::new(&key, 0);
+        let mut shares: Vec<f64> = (0..n).map(|_| hull.positive_share(&mut uniforms).unwrap()).collect();
+        shares.sort_by(f64::total_cmp);
+        for (i, below) in cumulative.iter().enumerate() {
+            let t = i as f64 / f64::from(steps);
+            let share = shares.partition_point(|&x| x <= t) as f64 / f64::from(n);
+            assert!((share - below / sum).abs() < 0.0205, "{t}: {share}");
+        }
+    }
+
     #[test]
     fn points_of_many_columns_are_in_the_hull() {
         let key = PrivacyKey::draw(&Entropy::seeded(1)).unwrap();

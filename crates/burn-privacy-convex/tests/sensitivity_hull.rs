@@ -231,3 +231,18 @@ fn blocks_that_do_not_fit_are_refused() {
     let none = Block::Numbers { columns: 6, low: 1.0, high: 2.0 };
     assert!(refused(RowScale::Clip(1.0), vec![none]).contains("with 0 in it"));
 }
+
+/// Scales at the end of floats give an error, never infinite weights.
+#[test]
+fn extreme_scales_never_give_infinite_weights() {
+    for norm in [1e-320, 1e-300, 1e300] {
+        for high in [1e-300, 1.0, 1e300] {
+            let blocks = vec![Block::Numbers { columns: 1, low: 0.0, high }, Block::Categories { columns: 1 }];
+            let map = FeatureMap::new(2, RowScale::Clip(norm)).unwrap().with_blocks(blocks).unwrap();
+            let set = TrainingSet::new(Features::new(&[high, 1.0], map).unwrap(), vec![1.0], Loss::Logistic).unwrap();
+            if let Ok(release) = objective_perturbation(&set, 1.0, &Privacy::pure(1.0).unwrap(), &Entropy::os()) {
+                assert!(release.model.weights().iter().all(|w| w.is_finite()), "{norm:e} {high:e}");
+            }
+        }
+    }
+}
