@@ -48,8 +48,8 @@
 //!   bound is part of the sensitivity, or has noise of its own.
 //! - Each release draws a key of its own. With [`Entropy::seeded`](burn_privacy_mechanisms::Entropy::seeded) nothing is
 //!   private, and the statement says so.
-//! - The theorems speak of real numbers; noise and weights are floats, as `burn-privacy-mechanisms` explains, and the norm
-//!   of pure noise is drawn from 53-bit uniforms. Running time and errors can depend on the records.
+//! - The theorems speak of real numbers; noise and weights are floats, as `burn-privacy-mechanisms` explains, and
+//!   pure noise is drawn from 53-bit uniforms. Running time and errors can depend on the records.
 
 pub mod objective;
 pub mod sensitivity_hull;

@@ -14,8 +14,9 @@ const NUMBERS: Block = Block::Numbers { columns: 2, low: -0.5, high: 1.0 };
 const CATEGORIES: Block = Block::Categories { columns: 3 };
 const COLUMNS: usize = 6;
 
-/// The first slope of the loss is 1 for any score below 0.9, so that gradients are as large as they can be.
-const LOSS: Loss = Loss::HuberSvm { h: 0.1 };
+/// Its slope is 1 for any score below 0.9, so that gradients are as large as they can be.
+const LOSS: Loss = Loss::HuberSvm { h: H };
+const H: f64 = 0.1;
 
 fn map(intercept: f64) -> FeatureMap {
     let blocks = vec![NUMBERS, CATEGORIES, Block::Categories { columns: 1 }];
@@ -79,13 +80,75 @@ fn gradients_of_neighbours_are_near_in_the_norm() {
     assert!(largest > 2.0 - 1e-8, "{largest}");
 }
 
-/// The linear term of a release's objective, off by what its output noise is: a thousandth.
-fn linear_term(set: &TrainingSet, labels: &[f64], weights: &[f64]) -> Vec<f64> {
-    let h = 0.1;
-    let mut linear: Vec<f64> = weights.iter().map(|w| -(labels.len() as f64) * LAMBDA * w).collect();
+/// ln of the determinant of n times the Hessian of the objective, by elimination.
+fn ln_determinant(set: &TrainingSet, labels: &[f64], weights: &[f64], lambda: f64) -> f64 {
+    let d = weights.len();
+    let mut matrix = vec![vec![0.0; d]; d];
+    for (i, row) in matrix.iter_mut().enumerate() {
+        row[i] = labels.len() as f64 * lambda;
+    }
     for (x, label) in set.features().vectors().zip(labels) {
         let score: f64 = x.iter().zip(weights).map(|(x, w)| x * w).sum();
-        let slope = -label * ((1.0 - label * score + h) / (2.0 * h)).clamp(0.0, 1.0);
+        let curvature = if (1.0 - label * score).abs() <= H { 0.5 / H } else { 0.0 };
+        for (row, a) in matrix.iter_mut().zip(x) {
+            row.iter_mut().zip(x).for_each(|(entry, b)| *entry += curvature * a * b);
+        }
+    }
+    let mut sum = 0.0;
+    for i in 0..d {
+        let (done, rest) = matrix.split_at_mut(i + 1);
+        let pivot = &done[i];
+        sum += pivot[i].ln();
+        for row in rest {
+            let factor = row[i] / pivot[i];
+            row.iter_mut().zip(pivot).for_each(|(entry, p)| *entry -= factor * p);
+        }
+    }
+    sum
+}
+
+/// The theorem itself: for random neighbours and weights, the logarithm of the ratio of the densities stays within epsilon
+/// (module `objective`: noise and determinants), and comes near it.
+#[test]
+fn densities_of_neighbours_are_within_epsilon() {
+    let (mut numbers, intercept, epsilon) = (Numbers(29), 0.6, 1.0);
+    let mut largest = 0.0_f64;
+    for case in 0..3_000 {
+        let n = 1 + case % 4;
+        let lambda = [2.0, 10.0, 100.0][case % 3];
+        let mut rows: Vec<f64> = (0..n).flat_map(|_| random_row(&mut numbers)).collect();
+        let mut labels: Vec<f64> = (0..n).map(|_| numbers.next().signum()).collect();
+        let one = (set(&rows, &labels, intercept), labels.clone());
+        if numbers.next() > 0.0 {
+            rows.splice(..COLUMNS, random_row(&mut numbers));
+        }
+        labels[0] = numbers.next().signum();
+        let other = (set(&rows, &labels, intercept), labels);
+        let privacy = Privacy::pure(epsilon).unwrap();
+        let statement = objective_perturbation(&one.0, lambda, &privacy, &Entropy::os()).unwrap().statement;
+        let Noise::KNorm { scale } = statement.noise else { panic!("{statement}") };
+        for _ in 0..100 {
+            let size = (4.0 * numbers.next()).exp();
+            let weights: Vec<f64> = (0..=COLUMNS).map(|_| size * numbers.next()).collect();
+            let ln_density = |(set, labels): &(TrainingSet, Vec<f64>)| {
+                ln_determinant(set, labels, &weights, statement.lambda)
+                    - norm(&linear_term(set, labels, &weights, statement.lambda), intercept) / scale
+            };
+            let ratio = (ln_density(&one) - ln_density(&other)).abs();
+            assert!(ratio <= epsilon, "{ratio}: {rows:?} {weights:?}");
+            largest = largest.max(ratio);
+        }
+    }
+    println!("largest: {largest}");
+    assert!(largest > 0.9 * epsilon, "{largest}");
+}
+
+/// The linear term of a release's objective, off by what its output noise is: a thousandth.
+fn linear_term(set: &TrainingSet, labels: &[f64], weights: &[f64], lambda: f64) -> Vec<f64> {
+    let mut linear: Vec<f64> = weights.iter().map(|w| -(labels.len() as f64) * lambda * w).collect();
+    for (x, label) in set.features().vectors().zip(labels) {
+        let score: f64 = x.iter().zip(weights).map(|(x, w)| x * w).sum();
+        let slope = -label * ((1.0 - label * score + H) / (2.0 * H)).clamp(0.0, 1.0);
         for (linear, x) in linear.iter_mut().zip(x) {
             *linear -= slope * x;
         }
@@ -110,7 +173,7 @@ fn linear_terms(set: &TrainingSet, labels: &[f64], seeds: std::ops::Range<u64>) 
     let terms = seeds.map(|seed| {
         let (weights, stated) = release(set, seed);
         scale = stated;
-        linear_term(set, labels, &weights)
+        linear_term(set, labels, &weights, LAMBDA)
     });
     (terms.collect(), scale)
 }
@@ -191,7 +254,7 @@ fn no_attack_finds_more_than_epsilon() {
         let rows = |last: [f64; COLUMNS]| [[0.0; COLUMNS], last].concat();
         let sets = [set(&rows(ROW), &labels[0], intercept), set(&rows(neighbour), &labels[1], intercept)];
         let statistic = |weights: &[f64]| {
-            let drawn = |i: usize| norm(&linear_term(&sets[i], &labels[i], weights), intercept);
+            let drawn = |i: usize| norm(&linear_term(&sets[i], &labels[i], weights, LAMBDA), intercept);
             drawn(1) - drawn(0)
         };
         let releases = 100_000;
