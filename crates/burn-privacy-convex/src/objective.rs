@@ -68,8 +68,8 @@ const SHARE_FOR_ERROR: f64 = 1e-3;
 /// Pure epsilon as Chaudhuri, Monteleoni and Sarwate (JMLR 12, 2011, algorithm 2), (epsilon, delta) as Kifer, Smith and
 /// Thakurta (COLT 2012, algorithm 1), each with the sharper constants that are derived in [`objective`](self). At pure epsilon
 /// and with [blocks](crate::FeatureMap::with_blocks), the noise has the shape of their hull (Awan and Slavkovic, arXiv
-/// 1801.09236), and is smaller. Where
-/// `lambda` is too small for epsilon, a larger one is used, and stated. `lambda` must not depend on the records.
+/// 1801.09236). Where `lambda` is too small for epsilon, a larger one is used, and stated. `lambda` must not depend on the
+/// records.
 ///
 /// # Errors
 ///

@@ -33,8 +33,8 @@
 //! It is largest at t = 1/2, where the slices of a symmetric convex body are (Brunn and Minkowski), so t is drawn by rejection;
 //! then j, which columns, and uniform points of two simplices. All of it is exact for real numbers.
 //!
-//! Without an intercept the noise is drawn as if there were one, and that coordinate is dropped: what remains has
-//! the marginal density, whose ratios are bounded by the same.
+//! Without an intercept the noise is drawn as if there were one, for gradients with a constant feature, and that coordinate is
+//! dropped: what remains has the marginal density, whose ratios are bounded by the same.
 
 use burn_privacy_mechanisms::{PrivacyKey, Purpose, fill_secret_uniform};
 
