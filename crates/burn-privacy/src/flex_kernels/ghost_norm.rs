@@ -4,22 +4,26 @@ use crate::per_example::{Rounding, underflow};
 /// Upper bound of the squared norm of `sum_t a_t g_t^T` for rows `a_t` of `inputs` and `g_t` of `gradients`, without
 /// forming the sum: it is `sum_{t,t'} (a_t . a_t') (g_t . g_t')` (Li et al. 2022, arXiv 2110.05679, section 4).
 ///
-/// The scalar products are f32 and each off by at most `gamma |x_t| |x_t'|` and what underflow may lose; so, with
-/// `alpha_t = |a_t|` and `beta_t = |g_t|`, their double sum is off by at most
-/// `(gamma_a + gamma_g + gamma_a gamma_g) (sum_t alpha_t beta_t)^2` and terms of underflow. The double sum itself is f64.
+/// The scalar products are f32, and each off by at most `e = gamma |x_t| |x_t'|` and what underflow may lose. A product of
+/// two, `x y`, is then off by at most `|x| e_y + e_x (|y| + e_y)`. The double sum itself is f64.
 pub(super) fn squared_norm_bound(inputs: Matrix<'_>, gradients: Matrix<'_>, rounding: Rounding) -> f64 {
     let inputs = ScalarProducts::of(inputs, rounding);
     let gradients = ScalarProducts::of(gradients, rounding);
-    let ghost: f64 = inputs.values.iter().zip(&gradients.values).map(|(&a, &g)| f64::from(a) * f64::from(g)).sum();
-    let positions = inputs.lengths.len() as f64;
-    let common: f64 = inputs.lengths.iter().zip(&gradients.lengths).map(|(a, g)| a * g).sum();
-    let sum = |lengths: &[f64]| lengths.iter().sum::<f64>();
-    let error = (inputs.relative + gradients.relative + inputs.relative * gradients.relative) * common * common
-        + gradients.absolute * (1.0 + inputs.relative) * sum(&inputs.lengths).powi(2)
-        + inputs.absolute * (1.0 + gradients.relative) * sum(&gradients.lengths).powi(2)
-        + inputs.absolute * gradients.absolute * positions * positions;
-    // Rounding of the f64 sums, of at most 2^32 terms: relative to `common^2`, which bounds the sum of absolute products.
-    ghost.max(0.0) + error * (1.0 + 1e-6) + common * common * 1e-6
+    let positions = inputs.lengths.len();
+    let (mut ghost, mut size, mut error) = (0.0, 0.0, 0.0);
+    for t in 0..positions {
+        let row = t * positions..(t + 1) * positions;
+        let (inputs_of_row, gradients_of_row) = (&inputs.values[row.clone()], &gradients.values[row]);
+        for (other, (&x, &y)) in inputs_of_row.iter().zip(gradients_of_row).enumerate() {
+            let (x, y) = (f64::from(x), f64::from(y));
+            let (x_error, y_error) = (inputs.error(t, other), gradients.error(t, other));
+            ghost += x * y;
+            size += (x * y).abs();
+            error += x.abs() * y_error + x_error * (y.abs() + y_error);
+        }
+    }
+    let terms = (positions * positions + 8) as f64;
+    ghost.max(0.0) + (error + size * terms * f64::EPSILON) * (1.0 + terms * f64::EPSILON)
 }
 
 /// The scalar products of rows with each other.
@@ -46,6 +50,11 @@ impl ScalarProducts {
             .map(|&square| ((f64::from(square) + absolute) / (1.0 - relative)).sqrt() * (1.0 + 1e-9))
             .collect();
         Self { values, lengths, relative, absolute }
+    }
+
+    /// Upper bound of the error of a product.
+    fn error(&self, row: usize, other: usize) -> f64 {
+        self.relative * self.lengths[row] * self.lengths[other] + self.absolute
     }
 }
 
