@@ -2,13 +2,20 @@
 
 use rayon::prelude::*;
 
+/// Below so many values a pass takes less time than handing it to the thread pool.
+const SMALL: usize = 1 << 15;
+
 /// Upper bounds of the rows' sums of squares.
 ///
 /// A square of an f32 is exact in f64 and can neither overflow nor underflow there, so that only the additions round:
 /// by a factor of at most `1 + n 2^-53` (Higham, section 4.2), and the result is rounded up to f32.
 pub(super) fn squares(values: &[f32], length: usize) -> Vec<f32> {
     let slack = 1.0 + length as f64 * f64::EPSILON;
-    values.par_chunks(length).map(|row| round_up(sum_of_squares(row) * slack)).collect()
+    let bound = |row: &[f32]| round_up(sum_of_squares(row) * slack);
+    if values.len() < SMALL {
+        return values.chunks(length).map(bound).collect();
+    }
+    values.par_chunks(length).map(bound).collect()
 }
 
 fn sum_of_squares(row: &[f32]) -> f64 {
@@ -33,13 +40,18 @@ pub(super) fn round_up(value: f64) -> f32 {
 /// Rows times their weights. A row of weight zero becomes zero whatever it holds.
 pub(super) fn weighted(values: &[f32], length: usize, weights: &[f32]) -> Vec<f32> {
     let mut found = vec![0.0; values.len()];
-    found.par_chunks_mut(length).zip(values.par_chunks(length)).zip(weights).for_each(|((out, row), &weight)| {
+    let scale = |((out, row), &weight): ((&mut [f32], &[f32]), &f32)| {
         if weight != 0.0 {
             for (out, value) in out.iter_mut().zip(row) {
                 *out = weight * value;
             }
         }
-    });
+    };
+    if values.len() < SMALL {
+        found.chunks_mut(length).zip(values.chunks(length)).zip(weights).for_each(scale);
+    } else {
+        found.par_chunks_mut(length).zip(values.par_chunks(length)).zip(weights).for_each(scale);
+    }
     found
 }
 
@@ -48,7 +60,7 @@ pub(super) fn weighted_sum(values: &[f32], length: usize, weights: &[f32]) -> Ve
     /// Columns that one task sums: they stay in the nearest cache.
     const BLOCK: usize = 2048;
     let mut sums = vec![0.0; length];
-    sums.par_chunks_mut(BLOCK).enumerate().for_each(|(block, sums)| {
+    let add = |(block, sums): (usize, &mut [f32])| {
         for (row, &weight) in values.chunks_exact(length).zip(weights) {
             if weight != 0.0 {
                 for (sum, value) in sums.iter_mut().zip(&row[block * BLOCK..]) {
@@ -56,7 +68,12 @@ pub(super) fn weighted_sum(values: &[f32], length: usize, weights: &[f32]) -> Ve
                 }
             }
         }
-    });
+    };
+    if values.len() < SMALL {
+        sums.chunks_mut(BLOCK).enumerate().for_each(add);
+    } else {
+        sums.par_chunks_mut(BLOCK).enumerate().for_each(add);
+    }
     sums
 }
 
