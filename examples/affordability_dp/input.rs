@@ -6,8 +6,8 @@ use burn_privacy::accounting::{gaussian_epsilon, round_up_for_display};
 use burn_privacy::mechanisms::local::{CellRandomness, Piecewise};
 use burn_privacy::mechanisms::{Entropy, PrivacyKey, fill_gaussian_f64};
 
-use crate::Result;
-use crate::data::{Bounds, COLUMNS, FEATURES, Row};
+use burn_privacy_examples::Result;
+use burn_privacy_examples::affordability::data::{Bounds, COLUMNS, FEATURES, Row};
 
 /// Every cell perturbed by the piecewise mechanism, each with an equal share of epsilon.
 ///
@@ -69,7 +69,7 @@ pub fn obfuscated(rows: &[Row], bounds: &Bounds, deviation: f64, delta: f64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::BOUNDS;
+    use burn_privacy_examples::affordability::data::BOUNDS;
 
     #[test]
     fn perturbed_rows_are_right_on_average_and_say_what_they_cost() {

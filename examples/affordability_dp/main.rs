@@ -8,10 +8,7 @@
 //! Read `modes.rs`: one function for each place of the noise.
 
 mod cli;
-mod data;
-mod generated;
 mod input;
-mod model;
 mod modes;
 mod report;
 mod survey;
@@ -20,9 +17,6 @@ mod sweep;
 use std::process::ExitCode;
 
 use clap::Parser;
-
-/// Errors of this program are for people: one sentence each.
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     match sweep::run(&cli::Arguments::parse()) {

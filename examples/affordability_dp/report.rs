@@ -6,11 +6,11 @@ use std::fmt::Write;
 use burn_privacy::report::write_atomically;
 use burn_privacy_output::plot::{Axis, LineChart, Series, Stroke, png, svg};
 
-use crate::Result;
 use crate::cli::{Arguments, Mode};
-use crate::data::Data;
 use crate::modes::Outcome;
 use crate::sweep::Scores;
+use burn_privacy_examples::Result;
+use burn_privacy_examples::affordability::data::Data;
 
 /// Width and height of the plot.
 const SIZE: (u32, u32) = (1_400, 900);

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::Result;
-use crate::data::{Data, Row, open, positions};
+use burn_privacy_examples::Result;
+use burn_privacy_examples::affordability::data::{Data, Row, open, positions};
 
 /// Columns that are read.
 const NEEDED: [&str; 8] = ["Y1", "AGE", "INCOME", "FOODHOME", "FOODAWAY", "FOODDELV", "HOUSES", "PIRTOTAL"];

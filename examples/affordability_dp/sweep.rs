@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use burn_privacy::device::{DeviceChoice, select_device};
 
-use crate::Result;
 use crate::cli::{Arguments, Mode};
-use crate::data::{Data, bounds_of};
 use crate::modes::{Job, LEDGER, Outcome, composed_epsilon};
 use crate::report::{Results, Setting};
-use crate::{generated, report, survey};
+use crate::{report, survey};
+use burn_privacy_examples::Result;
+use burn_privacy_examples::affordability::data::{Data, bounds_of};
+use burn_privacy_examples::affordability::generated;
 
 /// Standard deviations of the handout's obfuscation.
 const OBFUSCATION: [f64; 4] = [10.0, 500.0, 1_000.0, 5_000.0];
@@ -26,7 +27,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let mut data = match (&arguments.data, &arguments.scf) {
         (Some(path), _) => Data::from_csv(path)?,
         (None, Some(path)) => survey::load(path)?,
-        (None, None) => Data::split("generated households (nobody is behind them)".into(), generated::households()?)?,
+        (None, None) => generated::generated_data()?,
     };
     if let Some(schema) = &arguments.schema {
         data.bounds = bounds_of(schema)?;

@@ -5,38 +5,42 @@
 //! cargo run --release --example cifar_dp -- --help
 //! ```
 //!
-//! Read `models.rs` for what a model needs (other imports), and `private.rs` for what a training loop needs.
+//! Read `../tasks/cifar/models.rs` for what a model needs (other imports), and `../tasks/image_training/private.rs` for
+//! what a training loop needs.
 
 mod cli;
-mod data;
-mod evaluation;
-mod interrupt;
-mod models;
-mod monitor;
-mod plain;
-mod presets;
-mod private;
-mod progress;
-mod run;
-mod settings;
 
 use std::process::ExitCode;
 
-/// Errors of this program are for people: one sentence each.
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
-
-/// The exit status of a run that a signal interrupted, as shells have it: 128 + SIGINT.
-const INTERRUPTED: u8 = 130;
+use burn_privacy_examples::Result;
+use burn_privacy_examples::cifar::{HandoutCnn, LinearModel, ModelName, QuickCnn, TanhCnn, source};
+use burn_privacy_examples::image_training::{End, INTERRUPTED, ImageData, Run, Settings, complain};
 
 fn main() -> ExitCode {
     // Wrong usage ends in here, with status 2.
-    let arguments = cli::parse();
-    match run::run(&arguments) {
-        Ok(run::End::Finished) => ExitCode::SUCCESS,
-        Ok(run::End::Interrupted) => ExitCode::from(INTERRUPTED),
+    match run(&cli::parse()) {
+        Ok(End::Finished) => ExitCode::SUCCESS,
+        Ok(End::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) => {
-            progress::complain(&format!("error: {error}"));
+            complain(&format!("error: {error}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(arguments: &cli::Arguments) -> Result<End> {
+    let run = Run::begin("cifar_dp", &arguments.out)?;
+    let training = &arguments.training;
+    let preset = arguments.preset.settings();
+    let model = arguments.model.unwrap_or(preset.model);
+    let settings = Settings::resolve(arguments.preset, preset, model, training);
+    let data = ImageData::split(source(arguments.data.as_deref(), arguments.download)?, training)?;
+    let job = run.job(settings, data, training)?;
+    let (device, words) = (job.device(), model.description());
+    match model {
+        ModelName::Quick => job.finish_with(QuickCnn::new(device), words),
+        ModelName::Tanh => job.finish_with(TanhCnn::new(device), words),
+        ModelName::Handout => job.finish_with(HandoutCnn::new(device), words),
+        ModelName::Linear => job.finish_with(LinearModel::new(device), words),
     }
 }

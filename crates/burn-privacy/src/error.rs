@@ -216,6 +216,9 @@ pub enum Error {
     /// A data set could not be loaded.
     #[error(transparent)]
     Dataset(#[from] crate::datasets::DatasetError),
+    /// A sweep could not start or go on.
+    #[error(transparent)]
+    Sweep(#[from] crate::sweep::SweepError),
     /// A report could not be written or read.
     #[error(transparent)]
     Report(#[from] crate::report::ReportError),

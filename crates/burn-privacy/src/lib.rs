@@ -53,7 +53,7 @@
 //! assumptions, and what it does not cover. [`Entropy::Seeded`](mechanisms::Entropy) makes a run reproducible and marks
 //! every report as not private.
 //!
-//! Besides the gradients, noise can go on an ensemble's answers: see [`prediction`].
+//! How much accuracy a given epsilon costs is a question for a [`sweep`]. Besides the gradients, noise can go on an ensemble's answers: see [`prediction`].
 //!
 //! # Three levels
 //!
@@ -85,6 +85,7 @@ pub mod prediction;
 pub mod report;
 pub mod sampler;
 pub mod session;
+pub mod sweep;
 
 mod error;
 mod ledger_run;

@@ -88,7 +88,7 @@ impl Axis {
             Scale::Logarithmic => {
                 let decades = range.start.floor() as i32..=range.end.ceil() as i32;
                 let every = (length / 8.0).ceil().max(1.0) as i32;
-                let factors: &[f64] = if length < 2.6 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+                let factors: &[f64] = if length < 3.2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
                 decades
                     .filter(|decade| decade.rem_euclid(every) == 0)
                     .flat_map(|decade| factors.iter().map(move |factor| f64::from(decade) + factor.log10()))

@@ -1,7 +1,7 @@
 use burn::data::dataloader::batcher::Batcher;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::{IMAGE_BYTES, IMAGE_SHAPE, ImageItem};
+use super::{IMAGE_SHAPE, ImageItem};
 
 /// Mean and standard deviation of each colour channel, by which pixels are centred and scaled.
 ///
@@ -10,9 +10,9 @@ use super::{IMAGE_BYTES, IMAGE_SHAPE, ImageItem};
 /// 0..1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalization {
-    /// What is subtracted, for red, green, blue, in 0..1.
+    /// What is subtracted, for red, green, blue, in 0..1; a grey image uses the first.
     pub mean: [f32; 3],
-    /// What the difference is divided by, for red, green, blue; positive.
+    /// What the difference is divided by, for red, green, blue; positive; a grey image uses the first.
     pub std: [f32; 3],
 }
 
@@ -23,6 +23,11 @@ impl Normalization {
 
     /// Maps 0..255 to -1..1.
     pub const SYMMETRIC: Self = Self { mean: [0.5; 3], std: [0.5; 3] };
+
+    /// The mean and standard deviation of MNIST's training images, as tutorials give them. They were computed from these
+    /// images, so they count as public only because everybody has long known them: on a data set of one's own it would
+    /// be a release.
+    pub const MNIST: Self = Self { mean: [0.1307; 3], std: [0.3081; 3] };
 
     /// Maps 0..255 to 0..1.
     pub const UNIT: Self = Self { mean: [0.0; 3], std: [1.0; 3] };
@@ -38,7 +43,7 @@ impl Default for Normalization {
 /// A batch of images.
 #[derive(Clone, Debug)]
 pub struct ImageBatch {
-    /// Pixels, normalised, f32. Shape `[batch, 3, 32, 32]`.
+    /// Pixels, normalised, f32. Shape `[batch, channels, rows, columns]`.
     pub images: Tensor<4>,
     /// Classes, counted from 0. Shape `[batch]`.
     pub labels: Tensor<1, Int>,
@@ -47,7 +52,8 @@ pub struct ImageBatch {
 /// Makes [`ImageBatch`]es of [`ImageItem`]s: `(pixel / 255 - mean) / std`.
 ///
 /// Each image is treated on its own, so that no example influences another: per-example clipping rests on that.
-/// The order of the items is kept, and any number of them is allowed, none included.
+/// The order of the items is kept, and any number of them is allowed, none included (a batch without images has the shape
+/// `[0, 3, 32, 32]`). All items of a batch have one shape, with at most three channels.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ImageBatcher {
     normalization: Normalization,
@@ -64,18 +70,18 @@ impl ImageBatcher {
         self.normalization
     }
 
-    /// The normalised pixels of all items, of shape `[items, 3, 32, 32]` flattened.
+    /// The normalised pixels of all items, one after the other.
     fn pixels(&self, items: &[ImageItem]) -> Vec<f32> {
-        const PLANE: usize = IMAGE_SHAPE[1] * IMAGE_SHAPE[2];
+        let [channels, rows, columns] = shape(items);
         // (b / 255 - mean) / std as one multiplication and one addition, their constants rounded once.
         let affine: [(f32, f32); 3] = std::array::from_fn(|channel| {
             let mean = f64::from(self.normalization.mean[channel]);
             let std = f64::from(self.normalization.std[channel]);
             ((1.0 / (255.0 * std)) as f32, (-mean / std) as f32)
         });
-        let mut values = Vec::with_capacity(items.len() * IMAGE_BYTES);
+        let mut values = Vec::with_capacity(items.len() * channels * rows * columns);
         for item in items {
-            for (plane, (scale, shift)) in item.pixels().chunks_exact(PLANE).zip(affine) {
+            for (plane, (scale, shift)) in item.pixels().chunks_exact(rows * columns).zip(affine) {
                 values.extend(plane.iter().map(|&byte| f32::from(byte) * scale + shift));
             }
         }
@@ -83,9 +89,14 @@ impl ImageBatcher {
     }
 }
 
+/// The shape of the images of a batch.
+fn shape(items: &[ImageItem]) -> [usize; 3] {
+    items.first().map_or(IMAGE_SHAPE, ImageItem::shape)
+}
+
 impl Batcher<ImageItem, ImageBatch> for ImageBatcher {
     fn batch(&self, items: Vec<ImageItem>, device: &Device) -> ImageBatch {
-        let [channels, rows, columns] = IMAGE_SHAPE;
+        let [channels, rows, columns] = shape(&items);
         let labels: Vec<i32> = items.iter().map(|item| i32::from(item.label())).collect();
         let pixels = self.pixels(&items);
         ImageBatch {
@@ -98,7 +109,7 @@ impl Batcher<ImageItem, ImageBatch> for ImageBatcher {
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
-    use crate::datasets::ImageDataset;
+    use crate::datasets::{IMAGE_BYTES, ImageDataset};
 
     fn ramp(count: usize) -> Vec<ImageItem> {
         let images = (0..count * IMAGE_BYTES).map(|i| (i % 251) as u8).collect();
@@ -131,6 +142,16 @@ mod tests {
             }
         }
         assert_eq!(batch.labels.into_data().convert::<i32>().try_to_vec::<i32>().unwrap(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn grey_images_of_another_shape() {
+        let grey = ImageDataset::with_shape("grey", &["a"], [1, 2, 3], (0..12).collect(), vec![0; 2]).unwrap();
+        let items = vec![grey.get(0).unwrap(), grey.get(1).unwrap()];
+        let batch = ImageBatcher::new(Normalization::UNIT).batch(items, &Device::flex());
+        assert_eq!(batch.images.dims(), [2, 1, 2, 3]);
+        let values = batch.images.into_data().try_to_vec::<f32>().unwrap();
+        assert!(values.iter().zip(0..).all(|(value, byte)| (value - byte as f32 / 255.0).abs() < 1e-6));
     }
 
     #[test]

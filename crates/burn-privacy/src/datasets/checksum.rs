@@ -38,7 +38,7 @@ impl Md5Sum {
 }
 
 /// The MD5 of `bytes` as 32 lower-case hexadecimal digits.
-pub(super) fn md5_hex(bytes: &[u8]) -> String {
+pub(crate) fn md5_hex(bytes: &[u8]) -> String {
     let mut sum = Md5Sum::new();
     sum.update(bytes);
     sum.hex()

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 
 use super::counted::Counted;
+use super::locate::{FileSet, GIVEN};
 use super::records::{Format, Records};
 use super::{Checksum, DatasetError, IMAGE_BYTES, ImageDataset, archive};
 
@@ -73,10 +74,17 @@ impl Cifar10 {
     }
 }
 
-/// Whether `folder` holds at least one file of the data set, complete or not.
-pub(super) fn holds_files(folder: &Path) -> bool {
-    !matches!(Layout::of(folder), Layout::Nothing)
-}
+/// The files as they are looked for.
+pub(super) const FILES: FileSet = FileSet {
+    set: "CIFAR-10",
+    folder: "cifar10",
+    files: "data_batch_1.bin to data_batch_5.bin (plain or .gz) or cifar-10-binary.tar.gz, there or in its folder \
+            cifar-10-batches-bin",
+    holds_files: |folder| !matches!(Layout::of(folder), Layout::Nothing),
+};
+
+/// What must not be missing, in words.
+const NEEDED: &str = "all of data_batch_1.bin to data_batch_5.bin (each plain or .gz; test_batch.bin may be absent)";
 
 /// What a folder holds.
 enum Layout {
@@ -127,7 +135,7 @@ pub(super) struct Reader {
 impl Reader {
     fn load(&self, path: &Path) -> Result<Cifar10, DatasetError> {
         if !path.exists() {
-            return Err(DatasetError::NotFound { path: path.to_owned(), asked_by: "given as the data path".into() });
+            return Err(FILES.not_found(path, GIVEN));
         }
         if !path.is_dir() {
             return self.archive(path);
@@ -135,8 +143,10 @@ impl Reader {
         match Layout::of(path) {
             Layout::Files(files) => self.files(path, files),
             Layout::Archive(archive) => self.archive(&archive),
-            Layout::Incomplete { folder, missing } => Err(DatasetError::MissingFiles { place: folder, missing }),
-            Layout::Nothing => Err(DatasetError::NoFiles { folder: path.to_owned() }),
+            Layout::Incomplete { folder, missing } => {
+                Err(DatasetError::MissingFiles { place: folder, missing, needed: NEEDED })
+            }
+            Layout::Nothing => Err(FILES.no_files(path)),
         }
     }
 
@@ -224,7 +234,7 @@ impl Assembly {
     fn finish(self, place: &Path) -> Result<Cifar10, DatasetError> {
         let missing = missing(&self.found);
         if !missing.is_empty() {
-            return Err(DatasetError::MissingFiles { place: place.to_owned(), missing });
+            return Err(DatasetError::MissingFiles { place: place.to_owned(), missing, needed: NEEDED });
         }
         let test = |(images, labels)| ImageDataset::new("CIFAR-10 test images", &CIFAR10_CLASSES, images, labels);
         Ok(Cifar10 {

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tempfile::NamedTempFile;
 
 use super::checksum::Md5Sum;
-use super::{CIFAR10_ARCHIVE, DatasetError};
+use super::{CIFAR10_ARCHIVE, DatasetError, MnistVariant};
 
 /// How long to wait for a connection, for the server's answer, and for each further piece of the file.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,6 +32,21 @@ impl Download {
             CIFAR10_ARCHIVE,
             "c32a1d4ab5d03f1284b67883e8d87530",
         )
+    }
+
+    /// The four files of MNIST (12 MB) from PyTorch's mirror, since their author's site no longer gives them out, or of
+    /// Fashion-MNIST (31 MB) from its authors' repository.
+    pub fn mnist(variant: MnistVariant) -> [Self; 4] {
+        let place = match variant {
+            MnistVariant::Digits => "https://ossci-datasets.s3.amazonaws.com/mnist",
+            MnistVariant::Fashion => {
+                "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"
+            }
+        };
+        variant.members().map(|member| {
+            let file_name = format!("{}.gz", member.name);
+            Self::new(format!("{place}/{file_name}"), file_name, member.packed_md5)
+        })
     }
 
     /// Any file: its address, the name it gets on this machine, and its MD5 in 32 hexadecimal digits.
@@ -196,7 +211,12 @@ mod tests {
     }
 
     #[test]
-    fn the_official_address_is_https() {
-        assert!(Download::cifar10().url().starts_with("https://"));
+    fn the_known_addresses_are_https() {
+        let mut all = vec![Download::cifar10()];
+        all.extend(Download::mnist(MnistVariant::Digits));
+        all.extend(Download::mnist(MnistVariant::Fashion));
+        for download in all {
+            assert!(download.url().starts_with("https://") && download.md5.len() == 32, "{download:?}");
+        }
     }
 }

@@ -11,37 +11,46 @@ use std::path::PathBuf;
 pub enum DatasetError {
     /// The path that was asked for does not exist.
     #[error(
-        "{}: there is no such file or folder ({asked_by}); give the folder that holds the CIFAR-10 files \
-         data_batch_1.bin to data_batch_5.bin (plain or .gz), or cifar-10-binary.tar.gz", path.display()
+        "{}: there is no such file or folder ({asked_by}); give the folder that holds the {set} files {files}",
+        path.display()
     )]
     NotFound {
         /// The path as given.
         path: PathBuf,
         /// Who asked for it, in words: a flag, an environment variable, a caller.
         asked_by: String,
+        /// The data set.
+        set: &'static str,
+        /// Its files, in words.
+        files: &'static str,
     },
 
     /// The folder exists, and holds none of the files of the data set.
     #[error(
-        "{}: this folder holds no CIFAR-10 file; expected data_batch_1.bin to data_batch_5.bin (plain or .gz) \
-         or cifar-10-binary.tar.gz here or in its folder cifar-10-batches-bin; put them there, give another \
-         folder, or fetch them with the download option", folder.display()
+        "{}: this folder holds no {set} file; expected {files}; put them there, give another folder, or fetch them \
+         with the download option", folder.display()
     )]
     NoFiles {
         /// The folder that was searched.
         folder: PathBuf,
+        /// The data set.
+        set: &'static str,
+        /// Its files, in words.
+        files: &'static str,
     },
 
     /// Some files of the data set are there, and others are not.
     #[error(
-        "{}: incomplete, missing {}; all of data_batch_1.bin to data_batch_5.bin are needed (each plain or .gz; \
-         test_batch.bin may be absent); put the missing files there", place.display(), missing.join(", ")
+        "{}: incomplete, missing {}; needed are {needed}; put the missing files there",
+        place.display(), missing.join(", ")
     )]
     MissingFiles {
         /// The folder or the archive.
         place: PathBuf,
         /// Names of the missing files, without `.gz`.
         missing: Vec<String>,
+        /// What is needed, in words.
+        needed: &'static str,
     },
 
     /// One member occurs more than once in an archive, so that it isn't clear which is meant.
@@ -136,7 +145,7 @@ pub enum DatasetError {
     /// A label is no class of the data set.
     #[error(
         "{file}: byte {byte} (the label of record {record}) is {found}, allowed are 0 to {max}; the file is \
-         damaged or is not in the CIFAR-10 binary format: fetch it again"
+         damaged or is not in the {format} format: fetch it again"
     )]
     Label {
         /// The file, and the member in it if it is an archive.
@@ -149,6 +158,39 @@ pub enum DatasetError {
         found: u8,
         /// The largest label allowed.
         max: u8,
+        /// What the file should be.
+        format: &'static str,
+    },
+
+    /// The start of a file is not that of the format.
+    #[error(
+        "{file}: {what} (byte {byte} on) is {found}, expected {expected}; this is not the original file: fetch it again"
+    )]
+    Header {
+        /// The file.
+        file: String,
+        /// Which part of the header.
+        what: &'static str,
+        /// Where that part starts, in bytes.
+        byte: u64,
+        /// What it says.
+        found: u32,
+        /// What it must say.
+        expected: u32,
+    },
+
+    /// There is nothing to compare a file with.
+    #[error(
+        "{}: checksums of {set} are published for the compressed files only; give the original {name}.gz, or skip the \
+         check if you mean to use this copy", file.display()
+    )]
+    NoChecksum {
+        /// The file.
+        file: PathBuf,
+        /// The data set.
+        set: &'static str,
+        /// The file's name without `.gz`.
+        name: &'static str,
     },
 
     /// The contents differ from the published checksum.

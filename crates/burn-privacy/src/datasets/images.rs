@@ -6,18 +6,26 @@ use burn::data::dataset::{Dataset, DatasetError as BurnDatasetError};
 
 use super::DatasetError;
 
-/// The shape of every image here: three colour planes (red, green, blue) of 32 rows of 32 pixels.
+/// The shape of a colour image, as of CIFAR-10: three planes (red, green, blue) of 32 rows of 32 pixels.
 pub const IMAGE_SHAPE: [usize; 3] = [3, 32, 32];
 
-/// The bytes of one image: 3 x 32 x 32.
+/// The bytes of one such image: 3 x 32 x 32.
 pub const IMAGE_BYTES: usize = IMAGE_SHAPE[0] * IMAGE_SHAPE[1] * IMAGE_SHAPE[2];
 
 /// The pixels of a data set, shared by all its parts.
 struct Store {
     name: String,
     classes: Vec<String>,
+    shape: [usize; 3],
     images: Vec<u8>,
     labels: Vec<u8>,
+}
+
+impl Store {
+    /// The bytes of one image.
+    fn image_bytes(&self) -> usize {
+        self.shape.iter().product()
+    }
 }
 
 /// One image and its label: a view of the data set it comes from, so that handing it on copies no pixels.
@@ -28,11 +36,16 @@ pub struct ImageItem {
 }
 
 impl ImageItem {
-    /// The pixels, of shape `[3, 32, 32]` flattened: the red plane, then green, then blue, each row by row from
-    /// the top left, each value from 0 (dark) to 255.
+    /// The pixels, of [`shape`](Self::shape) flattened: plane after plane (red, green, blue; or the only one), each row
+    /// by row from the top left, each value from 0 to 255.
     pub fn pixels(&self) -> &[u8] {
-        let start = self.index * IMAGE_BYTES;
-        &self.store.images[start..start + IMAGE_BYTES]
+        let bytes = self.store.image_bytes();
+        &self.store.images[self.index * bytes..][..bytes]
+    }
+
+    /// `[channels, rows, columns]`.
+    pub fn shape(&self) -> [usize; 3] {
+        self.store.shape
     }
 
     /// The class, from 0 to the number of classes less one.
@@ -47,7 +60,7 @@ impl fmt::Debug for ImageItem {
     }
 }
 
-/// Labelled colour images of shape `[3, 32, 32]`, in memory, a byte a value.
+/// Labelled images of one shape, in memory, a byte a value.
 ///
 /// Cloning and taking parts share the pixels. It is a Burn [`Dataset`] of [`ImageItem`]s.
 ///
@@ -67,7 +80,7 @@ pub struct ImageDataset {
 }
 
 impl ImageDataset {
-    /// A data set from its parts.
+    /// A data set of colour images of shape `[3, 32, 32]` from its parts.
     ///
     /// - `name`: said in the first line of a run, so that nobody takes one data set for another.
     /// - `classes`: the name of each class; a label is an index into it.
@@ -84,21 +97,32 @@ impl ImageDataset {
         images: Vec<u8>,
         labels: Vec<u8>,
     ) -> Result<Self, DatasetError> {
+        Self::with_shape(name, classes, IMAGE_SHAPE, images, labels)
+    }
+
+    /// A data set of images of any shape `[channels, rows, columns]`, in the order of [`ImageItem::pixels`].
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_shape<C: AsRef<str>>(
+        name: impl Into<String>,
+        classes: &[C],
+        shape: [usize; 3],
+        images: Vec<u8>,
+        labels: Vec<u8>,
+    ) -> Result<Self, DatasetError> {
         let name = name.into();
-        if labels.len().checked_mul(IMAGE_BYTES) != Some(images.len()) {
-            return Err(DatasetError::Lengths {
-                name,
-                images: images.len(),
-                labels: labels.len(),
-                per_image: IMAGE_BYTES,
-            });
+        let per_image = shape.iter().product();
+        if labels.len().checked_mul(per_image) != Some(images.len()) {
+            return Err(DatasetError::Lengths { name, images: images.len(), labels: labels.len(), per_image });
         }
         if let Some(index) = labels.iter().position(|&label| usize::from(label) >= classes.len()) {
             return Err(DatasetError::Class { name, index, found: labels[index], classes: classes.len() });
         }
         let classes = classes.iter().map(|class| class.as_ref().to_owned()).collect();
         let range = 0..labels.len();
-        Ok(Self { store: Arc::new(Store { name, classes, images, labels }), range })
+        Ok(Self { store: Arc::new(Store { name, classes, shape, images, labels }), range })
     }
 
     /// What these images are, in words.
@@ -113,7 +137,7 @@ impl ImageDataset {
 
     /// The shape of one image, `[channels, rows, columns]`.
     pub fn shape(&self) -> [usize; 3] {
-        IMAGE_SHAPE
+        self.store.shape
     }
 
     /// The number of images.
@@ -131,9 +155,10 @@ impl ImageDataset {
         (index < self.len()).then(|| ImageItem { store: Arc::clone(&self.store), index: self.range.start + index })
     }
 
-    /// The pixels of all images one after the other, of shape `[len, 3, 32, 32]` flattened.
+    /// The pixels of all images one after the other, of shape `[len, channels, rows, columns]` flattened.
     pub fn pixels(&self) -> &[u8] {
-        &self.store.images[self.range.start * IMAGE_BYTES..self.range.end * IMAGE_BYTES]
+        let bytes = self.store.image_bytes();
+        &self.store.images[self.range.start * bytes..self.range.end * bytes]
     }
 
     /// The labels of all images, of shape `[len]`.
@@ -176,7 +201,7 @@ impl fmt::Debug for ImageDataset {
         f.debug_struct("ImageDataset")
             .field("name", &self.store.name)
             .field("len", &self.len())
-            .field("shape", &IMAGE_SHAPE)
+            .field("shape", &self.shape())
             .finish_non_exhaustive()
     }
 }

@@ -1,13 +1,68 @@
 use std::path::{Path, PathBuf};
 
-use super::DatasetError;
-use super::cifar10::holds_files;
+use super::{DatasetError, MnistVariant, cifar10};
 
 /// The environment variable that names the data folder when no path is given.
 pub const DATA_VARIABLE: &str = "BURN_PRIVACY_DATA";
 
-/// Where data is looked for when neither a path nor [`DATA_VARIABLE`] is given, relative to the current folder.
+/// Where CIFAR-10 is looked for when neither a path nor [`DATA_VARIABLE`] is given, relative to the current folder.
 pub const DEFAULT_FOLDER: &str = "datasets/cifar10";
+
+/// Who asks for a path that a caller gave.
+pub(super) const GIVEN: &str = "given as the data path";
+
+/// What is looked for.
+pub(super) struct FileSet {
+    /// Name of the data set.
+    pub(super) set: &'static str,
+    /// Its folder below a folder of data sets.
+    pub(super) folder: &'static str,
+    /// Its files, in words.
+    pub(super) files: &'static str,
+    /// Whether a folder holds at least one file of the data set, complete or not.
+    pub(super) holds_files: fn(&Path) -> bool,
+}
+
+impl FileSet {
+    pub(super) fn not_found(&self, path: &Path, asked_by: &str) -> DatasetError {
+        let Self { set, files, .. } = *self;
+        DatasetError::NotFound { path: path.to_owned(), asked_by: asked_by.to_owned(), set, files }
+    }
+
+    pub(super) fn no_files(&self, folder: &Path) -> DatasetError {
+        let Self { set, files, .. } = *self;
+        DatasetError::NoFiles { folder: folder.to_owned(), set, files }
+    }
+
+    fn locate(
+        &self,
+        explicit: Option<&Path>,
+        variable: Option<&Path>,
+        default: &Path,
+    ) -> Result<Option<PathBuf>, DatasetError> {
+        if let Some(path) = explicit {
+            return self.named(path, GIVEN).map(Some);
+        }
+        if let Some(path) = variable {
+            return self.named(path, &format!("named by the environment variable {DATA_VARIABLE}")).map(Some);
+        }
+        Ok((self.holds_files)(default).then(|| default.to_owned()))
+    }
+
+    fn named(&self, path: &Path, asked_by: &str) -> Result<PathBuf, DatasetError> {
+        if !path.exists() {
+            return Err(self.not_found(path, asked_by));
+        }
+        if path.is_file() || (self.holds_files)(path) {
+            return Ok(path.to_owned());
+        }
+        let below = path.join(self.folder);
+        if (self.holds_files)(&below) {
+            return Ok(below);
+        }
+        Err(self.no_files(path))
+    }
+}
 
 /// Finds the CIFAR-10 files: at `explicit` if given, else at the folder in the environment variable
 /// `BURN_PRIVACY_DATA` if that is set and not empty, else at `datasets/cifar10`.
@@ -22,37 +77,35 @@ pub const DEFAULT_FOLDER: &str = "datasets/cifar10";
 ///
 /// [`DatasetError::NotFound`] or [`DatasetError::NoFiles`] for a named path without the data.
 pub fn locate_cifar10(explicit: Option<&Path>) -> Result<Option<PathBuf>, DatasetError> {
-    let variable = std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
-    locate(explicit, variable.as_deref(), Path::new(DEFAULT_FOLDER))
+    cifar10::FILES.locate(explicit, variable().as_deref(), Path::new(DEFAULT_FOLDER))
 }
 
-fn locate(explicit: Option<&Path>, variable: Option<&Path>, default: &Path) -> Result<Option<PathBuf>, DatasetError> {
-    if let Some(path) = explicit {
-        return named(path, "given as the data path").map(Some);
-    }
-    if let Some(path) = variable {
-        return named(path, &format!("named by the environment variable {DATA_VARIABLE}")).map(Some);
-    }
-    Ok(holds_files(default).then(|| default.to_owned()))
+/// Finds the folder with MNIST's files, or Fashion-MNIST's, in the same way: the subfolder is `mnist` or `fashion-mnist`,
+/// the default [`MnistVariant::default_folder`]. Give the answer to [`Mnist::load`](super::Mnist::load).
+///
+/// # Errors
+///
+/// As [`locate_cifar10`].
+pub fn locate_mnist(variant: MnistVariant, explicit: Option<&Path>) -> Result<Option<PathBuf>, DatasetError> {
+    variant.files().locate(explicit, variable().as_deref(), &variant.default_folder())
 }
 
-fn named(path: &Path, asked_by: &str) -> Result<PathBuf, DatasetError> {
-    if !path.exists() {
-        return Err(DatasetError::NotFound { path: path.to_owned(), asked_by: asked_by.to_owned() });
-    }
-    if path.is_file() || holds_files(path) {
-        return Ok(path.to_owned());
-    }
-    let below = path.join("cifar10");
-    if holds_files(&below) {
-        return Ok(below);
-    }
-    Err(DatasetError::NoFiles { folder: path.to_owned() })
+/// What [`DATA_VARIABLE`] says.
+fn variable() -> Option<PathBuf> {
+    std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn locate(
+        explicit: Option<&Path>,
+        variable: Option<&Path>,
+        default: &Path,
+    ) -> Result<Option<PathBuf>, DatasetError> {
+        cifar10::FILES.locate(explicit, variable, default)
+    }
 
     fn folder_with(file: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();

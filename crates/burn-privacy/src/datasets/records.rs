@@ -63,6 +63,7 @@ impl Records {
                     record: record as u64,
                     found: chunk[0],
                     max: format.classes - 1,
+                    format: "CIFAR-10 binary",
                 });
             }
         }

@@ -80,6 +80,7 @@
 //! kept, take no part in the chain and are skipped.
 
 mod block;
+mod composition;
 mod error;
 mod file;
 mod history;
@@ -92,6 +93,7 @@ mod crash_tests;
 mod writer_tests;
 
 pub use block::BlockReservation;
+pub use composition::compose_charges;
 pub use error::LedgerError;
 pub use history::{Charge, History, RunId};
 pub use record::RunDescription;

@@ -1,5 +1,3 @@
-//! What is seen while it runs: a bar on a terminal, and a line of a table for every epoch.
-
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -16,7 +14,7 @@ pub fn complain(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Progress of a run. Shows nothing that was computed from the training images, but for the epsilon that is paid.
+/// Progress of a run: a bar on a terminal, and a line of a table for every epoch. Shows nothing that was computed from the training images, but for the epsilon that is paid.
 pub struct Progress {
     bar: ProgressBar,
     started: Instant,

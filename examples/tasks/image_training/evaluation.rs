@@ -1,22 +1,39 @@
-//! Accuracy on images that are declared public.
-
 use burn::data::dataloader::batcher::Batcher;
 use burn::prelude::*;
 use burn_privacy::datasets::{ImageBatcher, ImageDataset};
 
+use super::Classifier;
 use crate::Result;
-use crate::models::Classifier;
 
 /// Images at once.
 const BATCH: usize = 250;
 
-/// The share of images whose class gets the highest score. Without autodiff: no gradient is ever needed here.
+/// The share of images whose class gets the highest score; `None` without images.
+///
+/// # Errors
+///
+/// If the device fails.
 pub fn accuracy<M: Classifier>(
     model: &M,
     images: &ImageDataset,
     batcher: &ImageBatcher,
     autodiff_device: &Device,
 ) -> Result<Option<f64>> {
+    let right = right_guesses(model, images, batcher, autodiff_device)?;
+    Ok((!images.is_empty()).then(|| right as f64 / images.len() as f64))
+}
+
+/// The number of images whose class gets the highest score. Without autodiff: no gradient is ever needed here.
+///
+/// # Errors
+///
+/// If the device fails.
+pub fn right_guesses<M: Classifier>(
+    model: &M,
+    images: &ImageDataset,
+    batcher: &ImageBatcher,
+    autodiff_device: &Device,
+) -> Result<i64> {
     let (model, device) = (model.valid(), autodiff_device.clone().without_autodiff());
     let mut right = 0;
     for start in (0..images.len()).step_by(BATCH) {
@@ -26,5 +43,5 @@ pub fn accuracy<M: Classifier>(
         let guesses = model.forward(batch.images).argmax(1).reshape([count]);
         right += guesses.equal(batch.labels).int().sum().try_into_scalar::<i64>()?;
     }
-    Ok((!images.is_empty()).then(|| right as f64 / images.len() as f64))
+    Ok(right)
 }

@@ -1,20 +1,17 @@
-//! Watches a training loop: counts steps, evaluates after every epoch, keeps the curve.
-
 use std::time::Duration;
 
 use burn_privacy::report::CurvePoint;
 
+use super::progress::{Progress, Row};
+use super::{Classifier, Job, accuracy};
 use crate::Result;
-use crate::evaluation::accuracy;
-use crate::models::Classifier;
-use crate::progress::{Progress, Row};
-use crate::run::Job;
 
-/// What a training loop reports to.
+/// Watches a training loop: counts steps, evaluates after every epoch, keeps the curve.
 pub struct Monitor<'a> {
-    job: &'a Job<'a>,
+    job: &'a Job,
     progress: Progress,
     planned: u64,
+    watching: bool,
     steps_per_epoch: f64,
     steps: u64,
     epochs: u64,
@@ -38,25 +35,36 @@ pub struct Results {
 
 impl<'a> Monitor<'a> {
     /// Starts the clock. An epoch ends with the step that reaches a multiple of `steps_per_epoch`.
-    pub fn start(job: &'a Job<'a>, planned: u64, steps_per_epoch: f64, private: bool) -> Self {
-        let settings = job.settings;
+    pub fn start(job: &'a Job, planned: u64, steps_per_epoch: f64, private: bool) -> Self {
+        let settings = &job.settings;
         let column = format!("{} accuracy", job.data.monitored().0.name());
         let progress = Progress::start(planned, settings.epochs, settings.batch_size, private, &column);
         let epsilon = if private { 0.0 } else { f64::INFINITY };
-        Self { job, progress, planned, steps_per_epoch, steps: 0, epochs: 0, epsilon, curve: Vec::new() }
+        Self {
+            job,
+            progress,
+            planned,
+            watching: false,
+            steps_per_epoch,
+            steps: 0,
+            epochs: 0,
+            epsilon,
+            curve: Vec::new(),
+        }
     }
 
-    /// Steps made.
-    pub fn steps(&self) -> u64 {
-        self.steps
-    }
-
-    pub fn step_begins(&mut self) {
+    /// To be called before the first step and after each; `epsilon` is spent so far. Says whether to go on.
+    pub fn watch<M: Classifier>(&mut self, model: &M, epsilon: f64) -> Result<bool> {
+        if self.watching {
+            self.step_ends(model, epsilon)?;
+        }
+        self.watching = true;
         self.progress.step_begins();
+        Ok(!self.job.interrupt.is_pressed())
     }
 
-    /// A step was made; `epsilon` is spent so far. After the last step of an epoch, evaluates.
-    pub fn step_ends<M: Classifier>(&mut self, model: &M, epsilon: f64) -> Result<()> {
+    /// After the last step of an epoch, evaluates.
+    fn step_ends<M: Classifier>(&mut self, model: &M, epsilon: f64) -> Result<()> {
         self.steps += 1;
         self.epsilon = epsilon;
         let next = (self.epochs + 1) as f64 * self.steps_per_epoch;
@@ -80,7 +88,7 @@ impl<'a> Monitor<'a> {
             self.evaluate(model, format!("{epoch:.1}"))?;
         }
         self.progress.finish();
-        let data = self.job.data;
+        let data = &self.job.data;
         let last = self.curve.last().map(|point| point.accuracy);
         let (validation_accuracy, test_accuracy) = match &data.validation {
             None => (None, last),

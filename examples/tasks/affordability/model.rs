@@ -4,7 +4,7 @@ use burn::prelude::*;
 use burn::tensor::activation::relu;
 use burn_privacy::nn::{Linear, LinearConfig};
 
-use crate::data::{Batch, FEATURES};
+use super::data::{Batch, FEATURES};
 
 /// Dense 10, ReLU, Dense 1.
 #[derive(Module, Debug)]

@@ -1,20 +1,18 @@
-//! What a run is made with: the preset and the command line, resolved.
-
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig};
-use burn_privacy::Result;
 use burn_privacy::mechanisms::Entropy;
 use burn_privacy::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
+use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::cli::Arguments;
-use crate::presets::{ModelName, Noise, PresetName, Scaling};
+use super::{Noise, Preset, Scaling, TrainingArguments, value_name};
 
 /// Every setting as it is in effect. Goes into `report.json`.
 #[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)] // named as on the command line
 pub struct Settings {
-    pub preset: PresetName,
-    pub model: ModelName,
+    pub preset: String,
+    pub model: String,
     pub pixel_scaling: Scaling,
     /// None without privacy.
     pub privacy: Option<PrivacySettings>,
@@ -34,6 +32,7 @@ pub struct Settings {
 
 /// The part of the settings that `--no-privacy` leaves out.
 #[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)] // named as on the command line
 pub struct PrivacySettings {
     pub noise: Noise,
     pub delta: f64,
@@ -42,8 +41,13 @@ pub struct PrivacySettings {
 }
 
 impl Settings {
-    pub fn resolve(arguments: &Arguments) -> Self {
-        let preset = arguments.preset.settings();
+    /// A preset, and what the command line changes of it.
+    pub fn resolve<M: ValueEnum>(
+        name: impl ValueEnum,
+        preset: Preset<M>,
+        model: M,
+        arguments: &TrainingArguments,
+    ) -> Self {
         let noise = match (arguments.epsilon, arguments.noise_multiplier) {
             (Some(epsilon), _) => Noise::Epsilon(epsilon),
             (None, Some(multiplier)) => Noise::Multiplier(multiplier),
@@ -58,8 +62,8 @@ impl Settings {
         let private = !arguments.no_privacy;
         let learning_rate = if private { preset.learning_rate } else { preset.plain_learning_rate };
         Self {
-            preset: arguments.preset,
-            model: arguments.model.unwrap_or(preset.model),
+            preset: value_name(name),
+            model: value_name(model),
             pixel_scaling: preset.scaling,
             privacy: private.then_some(privacy),
             batch_size: arguments.batch_size.map_or(preset.batch_size, |size| size as usize),
@@ -83,7 +87,11 @@ impl Settings {
     }
 
     /// What runs on `images` training images, whose number is taken to be public.
-    pub fn plan(&self, privacy: &PrivacySettings, images: usize) -> Result<PrivacyPlan> {
+    ///
+    /// # Errors
+    ///
+    /// If the settings make no plan.
+    pub fn plan(&self, privacy: &PrivacySettings, images: usize) -> burn_privacy::Result<PrivacyPlan> {
         let noise = match privacy.noise {
             Noise::Epsilon(epsilon) => NoiseLevel::target(epsilon, privacy.delta),
             Noise::Multiplier(multiplier) => NoiseLevel::multiplier(multiplier),
@@ -97,16 +105,18 @@ impl Settings {
             .build()
     }
 
+    /// Of the operating system, unless a seed is given.
     pub fn entropy(&self) -> Entropy {
         self.seed.map_or(Entropy::os(), Entropy::seeded)
     }
+}
 
-    pub fn optimizer(&self) -> ModuleOptimizer {
-        let mut config = SgdConfig::new();
-        if self.momentum > 0.0 {
-            // Burn damps by default; papers do not.
-            config = config.with_momentum(Some(MomentumConfig::new().with_momentum(self.momentum).with_dampening(0.0)));
-        }
-        config.init()
+/// SGD as papers have it.
+pub fn sgd(momentum: f64) -> ModuleOptimizer {
+    let mut config = SgdConfig::new();
+    if momentum > 0.0 {
+        // Burn damps by default; papers do not.
+        config = config.with_momentum(Some(MomentumConfig::new().with_momentum(momentum).with_dampening(0.0)));
     }
+    config.init()
 }

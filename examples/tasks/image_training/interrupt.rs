@@ -1,12 +1,13 @@
-//! Ctrl-C: the first one asks, the second one ends.
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::progress::complain;
-use crate::{INTERRUPTED, Result};
+use super::complain;
+use crate::Result;
 
-/// Whether somebody pressed Ctrl-C.
+/// The exit status of a run that a signal interrupted, as shells have it: 128 + SIGINT.
+pub const INTERRUPTED: u8 = 130;
+
+/// Whether somebody pressed Ctrl-C: the first time asks, the second time ends.
 #[derive(Clone, Debug)]
 pub struct Interrupt(Arc<AtomicBool>);
 

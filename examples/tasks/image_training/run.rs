@@ -1,5 +1,3 @@
-//! One run from the command line to the files it leaves.
-
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
@@ -14,77 +12,92 @@ use burn_privacy::report::{
     write_atomically,
 };
 
+use super::interrupt::Interrupt;
+use super::monitor::{Monitor, Results};
+use super::{
+    Classifier, ImageData, PlainTraining, PrivacySettings, PrivateTraining, Settings, TrainingArguments, grouped,
+    percent, say, train_plain, train_private,
+};
 use crate::Result;
-use crate::cli::Arguments;
-use crate::data::Data;
-use crate::interrupt::Interrupt;
-use crate::models::{Classifier, HandoutCnn, LinearModel, QuickCnn, TanhCnn};
-use crate::monitor::Results;
-use crate::presets::{ModelName, value_name};
-use crate::progress::{grouped, percent, say};
-use crate::settings::Settings;
-use crate::{plain, private};
 
 /// How a run ended.
 pub enum End {
+    /// All planned steps were made.
     Finished,
+    /// Somebody pressed Ctrl-C.
     Interrupted,
 }
 
+/// A run of a program, from its start on.
+pub struct Run {
+    program: &'static str,
+    out: PathBuf,
+    interrupt: Interrupt,
+    moment: SystemTime,
+    clock: Instant,
+}
+
+impl Run {
+    /// Starts the clock and listens for Ctrl-C.
+    ///
+    /// # Errors
+    ///
+    /// If results can't be written to the folder `out`.
+    pub fn begin(program: &'static str, out: &Path) -> Result<Self> {
+        let (moment, clock) = (SystemTime::now(), Instant::now());
+        require_writable(out)?;
+        Ok(Self { program, out: out.to_owned(), interrupt: Interrupt::listen()?, moment, clock })
+    }
+
+    /// Says what will be trained on, and where.
+    ///
+    /// # Errors
+    ///
+    /// If the device is not to be had.
+    pub fn job(self, settings: Settings, data: ImageData, arguments: &TrainingArguments) -> Result<Job> {
+        say(&data.headline());
+        let selected = select_device(arguments.device)?;
+        say(&format!("Device:      {}", selected.description));
+        let device = selected.device.autodiff();
+        if let Some(seed) = settings.seed {
+            device.seed(seed);
+        }
+        // One ledger counts one data set.
+        let named = || self.out.join(format!("privacy-ledger-{}.jsonl", data.short_name()));
+        Ok(Job {
+            name: format!("{} {} {} {}", self.program, settings.preset, utc_timestamp(self.moment), std::process::id()),
+            ledger: arguments.ledger.clone().unwrap_or_else(named),
+            batcher: ImageBatcher::new(settings.pixel_scaling.normalization()),
+            interrupt: self.interrupt.clone(),
+            device_name: selected.description,
+            settings,
+            data,
+            device,
+            run: self,
+        })
+    }
+}
+
 /// What all parts of a run need.
-pub struct Job<'a> {
+pub struct Job {
+    run: Run,
     /// The run's name in the ledger.
-    pub name: String,
-    pub settings: &'a Settings,
-    pub data: &'a Data,
-    pub batcher: ImageBatcher,
+    name: String,
+    ledger: PathBuf,
+    pub(super) settings: Settings,
+    pub(super) data: ImageData,
+    pub(super) batcher: ImageBatcher,
     /// With autodiff.
-    pub device: Device,
-    pub interrupt: Interrupt,
+    pub(super) device: Device,
+    device_name: String,
+    pub(super) interrupt: Interrupt,
 }
 
 /// A model, how good it is, and what can be said about its privacy.
-pub struct Trained<M> {
-    pub model: M,
-    pub results: Results,
-    pub protection: Protection,
-}
-
-/// Does all of it.
-pub fn run(arguments: &Arguments) -> Result<End> {
-    let start = Start { moment: SystemTime::now(), clock: Instant::now() };
-    let interrupt = Interrupt::listen()?;
-    let settings = Settings::resolve(arguments);
-    require_writable(&arguments.out)?;
-    let data = Data::load(arguments)?;
-    say(&data.headline());
-
-    let selected = select_device(arguments.device)?;
-    say(&format!("Device:      {}", selected.description));
-    let device = selected.device.autodiff();
-    if let Some(seed) = settings.seed {
-        device.seed(seed);
-    }
-    let job = Job {
-        name: format!(
-            "cifar_dp {} {} {}",
-            value_name(settings.preset),
-            utc_timestamp(start.moment),
-            std::process::id()
-        ),
-        settings: &settings,
-        data: &data,
-        batcher: ImageBatcher::new(settings.pixel_scaling.normalization()),
-        device: device.clone(),
-        interrupt,
-    };
-    let place = Place { arguments, device: &selected.description, start };
-    match settings.model {
-        ModelName::Quick => job.finish_with(QuickCnn::new(&device), &place),
-        ModelName::Tanh => job.finish_with(TanhCnn::new(&device), &place),
-        ModelName::Handout => job.finish_with(HandoutCnn::new(&device), &place),
-        ModelName::Linear => job.finish_with(LinearModel::new(&device), &place),
-    }
+struct Trained<M> {
+    model: M,
+    results: Results,
+    protection: Protection,
 }
 
 /// Fails now and not after the training, if results can't be written to `folder`.
@@ -96,54 +109,43 @@ fn require_writable(folder: &Path) -> Result<()> {
         .map_err(|error| format!("{}: {error}; give another folder with --out", folder.display()).into())
 }
 
-struct Start {
-    moment: SystemTime,
-    clock: Instant,
-}
-
-/// Where a run takes place, and when.
-struct Place<'a> {
-    arguments: &'a Arguments,
-    device: &'a str,
-    start: Start,
-}
-
-impl Place<'_> {
-    /// One ledger counts one data set.
-    fn ledger(&self, data: &Data) -> PathBuf {
-        let named = || self.arguments.out.join(format!("privacy-ledger-{}.jsonl", data.short_name()));
-        self.arguments.ledger.clone().unwrap_or_else(named)
+impl Job {
+    /// Where models belong: with autodiff, and seeded if the run is.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
-}
 
-impl Job<'_> {
-    fn finish_with<M: Classifier>(&self, model: M, place: &Place<'_>) -> Result<End> {
-        let described =
-            ModelDescription { name: self.settings.model.description().to_owned(), parameters: model.num_params() };
+    /// Trains a model, described in words, evaluates it and writes everything.
+    ///
+    /// # Errors
+    ///
+    /// Those of training, of the ledger and of the folder.
+    pub fn finish_with<M: Classifier>(&self, model: M, description: &str) -> Result<End> {
+        let described = ModelDescription { name: description.to_owned(), parameters: model.num_params() };
         say(&format!("Model:       {}, {} parameters", described.name, grouped(described.parameters)));
-        let trained = self.train(model, place)?;
+        let trained = self.train(model)?;
         let results = trained.results;
-        let out = &place.arguments.out;
+        let out = &self.run.out;
 
         write_atomically(out.join("model.bpk"), &*trained.model.into_record().into_bytes()?)?;
         let report = RunReport {
             schema: REPORT_SCHEMA.into(),
             version: REPORT_VERSION,
-            program: "cifar_dp".into(),
+            program: self.run.program.into(),
             run: self.name.clone(),
             interrupted: results.interrupted,
             epsilon: trained.protection.epsilon(),
             test_accuracy: results.test_accuracy,
             validation_accuracy: results.validation_accuracy,
-            settings: serde_json::to_value(self.settings)?,
+            settings: serde_json::to_value(&self.settings)?,
             data: self.data.describe(),
             model: described,
-            device: place.device.to_owned(),
+            device: self.device_name.clone(),
             protection: trained.protection,
             curve: results.curve,
             timing: Timing {
-                started: utc_timestamp(place.start.moment),
-                total_seconds: place.start.clock.elapsed().as_secs_f64(),
+                started: utc_timestamp(self.run.moment),
+                total_seconds: self.run.clock.elapsed().as_secs_f64(),
                 training_seconds: results.training.as_secs_f64(),
                 evaluation_seconds: results.evaluation.as_secs_f64(),
                 images_per_second: results.images_per_second,
@@ -161,8 +163,8 @@ impl Job<'_> {
         Ok(if self.interrupt.is_pressed() { End::Interrupted } else { End::Finished })
     }
 
-    fn train<M: Classifier>(&self, model: M, place: &Place<'_>) -> Result<Trained<M>> {
-        let settings = self.settings;
+    fn train<M: Classifier>(&self, model: M) -> Result<Trained<M>> {
+        let settings = &self.settings;
         let optimizer =
             format!("{}, learning rate {}, momentum {}", settings.optimizer, settings.learning_rate, settings.momentum);
         let Some(privacy) = &settings.privacy else {
@@ -174,16 +176,60 @@ impl Job<'_> {
             ));
             say(&format!("Optimiser:   {optimizer}"));
             self.say_evaluation();
-            return plain::train(model, self);
+            return self.train_plain(model);
         };
         let plan = settings.plan(privacy, self.data.train.len())?;
-        let path = place.ledger(self.data);
-        let ledger = Ledger::open(&path, self.data.train.name())?;
+        let ledger = Ledger::open(&self.ledger, self.data.train.name())?;
         say_plan(&plan, settings)?;
         say(&format!("Optimiser:   {optimizer}"));
-        say(&format!("Ledger:      {}", path.display()));
+        say(&format!("Ledger:      {}", self.ledger.display()));
         self.say_evaluation();
-        private::train(model, self, privacy, &plan, ledger)
+        self.train_private(model, &plan, privacy, ledger)
+    }
+
+    fn train_private<M: Classifier>(
+        &self,
+        model: M,
+        plan: &PrivacyPlan,
+        privacy: &PrivacySettings,
+        ledger: Ledger,
+    ) -> Result<Trained<M>> {
+        let mut monitor = Monitor::start(self, plan.steps(), 1.0 / plan.sampling().rate(), true);
+        let training = PrivateTraining {
+            plan,
+            images: self.data.train.clone(),
+            batcher: self.batcher,
+            device: &self.device,
+            entropy: self.settings.entropy(),
+            ledger: Some((ledger, &self.name)),
+            physical_batch: privacy.physical_batch,
+            learning_rate: self.settings.learning_rate,
+            momentum: self.settings.momentum,
+        };
+        let (model, statement) = train_private(model, training, |model, epsilon| monitor.watch(model, epsilon))?;
+        let results = monitor.finish(&model)?;
+        let (plan, statement) = (Box::new(plan.clone()), Box::new(statement));
+        Ok(Trained { model, results, protection: Protection::DifferentialPrivacy { plan, statement } })
+    }
+
+    fn train_plain<M: Classifier>(&self, model: M) -> Result<Trained<M>> {
+        let settings = &self.settings;
+        let batches = self.data.train.len().div_ceil(settings.batch_size) as u64;
+        let steps = (settings.epochs * batches).min(settings.max_steps.unwrap_or(u64::MAX));
+        let mut monitor = Monitor::start(self, steps, batches as f64, false);
+        let training = PlainTraining {
+            images: self.data.train.clone(),
+            batcher: self.batcher,
+            device: &self.device,
+            batch_size: settings.batch_size,
+            steps,
+            learning_rate: settings.learning_rate,
+            momentum: settings.momentum,
+            seed: settings.seed,
+        };
+        let model = train_plain(model, training, |model| monitor.watch(model, f64::INFINITY))?;
+        let results = monitor.finish(&model)?;
+        Ok(Trained { model, results, protection: Protection::NotPrivate })
     }
 
     fn say_evaluation(&self) {

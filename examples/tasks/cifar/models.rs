@@ -1,5 +1,3 @@
-//! The models: plain Burn but for one import.
-
 use burn::nn::PaddingConfig2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::prelude::*;
@@ -7,17 +5,10 @@ use burn::tensor::activation::{relu, tanh};
 // Not `burn::nn::{..}`: the same layers, with per-example gradients. Nothing else here knows of privacy.
 use burn_privacy::nn::{Conv2d, Conv2dConfig, Linear, LinearConfig};
 
+use crate::image_training::Classifier;
+
 /// Classes of the data.
 const CLASSES: usize = 10;
-
-/// A model that scores images.
-pub trait Classifier: Module {
-    /// # Shapes
-    ///
-    /// - images: `[batch, 3, 32, 32]`
-    /// - returns: `[batch, 10]`, logits
-    fn forward(&self, images: Tensor<4>) -> Tensor<2>;
-}
 
 /// A 3 x 3 convolution that keeps height and width.
 fn conv3x3(channels: [usize; 2], device: &Device) -> Conv2d {
@@ -39,6 +30,7 @@ pub struct QuickCnn {
 }
 
 impl QuickCnn {
+    /// With random weights.
     pub fn new(device: &Device) -> Self {
         let stride2 =
             Conv2dConfig::new([3, 16], [5, 5]).with_stride([2, 2]).with_padding(PaddingConfig2d::Explicit(2, 2, 2, 2));
@@ -71,6 +63,7 @@ pub struct TanhCnn {
 }
 
 impl TanhCnn {
+    /// With random weights.
     pub fn new(device: &Device) -> Self {
         let channels = [[3, 32], [32, 32], [32, 64], [64, 64], [64, 128], [128, 128]];
         Self {
@@ -107,6 +100,7 @@ pub struct HandoutCnn {
 }
 
 impl HandoutCnn {
+    /// With random weights.
     pub fn new(device: &Device) -> Self {
         Self {
             conv1: Conv2dConfig::new([3, 32], [3, 3]).init(device),
@@ -134,6 +128,7 @@ pub struct LinearModel {
 }
 
 impl LinearModel {
+    /// With random weights.
     pub fn new(device: &Device) -> Self {
         Self { output: LinearConfig::new(3 * 32 * 32, CLASSES).init(device) }
     }

@@ -5,8 +5,8 @@ use std::path::Path;
 use burn_privacy::mechanisms::{Entropy, PrivacyKey, Purpose, fill_uniform};
 use burn_privacy::report::write_atomically;
 
+use super::data::{Data, Row};
 use crate::Result;
-use crate::data::Row;
 
 /// Number of households.
 pub const HOUSEHOLDS: usize = 25_000;
@@ -22,7 +22,20 @@ const BORROWED: f64 = 0.9;
 const INTEREST: f64 = 0.045;
 const YEARS: f64 = 25.0;
 
+/// All households, to train and to test on.
+///
+/// # Errors
+///
+/// None that are known.
+pub fn generated_data() -> Result<Data> {
+    Data::split("generated households (nobody is behind them)".into(), households()?)
+}
+
 /// All households.
+///
+/// # Errors
+///
+/// None that are known: their randomness is a fixed seed's.
 pub fn households() -> Result<Vec<Row>> {
     Ok(draws()?.chunks_exact(DRAWS).map(household).collect())
 }
@@ -59,6 +72,10 @@ fn yearly_payment(loan: f64, age: f64) -> f64 {
 }
 
 /// Writes all households with names, e-mail addresses and post codes that nobody has, for exercises in anonymisation.
+///
+/// # Errors
+///
+/// If the file can't be written.
 pub fn write(path: &Path) -> Result<()> {
     const FIRST: [&str; 12] =
         ["Ada", "Alan", "Blaise", "Carl", "Edith", "Emmy", "Grace", "Henri", "Mary", "Niels", "Sofia", "Srini"];
@@ -99,8 +116,8 @@ pub fn write(path: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::data::BOUNDS;
     use super::*;
-    use crate::data::BOUNDS;
 
     #[test]
     fn households_are_plausible_and_always_the_same() {

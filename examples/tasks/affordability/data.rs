@@ -35,6 +35,10 @@ struct Column {
 }
 
 /// The bounds that a schema states; those it leaves out are as they were.
+///
+/// # Errors
+///
+/// If the file can't be read, or states bounds that are none.
 pub fn bounds_of(path: &Path) -> Result<Bounds> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("could not read {}: {error}", path.display()))?;
     let schema: Schema = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -126,7 +130,23 @@ pub struct Data {
 }
 
 impl Data {
+    /// The training households, clipped to the bounds.
+    pub fn households(&self) -> Vec<Household> {
+        self.train.iter().map(|row| Household::of(row, &self.bounds)).collect()
+    }
+
+    /// The test households and their targets.
+    pub fn test_batch(&self, device: &Device) -> (Batch, Vec<f64>) {
+        let items: Vec<Household> = self.test.iter().map(|row| Household::of(row, &self.bounds)).collect();
+        let targets = items.iter().map(|item| f64::from(item.target)).collect();
+        (Households.batch(items, device), targets)
+    }
+
     /// Every fifth household is for testing.
+    ///
+    /// # Errors
+    ///
+    /// If there are fewer than 100.
     pub fn split(name: String, rows: Vec<Row>) -> Result<Self> {
         if rows.len() < 100 {
             return Err(format!("{name} has {} usable rows, but at least 100 are needed", rows.len()).into());
@@ -139,6 +159,10 @@ impl Data {
     }
 
     /// A CSV file with the five columns, in any order and among others. Only structural errors stop.
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be read or lacks a column.
     pub fn from_csv(path: &Path) -> Result<Self> {
         let mut reader = csv::Reader::from_reader(open(path)?);
         let mut rows = Vec::new();
@@ -153,6 +177,10 @@ impl Data {
 }
 
 /// Opens a file, packed by gzip or not.
+///
+/// # Errors
+///
+/// If it can't be opened.
 pub fn open(path: &Path) -> Result<Box<dyn Read>> {
     let file = std::fs::File::open(path).map_err(|error| format!("could not open {}: {error}", path.display()))?;
     if path.extension().is_some_and(|extension| extension == "gz") {
@@ -162,6 +190,10 @@ pub fn open(path: &Path) -> Result<Box<dyn Read>> {
 }
 
 /// Where columns stand in a header.
+///
+/// # Errors
+///
+/// If one is missing.
 pub fn positions(path: &Path, header: &csv::StringRecord, names: &[&str]) -> Result<Vec<usize>> {
     names
         .iter()

@@ -1,20 +1,16 @@
-//! What is trained on, and what is evaluated on.
-
-use std::path::{Path, PathBuf};
-
-use burn_privacy::datasets::{
-    Checksum, Cifar10, DATA_VARIABLE, DEFAULT_FOLDER, Download, ImageDataset, generated, locate_cifar10,
-};
+use burn_privacy::datasets::ImageDataset;
 use burn_privacy::report::{DataDescription, EvaluationPart};
 
+use super::{TrainingArguments, grouped};
 use crate::Result;
-use crate::cli::Arguments;
-use crate::progress::grouped;
 
-/// The images of a run.
-pub struct Data {
+/// The images of a run: what is trained on, and what is evaluated on.
+pub struct ImageData {
+    /// Private.
     pub train: ImageDataset,
+    /// Held out of the training images, if any are.
     pub validation: Option<ImageDataset>,
+    /// Declared public.
     pub test: ImageDataset,
     name: String,
     short_name: &'static str,
@@ -22,18 +18,25 @@ pub struct Data {
 }
 
 /// Where images come from.
-struct Source {
-    name: String,
-    short_name: &'static str,
-    train: ImageDataset,
+pub struct ImageSource {
+    /// In words.
+    pub name: String,
+    /// For file names.
+    pub short_name: &'static str,
+    /// All training images.
+    pub train: ImageDataset,
     /// If there are any apart.
-    test: Option<ImageDataset>,
+    pub test: Option<ImageDataset>,
 }
 
-impl Data {
-    /// Finds, fetches or draws the images.
-    pub fn load(arguments: &Arguments) -> Result<Self> {
-        let Source { name, short_name, train, test } = source(arguments)?;
+impl ImageData {
+    /// Splits the images as the command line says.
+    ///
+    /// # Errors
+    ///
+    /// None that are known.
+    pub fn split(source: ImageSource, arguments: &TrainingArguments) -> Result<Self> {
+        let ImageSource { name, short_name, train, test } = source;
         let mut data = match test.filter(|_| !arguments.holdout) {
             Some(test) => Self { train, validation: None, test, name, short_name, held_out: false },
             None => {
@@ -84,6 +87,7 @@ impl Data {
         format!("{origin} and declared public, so their accuracies are not protected")
     }
 
+    /// For the report.
     pub fn describe(&self) -> DataDescription {
         DataDescription {
             name: self.name.clone(),
@@ -94,32 +98,4 @@ impl Data {
             evaluation: self.evaluation(),
         }
     }
-}
-
-fn source(arguments: &Arguments) -> Result<Source> {
-    let path = if arguments.asks_for_generated() {
-        None
-    } else if arguments.download {
-        Some(Download::cifar10().fetch_into(download_folder(arguments.data.as_deref()))?)
-    } else {
-        locate_cifar10(arguments.data.as_deref())?
-    };
-    let Some(path) = path else {
-        let images = generated();
-        return Ok(Source {
-            name: "generated images (not CIFAR-10)".into(),
-            short_name: "generated",
-            train: images.train,
-            test: Some(images.test),
-        });
-    };
-    let images = Cifar10::load(&path, Checksum::Verify)?;
-    let name = format!("CIFAR-10 from {}", path.display());
-    Ok(Source { name, short_name: "cifar10", train: images.train, test: images.test })
-}
-
-/// Where `--download` puts the archive: where it would be looked for without it.
-fn download_folder(explicit: Option<&Path>) -> PathBuf {
-    let variable = || std::env::var_os(DATA_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
-    explicit.map(Path::to_owned).or_else(variable).unwrap_or_else(|| DEFAULT_FOLDER.into())
 }

@@ -1,0 +1,44 @@
+//! Trains a digit classifier on MNIST, or on Fashion-MNIST, with the settings that the tutorials of TensorFlow Privacy and
+//! Opacus publish.
+//!
+//! ```text
+//! cargo run --release --example mnist_dp -- --download
+//! cargo run --release --example mnist_dp -- --help
+//! ```
+//!
+//! Read `../tasks/mnist/models.rs` for what a model needs (other imports), and `../tasks/image_training/private.rs` for
+//! what a training loop needs.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use burn_privacy::datasets::{Checksum, MnistVariant};
+use burn_privacy_examples::Result;
+use burn_privacy_examples::image_training::{End, INTERRUPTED, ImageData, Run, Settings, complain};
+use burn_privacy_examples::mnist::{MnistCnn, source};
+
+fn main() -> ExitCode {
+    // Wrong usage ends in here, with status 2.
+    match run(&cli::parse()) {
+        Ok(End::Finished) => ExitCode::SUCCESS,
+        Ok(End::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &cli::Arguments) -> Result<End> {
+    let run = Run::begin("mnist_dp", &arguments.out)?;
+    let training = &arguments.training;
+    let preset = arguments.preset.settings();
+    let model = arguments.model.unwrap_or(preset.model);
+    let settings = Settings::resolve(arguments.preset, preset, model, training);
+    let variant = if arguments.fashion { MnistVariant::Fashion } else { MnistVariant::Digits };
+    let checksum = if arguments.unverified { Checksum::Skip } else { Checksum::Verify };
+    let source = source(variant, arguments.data.as_deref(), arguments.download, checksum)?;
+    let job = run.job(settings, ImageData::split(source, training)?, training)?;
+    job.finish_with(MnistCnn::new(model, job.device()), model.description())
+}

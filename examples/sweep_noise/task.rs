@@ -1,0 +1,220 @@
+//! The tasks: data, and settings to start from.
+
+use burn::prelude::*;
+use burn_privacy::datasets::{Checksum, ImageBatcher, ImageDataset, MnistVariant};
+use burn_privacy::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
+use burn_privacy::sweep::SweptNoise;
+use burn_privacy_examples::affordability::data::{Data, Household};
+use burn_privacy_examples::affordability::{CLIPPING_NORM, LEARNING_RATE, SAMPLED, STEPS, generated};
+use burn_privacy_examples::image_training::{ImageSource, Noise, Preset, value_name};
+use burn_privacy_examples::{Result, cifar, mnist};
+use clap::ValueEnum;
+
+use crate::options::{Arguments, Options, TaskName};
+
+/// Settings to start from.
+pub struct Defaults {
+    pub noise: SweptNoise,
+    pub clip: f64,
+    pub learning_rate: f64,
+    pub batch_size: usize,
+    pub epochs: f64,
+}
+
+/// How a trained model is scored.
+#[derive(Clone, Copy)]
+pub enum Scoring {
+    /// On test data that are declared public.
+    Public,
+    /// On records that were held out of the training set and are private: the sum of scores from 0 to 1, one a record, has
+    /// sensitivity 1, and gets Gaussian noise of this standard deviation.
+    Paid(f64),
+}
+
+/// What is trained, with its data.
+pub struct Task {
+    pub defaults: Defaults,
+    /// What a score is.
+    pub score: &'static str,
+    /// In words.
+    pub model: String,
+    /// Bytes that one trial needs, as measured, on the safe side.
+    pub memory: u64,
+    pub kind: Kind,
+    /// With autodiff.
+    pub device: Device,
+    pub scoring: Scoring,
+}
+
+pub enum Kind {
+    Households(Box<HouseholdTask>),
+    Images(Box<ImageTask>),
+}
+
+pub struct HouseholdTask {
+    pub data: Data,
+    pub train: Vec<Household>,
+    /// Private, and scores if scoring is paid.
+    pub held_out: Vec<Household>,
+}
+
+pub struct ImageTask {
+    pub train: ImageDataset,
+    /// Private, and scores if scoring is paid.
+    pub held_out: ImageDataset,
+    pub test: ImageDataset,
+    pub batcher: ImageBatcher,
+    pub momentum: f64,
+    pub plain_learning_rate: f64,
+    pub plain_epochs: u64,
+    pub model: Model,
+}
+
+impl HouseholdTask {
+    /// The defaults with a clipping norm that clips nothing, and without noise.
+    pub fn plan_without_privacy(&self, defaults: &Defaults) -> Result<PrivacyPlan> {
+        Ok(PrivacyPlanConfig::new()
+            .with_sampling(Sampling::poisson(defaults.batch_size, self.train.len()))
+            .with_clipping(Clipping::flat(1e6))
+            .with_noise(NoiseLevel::multiplier(0.0))
+            .with_delta(1e-5)
+            .with_epochs(defaults.epochs)
+            .build()?)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub enum Model {
+    Cifar(cifar::ModelName),
+    Mnist(mnist::ModelName),
+}
+
+impl Task {
+    /// Loads the data of a task.
+    pub fn load(arguments: &Arguments, options: &Options, scoring: Scoring, device: Device) -> Result<Self> {
+        let name = options.task.unwrap_or(TaskName::Affordability);
+        let data = options.data.as_deref();
+        let checksum = if arguments.unverified { Checksum::Skip } else { Checksum::Verify };
+        let of_mnist = |variant| -> Result<Self> {
+            let preset = preset::<mnist::PresetName>(options, mnist::PresetName::Tf1)?.settings();
+            let source = mnist::source(variant, data, arguments.download, checksum)?;
+            let words = preset.model.description();
+            Self::images(source, preset, Model::Mnist(preset.model), words, arguments, scoring, &device)
+        };
+        match name {
+            TaskName::Affordability => Self::households(options, scoring, &device),
+            TaskName::Cifar => {
+                let preset = preset::<cifar::PresetName>(options, cifar::PresetName::Quick)?.settings();
+                let source = cifar::source(data, arguments.download)?;
+                let words = preset.model.description();
+                Self::images(source, preset, Model::Cifar(preset.model), words, arguments, scoring, &device)
+            }
+            TaskName::Mnist => of_mnist(MnistVariant::Digits),
+            TaskName::FashionMnist => of_mnist(MnistVariant::Fashion),
+        }
+    }
+
+    fn households(options: &Options, scoring: Scoring, device: &Device) -> Result<Self> {
+        if let Some(given) = &options.preset {
+            return Err(
+                format!("the task affordability has no presets, but {given:?} is given: leave --preset out").into()
+            );
+        }
+        if let Some(given) = &options.data {
+            let given = given.display();
+            return Err(
+                format!("the task affordability generates its data, but {given} is given: leave --data out").into()
+            );
+        }
+        let data = generated::generated_data()?;
+        let mut train = data.households();
+        let held_out = train.split_off(held_in(scoring, train.len()));
+        let batch_size = train.len() / SAMPLED;
+        Ok(Self {
+            defaults: Defaults {
+                noise: SweptNoise::Epsilon(2.0),
+                clip: CLIPPING_NORM,
+                learning_rate: LEARNING_RATE,
+                batch_size,
+                epochs: STEPS as f64 * batch_size as f64 / train.len() as f64,
+            },
+            score: "Test R²",
+            model: "4 features, dense 10, ReLU, dense 1 (61 parameters)".into(),
+            memory: 100 << 20,
+            kind: Kind::Households(Box::new(HouseholdTask { data, train, held_out })),
+            device: device.clone(),
+            scoring,
+        })
+    }
+
+    fn images<M>(
+        source: ImageSource,
+        preset: Preset<M>,
+        model: Model,
+        words: &str,
+        arguments: &Arguments,
+        scoring: Scoring,
+        device: &Device,
+    ) -> Result<Self> {
+        let train = source.train;
+        let train = train.slice(0..arguments.limit_train.map_or(train.len(), |limit| train.len().min(limit)))?;
+        let (train, test) = match source.test {
+            Some(test) => (train, test),
+            // The last tenth is declared public.
+            None => train.split_at(train.len() - train.len() / 10)?,
+        };
+        let (train, held_out) = train.split_at(held_in(scoring, train.len()))?;
+        Ok(Self {
+            defaults: Defaults {
+                noise: match preset.noise {
+                    Noise::Epsilon(epsilon) => SweptNoise::Epsilon(epsilon),
+                    Noise::Multiplier(multiplier) => SweptNoise::NoiseMultiplier(multiplier),
+                },
+                clip: preset.clip,
+                learning_rate: preset.learning_rate,
+                batch_size: preset.batch_size,
+                epochs: preset.epochs as f64,
+            },
+            score: "Test accuracy (%)",
+            model: words.to_owned(),
+            memory: 1 << 30,
+            kind: Kind::Images(Box::new(ImageTask {
+                train,
+                held_out,
+                test,
+                batcher: ImageBatcher::new(preset.scaling.normalization()),
+                momentum: preset.momentum,
+                plain_learning_rate: preset.plain_learning_rate,
+                plain_epochs: preset.epochs.min(20),
+                model,
+            })),
+            device: device.clone(),
+            scoring,
+        })
+    }
+
+    /// Name of the training data, and how many there are, which is taken to be public.
+    pub fn dataset(&self) -> (&str, usize) {
+        match &self.kind {
+            Kind::Households(households) => (&households.data.name, households.train.len()),
+            Kind::Images(images) => (images.train.name(), images.train.len()),
+        }
+    }
+}
+
+/// The preset of that name.
+fn preset<P: ValueEnum>(options: &Options, default: P) -> Result<P> {
+    let Some(name) = &options.preset else { return Ok(default) };
+    P::from_str(name, false).map_err(|_| {
+        let known: Vec<String> = P::value_variants().iter().map(|preset| value_name(preset.clone())).collect();
+        format!("there is no preset {name:?} for this task: use one of {}", known.join(", ")).into()
+    })
+}
+
+/// How many of the training records are trained on: all, or all but a tenth that scores.
+fn held_in(scoring: Scoring, records: usize) -> usize {
+    match scoring {
+        Scoring::Public => records,
+        Scoring::Paid(_) => records - records / 10,
+    }
+}

@@ -1,0 +1,153 @@
+//! One trial of each task.
+
+use burn::data::dataloader::batcher::Batcher;
+use burn::prelude::*;
+use burn_privacy::datasets::ImageDataset;
+use burn_privacy::mechanisms::{PrivacyKey, fill_gaussian_f64};
+use burn_privacy::prelude::*;
+use burn_privacy::sweep::{Trial, TrialOutcome, TrialResult};
+use burn_privacy_examples::affordability::data::{Household, Households};
+use burn_privacy_examples::affordability::{self, Network, r_squared};
+use burn_privacy_examples::image_training::{
+    Classifier, PlainTraining, PrivateTraining, right_guesses, train_plain, train_private,
+};
+use burn_privacy_examples::{Result, cifar, mnist};
+
+use crate::task::{HouseholdTask, ImageTask, Kind, Model, Scoring, Task};
+
+/// Most images at once.
+const PHYSICAL_BATCH: usize = 256;
+
+impl Task {
+    /// Trains once, under a plan or without privacy.
+    pub fn run(&self, plan: Option<&PrivacyPlan>, trial: &Trial) -> TrialResult {
+        let learning_rate = trial.setting().map(|setting| setting.learning_rate);
+        let under = plan.zip(learning_rate);
+        let device = &self.device;
+        match &self.kind {
+            Kind::Households(task) => self.households_trial(task, under, trial),
+            Kind::Images(task) => match task.model {
+                Model::Cifar(cifar::ModelName::Quick) => {
+                    self.image_trial(task, under, trial, || cifar::QuickCnn::new(device))
+                }
+                Model::Cifar(cifar::ModelName::Tanh) => {
+                    self.image_trial(task, under, trial, || cifar::TanhCnn::new(device))
+                }
+                Model::Cifar(cifar::ModelName::Handout) => {
+                    self.image_trial(task, under, trial, || cifar::HandoutCnn::new(device))
+                }
+                Model::Cifar(cifar::ModelName::Linear) => {
+                    self.image_trial(task, under, trial, || cifar::LinearModel::new(device))
+                }
+                Model::Mnist(name) => self.image_trial(task, under, trial, || mnist::MnistCnn::new(name, device)),
+            },
+        }
+    }
+
+    fn households_trial(&self, task: &HouseholdTask, under: Option<(&PrivacyPlan, f64)>, trial: &Trial) -> TrialResult {
+        let (train, device) = (task.train.clone(), &self.device);
+        let network = trial.initialise(device, || Network::new(device));
+        let network = match under {
+            None => {
+                // The same training with nothing clipped and no noise.
+                let plan = task.plan_without_privacy(&self.defaults)?;
+                let rate = self.defaults.learning_rate;
+                affordability::train_private(network, train, device, &plan, rate, trial.entropy(), None)?.0
+            }
+            Some((plan, rate)) => {
+                affordability::train_private(network, train, device, plan, rate, trial.entropy(), None)?.0
+            }
+        };
+        let score = match self.scoring {
+            Scoring::Public => {
+                let (batch, targets) = task.data.test_batch(device);
+                r_squared(&network.predict(&batch), &targets)
+            }
+            Scoring::Paid(noise) => {
+                noisy_share(closeness(&network, &task.held_out, device), task.held_out.len(), noise)?
+            }
+        };
+        Ok(TrialOutcome { score, model: network.into_record().into_bytes()?.to_vec() })
+    }
+
+    fn image_trial<M: Classifier>(
+        &self,
+        task: &ImageTask,
+        under: Option<(&PrivacyPlan, f64)>,
+        trial: &Trial,
+        build: impl Fn() -> M,
+    ) -> TrialResult {
+        let (images, batcher, device, momentum) = (task.train.clone(), task.batcher, &self.device, task.momentum);
+        let model = trial.initialise(device, build);
+        let model = match under {
+            None => {
+                let batch_size = self.defaults.batch_size;
+                let steps = task.plain_epochs * images.len().div_ceil(batch_size) as u64;
+                let (learning_rate, seed) = (task.plain_learning_rate, trial.seed());
+                let training =
+                    PlainTraining { images, batcher, device, batch_size, steps, learning_rate, momentum, seed };
+                train_plain(model, training, |_| Ok(true))?
+            }
+            Some((plan, learning_rate)) => {
+                let training = PrivateTraining {
+                    plan,
+                    images,
+                    batcher,
+                    device,
+                    entropy: trial.entropy(),
+                    ledger: None, // the sweep has charged it
+                    physical_batch: PHYSICAL_BATCH,
+                    learning_rate,
+                    momentum,
+                };
+                train_private(model, training, |_, _| Ok(true))?.0
+            }
+        };
+        let right = |images: &ImageDataset| right_guesses(&model, images, &batcher, device);
+        let score = match self.scoring {
+            Scoring::Public => 100.0 * right(&task.test)? as f64 / task.test.len() as f64,
+            Scoring::Paid(noise) => 100.0 * noisy_share(right(&task.held_out)? as f64, task.held_out.len(), noise)?,
+        };
+        Ok(TrialOutcome { score, model: model.into_record().into_bytes()?.to_vec() })
+    }
+}
+
+/// One minus the squared error of each household, summed. Targets and predictions are kept within 0 and 1, so that one
+/// household moves the sum by at most 1; a prediction that is not a number counts as wrong.
+fn closeness(network: &Network, households: &[Household], device: &Device) -> f64 {
+    let batch = Households.batch(households.to_vec(), device);
+    let each = network.predict(&batch).into_iter().zip(households).map(|(found, household)| {
+        let error = found.clamp(0.0, 1.0) - f64::from(household.target);
+        if error.is_nan() { 0.0 } else { 1.0 - error * error }
+    });
+    each.sum()
+}
+
+/// A sum of sensitivity 1 with Gaussian noise, as a share of a number of records that is taken to be public.
+fn noisy_share(sum: f64, records: usize, standard_deviation: f64) -> Result<f64> {
+    let mut noise = [0.0];
+    fill_gaussian_f64(&PrivacyKey::draw(&Entropy::os())?, 0, 0, &mut noise, standard_deviation)?;
+    Ok((sum + noise[0]) / records as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn_privacy::device::{DeviceChoice, select_device};
+
+    use super::*;
+
+    #[test]
+    fn one_household_moves_the_score_by_at_most_one() {
+        let device = select_device(DeviceChoice::Cpu).unwrap().device;
+        let network = Network::new(&device);
+        let household = |features, target| Household { features, target };
+        let mut households = vec![household([0.5; 4], 0.5), household([1.0; 4], 0.0)];
+        let before = closeness(&network, &households, &device);
+        for extreme in [household([1e30; 4], 1.0), household([f32::NAN; 4], 0.0), household([-1e30; 4], 0.0)] {
+            households.push(extreme);
+            let with = closeness(&network, &households, &device);
+            households.pop();
+            assert!((0.0..=1.0 + 1e-9).contains(&(with - before)), "{with} {before}");
+        }
+    }
+}

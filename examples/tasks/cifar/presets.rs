@@ -1,0 +1,89 @@
+use clap::ValueEnum;
+
+use crate::image_training::{Noise, Preset, Scaling};
+
+/// A set of settings that belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)] // `description` says it
+pub enum PresetName {
+    Quick,
+    Tanh,
+    Handout,
+}
+
+impl PresetName {
+    /// In words, for `--help`.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Quick => "a small CNN for the generated images, in a minute or two on two cores",
+            Self::Tanh => "the end-to-end CNN of Tramer and Boneh (ICLR 2021), for CIFAR-10",
+            Self::Handout => "a small CNN as handouts have it, with their settings, for CIFAR-10",
+        }
+    }
+}
+
+/// What can be trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)] // `description` says it
+pub enum ModelName {
+    Quick,
+    Tanh,
+    Handout,
+    Linear,
+}
+
+impl ModelName {
+    /// In words.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Quick => "quick: CNN 16-32 with ReLU",
+            Self::Tanh => "tanh: CNN 32-32-64-64-128-128 with tanh",
+            Self::Handout => "handout: CNN 32-64 and a hidden layer, with ReLU",
+            Self::Linear => "linear: no hidden layer",
+        }
+    }
+}
+
+impl PresetName {
+    /// What it stands for.
+    pub fn settings(self) -> Preset<ModelName> {
+        match self {
+            Self::Quick => Preset {
+                model: ModelName::Quick,
+                scaling: Scaling::Symmetric,
+                noise: Noise::Epsilon(3.0),
+                delta: 1e-5,
+                clip: 0.1,
+                batch_size: 500,
+                epochs: 4,
+                learning_rate: 2.0,
+                momentum: 0.9,
+                plain_learning_rate: 0.05,
+            },
+            Self::Tanh => Preset {
+                model: ModelName::Tanh,
+                scaling: Scaling::Imagenet,
+                noise: Noise::Multiplier(1.54),
+                delta: 1e-5,
+                clip: 0.1,
+                batch_size: 1024,
+                epochs: 30,
+                learning_rate: 1.0,
+                momentum: 0.9,
+                plain_learning_rate: 0.05,
+            },
+            Self::Handout => Preset {
+                model: ModelName::Handout,
+                scaling: Scaling::Imagenet,
+                noise: Noise::Multiplier(1.1),
+                delta: 1e-5,
+                clip: 1.0,
+                batch_size: 250,
+                epochs: 10,
+                learning_rate: 0.01,
+                momentum: 0.0,
+                plain_learning_rate: 0.01,
+            },
+        }
+    }
+}

@@ -1,0 +1,120 @@
+use std::path::PathBuf;
+
+use burn_privacy::device::DeviceChoice;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+/// Headings of `--help`.
+pub const TRAINING: &str = "What is trained";
+const PRIVACY: &str = "Privacy (what is not given is the preset's)";
+const OPTIMISATION: &str = "Optimisation (what is not given is the preset's)";
+/// See [`TRAINING`].
+pub const DATA: &str = "Data";
+/// See [`TRAINING`].
+pub const RUNNING: &str = "Running";
+
+/// The part of the command line that programs which train on images have in common.
+#[derive(Args, Debug)]
+pub struct TrainingArguments {
+    /// Train in Burn's ordinary way, to see what privacy costs. Protects nobody
+    #[arg(long, help_heading = PRIVACY,
+          conflicts_with_all = ["epsilon", "noise_multiplier", "delta", "clip", "ledger", "physical_batch"])]
+    pub no_privacy: bool,
+
+    /// Epsilon to reach at the end: the noise is calibrated to it
+    #[arg(long, value_name = "E", conflicts_with = "noise_multiplier", help_heading = PRIVACY)]
+    pub epsilon: Option<f64>,
+
+    /// Or the noise's standard deviation, in multiples of the clipping norm
+    #[arg(long, value_name = "S", help_heading = PRIVACY)]
+    pub noise_multiplier: Option<f64>,
+
+    /// Delta of the guarantee, below 1 / (number of training images)
+    #[arg(long, value_name = "D", help_heading = PRIVACY)]
+    pub delta: Option<f64>,
+
+    /// Norm to which each image's gradient is clipped
+    #[arg(long, value_name = "C", help_heading = PRIVACY)]
+    pub clip: Option<f64>,
+
+    /// Ledger of what was spent on these data [default: OUT/privacy-ledger-DATA.jsonl]
+    #[arg(long, value_name = "FILE", help_heading = PRIVACY)]
+    pub ledger: Option<PathBuf>,
+
+    /// Expected images a step: each image joins each step by its own coin
+    #[arg(long, value_name = "N", help_heading = OPTIMISATION, value_parser = at_least_one())]
+    pub batch_size: Option<u64>,
+
+    /// Passes over the training set
+    #[arg(long, value_name = "N", help_heading = OPTIMISATION, value_parser = at_least_one())]
+    pub epochs: Option<u64>,
+
+    /// Learning rate of SGD
+    #[arg(long, value_name = "R", help_heading = OPTIMISATION)]
+    pub learning_rate: Option<f64>,
+
+    /// Momentum of SGD, from 0 to below 1
+    #[arg(long, value_name = "M", help_heading = OPTIMISATION)]
+    pub momentum: Option<f64>,
+
+    /// Hold out the last tenth of the training images, half for validation after each epoch and half for
+    /// the test at the end; always so for data without test images
+    #[arg(long, help_heading = DATA)]
+    pub holdout: bool,
+
+    /// Where to compute; `auto` takes a real GPU if there is one
+    #[arg(long, default_value = "auto", help_heading = RUNNING,
+          value_parser = PossibleValuesParser::new(DeviceChoice::NAMES).try_map(|name| name.parse::<DeviceChoice>()))]
+    pub device: DeviceChoice,
+
+    /// Most images at once, by memory; changes neither result nor privacy
+    #[arg(long, value_name = "N", default_value_t = 256, help_heading = RUNNING, value_parser = at_least_one())]
+    pub physical_batch: u64,
+
+    /// Repeatable randomness. NOT private: whoever knows the seed can subtract the noise
+    #[arg(long, value_name = "N", help_heading = RUNNING)]
+    pub seed: Option<u64>,
+
+    /// Use the first training images only (for tests)
+    #[arg(long, value_name = "N", hide = true, value_parser = at_least_one())]
+    pub limit_train: Option<u64>,
+
+    /// Use the first evaluation images only (for tests)
+    #[arg(long, value_name = "N", hide = true, value_parser = at_least_one())]
+    pub limit_test: Option<u64>,
+
+    /// Plan no more steps than this (for tests)
+    #[arg(long, value_name = "N", hide = true, value_parser = at_least_one())]
+    pub max_steps: Option<u64>,
+}
+
+/// A number of things, 1 or more.
+pub fn at_least_one() -> clap::builder::RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..=u64::from(u32::MAX))
+}
+
+impl TrainingArguments {
+    /// Ends the program, with status 2, for values that are wrong whatever the data are.
+    pub fn check(&self, command: &mut clap::Command) {
+        let mut refuse = |flag: &str, given: f64, allowed: &str| -> ! {
+            let message = format!("{flag} {given} is not possible: {allowed}");
+            command.error(clap::error::ErrorKind::ValueValidation, message).exit()
+        };
+        for (flag, value) in [
+            ("--epsilon", self.epsilon),
+            ("--clip", self.clip),
+            ("--learning-rate", self.learning_rate),
+            ("--delta", self.delta),
+        ] {
+            if let Some(value) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
+                refuse(flag, value, "a finite number above 0");
+            }
+        }
+        if let Some(value) = self.noise_multiplier.filter(|value| !(value.is_finite() && *value >= 0.0)) {
+            refuse("--noise-multiplier", value, "a finite number, 0 or above");
+        }
+        if let Some(value) = self.momentum.filter(|value| !(0.0..1.0).contains(value)) {
+            refuse("--momentum", value, "from 0 to below 1");
+        }
+    }
+}

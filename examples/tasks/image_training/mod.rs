@@ -1,0 +1,37 @@
+//! Training an image classifier, privately or not, from the command line to the files that are left.
+//!
+//! Read `private.rs` for what a training loop needs, and a task's `models.rs` for what a model needs (other imports).
+
+mod arguments;
+mod data;
+mod evaluation;
+mod interrupt;
+mod monitor;
+mod plain;
+mod preset;
+mod private;
+mod progress;
+mod run;
+mod settings;
+
+use burn::prelude::*;
+
+pub use arguments::{DATA, RUNNING, TRAINING, TrainingArguments, at_least_one};
+pub use data::{ImageData, ImageSource};
+pub use evaluation::{accuracy, right_guesses};
+pub use interrupt::INTERRUPTED;
+pub use plain::{PlainTraining, train_plain};
+pub use preset::{Noise, Preset, Scaling, preset_table, value_name};
+pub use private::{PrivateTraining, train_private};
+pub use progress::{complain, grouped, percent, say};
+pub use run::{End, Job, Run};
+pub use settings::{PrivacySettings, Settings, sgd};
+
+/// A model that scores images.
+pub trait Classifier: Module {
+    /// # Shapes
+    ///
+    /// - images: `[batch, channels, rows, columns]`
+    /// - returns: `[batch, classes]`, logits
+    fn forward(&self, images: Tensor<4>) -> Tensor<2>;
+}

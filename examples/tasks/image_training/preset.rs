@@ -1,0 +1,112 @@
+use std::fmt::Write;
+
+use burn_privacy::datasets::Normalization;
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// How much noise is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Noise {
+    /// As much as this epsilon needs.
+    Epsilon(f64),
+    /// This much, in multiples of the clipping norm.
+    Multiplier(f64),
+}
+
+/// The pixels' public mean and standard deviation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scaling {
+    /// ImageNet's.
+    Imagenet,
+    /// MNIST's.
+    Mnist,
+    /// Pixels from -1 to 1.
+    Symmetric,
+    /// Pixels from 0 to 1.
+    Unit,
+}
+
+impl Scaling {
+    /// As the batcher takes it.
+    pub fn normalization(self) -> Normalization {
+        match self {
+            Self::Imagenet => Normalization::IMAGENET,
+            Self::Mnist => Normalization::MNIST,
+            Self::Symmetric => Normalization::SYMMETRIC,
+            Self::Unit => Normalization::UNIT,
+        }
+    }
+}
+
+/// Settings that belong together, with the name of the model that they are for.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset<M> {
+    /// What is trained.
+    pub model: M,
+    /// Of the pixels.
+    pub scaling: Scaling,
+    /// Of the gradients.
+    pub noise: Noise,
+    /// Of the guarantee.
+    pub delta: f64,
+    /// Clipping norm.
+    pub clip: f64,
+    /// Expected images a step.
+    pub batch_size: usize,
+    /// Passes over the training set.
+    pub epochs: u64,
+    /// Of SGD.
+    pub learning_rate: f64,
+    /// Of SGD.
+    pub momentum: f64,
+    /// With `--no-privacy`, where nothing clips.
+    pub plain_learning_rate: f64,
+}
+
+/// Presets side by side, for `--help`: made of their settings, so that it can't be wrong.
+pub fn preset_table<P: ValueEnum, M: ValueEnum + Copy>(
+    settings: impl Fn(&P) -> Preset<M>,
+    description: impl Fn(&P) -> &'static str,
+) -> String {
+    type Cell<M> = fn(&Preset<M>) -> String;
+    let rows: [(&str, Cell<M>); 10] = [
+        ("--model", |preset| value_name(preset.model)),
+        ("--epsilon", |preset| match preset.noise {
+            Noise::Epsilon(epsilon) => epsilon.to_string(),
+            Noise::Multiplier(_) => "-".into(),
+        }),
+        ("--noise-multiplier", |preset| match preset.noise {
+            Noise::Epsilon(_) => "-".into(),
+            Noise::Multiplier(multiplier) => multiplier.to_string(),
+        }),
+        ("--delta", |preset| format!("{:e}", preset.delta)),
+        ("--clip", |preset| preset.clip.to_string()),
+        ("--batch-size", |preset| preset.batch_size.to_string()),
+        ("--epochs", |preset| preset.epochs.to_string()),
+        ("--learning-rate", |preset| preset.learning_rate.to_string()),
+        ("  with --no-privacy", |preset| preset.plain_learning_rate.to_string()),
+        ("--momentum", |preset| preset.momentum.to_string()),
+    ];
+    let mut text = String::new();
+    for name in P::value_variants() {
+        let _ = writeln!(text, "  {:<10}{}", value_name(name.clone()), description(name));
+    }
+    let _ = write!(text, "\n  {:<21}", "");
+    for name in P::value_variants() {
+        let _ = write!(text, "{:>10}", value_name(name.clone()));
+    }
+    for (name, cell) in rows {
+        let _ = write!(text, "\n  {name:<21}");
+        for preset in P::value_variants() {
+            let _ = write!(text, "{:>10}", cell(&settings(preset)));
+        }
+    }
+    text
+}
+
+/// What a value is called on the command line.
+pub fn value_name(value: impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}

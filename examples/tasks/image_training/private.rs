@@ -1,0 +1,62 @@
+use burn::prelude::*;
+use burn_privacy::datasets::{ImageBatch, ImageBatcher, ImageDataset};
+use burn_privacy::ledger::Ledger;
+use burn_privacy::prelude::*;
+
+use super::{Classifier, sgd};
+use crate::Result;
+
+/// What private training needs, besides a model.
+pub struct PrivateTraining<'a> {
+    /// What is guaranteed.
+    pub plan: &'a PrivacyPlan,
+    /// Private.
+    pub images: ImageDataset,
+    /// With public constants.
+    pub batcher: ImageBatcher,
+    /// With autodiff.
+    pub device: &'a Device,
+    /// Of the operating system, or nothing is protected.
+    pub entropy: Entropy,
+    /// Of the data set, and the run's name in it; nothing if the run is charged elsewhere.
+    pub ledger: Option<(Ledger, &'a str)>,
+    /// Most images at once.
+    pub physical_batch: usize,
+    /// Of SGD.
+    pub learning_rate: f64,
+    /// Of SGD.
+    pub momentum: f64,
+}
+
+/// Trains until the plan is spent or `go_on` says no: the loop that Burn users know, with a session in the place of a data
+/// loader. `go_on` is asked with the model and epsilon so far, before the first step and after each.
+///
+/// # Errors
+///
+/// Those of the session, its ledger and `go_on`.
+pub fn train_private<M: Classifier>(
+    mut model: M,
+    training: PrivateTraining<'_>,
+    mut go_on: impl FnMut(&M, f64) -> Result<bool>,
+) -> Result<(M, PrivacyStatement)> {
+    let mut session = training
+        .plan
+        .start(training.images, training.batcher, training.device, training.entropy)?
+        .with_physical_batch(training.physical_batch);
+    if let Some((ledger, run)) = training.ledger {
+        session = session.with_ledger(ledger, run)?;
+    }
+    let mut optimizer = sgd(training.momentum);
+
+    while go_on(&model, session.epsilon_so_far()?)? {
+        let Some(step) = session.next_step()? else { break };
+        let update = step.gradients(&model, |model, batch: ImageBatch| {
+            Ok(cross_entropy(model.forward(batch.images), batch.labels))
+        })?;
+        model = optimizer.step(training.learning_rate, model, update.into());
+    }
+
+    // Closes the ledger with the number of steps that were really made.
+    let statement = session.finish()?;
+    Ok((model, statement))
+}

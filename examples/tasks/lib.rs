@@ -1,0 +1,13 @@
+//! What the programs of this package train: data, models, presets and training loops, shared by them.
+//!
+//! - [`image_training`]: an image classifier from the command line to the files it leaves, privately or not.
+//! - [`cifar`], [`mnist`]: data, models and presets for it.
+//! - [`affordability`]: a small network on households.
+
+pub mod affordability;
+pub mod cifar;
+pub mod image_training;
+pub mod mnist;
+
+/// Errors of these programs are for people: one sentence each.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;

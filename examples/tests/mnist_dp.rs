@@ -1,0 +1,122 @@
+//! The program `mnist_dp` from the outside, on a few images that this test draws.
+
+mod support;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use burn_privacy::report::{Protection, RunReport};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use support::program;
+use tempfile::TempDir;
+
+/// Bars whose place tells the class, in MNIST's format: 300 images to train on, 50 to test on.
+fn data() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (part, count) in [("train", 300_u32), ("t10k", 50)] {
+        let images: Vec<u8> = (0..count as usize)
+            .flat_map(|index| {
+                (0..784).map(move |at| if at / 28 / 2 == index % 10 + 2 { 255 - (index % 40) as u8 } else { 0 })
+            })
+            .collect();
+        let header = [0x0803, count, 28, 28].map(u32::to_be_bytes).concat();
+        fs::write(folder.path().join(format!("{part}-images-idx3-ubyte")), [header, images].concat()).unwrap();
+        let labels: Vec<u8> = (0..count).map(|index| (index % 10) as u8).collect();
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(&[[0x0801, count].map(u32::to_be_bytes).concat(), labels].concat()).unwrap();
+        let name = format!("{part}-labels-idx1-ubyte.gz");
+        fs::write(folder.path().join(name), packed.finish().unwrap()).unwrap();
+    }
+    folder
+}
+
+fn run(data: &Path, more: &[&str], out: &Path) -> Output {
+    let mut command = Command::new(program("mnist_dp"));
+    command.args(["--device", "cpu", "--data"]).arg(data).args(more).arg("--out").arg(out);
+    command.env_remove("BURN_PRIVACY_DATA").output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn report(folder: &Path) -> RunReport {
+    RunReport::from_json(&fs::read_to_string(folder.join("report.json")).unwrap()).unwrap()
+}
+
+const SMALL: [&str; 7] = ["--unverified", "--batch-size", "50", "--epochs", "1", "--delta", "1e-4"];
+
+#[test]
+fn presets_are_those_that_were_published() {
+    let (data, out) = (data(), tempfile::tempdir().unwrap());
+    for (preset, noise, clip, rate, scaling, model) in [
+        ("tf-1", 1.3, 1.5, 0.25, "unit", "relu"),
+        ("tf-2", 1.1, 1.0, 0.15, "unit", "relu"),
+        ("tf-3", 0.7, 1.5, 0.25, "unit", "relu"),
+        ("opacus-3", 0.7, 1.5, 0.25, "mnist", "relu"),
+        ("tanh", 1.23, 0.1, 0.5, "unit", "tanh"),
+    ] {
+        let output = run(data.path(), &[&SMALL[..], &["--preset", preset, "--max-steps", "1"]].concat(), out.path());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let report = report(out.path());
+        let Protection::DifferentialPrivacy { plan, .. } = &report.protection else { panic!("{report:?}") };
+        assert_eq!((plan.noise_multiplier(), plan.clipping().norm()), (noise, clip));
+        assert_eq!((report.model.parameters, report.data.train, report.data.test), (26_010, 300, 50));
+        let settings = &report.settings;
+        assert_eq!(
+            (&settings["preset"], &settings["learning_rate"], &settings["pixel_scaling"], &settings["model"]),
+            (&preset.into(), &rate.into(), &scaling.into(), &model.into())
+        );
+    }
+}
+
+#[test]
+fn a_model_learns_with_little_noise_and_without_privacy() {
+    let (data, out) = (data(), tempfile::tempdir().unwrap());
+    for more in [&["--noise-multiplier", "0.3"][..], &["--no-privacy"]] {
+        let settings: &[&str] = if more.len() == 1 {
+            &["--unverified", "--batch-size", "50", "--epochs", "20"]
+        } else {
+            &["--unverified", "--batch-size", "50", "--epochs", "20", "--delta", "1e-4"]
+        };
+        let output = run(data.path(), &[settings, more, &["--seed", "1"]].concat(), out.path());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("NOT PRIVATE"));
+        let accuracy = report(out.path()).test_accuracy.unwrap();
+        assert!(accuracy > 0.8, "{more:?}: {accuracy}");
+    }
+}
+
+#[test]
+fn data_that_are_not_mnist_are_refused_with_a_sentence() {
+    let (data, out) = (data(), tempfile::tempdir().unwrap());
+    let empty = tempfile::tempdir().unwrap();
+    for (folder, arguments, words) in [
+        (data.path(), &[][..], "published is 6bbc9ace898e44ae57da46a324031adb"),
+        (data.path(), &["--fashion"], "train-images-idx3-ubyte.gz"),
+        (empty.path(), &[], "holds no MNIST file"),
+        (Path::new("/no/such/folder"), &["--fashion"], "the Fashion-MNIST files"),
+    ] {
+        let output = run(folder, arguments, out.path());
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.starts_with("error: ") && message.contains(words), "{words:?} is not in: {message}");
+    }
+}
+
+/// The real data, where they are: `BURN_PRIVACY_DATA` names their folder or the one above.
+#[test]
+fn the_real_data_are_the_published_ones() {
+    use burn_privacy::datasets::{Checksum, Mnist, MnistVariant, locate_mnist};
+    let variable = std::env::var_os("BURN_PRIVACY_DATA").filter(|value| !value.is_empty());
+    let Some(Ok(Some(folder))) = variable.map(|_| locate_mnist(MnistVariant::Digits, None)) else {
+        println!("skipped: MNIST is not here");
+        return;
+    };
+    let mnist = Mnist::load(MnistVariant::Digits, folder, Checksum::Verify).unwrap();
+    assert_eq!((mnist.train.len(), mnist.test.len()), (60_000, 10_000));
+    assert_eq!(mnist.train.labels()[..5], [5, 0, 4, 1, 9]);
+}
