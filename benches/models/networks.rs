@@ -1,14 +1,13 @@
 //! The benchmark networks, from the layers of the including module.
 
 use burn::nn::PaddingConfig2d;
-use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::prelude::*;
 use burn::tensor::activation::{gelu, relu, softmax};
 use burn::tensor::module::adaptive_avg_pool2d;
 
 use super::layers::{
     Conv2d, Conv2dConfig, Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig,
+    LinearConfig, MaxPool2d, MaxPool2dConfig,
 };
 use crate::{Network, Task};
 

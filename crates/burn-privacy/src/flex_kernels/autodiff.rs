@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
@@ -9,6 +11,7 @@ use burn::tensor::{DType, Tensor};
 use super::convolution;
 use super::convolution_shape::Convolution;
 use super::on_flex::{Values, primitive, tensor};
+use super::pooling::{self, Pooling};
 
 /// A tensor equal to `output`, and a leaf whose gradient is the gradient of that tensor (of its shape, not the
 /// leaf's).
@@ -80,5 +83,41 @@ impl Backward<Flex, 1> for FrozenConvolution {
         let examples = gradient.slice().len() / of.output_entries();
         let found = convolution::input_gradient(&of, gradient.slice(), Values::contiguous(kernel).slice());
         grads.register::<Flex>(input.id, primitive(found, of.input_dims(examples)));
+    }
+}
+
+/// The largest values under the kernel, of `[batch, channels, height, width]` with or without autodiff. Kernels have at most
+/// 255 elements.
+pub(crate) fn max_pool(of: Pooling, input: Tensor<4>) -> Option<Tensor<4>> {
+    if input.dtype() != DType::F32 {
+        return None;
+    }
+    let [batch, channels, _, _] = input.dims();
+    let dims = [batch, channels, of.output(0), of.output(1)];
+    if let Some(input) = Values::of(&input) {
+        return Some(tensor(pooling::forward(&of, input.slice()).0, dims));
+    }
+    let (input, node) = input.try_into_primitive::<Autodiff<Flex>>().ok()?.into_parts();
+    let (output, chosen) = pooling::forward(&of, Values::contiguous(input).slice());
+    let output = primitive(output, dims);
+    let output = match MaxPool.prepare::<NoCheckpointing>([node]).compute_bound().stateful() {
+        OpsKind::Tracked(prep) => prep.finish((of, Arc::new(chosen), [batch, channels]), output),
+        OpsKind::UnTracked(prep) => prep.finish(output),
+    };
+    Some(Tensor::from_primitive::<Autodiff<Flex>>(output))
+}
+
+#[derive(Debug)]
+struct MaxPool;
+
+impl Backward<Flex, 1> for MaxPool {
+    type State = (Pooling, Arc<Vec<u8>>, [usize; 2]);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = Values::contiguous(grads.consume::<Flex>(&ops.node));
+        let [Some(input)] = ops.parents else { return };
+        let (of, chosen, [batch, channels]) = ops.state;
+        let found = pooling::input_gradient(&of, gradient.slice(), &chosen);
+        grads.register::<Flex>(input.id, primitive(found, [batch, channels, of.input[0], of.input[1]]));
     }
 }

@@ -6,8 +6,8 @@ use super::matrix_product::{Matrix, matrix_product};
 /// Memory that one thread uses again for every example.
 #[derive(Default)]
 struct Scratch {
-    /// The padded image.
-    padded: Vec<f32>,
+    /// The image in its frames.
+    frames: Vec<f32>,
     /// The matrix of windows of one group.
     windows: Vec<f32>,
     /// Outputs or output gradients of one group, by column.
@@ -17,9 +17,8 @@ struct Scratch {
 impl Scratch {
     fn new(convolution: &Convolution) -> Self {
         let channels = convolution.channels_out / convolution.groups;
-        let padded = convolution.input[0] * convolution.padded(0) * convolution.padded(1);
         Self {
-            padded: vec![0.0; padded],
+            frames: vec![0.0; convolution.input[0] * convolution.frame_entries()],
             windows: vec![0.0; convolution.window() * convolution.columns()],
             columns: vec![0.0; channels * convolution.columns()],
         }
@@ -27,15 +26,15 @@ impl Scratch {
 
     /// Calls `with` for each group with its number, its matrix of windows and the memory for columns.
     fn for_each_group(&mut self, of: &Convolution, image: &[f32], mut with: impl FnMut(usize, Matrix<'_>, &mut [f32])) {
-        let Self { padded, windows, columns } = self;
-        let padded: &[f32] = if of.is_padded() {
-            of.pad(image, padded);
-            padded
-        } else {
+        let Self { frames, windows, columns } = self;
+        let frames: &[f32] = if of.is_framed() {
             image
+        } else {
+            of.lay(image, frames);
+            frames
         };
         for group in 0..of.groups {
-            let channels = of.part(padded, group, of.input[0], of.padded(0) * of.padded(1));
+            let channels = of.part(frames, group, of.input[0], of.frame_entries());
             if of.is_pointwise() {
                 with(group, Matrix::new(channels, of.window(), of.columns()), columns);
             } else {
@@ -108,10 +107,10 @@ pub(super) fn input_gradient(of: &Convolution, output_gradient: &[f32], kernel: 
         .with_min_len(examples_of_a_task(examples))
         .for_each_init(
             || Scratch::new(of),
-            |Scratch { padded, windows, columns }, (found, gradient)| {
+            |Scratch { frames, windows, columns }, (found, gradient)| {
                 let channels = of.channels_out / of.groups;
-                let (frame, image) = (of.padded(0) * of.padded(1), of.input[1] * of.input[2]);
-                padded.fill(0.0);
+                let (frame, image) = (of.frame_entries(), of.input[1] * of.input[2]);
+                frames.fill(0.0);
                 for group in 0..of.groups {
                     let gradient = of.part(gradient, group, of.channels_out, of.positions());
                     let gradient = Matrix::new(gradient_columns(of, gradient, columns), channels, of.columns());
@@ -123,11 +122,11 @@ pub(super) fn input_gradient(of: &Convolution, output_gradient: &[f32], kernel: 
                         matrix_product(found, false, weights, gradient);
                     } else {
                         matrix_product(windows, false, weights, gradient);
-                        of.fold(windows, &mut padded[inputs.start * frame..inputs.end * frame]);
+                        of.fold(windows, &mut frames[inputs.start * frame..inputs.end * frame]);
                     }
                 }
                 if !of.is_pointwise() {
-                    of.crop(padded, found);
+                    of.lift(frames, found);
                 }
             },
         );

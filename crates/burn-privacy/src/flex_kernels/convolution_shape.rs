@@ -3,9 +3,10 @@ use std::ops::Range;
 /// A two-dimensional convolution of one example.
 ///
 /// Its sliding windows form a matrix of [`window`](Self::window) rows (channel, kernel row, kernel column) and
-/// [`columns`](Self::columns) columns. At stride 1 the columns run over whole rows of the padded image, also over the
-/// few places where the kernel would wrap around its right edge: a row of the matrix is then one run of the image, to
-/// be copied at once. Those columns are dropped from outputs and are zero in gradients.
+/// [`columns`](Self::columns) columns. The image is first laid into a frame: padded, and its pixels sorted by their place
+/// within a stride, so that a row of the matrix is one run of the frame, to be copied at once. The run also covers the few
+/// places where the kernel would wrap around the frame's right edge; those columns are dropped from outputs and are zero
+/// in gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Convolution {
     /// Channels, height, width.
@@ -60,22 +61,40 @@ impl Convolution {
         self.input[0] / self.groups * self.kernel[0] * self.kernel[1]
     }
 
-    /// Columns from one row of outputs to the next.
-    pub(super) fn pitch(&self) -> usize {
-        if self.stride == [1, 1] { self.padded(1) } else { self.output(1) }
+    /// Height or width of the part of a frame that holds one place within a stride: columns from one row of outputs to the
+    /// next.
+    fn frame(&self, axis: usize) -> usize {
+        self.padded(axis).div_ceil(self.stride[axis])
+    }
+
+    fn pitch(&self) -> usize {
+        self.frame(1)
+    }
+
+    /// Entries of one channel's frame.
+    pub(super) fn frame_entries(&self) -> usize {
+        self.stride[0] * self.stride[1] * self.frame(0) * self.frame(1)
+    }
+
+    /// Where a pixel of the padded channel lies in its frame.
+    fn place(&self, y: usize, x: usize) -> usize {
+        let [down, across] = self.stride;
+        let part = (y % down) * across + x % across;
+        (part * self.frame(0) + y / down) * self.frame(1) + x / across
     }
 
     pub(super) fn columns(&self) -> usize {
         (self.output(0) - 1) * self.pitch() + self.output(1)
     }
 
-    pub(super) fn is_padded(&self) -> bool {
-        self.padding != [(0, 0), (0, 0)]
+    /// Whether the image is its own frame.
+    pub(super) fn is_framed(&self) -> bool {
+        self.padding == [(0, 0), (0, 0)] && self.stride == [1, 1]
     }
 
     /// Whether the image is its own matrix of windows.
     pub(super) fn is_pointwise(&self) -> bool {
-        self.kernel == [1, 1] && self.stride == [1, 1] && !self.is_padded()
+        self.kernel == [1, 1] && self.is_framed()
     }
 
     pub(super) fn channels_of_group(&self, group: usize, channels: usize) -> Range<usize> {
@@ -89,68 +108,72 @@ impl Convolution {
         &image[channels.start * size..channels.end * size]
     }
 
-    /// Where the run of a kernel element starts in the padded channel, and where its windows lie in the matrix.
-    pub(super) fn runs(&self) -> impl Iterator<Item = (usize, [usize; 2])> {
+    /// Where the run of each row of the matrix of windows starts in the group's frames.
+    fn runs(&self) -> impl Iterator<Item = usize> {
         let [height, width] = self.kernel;
-        (0..self.input[0] / self.groups)
-            .flat_map(move |channel| (0..height).flat_map(move |y| (0..width).map(move |x| (channel, [y, x]))))
+        (0..self.input[0] / self.groups).flat_map(move |channel| {
+            (0..height * width).map(move |element| {
+                let (y, x) = (element / width, element % width);
+                channel * self.frame_entries() + self.place(y * self.dilation[0], x * self.dilation[1])
+            })
+        })
     }
 
-    /// Fills the matrix of windows from the group's padded channels.
-    pub(super) fn unfold(&self, padded: &[f32], windows: &mut [f32]) {
-        let (columns, width, size) = (self.columns(), self.padded(1), self.padded(0) * self.padded(1));
-        for ((channel, [y, x]), row) in self.runs().zip(windows.chunks_exact_mut(columns)) {
-            let start = channel * size + y * self.dilation[0] * width + x * self.dilation[1];
-            if self.stride == [1, 1] {
-                row.copy_from_slice(&padded[start..start + columns]);
-                continue;
-            }
-            for (line, out) in row.chunks_exact_mut(self.output(1)).enumerate() {
-                let line = &padded[start + line * self.stride[0] * width..];
-                for (value, pixel) in out.iter_mut().zip(line.iter().step_by(self.stride[1])) {
-                    *value = *pixel;
-                }
+    /// Fills the matrix of windows from the group's frames.
+    pub(super) fn unfold(&self, frames: &[f32], windows: &mut [f32]) {
+        let columns = self.columns();
+        for (start, row) in self.runs().zip(windows.chunks_exact_mut(columns)) {
+            row.copy_from_slice(&frames[start..start + columns]);
+        }
+    }
+
+    /// Adds the matrix of windows to the group's frames: the adjoint of [`unfold`](Self::unfold).
+    pub(super) fn fold(&self, windows: &[f32], frames: &mut [f32]) {
+        let columns = self.columns();
+        for (start, row) in self.runs().zip(windows.chunks_exact(columns)) {
+            for (pixel, value) in frames[start..start + columns].iter_mut().zip(row) {
+                *pixel += value;
             }
         }
     }
 
-    /// Adds the matrix of windows to the group's padded channels: the adjoint of [`unfold`](Self::unfold).
-    pub(super) fn fold(&self, windows: &[f32], padded: &mut [f32]) {
-        let (columns, width, size) = (self.columns(), self.padded(1), self.padded(0) * self.padded(1));
-        for ((channel, [y, x]), row) in self.runs().zip(windows.chunks_exact(columns)) {
-            let start = channel * size + y * self.dilation[0] * width + x * self.dilation[1];
-            if self.stride == [1, 1] {
-                for (pixel, value) in padded[start..start + columns].iter_mut().zip(row) {
-                    *pixel += value;
-                }
-                continue;
+    /// Lays an image into its frames, whose padding is zero already.
+    pub(super) fn lay(&self, image: &[f32], frames: &mut [f32]) {
+        self.for_each_line(|line, start| {
+            if self.stride[1] == 1 {
+                frames[start..start + line.len()].copy_from_slice(&image[line]);
+                return;
             }
-            for (line, values) in row.chunks_exact(self.output(1)).enumerate() {
-                let line = &mut padded[start + line * self.stride[0] * width..];
-                for (pixel, value) in line.iter_mut().step_by(self.stride[1]).zip(values) {
-                    *pixel += value;
-                }
+            for (to, from) in frames[start..].iter_mut().zip(image[line].iter().step_by(self.stride[1])) {
+                *to = *from;
             }
-        }
+        });
     }
 
-    /// Copies an image into the middle of its padded frame; the frame's border is zero already.
-    pub(super) fn pad(&self, image: &[f32], padded: &mut [f32]) {
-        self.for_each_line(|line, frame| padded[frame].copy_from_slice(&image[line]));
+    /// Takes an image out of its frames.
+    pub(super) fn lift(&self, frames: &[f32], image: &mut [f32]) {
+        self.for_each_line(|line, start| {
+            if self.stride[1] == 1 {
+                image[line.clone()].copy_from_slice(&frames[start..start + line.len()]);
+                return;
+            }
+            for (to, from) in image[line].iter_mut().step_by(self.stride[1]).zip(&frames[start..]) {
+                *to = *from;
+            }
+        });
     }
 
-    pub(super) fn crop(&self, padded: &[f32], image: &mut [f32]) {
-        self.for_each_line(|line, frame| image[line].copy_from_slice(&padded[frame]));
-    }
-
-    /// Each row of pixels: where it lies in the image, and where in the padded frame.
-    fn for_each_line(&self, mut visit: impl FnMut(Range<usize>, Range<usize>)) {
+    /// Every `stride`-th pixel of a row of the image, from each of the first `stride` on: where they lie in the image, and
+    /// where they start in the frames.
+    fn for_each_line(&self, mut visit: impl FnMut(Range<usize>, usize)) {
         let [channels, height, width] = self.input;
         for channel in 0..channels {
             for y in 0..height {
                 let line = (channel * height + y) * width;
-                let frame = (channel * self.padded(0) + y + self.padding[0].0) * self.padded(1) + self.padding[1].0;
-                visit(line..line + width, frame..frame + width);
+                for x in 0..self.stride[1].min(width) {
+                    let place = self.place(y + self.padding[0].0, x + self.padding[1].0);
+                    visit(line + x..line + width, channel * self.frame_entries() + place);
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ mod absent;
 mod autodiff;
 #[cfg(feature = "flex")]
 mod convolution;
+#[cfg_attr(not(feature = "flex"), allow(dead_code))]
 mod convolution_shape;
 #[cfg(feature = "flex")]
 mod ghost_norm;
@@ -17,13 +18,16 @@ mod ghost_norm;
 mod matrix_product;
 #[cfg(feature = "flex")]
 mod on_flex;
+#[cfg_attr(not(feature = "flex"), allow(dead_code))]
+mod pooling;
 #[cfg(feature = "flex")]
 mod rows;
 
 #[cfg(not(feature = "flex"))]
 pub(crate) use absent::*;
 #[cfg(feature = "flex")]
-pub(crate) use autodiff::{convolve, tap};
+pub(crate) use autodiff::{convolve, max_pool, tap};
 pub(crate) use convolution_shape::Convolution;
 #[cfg(feature = "flex")]
 pub(crate) use on_flex::*;
+pub(crate) use pooling::Pooling;
