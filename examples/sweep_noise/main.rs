@@ -71,7 +71,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
     let seconds = format!("{:.0} s", start.elapsed().as_secs_f64());
     let description = SweepDescription {
         score: task.score.into(),
-        command: std::env::args().collect::<Vec<String>>().join(" "),
+        command: std::env::args().map(quoted).collect::<Vec<String>>().join(" "),
         facts: vec![
             ("Model".into(), task.model.clone()),
             ("Device".into(), selected.description),
@@ -105,7 +105,10 @@ fn config(options: &Options, task: &Task) -> SweepConfig {
         Scoring::Paid(noise) => format!("paid, noise {noise}"),
     };
     SweepConfig::new(dataset, records)
-        .with_label(format!("{}; scores: {scoring}; preset {:?}", task.model, options.preset))
+        .with_label(format!(
+            "{}; scores: {scoring}; preset {:?}; average {:?}",
+            task.model, options.preset, options.average
+        ))
         .with_noise_multipliers(multipliers)
         .with_epsilons(epsilons)
         .with_clips(options.clips.clone().unwrap_or_else(|| vec![defaults.clip]))
@@ -144,6 +147,12 @@ impl Bar {
     }
 }
 
+/// As a shell takes it for one word.
+fn quoted(word: String) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_=./,:+@%".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
 fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     format!("{}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
@@ -156,4 +165,16 @@ fn require_writable(folder: &Path) -> Result<()> {
         .and_then(|()| std::fs::write(&probe, ""))
         .and_then(|()| std::fs::remove_file(&probe))
         .map_err(|error| format!("{}: {error}; give another folder with --out", folder.display()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        for (word, expected) in [("--seeds=3", "--seeds=3"), ("a b", "'a b'"), ("", "''"), ("it's", "'it'\\''s'")] {
+            assert_eq!(quoted(word.into()), expected);
+        }
+    }
 }

@@ -74,6 +74,10 @@ pub struct Options {
     /// Passes over the training set [default: the preset's]
     #[arg(long, value_name = "N")]
     pub epochs: Option<f64>,
+    /// Score and keep the average of the weights over the steps, with this decay: post-processing, which costs nothing
+    /// [default: the preset's; images only]
+    #[arg(long, value_name = "D")]
+    pub average: Option<f64>,
     /// Delta of all epsilons [default: 1e-5]
     #[arg(long, value_name = "D")]
     pub delta: Option<f64>,
@@ -158,6 +162,7 @@ impl Options {
             batch_sizes: self.batch_sizes.or(file.batch_sizes),
             settings: self.settings.or(file.settings),
             epochs: self.epochs.or(file.epochs),
+            average: self.average.or(file.average),
             delta: self.delta.or(file.delta),
             seeds: self.seeds.or(file.seeds),
             seed: self.seed.or(file.seed),

@@ -1,6 +1,7 @@
 //! The tasks: data, and settings to start from.
 
 use burn::prelude::*;
+use burn_privacy::WeightAverage;
 use burn_privacy::datasets::{Checksum, ImageBatcher, ImageDataset, MnistVariant};
 use burn_privacy::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
 use burn_privacy::sweep::SweptNoise;
@@ -65,6 +66,8 @@ pub struct ImageTask {
     pub test: ImageDataset,
     pub batcher: ImageBatcher,
     pub momentum: f64,
+    /// Decay of the average of the weights, if they are averaged.
+    pub average: Option<f64>,
     pub plain_learning_rate: f64,
     pub plain_epochs: u64,
     pub model: Model,
@@ -99,7 +102,7 @@ impl Task {
             let preset = preset::<mnist::PresetName>(options, mnist::PresetName::Tf1)?.settings();
             let source = mnist::source(variant, data, arguments.download, checksum)?;
             let words = preset.model.description();
-            Self::images(source, preset, Model::Mnist(preset.model), words, arguments, scoring, &device)
+            Self::images(source, preset, Model::Mnist(preset.model), words, (arguments, options), scoring, &device)
         };
         match name {
             TaskName::Affordability => Self::households(options, scoring, &device),
@@ -107,7 +110,7 @@ impl Task {
                 let preset = preset::<cifar::PresetName>(options, cifar::PresetName::Quick)?.settings();
                 let source = cifar::source(data, arguments.download)?;
                 let words = preset.model.description();
-                Self::images(source, preset, Model::Cifar(preset.model), words, arguments, scoring, &device)
+                Self::images(source, preset, Model::Cifar(preset.model), words, (arguments, options), scoring, &device)
             }
             TaskName::Mnist => of_mnist(MnistVariant::Digits),
             TaskName::FashionMnist => of_mnist(MnistVariant::Fashion),
@@ -119,6 +122,12 @@ impl Task {
             return Err(
                 format!("the task affordability has no presets, but {given:?} is given: leave --preset out").into()
             );
+        }
+        if let Some(given) = options.average {
+            return Err(format!(
+                "the task affordability averages no weights, but {given} is given: leave --average out"
+            )
+            .into());
         }
         if let Some(given) = &options.data {
             let given = given.display();
@@ -152,10 +161,13 @@ impl Task {
         preset: Preset<M>,
         model: Model,
         words: &str,
-        arguments: &Arguments,
+        (arguments, options): (&Arguments, &Options),
         scoring: Scoring,
         device: &Device,
     ) -> Result<Self> {
+        if let Some(decay) = options.average {
+            WeightAverage::new(decay)?;
+        }
         let train = source.train;
         let train = train.slice(0..arguments.limit_train.map_or(train.len(), |limit| train.len().min(limit)))?;
         let (train, test) = match source.test {
@@ -184,6 +196,7 @@ impl Task {
                 test,
                 batcher: ImageBatcher::new(preset.scaling.normalization()),
                 momentum: preset.momentum,
+                average: options.average.or(preset.average),
                 plain_learning_rate: preset.plain_learning_rate,
                 plain_epochs: preset.epochs.min(20),
                 model,

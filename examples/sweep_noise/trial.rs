@@ -99,6 +99,7 @@ impl Task {
                     physical_batch: PHYSICAL_BATCH,
                     learning_rate,
                     momentum,
+                    average: task.average,
                 };
                 train_private(model, training, |_, _| Ok(true))?.0
             }

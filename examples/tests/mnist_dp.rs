@@ -53,9 +53,9 @@ const SMALL: [&str; 7] = ["--unverified", "--batch-size", "50", "--epochs", "1",
 fn presets_are_those_that_were_published() {
     let (data, out) = (data(), tempfile::tempdir().unwrap());
     for (preset, noise, clip, rate, scaling, model) in [
-        ("tf-1", 1.3, 1.5, 0.25, "unit", "relu"),
-        ("tf-2", 1.1, 1.0, 0.15, "unit", "relu"),
-        ("tf-3", 0.7, 1.5, 0.25, "unit", "relu"),
+        ("tf-1", 1.3, 1.5, 0.25, "unit", "keras"),
+        ("tf-2", 1.1, 1.0, 0.15, "unit", "keras"),
+        ("tf-3", 0.7, 1.5, 0.25, "unit", "keras"),
         ("opacus-3", 0.7, 1.5, 0.25, "mnist", "relu"),
         ("tanh", 1.23, 0.1, 0.5, "unit", "tanh"),
     ] {
@@ -74,19 +74,17 @@ fn presets_are_those_that_were_published() {
 }
 
 #[test]
-fn a_model_learns_with_little_noise_and_without_privacy() {
+fn a_model_learns_with_little_noise_averaged_or_not_and_without_privacy() {
     let (data, out) = (data(), tempfile::tempdir().unwrap());
-    for more in [&["--noise-multiplier", "0.3"][..], &["--no-privacy"]] {
-        let settings: &[&str] = if more.len() == 1 {
-            &["--unverified", "--batch-size", "50", "--epochs", "20"]
-        } else {
-            &["--unverified", "--batch-size", "50", "--epochs", "20", "--delta", "1e-4"]
-        };
-        let output = run(data.path(), &[settings, more, &["--seed", "1"]].concat(), out.path());
+    let settings = ["--unverified", "--batch-size", "50", "--epochs", "20", "--seed", "1"];
+    let private = ["--delta", "1e-4", "--noise-multiplier", "0.3"];
+    for more in [&private[..], &[&private[..], &["--average", "0.9"]].concat(), &["--no-privacy"]] {
+        let output = run(data.path(), &[&settings[..], more].concat(), out.path());
         assert!(output.status.success(), "{}", text(&output.stderr));
         assert!(text(&output.stdout).contains("NOT PRIVATE"));
-        let accuracy = report(out.path()).test_accuracy.unwrap();
-        assert!(accuracy > 0.8, "{more:?}: {accuracy}");
+        let report = report(out.path());
+        assert!(report.test_accuracy.unwrap() > 0.8, "{more:?}: {report:?}");
+        assert_eq!(report.settings["average"].as_f64(), more.contains(&"--average").then_some(0.9));
     }
 }
 

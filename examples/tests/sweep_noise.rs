@@ -160,6 +160,8 @@ fn bad_input_is_one_sentence_before_any_training() {
         (&["--noise-multipliers", "1"], &below_a_file, "file"),
         (&["--select", "private", "--seed", "1"], &out, "secret randomness"),
         (&["--select", "private", "--seeds", "3"], &out, "--seeds"),
+        (&["--task", "cifar", "--data", "generated", "--average", "1"], &out, "below 1"),
+        (&["--average", "0.9"], &out, "averages no weights"),
         (&["--score-noise", "3"], &out, "--select private"),
         (&["--select", "private", "--expected-trials", "1"], &out, "--expected-trials 1"),
         (&["--delta", "0.1"], &out, "delta"),

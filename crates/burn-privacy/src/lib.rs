@@ -91,11 +91,13 @@ mod error;
 mod ledger_run;
 mod noisy_gradients;
 mod statement;
+mod weight_average;
 
 pub use burn_privacy_accounting as accounting;
 pub use burn_privacy_mechanisms as mechanisms;
 pub use error::{Error, Result};
 pub use noisy_gradients::NoisyGradients;
+pub use weight_average::WeightAverage;
 
 /// What most programs import.
 pub mod prelude {

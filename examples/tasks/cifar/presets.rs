@@ -58,6 +58,7 @@ impl PresetName {
                 epochs: 4,
                 learning_rate: 2.0,
                 momentum: 0.9,
+                average: None,
                 plain_learning_rate: 0.05,
             },
             Self::Tanh => Preset {
@@ -70,6 +71,7 @@ impl PresetName {
                 epochs: 30,
                 learning_rate: 1.0,
                 momentum: 0.9,
+                average: None,
                 plain_learning_rate: 0.05,
             },
             Self::Handout => Preset {
@@ -82,6 +84,7 @@ impl PresetName {
                 epochs: 10,
                 learning_rate: 0.01,
                 momentum: 0.0,
+                average: None,
                 plain_learning_rate: 0.01,
             },
         }

@@ -57,6 +57,10 @@ pub struct TrainingArguments {
     #[arg(long, value_name = "M", help_heading = OPTIMISATION)]
     pub momentum: Option<f64>,
 
+    /// Evaluate and keep the average of the weights over the steps, with this decay: post-processing, which costs nothing
+    #[arg(long, value_name = "D", help_heading = OPTIMISATION, conflicts_with = "no_privacy")]
+    pub average: Option<f64>,
+
     /// Hold out the last tenth of the training images, half for validation after each epoch and half for
     /// the test at the end; always so for data without test images
     #[arg(long, help_heading = DATA)]
@@ -112,6 +116,9 @@ impl TrainingArguments {
         }
         if let Some(value) = self.noise_multiplier.filter(|value| !(value.is_finite() && *value >= 0.0)) {
             refuse("--noise-multiplier", value, "a finite number, 0 or above");
+        }
+        if let Some(value) = self.average.filter(|value| !(0.0..1.0).contains(value)) {
+            refuse("--average", value, "from 0 to below 1");
         }
         if let Some(value) = self.momentum.filter(|value| !(0.0..1.0).contains(value)) {
             refuse("--momentum", value, "from 0 to below 1");

@@ -61,6 +61,8 @@ pub struct Preset<M> {
     pub learning_rate: f64,
     /// Of SGD.
     pub momentum: f64,
+    /// Decay of the average of the weights, if they are averaged.
+    pub average: Option<f64>,
     /// With `--no-privacy`, where nothing clips.
     pub plain_learning_rate: f64,
 }
@@ -71,7 +73,7 @@ pub fn preset_table<P: ValueEnum, M: ValueEnum + Copy>(
     description: impl Fn(&P) -> &'static str,
 ) -> String {
     type Cell<M> = fn(&Preset<M>) -> String;
-    let rows: [(&str, Cell<M>); 10] = [
+    let rows: [(&str, Cell<M>); 11] = [
         ("--model", |preset| value_name(preset.model)),
         ("--epsilon", |preset| match preset.noise {
             Noise::Epsilon(epsilon) => epsilon.to_string(),
@@ -88,6 +90,7 @@ pub fn preset_table<P: ValueEnum, M: ValueEnum + Copy>(
         ("--learning-rate", |preset| preset.learning_rate.to_string()),
         ("  with --no-privacy", |preset| preset.plain_learning_rate.to_string()),
         ("--momentum", |preset| preset.momentum.to_string()),
+        ("--average", |preset| preset.average.map_or("-".into(), |decay| decay.to_string())),
     ];
     let mut text = String::new();
     for name in P::value_variants() {

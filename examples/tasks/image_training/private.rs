@@ -1,4 +1,5 @@
 use burn::prelude::*;
+use burn_privacy::WeightAverage;
 use burn_privacy::datasets::{ImageBatch, ImageBatcher, ImageDataset};
 use burn_privacy::ledger::Ledger;
 use burn_privacy::prelude::*;
@@ -26,10 +27,13 @@ pub struct PrivateTraining<'a> {
     pub learning_rate: f64,
     /// Of SGD.
     pub momentum: f64,
+    /// Decay of the average of the weights, if they are averaged.
+    pub average: Option<f64>,
 }
 
 /// Trains until the plan is spent or `go_on` says no: the loop that Burn users know, with a session in the place of a data
-/// loader. `go_on` is asked with the model and epsilon so far, before the first step and after each.
+/// loader. `go_on` is asked with the model (its average, if weights are averaged) and epsilon so far, before the
+/// first step and after each.
 ///
 /// # Errors
 ///
@@ -47,16 +51,24 @@ pub fn train_private<M: Classifier>(
         session = session.with_ledger(ledger, run)?;
     }
     let mut optimizer = sgd(training.momentum);
+    let mut average = training.average.map(WeightAverage::new).transpose()?;
+    let shown = |average: &Option<WeightAverage>, model: &M| match average {
+        Some(average) => average.average(model.clone()),
+        None => model.clone(),
+    };
 
-    while go_on(&model, session.epsilon_so_far()?)? {
+    while go_on(&shown(&average, &model), session.epsilon_so_far()?)? {
         let Some(step) = session.next_step()? else { break };
         let update = step.gradients(&model, |model, batch: ImageBatch| {
             Ok(cross_entropy(model.forward(batch.images), batch.labels))
         })?;
         model = optimizer.step(training.learning_rate, model, update.into());
+        if let Some(average) = &mut average {
+            average.add(&model);
+        }
     }
 
     // Closes the ledger with the number of steps that were really made.
     let statement = session.finish()?;
-    Ok((model, statement))
+    Ok((shown(&average, &model), statement))
 }

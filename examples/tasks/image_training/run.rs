@@ -165,8 +165,11 @@ impl Job {
 
     fn train<M: Classifier>(&self, model: M) -> Result<Trained<M>> {
         let settings = &self.settings;
-        let optimizer =
+        let mut optimizer =
             format!("{}, learning rate {}, momentum {}", settings.optimizer, settings.learning_rate, settings.momentum);
+        if let Some(decay) = settings.average {
+            optimizer.push_str(&format!("; weights averaged with decay {decay}"));
+        }
         let Some(privacy) = &settings.privacy else {
             say("Plan:        NOT PRIVATE (--no-privacy): no clipping, no noise, epsilon = inf, nothing in a ledger");
             say(&format!(
@@ -205,6 +208,7 @@ impl Job {
             physical_batch: privacy.physical_batch,
             learning_rate: self.settings.learning_rate,
             momentum: self.settings.momentum,
+            average: self.settings.average,
         };
         let (model, statement) = train_private(model, training, |model, epsilon| monitor.watch(model, epsilon))?;
         let results = monitor.finish(&model)?;

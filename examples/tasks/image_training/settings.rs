@@ -21,6 +21,8 @@ pub struct Settings {
     pub optimizer: &'static str,
     pub learning_rate: f64,
     pub momentum: f64,
+    /// Decay of the average of the weights, if they are averaged.
+    pub average: Option<f64>,
     /// A fixed seed makes everything void.
     pub seed: Option<u64>,
     pub device: String,
@@ -71,6 +73,7 @@ impl Settings {
             optimizer: "SGD",
             learning_rate: arguments.learning_rate.unwrap_or(learning_rate),
             momentum: arguments.momentum.unwrap_or(preset.momentum),
+            average: arguments.average.or(preset.average).filter(|_| private),
             seed: arguments.seed,
             device: format!("{:?}", arguments.device).to_lowercase(),
             holdout: arguments.holdout,

@@ -21,7 +21,7 @@ impl ModelName {
     /// In words.
     pub fn description(self) -> &'static str {
         match self {
-            Self::Relu => "relu: CNN 16-32 and a hidden layer, with ReLU, as in tutorials",
+            Self::Relu => "relu: CNN 16-32 and a hidden layer, with ReLU, from the weights that PyTorch starts with",
             Self::Keras => "keras: the same, from the weights that Keras starts with",
             Self::Tanh => "tanh: the same with tanh",
         }

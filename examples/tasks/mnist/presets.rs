@@ -40,7 +40,7 @@ impl PresetName {
     pub fn settings(self) -> Preset<ModelName> {
         // The rows of both tables: noise multiplier, clipping norm, learning rate, epochs.
         let row = |noise, clip, learning_rate, epochs| Preset {
-            model: ModelName::Relu,
+            model: ModelName::Keras,
             scaling: Scaling::Unit,
             noise: Noise::Multiplier(noise),
             delta: 1e-5,
@@ -49,12 +49,13 @@ impl PresetName {
             epochs,
             learning_rate,
             momentum: 0.0,
+            average: None,
             plain_learning_rate: 0.1,
         };
         let first = row(1.3, 1.5, 0.25, 15);
         let second = row(1.1, 1.0, 0.15, 60);
         let third = row(0.7, 1.5, 0.25, 45);
-        let opacus = |row| Preset { scaling: Scaling::Mnist, batch_size: 240, ..row };
+        let opacus = |row| Preset { model: ModelName::Relu, scaling: Scaling::Mnist, batch_size: 240, ..row };
         match self {
             Self::Tf1 => first,
             Self::Tf2 => second,

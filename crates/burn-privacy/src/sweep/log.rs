@@ -60,6 +60,8 @@ pub(super) struct TrialLog {
     path: PathBuf,
     file: File,
     records: Vec<TrialRecord>,
+    /// Whether a write failed: a line may be half there, which the next opener drops.
+    failed: bool,
 }
 
 impl TrialLog {
@@ -78,18 +80,14 @@ impl TrialLog {
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(failed)?;
         let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        let mut log = Self { path: path.clone(), file, records: Vec::new() };
+        let mut log = Self { path: path.clone(), file, records: Vec::new(), failed: false };
         let mut lines = (1..).zip(text[..whole].split_inclusive(|&byte| byte == b'\n'));
         let malformed = |line, reason: String| SweepError::Malformed { path: path.clone(), line, reason };
-        let header = match lines.next() {
+        let header: Option<Header> = match lines.next() {
             Some((line, text)) => {
-                Some(serde_json::from_slice::<Header>(text).map_err(|error| malformed(line, error.to_string()))?)
+                Some(serde_json::from_slice(text).map_err(|error| malformed(line, error.to_string()))?)
             }
-            None if text.is_empty()
-                || br#"{"schema":"burn-privacy/sweep-trials""#.starts_with(&text[..text.len().min(37)]) =>
-            {
-                None
-            }
+            None if is_cut_header(&text) => None,
             None => return Err(malformed(1, "it is not a list of trials".into())),
         };
         if let Some(header) = &header {
@@ -107,6 +105,10 @@ impl TrialLog {
                 fingerprint: config.fingerprint(),
                 sweep: config.to_json(),
             })?;
+            if let Ok(folder) = File::open(folder) {
+                // Makes the new name last through a power cut, where the system can do that for a folder.
+                let _ = folder.sync_all();
+            }
         }
         Ok(log)
     }
@@ -123,13 +125,22 @@ impl TrialLog {
     }
 
     fn append_line(&mut self, line: &impl Serialize) -> Result<(), SweepError> {
-        let written = serde_json::to_vec(line).map_err(std::io::Error::from).and_then(|mut bytes| {
-            bytes.push(b'\n');
-            self.file.write_all(&bytes)?;
-            self.file.sync_data()
-        });
-        written.map_err(|source| SweepError::File { path: self.path.clone(), source })
+        let failed = |source| SweepError::File { path: self.path.clone(), source };
+        if self.failed {
+            return Err(failed(std::io::Error::other("an earlier write failed")));
+        }
+        let mut bytes = serde_json::to_vec(line).map_err(std::io::Error::from).map_err(failed)?;
+        bytes.push(b'\n');
+        let written = self.file.write_all(&bytes).and_then(|()| self.file.sync_data());
+        self.failed = written.is_err();
+        written.map_err(failed)
     }
+}
+
+/// Whether the first line was cut off as it was written; nothing was recorded then.
+fn is_cut_header(text: &[u8]) -> bool {
+    const START: &[u8] = br#"{"schema":"burn-privacy/sweep-trials""#;
+    text.iter().zip(START).all(|(found, expected)| found == expected)
 }
 
 fn require_same(path: &Path, header: &Header, config: &SweepConfig) -> Result<(), SweepError> {

@@ -46,6 +46,7 @@ mod report;
 mod runner;
 mod selection;
 mod summary;
+mod table;
 mod trial;
 
 pub use config::{Setting, SweepConfig, SweptNoise};
