@@ -3,14 +3,18 @@
 //! `cargo run --release --bin step_times -- --model handout_cnn --mode stock,layers,private --batch 250`
 //!
 //! `stock` is plain Burn, `layers` the same model through the private layers without privacy, `private` a whole
-//! DP-SGD step (load, forward, backward, norms, clipped sum, noise, optimizer). A mode is best run in a process of
-//! its own where its peak memory matters.
+//! DP-SGD step, with the time of its phases (the rest is the optimizer and the draw of the batch). A mode is best run in
+//! a process of its own where its peak memory matters.
 
+mod phases;
+
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use burn_privacy::device::{DeviceChoice, select_device};
-use burn_privacy_benches::{MODELS, Mode, stepper};
+use burn_privacy_benches::{MODELS, Mode, Stepper, stepper};
 use clap::Parser;
+use phases::Phases;
 use serde_json::json;
 
 /// Times training steps.
@@ -47,34 +51,65 @@ fn peak_memory_mib() -> Option<u64> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
+    let phases = Phases::default();
+    tracing::subscriber::set_global_default(phases.clone())?;
     let device = select_device(args.device)?.device.autodiff();
     for model in &args.model {
-        let mut modes = Vec::new();
+        let mut contenders = Vec::new();
         for mode in &args.mode {
             let stepper = stepper(model, *mode, args.batch, &device)
                 .ok_or_else(|| format!("there is no model {model:?}: {}", MODELS.join(", ")))?;
-            modes.push((mode, stepper, Vec::new()));
+            contenders.push(Contender { mode: *mode, stepper, times: Vec::new(), phases: BTreeMap::new() });
         }
-        for round in 0..args.steps + 2 {
-            for (_, stepper, times) in &mut modes {
+        for round in 0..args.steps + UNTIMED {
+            for contender in &mut contenders {
                 let start = Instant::now();
-                stepper();
-                if round >= 2 {
-                    times.push(start.elapsed().as_secs_f64() * 1e3);
+                (contender.stepper)();
+                let time = start.elapsed();
+                let spent = phases.take_milliseconds();
+                if round >= UNTIMED {
+                    contender.times.push(time.as_secs_f64() * 1e3);
+                    spent.into_iter().for_each(|(name, time)| *contender.phases.entry(name).or_default() += time);
                 }
             }
         }
-        for (mode, _, times) in modes {
-            let smallest = times.iter().copied().fold(f64::INFINITY, f64::min);
-            let median = median(times);
-            println!(
-                "{}",
-                json!({
-                    "model": model, "mode": format!("{mode:?}").to_lowercase(), "batch": args.batch, "median_ms": median, "min_ms": smallest,
-                    "examples_per_s": args.batch as f64 / median * 1e3, "peak_mib": peak_memory_mib(),
-                })
-            );
+        for contender in contenders {
+            println!("{}", contender.report(model, args.batch));
         }
     }
     Ok(())
+}
+
+/// Steps that warm the caches and validate the model.
+const UNTIMED: usize = 2;
+
+/// A mode, and its times in milliseconds.
+struct Contender {
+    mode: Mode,
+    stepper: Stepper,
+    times: Vec<f64>,
+    /// Time of each phase, summed over the timed steps.
+    phases: BTreeMap<&'static str, f64>,
+}
+
+impl Contender {
+    fn report(self, model: &str, batch: usize) -> serde_json::Value {
+        let Self { mode, times, phases, .. } = self;
+        let (steps, total) = (times.len() as f64, times.iter().sum::<f64>());
+        let smallest = times.iter().copied().fold(f64::INFINITY, f64::min);
+        let rest = total - phases.values().sum::<f64>();
+        let phases: BTreeMap<_, _> =
+            phases.into_iter().chain([("rest", rest)]).map(|(name, time)| (name, time / steps)).collect();
+        let median = median(times);
+        json!({
+            "model": model,
+            "mode": format!("{mode:?}").to_lowercase(),
+            "batch": batch,
+            "median_ms": median,
+            "min_ms": smallest,
+            "mean_of_phases_ms": phases,
+            "examples_per_s": batch as f64 / median * 1e3,
+            "peak_mib": peak_memory_mib(),
+        })
+    }
 }

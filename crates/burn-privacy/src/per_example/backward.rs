@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use burn::module::{Module, ParamId};
 use burn::tensor::Tensor;
+use tracing::trace_span;
 
 use super::batch_layout::BatchLayout;
 use super::coverage::TrainableParameters;
@@ -24,18 +25,19 @@ pub(crate) fn clipped_sum<M: Module>(
     forward: impl FnOnce() -> Result<Tensor<1>>,
     sum: &mut GradientSum,
 ) -> Result<()> {
-    let (losses, mut uses) = Tape::record(layout, forward)?;
+    let (losses, mut uses) = trace_span!("forward").in_scope(|| Tape::record(layout, forward))?;
     require_one_loss_per_example(&losses, layout)?;
     trainable.require_recorded(&uses)?;
     if !losses.is_tracked() {
         return Err(Error::UntrackedLoss);
     }
-    let mut gradients = losses.sum().backward();
+    let mut gradients = trace_span!("backward").in_scope(|| losses.sum().backward());
     trainable.require_no_gradient_of_its_own(model, &gradients)?;
     for layer_use in &mut uses {
         layer_use.take_output_gradient(&mut gradients);
     }
 
+    let norms = trace_span!("norms").entered();
     let mut memory = GradientMemory::of(&uses);
     let mut total: Option<Tensor<1>> = None;
     let mut contributions = Vec::new();
@@ -50,6 +52,9 @@ pub(crate) fn clipped_sum<M: Module>(
     let total = total.ok_or(Error::NothingToTrain)? * (1.0 + rounding.sum(contributions.len()));
 
     let factors = ClipFactors::flat(total, clipping_norm, rounding);
+    drop(norms);
+
+    let _sum = trace_span!("clipped_sum").entered();
     for contribution in contributions {
         contribution.add_to(sum, &factors);
     }
