@@ -53,9 +53,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
     if private {
         return selection::run(&arguments, &options, &task, config);
     }
-    say(
-        "Scores:  on test data, declared public; no figure of the training data is shown but for what its epsilon covers",
-    );
+    say(&format!("Scores:  on {}, declared public; the training data show in what is charged alone", task.scored_on));
     let jobs = arguments.jobs.map_or_else(|| jobs_that_fit(task.memory), usize::from);
     let sweep = Sweep::open(config, &arguments.out, arguments.ledger.as_deref())?.with_jobs(jobs);
     say(&format!("Ledger:  {}\n", sweep.ledger_path().display()));
@@ -74,6 +72,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
         command: std::env::args().map(quoted).collect::<Vec<String>>().join(" "),
         facts: vec![
             ("Model".into(), task.model.clone()),
+            ("Scored on".into(), format!("{}, declared public", task.scored_on)),
             ("Device".into(), selected.description),
             ("Trials at a time".into(), jobs.to_string()),
             ("Wall time of the last call".into(), seconds.clone()),

@@ -28,7 +28,7 @@ pub fn run(arguments: &Arguments, options: &Options, task: &Task, config: SweepC
     let ledger = arguments.ledger.clone().unwrap_or_else(|| out.join("privacy-ledger.jsonl"));
     let epsilon = round_up_for_display(selection.epsilon()?);
     let scored = match task.scoring {
-        Scoring::Public => "on test data, declared public".to_owned(),
+        Scoring::Public => format!("on {}, declared public", task.scored_on),
         Scoring::Paid(noise) => format!("on a private tenth of the training set, with noise {noise}, paid for"),
     };
     let delta = round_up_for_display(options.delta.unwrap_or(1e-5));

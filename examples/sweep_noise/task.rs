@@ -37,6 +37,8 @@ pub struct Task {
     pub defaults: Defaults,
     /// What a score is.
     pub score: &'static str,
+    /// What public scores are computed on.
+    pub scored_on: &'static str,
     /// In words.
     pub model: String,
     /// Bytes that one trial needs, as measured, on the safe side.
@@ -118,22 +120,13 @@ impl Task {
     }
 
     fn households(options: &Options, scoring: Scoring, device: &Device) -> Result<Self> {
-        if let Some(given) = &options.preset {
-            return Err(
-                format!("the task affordability has no presets, but {given:?} is given: leave --preset out").into()
-            );
-        }
-        if let Some(given) = options.average {
-            return Err(format!(
-                "the task affordability averages no weights, but {given} is given: leave --average out"
-            )
-            .into());
-        }
-        if let Some(given) = &options.data {
-            let given = given.display();
-            return Err(
-                format!("the task affordability generates its data, but {given} is given: leave --data out").into()
-            );
+        let given = [
+            ("--preset", options.preset.is_some()),
+            ("--average", options.average.is_some()),
+            ("--data", options.data.is_some()),
+        ];
+        if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given) {
+            return Err(format!("the task affordability knows no {flag}: leave it out, or give another --task").into());
         }
         let data = generated::generated_data()?;
         let mut train = data.households();
@@ -148,6 +141,7 @@ impl Task {
                 epochs: STEPS as f64 * batch_size as f64 / train.len() as f64,
             },
             score: "Test R²",
+            scored_on: "test households",
             model: "4 features, dense 10, ReLU, dense 1 (61 parameters)".into(),
             memory: 100 << 20,
             kind: Kind::Households(Box::new(HouseholdTask { data, train, held_out })),
@@ -170,10 +164,12 @@ impl Task {
         }
         let train = source.train;
         let train = train.slice(0..arguments.limit_train.map_or(train.len(), |limit| train.len().min(limit)))?;
-        let (train, test) = match source.test {
-            Some(test) => (train, test),
-            // The last tenth is declared public.
-            None => train.split_at(train.len() - train.len() / 10)?,
+        let (train, test, scored_on) = match source.test {
+            Some(test) => (train, test, "test images"),
+            None => {
+                let (train, test) = train.split_at(train.len() - train.len() / 10)?;
+                (train, test, "the last tenth of the training images, which are held out")
+            }
         };
         let (train, held_out) = train.split_at(held_in(scoring, train.len()))?;
         Ok(Self {
@@ -188,6 +184,7 @@ impl Task {
                 epochs: preset.epochs as f64,
             },
             score: "Test accuracy (%)",
+            scored_on,
             model: words.to_owned(),
             memory: 1 << 30,
             kind: Kind::Images(Box::new(ImageTask {
@@ -198,6 +195,7 @@ impl Task {
                 momentum: preset.momentum,
                 average: options.average.or(preset.average),
                 plain_learning_rate: preset.plain_learning_rate,
+                // Without noise, more than the tutorials' 20 only take time.
                 plain_epochs: preset.epochs.min(20),
                 model,
             })),

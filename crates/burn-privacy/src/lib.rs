@@ -71,7 +71,7 @@
 //! | `wgpu` | yes | GPUs through wgpu |
 //! | `vulkan`, `metal`, `webgpu`, `cuda`, `rocm`, `ndarray` | no | Burn's other backends |
 //! | `download` | no | fetching public data sets over HTTPS |
-//! | `plot` | no | PNG and SVG plots of a run |
+//! | `plot` | no | PNG and SVG plots of runs and sweeps |
 
 pub mod datasets;
 pub mod device;
