@@ -1,4 +1,4 @@
-//! Logistic regression on UCI Adult, with the noise in every place where it can go.
+//! Linear classifiers on UCI Adult, with the noise in every place where it can go.
 //!
 //! ```text
 //! cargo run --release --example adult_dp -- --data DIR
@@ -10,6 +10,7 @@
 
 mod network;
 mod records;
+mod report;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,14 +18,17 @@ use std::process::ExitCode;
 use burn::prelude::*;
 use burn_privacy::device::{DeviceChoice, select_device};
 use burn_privacy::mechanisms::Entropy;
-use burn_privacy_convex::{Privacy, TrainingSet, objective_perturbation, output_perturbation, solve_without_privacy};
+use burn_privacy_convex::{
+    Loss, Privacy, TrainingSet, objective_perturbation, output_perturbation, solve_without_privacy,
+};
 use clap::{Parser, ValueEnum};
 
 use crate::records::Records;
+use crate::report::{Report, Summary};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Accuracy of private logistic regression on UCI Adult, as a Markdown table.
+/// Accuracy of private linear classifiers on UCI Adult, as a Markdown table and plots.
 #[derive(Parser)]
 struct Arguments {
     /// Folder with adult.data and adult.test, plain or .gz
@@ -45,6 +49,9 @@ struct Arguments {
     /// Trains on the first four fifths of adult.data and measures on the last; leaves adult.test alone
     #[arg(long)]
     tune: bool,
+    /// Folder for the table and the plots
+    #[arg(long, value_name = "FOLDER", default_value = "runs/adult_dp")]
+    out: PathBuf,
 }
 
 /// A place for the noise.
@@ -60,8 +67,12 @@ enum Mode {
     Output,
     /// On the released weights, Gaussian
     OutputGaussian,
-    /// On the objective, pure
+    /// On the objective, pure, in the shape of a ball: Chaudhuri, Monteleoni and Sarwate
+    ObjectiveBall,
+    /// On the objective, pure, in the shape of the rows' sensitivity hull
     Objective,
+    /// As objective, with the rounded hinge loss of a support vector machine in place of the logistic loss
+    ObjectiveHinge,
     /// On the objective, Gaussian
     ObjectiveGaussian,
 }
@@ -74,7 +85,9 @@ impl Mode {
             Self::Gradient => "gradients: DP-SGD (add-or-remove-one)",
             Self::Output => "output: weights, pure",
             Self::OutputGaussian => "output: weights, Gaussian",
-            Self::Objective => "objective, pure",
+            Self::ObjectiveBall => "objective, pure (ball)",
+            Self::Objective => "objective, pure (rows' hull)",
+            Self::ObjectiveHinge => "objective, pure (rows' hull, hinge loss)",
             Self::ObjectiveGaussian => "objective, Gaussian",
         }
     }
@@ -84,11 +97,21 @@ impl Mode {
         match self {
             Self::Output => (0.3, 0.5),
             Self::OutputGaussian => (0.15, 0.5),
-            Self::Objective => (1.8, 0.8),
+            Self::ObjectiveBall => (1.8, 0.8),
+            Self::Objective => (35.0, 1.2),
+            Self::ObjectiveHinge => (40.0, 1.2),
             _ => (1.0, 0.8),
         }
     }
+
+    /// Whether its delta is 0.
+    fn is_pure(self) -> bool {
+        !matches!(self, Self::Gradient | Self::OutputGaussian | Self::ObjectiveGaussian)
+    }
 }
+
+/// Half the width of the hinge loss's rounded corner.
+const HINGE_WIDTH: f64 = 1.0;
 
 /// Lambda without privacy, and on perturbed rows.
 const PLAIN_LAMBDA: f64 = 1e-6;
@@ -98,6 +121,9 @@ const NOISY_LAMBDA: f64 = 1e-3;
 struct Job {
     train: Records,
     train_set: TrainingSet,
+    /// Of blocks, for logistic and hinge loss.
+    logistic_set: TrainingSet,
+    hinge_set: TrainingSet,
     test_set: TrainingSet,
     test_labels: Vec<f64>,
     delta: f64,
@@ -110,9 +136,9 @@ impl Job {
         let entropy = Entropy::seeded(seed);
         let (factor, power) = mode.lambda_rule();
         let lambda = factor * (self.train.len() as f64 * epsilon).powf(-power);
-        let privacy = match mode {
-            Mode::OutputGaussian | Mode::ObjectiveGaussian => Privacy::approximate(epsilon, self.delta)?,
-            _ => Privacy::pure(epsilon)?,
+        let privacy = if mode.is_pure() { Privacy::pure(epsilon)? } else { Privacy::approximate(epsilon, self.delta)? };
+        let objective = |set: &TrainingSet| -> Result<Vec<f64>> {
+            Ok(objective_perturbation(set, lambda, &privacy, &entropy)?.model.weights().to_vec())
         };
         let weights = match mode {
             Mode::Input => {
@@ -127,9 +153,9 @@ impl Job {
             Mode::Output | Mode::OutputGaussian => {
                 output_perturbation(&self.train_set, lambda, &privacy, &entropy)?.model.weights().to_vec()
             }
-            Mode::Objective | Mode::ObjectiveGaussian => {
-                objective_perturbation(&self.train_set, lambda, &privacy, &entropy)?.model.weights().to_vec()
-            }
+            Mode::ObjectiveBall | Mode::ObjectiveGaussian => objective(&self.train_set)?,
+            Mode::Objective => objective(&self.logistic_set)?,
+            Mode::ObjectiveHinge => objective(&self.hinge_set)?,
         };
         Ok(self.accuracy_of(&weights))
     }
@@ -143,14 +169,6 @@ impl Job {
     }
 }
 
-/// Mean and standard deviation.
-fn summary(values: &[f64]) -> String {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    format!("{mean:.2} ± {:.2}", variance.sqrt())
-}
-
 fn run(arguments: &Arguments) -> Result<()> {
     let train = Records::read(&arguments.data, "adult.data")?;
     let cut = train.len() / 5 * 4;
@@ -161,35 +179,40 @@ fn run(arguments: &Arguments) -> Result<()> {
     };
     let job = Job {
         train_set: train.training_set()?,
+        logistic_set: train.training_set_of_blocks(Loss::Logistic)?,
+        hinge_set: train.training_set_of_blocks(Loss::HuberSvm { h: HINGE_WIDTH })?,
         train,
         test_set: test.training_set()?,
         test_labels: test.labels(),
         delta: arguments.delta,
         device: select_device(DeviceChoice::Cpu)?.device.autodiff(),
     };
-    println!(
-        "{} records, {} features, {} others to test on; accuracy in %, mean and standard deviation of {} runs\n",
+    let about = format!(
+        "{} records, {} features, {} others to test on; mean of {} runs",
         job.train.len(),
         job.train_set.dimension(),
         test.len(),
         arguments.seeds
     );
-    print!("| noise |");
-    for epsilon in &arguments.epsilon {
-        print!(" epsilon {epsilon} |");
-    }
-    println!("\n|---|{}", "---|".repeat(arguments.epsilon.len()));
-    let plain = job.accuracy_of(&solve_without_privacy(&job.train_set, PLAIN_LAMBDA)?.weights);
-    println!("| none |{}", format!(" {plain:.2} |").repeat(arguments.epsilon.len()));
+    let mut report = Report {
+        about,
+        delta: arguments.delta,
+        epsilons: arguments.epsilon.clone(),
+        plain: job.accuracy_of(&solve_without_privacy(&job.train_set, PLAIN_LAMBDA)?.weights),
+        rows: Vec::new(),
+    };
     let modes = if arguments.mode.is_empty() { Mode::value_variants() } else { &arguments.mode };
     for &mode in modes {
-        print!("| {} |", mode.name());
-        for &epsilon in &arguments.epsilon {
+        eprintln!("{} ...", mode.name());
+        let summary = |&epsilon: &f64| -> Result<Summary> {
             let accuracies = (0..arguments.seeds).map(|seed| job.accuracy(mode, epsilon, seed));
-            print!(" {} |", summary(&accuracies.collect::<Result<Vec<f64>>>()?));
-        }
-        println!();
+            Ok(Summary::of(&accuracies.collect::<Result<Vec<f64>>>()?))
+        };
+        let summaries = arguments.epsilon.iter().map(summary).collect::<Result<Vec<Summary>>>()?;
+        report.rows.push((mode, summaries));
     }
+    println!("{}; accuracy in %, with standard deviation\n\n{}", report.about, report.table());
+    println!("Wrote {} into {}", report.write(&arguments.out)?, arguments.out.display());
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use burn_privacy::mechanisms::local::{CellRandomness, Piecewise, RandomisedResponse};
 use burn_privacy::mechanisms::{Entropy, PrivacyKey};
-use burn_privacy_convex::{FeatureMap, Features, Loss, RowScale, TrainingSet};
+use burn_privacy_convex::{Block, FeatureMap, Features, Loss, RowScale, TrainingSet};
 use flate2::read::GzDecoder;
 
 use crate::Result;
@@ -136,11 +136,22 @@ impl Records {
         self.0.iter().map(|record| if record.rich { 1.0 } else { -1.0 }).collect()
     }
 
-    /// Rows clipped into the unit ball, with labels.
+    /// Rows clipped into the unit ball, with labels; nothing else is said about the columns.
     pub fn training_set(&self) -> Result<TrainingSet> {
-        let rows = self.rows();
-        let map = FeatureMap::new(rows[0].len(), RowScale::Clip(ROW_NORM))?.with_intercept(INTERCEPT)?;
-        Ok(TrainingSet::new(Features::new(&rows.concat(), map)?, self.labels(), Loss::Logistic)?)
+        self.set(feature_map(self.rows()[0].len())?, Loss::Logistic)
+    }
+
+    /// As [`training_set`](Self::training_set), and with what is public about the columns.
+    pub fn training_set_of_blocks(&self, loss: Loss) -> Result<TrainingSet> {
+        let mut blocks = vec![Block::Numbers { columns: NUMBERS.len(), low: 0.0, high: NUMBER_SIZE }];
+        // A list is as long as its columns: one more for any other category, one less for the reference.
+        blocks.extend(lists().iter().map(|(_, list)| Block::Categories { columns: list.len() }));
+        let columns = blocks.iter().map(Block::columns).sum();
+        self.set(feature_map(columns)?.with_blocks(blocks)?, loss)
+    }
+
+    fn set(&self, map: FeatureMap, loss: Loss) -> Result<TrainingSet> {
+        Ok(TrainingSet::new(Features::new(&self.rows().concat(), map)?, self.labels(), loss)?)
     }
 
     /// Every cell perturbed on its own with an equal share of epsilon: local differential privacy of the whole row.
@@ -174,6 +185,10 @@ impl Records {
         }
         Ok(noisy)
     }
+}
+
+fn feature_map(columns: usize) -> Result<FeatureMap> {
+    Ok(FeatureMap::new(columns, RowScale::Clip(ROW_NORM))?.with_intercept(INTERCEPT)?)
 }
 
 fn lists() -> Vec<(usize, Vec<&'static str>)> {

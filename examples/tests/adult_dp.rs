@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use support::program;
 
 fn run(folder: &Path, more: &[&str]) -> Output {
-    Command::new(program("adult_dp")).arg("--data").arg(folder).args(more).output().unwrap()
+    Command::new(program("adult_dp")).current_dir(folder).arg("--data").arg(folder).args(more).output().unwrap()
 }
 
 /// Records whose income follows from age and education.
@@ -37,12 +37,21 @@ fn every_mode_has_a_row() {
         line.split('|').nth(2).unwrap().split_whitespace().next().unwrap().parse().unwrap()
     };
     assert!(accuracy("| none") > 95.0, "{shown}");
-    for row in
-        ["| input: labels", "| gradients", "| output: weights, pure", "| output: weights, G", "| objective, pure"]
-    {
+    for row in [
+        "| input: labels",
+        "| gradients",
+        "| output: weights, pure",
+        "| output: weights, G",
+        "| objective, pure (ball)",
+        "| objective, pure (rows' hull)",
+        "| objective, pure (rows' hull, hinge loss)",
+    ] {
         assert!(accuracy(row) > 75.0, "{row}: {shown}");
     }
     assert!(accuracy("| input: rows") > 0.0 && accuracy("| objective, Gaussian") > 75.0, "{shown}");
+    for file in ["table.md", "pure.png", "pure.svg", "delta.png", "delta.svg"] {
+        assert!(fs::metadata(folder.path().join("runs/adult_dp").join(file)).unwrap().len() > 500, "{file}");
+    }
     // The same seeds, the same table.
     assert_eq!(run(folder.path(), &["--epsilon", "8", "--seeds", "1"]).stdout, shown.as_bytes());
 }

@@ -32,6 +32,8 @@
 //!
 //! - [`Features`] scale rows into the unit ball by a public [`FeatureMap`], so that no record's gradient is longer than
 //!   the [`Loss`]'s constant. A [`TrainingSet`] adds labels and loss, and checks all of it.
+//! - [`Block`]s say what is public about the columns of a [`FeatureMap`]: bounds of numbers, one-hot categories. Pure
+//!   objective perturbation uses them for noise that fits.
 //! - [`Privacy`] is what is asked: pure epsilon, or (epsilon, delta).
 //! - [`output_perturbation`] adds noise to the minimiser, [`objective_perturbation`] to the objective (usually better, for
 //!   classification), [`bolt_on_sgd`] to the last iterate of SGD.
@@ -46,12 +48,14 @@
 //!   bound is part of the sensitivity, or has noise of its own.
 //! - Each release draws a key of its own. With [`Entropy::seeded`](burn_privacy_mechanisms::Entropy::seeded) nothing is
 //!   private, and the statement says so.
-//! - The theorems speak of real numbers; noise and weights are floats, as `burn-privacy-mechanisms` explains, and the norm
-//!   of pure noise is drawn from 53-bit uniforms. Running time and errors can depend on the records.
+//! - The theorems speak of real numbers; noise and weights are floats, as `burn-privacy-mechanisms` explains, and
+//!   pure noise is drawn from 53-bit uniforms. Running time and errors can depend on the records.
 
 pub mod objective;
+pub mod sensitivity_hull;
 pub mod sgd;
 
+mod blocks;
 mod error;
 mod features;
 mod linear_algebra;
@@ -63,6 +67,7 @@ mod release;
 mod solver;
 mod training_set;
 
+pub use blocks::Block;
 pub use error::{ConvexError, Result};
 pub use features::{FeatureMap, Features, RowScale};
 pub use loss::Loss;

@@ -4,7 +4,7 @@ use burn_privacy_accounting::{DpEvent, Entropy as StatedEntropy, gaussian_sigma}
 use burn_privacy_mechanisms::{Entropy, PrivacyKey, Purpose, fill_gaussian_f64, fill_secret_uniform};
 
 use crate::error::invalid;
-use crate::linear_algebra::{add_scaled, norm};
+use crate::linear_algebra::norm;
 use crate::{Noise, Privacy, Result};
 
 /// Relative excess of a calibrated scale over the rounding of its formula.
@@ -41,7 +41,14 @@ pub(crate) fn gaussian_vector(key: &PrivacyKey, step: u64, dimension: usize, std
     Ok(vector)
 }
 
-/// The noise that makes a vector of this L2 `sensitivity` private, and the event to account for it.
+/// A noise vector, its distribution, and the event to account for it.
+pub(crate) struct Drawn {
+    pub(crate) noise: Noise,
+    pub(crate) event: DpEvent,
+    pub(crate) vector: Vec<f64>,
+}
+
+/// Draws the noise that makes a vector of this L2 `sensitivity` private, from the streams of `step`.
 ///
 /// - Pure epsilon: density proportional to e^(-epsilon ||b|| / sensitivity); by the triangle inequality the ratio of the
 ///   densities of neighbours is at most e^epsilon (Chaudhuri, Monteleoni and Sarwate 2011, algorithm 1).
@@ -50,7 +57,13 @@ pub(crate) fn gaussian_vector(key: &PrivacyKey, step: u64, dimension: usize, std
 /// # Errors
 ///
 /// If the noise would be beyond the range of floats.
-pub(crate) fn calibrate(sensitivity: f64, privacy: &Privacy) -> Result<(Noise, DpEvent)> {
+pub(crate) fn draw(
+    sensitivity: f64,
+    privacy: &Privacy,
+    key: &PrivacyKey,
+    step: u64,
+    dimension: usize,
+) -> Result<Drawn> {
     match privacy.delta() {
         None => {
             let scale = sensitivity / privacy.epsilon() * OUTWARD;
@@ -58,21 +71,13 @@ pub(crate) fn calibrate(sensitivity: f64, privacy: &Privacy) -> Result<(Noise, D
             if !(scale.is_finite() && scale < 1e280) {
                 return Err(invalid("epsilon", privacy.epsilon(), "larger: the noise nears the range of floats"));
             }
-            Ok((Noise::Gamma { scale }, DpEvent::epsilon_delta(privacy.epsilon(), 0.0)?))
+            let event = DpEvent::epsilon_delta(privacy.epsilon(), 0.0)?;
+            Ok(Drawn { noise: Noise::Gamma { scale }, event, vector: gamma_vector(key, step, dimension, scale)? })
         }
         Some(delta) => {
             let std = gaussian_sigma(privacy.epsilon(), delta, sensitivity)?;
-            Ok((Noise::Gaussian { std }, DpEvent::gaussian(std / sensitivity)?))
+            let event = DpEvent::gaussian(std / sensitivity)?;
+            Ok(Drawn { noise: Noise::Gaussian { std }, event, vector: gaussian_vector(key, step, dimension, std)? })
         }
     }
-}
-
-/// Adds the noise, from the streams of `step`.
-pub(crate) fn add(noise: &Noise, key: &PrivacyKey, step: u64, weights: &mut [f64]) -> Result<()> {
-    let vector = match *noise {
-        Noise::Gamma { scale } => gamma_vector(key, step, weights.len(), scale)?,
-        Noise::Gaussian { std } => gaussian_vector(key, step, weights.len(), std)?,
-    };
-    add_scaled(weights, 1.0, &vector);
-    Ok(())
 }

@@ -27,6 +27,10 @@
 //!
 //! - *Pure*: nu(b) proportional to e^(-e' ||b|| / (2 L)) has a ratio of at most e^(e'), so that e' = epsilon - curvature
 //!   cost is enough.
+//! - *Pure, with blocks*: b - b' lies in 2 L C, with C the [hull](crate::sensitivity_hull) of the rows and their negatives,
+//!   as |l'| <= L. So in the norm whose unit ball is C it is 2 L long at most, and nu(b) proportional to
+//!   e^(-e' ||b||_C / (2 L)) has a ratio of at most e^(e') again (Awan and Slavkovic, arXiv 1801.09236, who choose the norm
+//!   for the sensitivity in this way). Nothing else changes: the determinants do not depend on the noise.
 //! - *Gaussian of standard deviation s*: b - b' depends on b, but lies in the plane of x and x', which does not. With k =
 //!   2 L / s and R the length of b's projection onto that plane over s, the log-ratio is at most k R + k^2/2. Under p, R is
 //!   a Rayleigh variable. So with e' as above
@@ -46,9 +50,10 @@
 //! 2019, and Redberg, Koskela and Wang).
 
 use burn_privacy_accounting::{Adjacency, DpEvent};
-use burn_privacy_mechanisms::Entropy;
+use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 use crate::error::{finite_above_zero, invalid};
+use crate::linear_algebra::add_scaled;
 use crate::release::{LinearModel, Release, ReleaseStatement};
 use crate::solver::{minimise, optimiser_error};
 use crate::training_set::Objective;
@@ -61,8 +66,10 @@ const SHARE_FOR_ERROR: f64 = 1e-3;
 /// noise for what the optimiser leaves.
 ///
 /// Pure epsilon as Chaudhuri, Monteleoni and Sarwate (JMLR 12, 2011, algorithm 2), (epsilon, delta) as Kifer, Smith and
-/// Thakurta (COLT 2012, algorithm 1), each with the sharper constants that are derived in [`objective`](self). Where
-/// `lambda` is too small for epsilon, a larger one is used, and stated. `lambda` must not depend on the records.
+/// Thakurta (COLT 2012, algorithm 1), each with the sharper constants that are derived in [`objective`](self). At pure epsilon
+/// and with [blocks](crate::FeatureMap::with_blocks), the noise has the shape of their hull (Awan and Slavkovic, arXiv
+/// 1801.09236). Where `lambda` is too small for epsilon, a larger one is used, and stated. `lambda` must not depend on the
+/// records.
 ///
 /// # Errors
 ///
@@ -80,42 +87,32 @@ pub fn objective_perturbation(set: &TrainingSet, lambda: f64, privacy: &Privacy,
     let n = set.rows() as f64;
     let (for_error, main) = privacy.split(SHARE_FOR_ERROR);
     let lambda = enough_regularised(finite_above_zero("lambda", lambda)?, loss.smoothness(), n, main.epsilon())?;
+    let distance = optimiser_error(set, lambda);
+    let (key, stated) = noise::key(entropy)?;
+    let for_distance = noise::draw(2.0 * distance, &for_error, &key, 1, set.dimension())?;
     let left = main.epsilon() - curvature_cost(lambda, loss.smoothness(), n);
     let sensitivity = 2.0 * loss.lipschitz();
-    let objective_noise = match main.delta() {
-        None => Noise::Gamma { scale: sensitivity / left * (1.0 + 1e-12) },
-        Some(delta) => Noise::Gaussian { std: sensitivity / largest_ratio(left, delta)? * (1.0 + 1e-12) },
-    };
-    let distance = optimiser_error(set, lambda);
-    let (output_noise, _) = noise::calibrate(2.0 * distance, &for_error)?;
-
-    let (key, stated) = noise::key(entropy)?;
-    let mut linear = vec![0.0; set.dimension()];
-    noise::add(&objective_noise, &key, 0, &mut linear)?;
+    let Perturbation { noise: objective_noise, theorem, mut linear } =
+        Perturbation::draw(set, sensitivity, left, main.delta(), &key)?;
     for x in &mut linear {
         *x /= n;
     }
     let mut weights = minimise(&Objective::new(set, lambda, Some(&linear)))?.weights;
-    noise::add(&output_noise, &key, 1, &mut weights)?;
+    add_scaled(&mut weights, 1.0, &for_distance.vector);
 
     let (epsilon, delta) = (privacy.epsilon(), privacy.delta().unwrap_or(0.0));
     Ok(Release {
         model: LinearModel::new(set.features().map().clone(), weights),
         statement: ReleaseStatement {
             mechanism: "objective perturbation with approximate minima".to_owned(),
-            theorem: if privacy.delta().is_none() {
-                "Chaudhuri, Monteleoni and Sarwate, JMLR 12 (2011), theorem 9, with a rank-one bound of the determinants"
-            } else {
-                "Kifer, Smith and Thakurta (COLT 2012), algorithm 1, in the form of Redberg, Koskela and Wang, arXiv 2401.00583, \
-                 for a replaced record"
-            },
+            theorem,
             adjacency: Adjacency::ReplaceOne,
             epsilon,
             delta,
             sensitivity,
             noise: objective_noise,
             optimiser_error: distance,
-            output_noise: Some(output_noise),
+            output_noise: Some(for_distance.noise),
             lambda,
             records: set.rows(),
             loss: loss.name(),
@@ -123,6 +120,42 @@ pub fn objective_perturbation(set: &TrainingSet, lambda: f64, privacy: &Privacy,
         },
         event: DpEvent::epsilon_delta(epsilon, delta)?,
     })
+}
+
+/// The linear term of n J.
+struct Perturbation {
+    noise: Noise,
+    theorem: &'static str,
+    linear: Vec<f64>,
+}
+
+impl Perturbation {
+    /// Draws it from the streams of step 0; `epsilon` is what the determinants leave.
+    fn draw(set: &TrainingSet, sensitivity: f64, epsilon: f64, delta: Option<f64>, key: &PrivacyKey) -> Result<Self> {
+        let scale = sensitivity / epsilon * (1.0 + 1e-12);
+        Ok(match (delta, set.features().map().sensitivity_hull()) {
+            (None, Some(hull)) => Self {
+                noise: Noise::KNorm { scale },
+                theorem: "Awan and Slavkovic, JASA 116 (2021), arXiv 1801.09236, objective perturbation with K-norm noise, with \
+                          a rank-one bound of the determinants",
+                linear: hull.noise(key, 0, scale)?,
+            },
+            (None, None) => Self {
+                noise: Noise::Gamma { scale },
+                theorem: "Chaudhuri, Monteleoni and Sarwate, JMLR 12 (2011), theorem 9, with a rank-one bound of the determinants",
+                linear: noise::gamma_vector(key, 0, set.dimension(), scale)?,
+            },
+            (Some(delta), _) => {
+                let std = sensitivity / largest_ratio(epsilon, delta)? * (1.0 + 1e-12);
+                Self {
+                    noise: Noise::Gaussian { std },
+                    theorem: "Kifer, Smith and Thakurta (COLT 2012), algorithm 1, in the form of Redberg, Koskela and Wang, \
+                              arXiv 2401.00583, for a replaced record",
+                    linear: noise::gaussian_vector(key, 0, set.dimension(), std)?,
+                }
+            }
+        })
+    }
 }
 
 /// ln(1 + beta / (n lambda)), rounded up: the most by which the logarithms of the determinants differ.

@@ -4,6 +4,8 @@ use burn_privacy_accounting::Adjacency;
 use burn_privacy_mechanisms::Entropy;
 
 use crate::error::finite_above_zero;
+use crate::linear_algebra::add_scaled;
+use crate::noise::Drawn;
 use crate::release::{LinearModel, Release, ReleaseStatement};
 use crate::solver::{minimise, optimiser_error};
 use crate::training_set::Objective;
@@ -42,10 +44,10 @@ pub fn minimiser_sensitivity(set: &TrainingSet, lambda: f64) -> Result<f64> {
 /// If `lambda` is not a finite number above 0, the minimum could not be certified, or no randomness is to be had.
 pub fn output_perturbation(set: &TrainingSet, lambda: f64, privacy: &Privacy, entropy: &Entropy) -> Result<Release> {
     let sensitivity = minimiser_sensitivity(set, lambda)?;
-    let (noise, event) = noise::calibrate(sensitivity, privacy)?;
     let (key, stated) = noise::key(entropy)?;
+    let Drawn { noise, event, vector } = noise::draw(sensitivity, privacy, &key, 0, set.dimension())?;
     let mut weights = minimise(&Objective::new(set, lambda, None))?.weights;
-    noise::add(&noise, &key, 0, &mut weights)?;
+    add_scaled(&mut weights, 1.0, &vector);
     Ok(Release {
         model: LinearModel::new(set.features().map().clone(), weights),
         statement: ReleaseStatement {

@@ -66,6 +66,11 @@ pub enum Noise {
         /// The scale.
         scale: f64,
     },
+    /// Density proportional to e^(-||b|| / scale) in the norm of the [sensitivity hull](crate::sensitivity_hull).
+    KNorm {
+        /// The scale.
+        scale: f64,
+    },
     /// Independent Gaussians.
     Gaussian {
         /// Their standard deviation.
@@ -77,6 +82,9 @@ impl fmt::Display for Noise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gamma { scale } => write!(f, "density proportional to exp(-norm / {scale})"),
+            Self::KNorm { scale } => {
+                write!(f, "density proportional to exp(-norm / {scale}), in the norm of the rows' sensitivity hull")
+            }
             Self::Gaussian { std } => write!(f, "Gaussian of standard deviation {std}"),
         }
     }
@@ -96,8 +104,8 @@ pub struct ReleaseStatement {
     pub epsilon: f64,
     /// Delta; 0 for pure epsilon.
     pub delta: f64,
-    /// L2 sensitivity of what the noise is added to, with the optimiser's error: of the weights, or of the sum of
-    /// gradients for objective perturbation.
+    /// Sensitivity of what the noise is added to, with the optimiser's error: of the weights, or of the sum of gradients for
+    /// objective perturbation. It is in the norm of the noise: L2, or that of the sensitivity hull.
     pub sensitivity: f64,
     /// The noise on it.
     pub noise: Noise,

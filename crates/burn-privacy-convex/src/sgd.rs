@@ -28,6 +28,7 @@ use burn_privacy_mechanisms::{Entropy, PrivacyKey, Purpose, fill_secret_uniform}
 
 use crate::error::{finite_above_zero, invalid};
 use crate::linear_algebra::{add_scaled, dot, project};
+use crate::noise::Drawn;
 use crate::release::{LinearModel, Release, ReleaseStatement};
 use crate::{Loss, Privacy, Result, TrainingSet, noise};
 
@@ -114,10 +115,10 @@ impl SgdPlan {
 /// As [`SgdPlan::sensitivity`], and if no randomness is to be had.
 pub fn bolt_on_sgd(set: &TrainingSet, plan: &SgdPlan, privacy: &Privacy, entropy: &Entropy) -> Result<Release> {
     let sensitivity = plan.sensitivity(set.rows(), set.loss())?;
-    let (noise, event) = noise::calibrate(sensitivity, privacy)?;
     let (key, stated) = noise::key(entropy)?;
+    let Drawn { noise, event, vector } = noise::draw(sensitivity, privacy, &key, 0, set.dimension())?;
     let mut weights = run(set, plan, &key)?;
-    noise::add(&noise, &key, 0, &mut weights)?;
+    add_scaled(&mut weights, 1.0, &vector);
     Ok(Release {
         model: LinearModel::new(set.features().map().clone(), weights),
         statement: ReleaseStatement {

@@ -10,9 +10,7 @@ use burn_privacy_convex::{
     Loss, Privacy, RowScale, SgdPlan, StepSize, TrainingSet, bolt_on_sgd, objective_perturbation, output_perturbation,
 };
 use burn_privacy_mechanisms::Entropy;
-use common::set;
-
-const THRESHOLDS: usize = 200;
+use common::{attacked, set};
 
 fn worst_neighbours() -> (TrainingSet, TrainingSet) {
     let loss = Loss::HuberSvm { h: 0.1 };
@@ -23,33 +21,13 @@ fn worst_neighbours() -> (TrainingSet, TrainingSet) {
     )
 }
 
-/// (point estimate, lower bound) of epsilon. With 200 thresholds, two sides and two counts each, a false alarm has
-/// probability 1e-7.
-fn attacked(releases: u64, release: impl Fn(&TrainingSet, &Entropy) -> f64, delta: f64) -> (f64, f64) {
+/// (point estimate, lower bound) of epsilon, as `common::attacked`.
+fn attack(releases: u64, release: impl Fn(&TrainingSet, &Entropy) -> f64, delta: f64) -> (f64, f64) {
     let (one, other) = worst_neighbours();
-    let draw = |set: &TrainingSet, from: u64| -> Vec<f64> {
-        let mut weights: Vec<f64> = (from..from + releases).map(|seed| release(set, &Entropy::seeded(seed))).collect();
-        weights.sort_by(f64::total_cmp);
-        weights
+    let draw = |set: &TrainingSet, from: u64| {
+        (from..from + releases).map(|seed| release(set, &Entropy::seeded(seed))).collect()
     };
-    let (a, b) = (draw(&one, 0), draw(&other, releases));
-    let n = releases as f64;
-    let margin = (f64::ln(4.0 * THRESHOLDS as f64 / 1e-7) / (2.0 * n)).sqrt();
-    let above =
-        |sorted: &[f64], threshold: f64| (sorted.len() - sorted.partition_point(|&x| x <= threshold)) as f64 / n;
-    let (mut estimate, mut lower) = (0.0_f64, 0.0_f64);
-    for i in 1..THRESHOLDS {
-        // Thresholds at quantiles of the other set's releases; far tails say nothing with these counts.
-        let threshold = b[i * b.len() / THRESHOLDS];
-        let (p, q) = (above(&a, threshold), above(&b, threshold));
-        for (p, q) in [(p, q), (1.0 - q, 1.0 - p)] {
-            if q > 0.02 {
-                estimate = estimate.max(((p - delta) / q).ln());
-            }
-            lower = lower.max(((p - margin - delta).max(0.0) / (q + margin)).ln());
-        }
-    }
-    (estimate, lower)
+    attacked(draw(&one, 0), draw(&other, releases), delta)
 }
 
 fn weight(release: burn_privacy_convex::Result<burn_privacy_convex::Release>) -> f64 {
@@ -79,7 +57,7 @@ fn no_attack_finds_more_than_epsilon() {
         ("bolt-on, pure", 100_000, 0.0, 0.9, Box::new(|s, e| weight(bolt_on_sgd(s, &plan, &pure, e)))),
     ];
     for (name, releases, delta, found, mechanism) in cases {
-        let (estimate, lower) = attacked(releases, mechanism, delta);
+        let (estimate, lower) = attack(releases, mechanism, delta);
         println!("{name}: epsilon 1 claimed, {estimate:.3} estimated, at least {lower:.3}");
         assert!(lower <= 1.0, "{name}: at least {lower}");
         assert!(estimate < 1.2, "{name}: {estimate}");

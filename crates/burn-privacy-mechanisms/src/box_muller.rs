@@ -19,7 +19,7 @@ pub(crate) const BYTES_PER_PAIR: usize = 24;
 pub(crate) const BYTES_PER_BLOCK: usize = BYTES_PER_PAIR * PAIRS_PER_BLOCK;
 
 /// Draws a block of pairs of independent standard normal values: `[r cos θ, r sin θ]` for each.
-#[inline]
+#[inline(always)] // into code for the widest vectors
 pub(crate) fn normal_pairs(bytes: &[u8; BYTES_PER_BLOCK], pairs: &mut [[f64; 2]; PAIRS_PER_BLOCK]) {
     let mut logarithms = [LogParts::default(); PAIRS_PER_BLOCK];
     let mut angles = [Angle::default(); PAIRS_PER_BLOCK];

@@ -124,16 +124,33 @@ fn fill_from_pair<T>(key: &PrivacyKey, stream: u64, pair: u64, out: &mut [T], ma
     let mut reader = KeyStream::at(key, stream, WORDS_PER_PAIR * u128::from(pair));
     let mut bytes = [0_u8; BYTES_PER_BLOCK];
     let mut pairs = [[0.0_f64; 2]; PAIRS_PER_BLOCK];
+    let arch = pulp::Arch::new();
     for block in out.chunks_mut(2 * PAIRS_PER_BLOCK) {
         // A short last block leaves old words behind what it reads; their values are not used.
         reader.read(&mut bytes[..BYTES_PER_PAIR * block.len().div_ceil(2)]);
-        normal_pairs(&bytes, &mut pairs);
+        arch.dispatch(Block { bytes: &bytes, pairs: &mut pairs });
         for (value, &z) in block.iter_mut().zip(pairs.as_flattened()) {
             *value = make(z);
         }
     }
     bytes.zeroize();
     pairs.as_flattened_mut().zeroize();
+}
+
+/// [`normal_pairs`] as something to compile for the widest vectors of the machine: the same operations in the same
+/// order, none fused, and so the same values.
+struct Block<'a> {
+    bytes: &'a [u8; BYTES_PER_BLOCK],
+    pairs: &'a mut [[f64; 2]; PAIRS_PER_BLOCK],
+}
+
+impl pulp::NullaryFnOnce for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        normal_pairs(self.bytes, self.pairs);
+    }
 }
 
 #[cfg(test)]

@@ -75,6 +75,7 @@
 
 pub mod datasets;
 pub mod device;
+mod flex_kernels;
 pub mod ledger;
 pub mod loss;
 pub mod nn;

@@ -42,7 +42,7 @@ impl NoisyGradients {
             gradients: GradientsParams::new(),
             result: Ok(()),
         };
-        model.visit(&mut release);
+        tracing::trace_span!("noise").in_scope(|| model.visit(&mut release));
         release.result?;
         Ok(Self { gradients: release.gradients })
     }

@@ -204,6 +204,7 @@ where
     }
 
     fn load(&self, indices: &[usize]) -> Result<O> {
+        let _load = tracing::trace_span!("load").entered();
         let items = indices
             .iter()
             .map(|&index| self.dataset.get(index).map_err(|source| Error::Record { index, source: Box::new(source) }))
@@ -257,6 +258,9 @@ where
     /// `loss` is called once per physical batch and returns one loss per example, `[batch]`; an empty batch
     /// never calls it. Before the first update the closure is also called to validate the model (see
     /// [`Error::CoupledExamples`]).
+    ///
+    /// The phases are [`tracing`] spans at trace level: `load`, `forward`, `backward`, `norms`, `clipped_sum`, `noise`. On a
+    /// GPU they time the launches, not the work.
     ///
     /// # Formal guarantee
     ///

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 pub struct WeightAverage {
     decay: f64,
     steps: u64,
-    /// Each parameter, flattened.
+    /// Each parameter, flattened, without autodiff: whose graph would grow with every step.
     weights: HashMap<ParamId, Tensor<1>>,
 }
 
@@ -62,7 +62,7 @@ impl ModuleVisitor for Adding<'_> {
         let value = param.val();
         if value.is_require_grad() {
             let entries = value.shape().num_elements();
-            let new = value.detach().reshape([entries]);
+            let new = value.inner().reshape([entries]);
             let average = match self.weights.remove(&param.id) {
                 Some(old) => old.clone() + (new - old) * self.share,
                 None => new,
@@ -79,7 +79,7 @@ struct Replacing<'a> {
 impl ModuleMapper for Replacing<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(average) = self.weights.get(&param.id) else { return param };
-        param.map(|value| average.clone().reshape(value.dims()).detach().require_grad())
+        param.map(|value| Tensor::from_inner(average.clone().reshape(value.dims())).require_grad())
     }
 }
 
@@ -110,6 +110,7 @@ mod tests {
                 let keep = if step == 0 { 0.0 } else { warm.min(decay) };
                 expected = keep * expected + (1.0 - keep) * value;
             }
+            assert!(average.weights.values().all(|weights| !weights.device().is_autodiff()));
             let averaged = average.average(model.clone());
             for weight in weights(&averaged) {
                 assert!((f64::from(weight) - expected).abs() < 1e-5, "{decay}: {weight} {expected}");

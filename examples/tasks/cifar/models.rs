@@ -1,9 +1,8 @@
 use burn::nn::PaddingConfig2d;
-use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::prelude::*;
 use burn::tensor::activation::{relu, tanh};
 // Not `burn::nn::{..}`: the same layers, with per-example gradients. Nothing else here knows of privacy.
-use burn_privacy::nn::{Conv2d, Conv2dConfig, Linear, LinearConfig};
+use burn_privacy::nn::{Conv2d, Conv2dConfig, Linear, LinearConfig, MaxPool2d, MaxPool2dConfig};
 
 use crate::image_training::Classifier;
 

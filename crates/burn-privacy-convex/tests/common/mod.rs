@@ -39,3 +39,30 @@ pub fn random_rows(numbers: &mut Numbers, n: usize, d: usize) -> (Vec<f64>, Vec<
 pub fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt()
 }
+
+/// (point estimate, lower bound) of the epsilon that tells two equally long lists of an attacker's numbers apart.
+///
+/// For each of 200 thresholds the attacker counts the numbers above it; Hoeffding's inequality turns counts into bounds, and
+/// epsilon is at least ln((p - delta) / q). With two sides and two counts each, a false alarm has probability 1e-7.
+pub fn attacked(mut a: Vec<f64>, mut b: Vec<f64>, delta: f64) -> (f64, f64) {
+    const THRESHOLDS: usize = 200;
+    a.sort_by(f64::total_cmp);
+    b.sort_by(f64::total_cmp);
+    let n = a.len() as f64;
+    let margin = (f64::ln(4.0 * THRESHOLDS as f64 / 1e-7) / (2.0 * n)).sqrt();
+    let above =
+        |sorted: &[f64], threshold: f64| (sorted.len() - sorted.partition_point(|&x| x <= threshold)) as f64 / n;
+    let (mut estimate, mut lower) = (0.0_f64, 0.0_f64);
+    for i in 1..THRESHOLDS {
+        // Thresholds at quantiles of the second list; far tails say nothing with these counts.
+        let threshold = b[i * b.len() / THRESHOLDS];
+        let (p, q) = (above(&a, threshold), above(&b, threshold));
+        for (p, q) in [(p, q), (1.0 - q, 1.0 - p)] {
+            if q > 0.02 {
+                estimate = estimate.max(((p - delta) / q).ln());
+            }
+            lower = lower.max(((p - margin - delta).max(0.0) / (q + margin)).ln());
+        }
+    }
+    (estimate, lower)
+}

@@ -9,9 +9,10 @@ use burn::tensor::{Device, Tensor};
 
 use super::linear::trainable;
 use super::wrapped_layer::wrapped_layer;
+use crate::flex_kernels::{self, Convolution};
 use crate::per_example::{
-    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, chunks_of_examples, is_recording, record,
-    rows_of, squared_product_error, sum_of_squares_bound, untracked,
+    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, chunks_of_examples,
+    is_recording, record, rows_of, squared_product_error, sum_of_squares_bound, untracked,
 };
 
 /// Configuration of a [`Conv2d`] layer: the fields and defaults of [`burn::nn::conv::Conv2dConfig`].
@@ -89,18 +90,21 @@ impl Conv2d {
         let recorded = input.clone().inner();
         let kernel = layer.weight.val().inner();
         let padding = padding_pairs(&layer, recorded.dims());
-        let output = layer.forward(input);
-        let rule = Conv2dRule {
-            input: recorded,
-            kernel,
-            padding,
+        let [_, channels, height, width] = recorded.dims();
+        let [channels_out, _, kernel_height, kernel_width] = kernel.dims();
+        let convolution = Convolution {
+            input: [channels, height, width],
+            channels_out,
+            kernel: [kernel_height, kernel_width],
             stride: layer.stride,
             dilation: layer.dilation,
+            padding,
             groups: layer.groups,
-            weight,
-            bias,
         };
-        record(output, rule)
+        let shift = layer.bias.as_ref().map(|bias| bias.val().inner());
+        let output = flex_kernels::convolve(convolution, input.clone(), &kernel, shift.as_ref())
+            .unwrap_or_else(|| layer.forward(input));
+        record(output, Conv2dRule { input: recorded, kernel, convolution, weight, bias })
     }
 }
 
@@ -125,10 +129,7 @@ struct Conv2dRule {
     input: Tensor<4>,
     /// `[channels_out, channels_in / groups, kernel_height, kernel_width]`
     kernel: Tensor<4>,
-    padding: [(usize, usize); 2],
-    stride: [usize; 2],
-    dilation: [usize; 2],
-    groups: usize,
+    convolution: Convolution,
     weight: Option<ParamId>,
     bias: Option<ParamId>,
 }
@@ -141,15 +142,22 @@ impl Conv2dRule {
     /// Each example's sliding windows: `[rows, channels_in * kernel_height * kernel_width, positions]`.
     fn unfolded(&self, input: Tensor<4>) -> Tensor<3> {
         let [_, _, kernel_height, kernel_width] = self.kernel.dims();
-        let input =
-            if self.padding == [(0, 0), (0, 0)] { input } else { input.pad(self.padding, PadMode::Constant(0.0)) };
-        unfold4d(input, [kernel_height, kernel_width], UnfoldOptions::new(self.stride, [0, 0], self.dilation))
+        let input = if self.convolution.padding == [(0, 0), (0, 0)] {
+            input
+        } else {
+            input.pad(self.convolution.padding, PadMode::Constant(0.0))
+        };
+        unfold4d(
+            input,
+            [kernel_height, kernel_width],
+            UnfoldOptions::new(self.convolution.stride, [0, 0], self.convolution.dilation),
+        )
     }
 
     /// The most sliding windows that one pixel enters: kernel elements that meet it at some multiple of the stride.
     fn windows_of_a_pixel(&self) -> usize {
         let along = |axis: usize| {
-            let (stride, dilation) = (self.stride[axis], self.dilation[axis]);
+            let (stride, dilation) = (self.convolution.stride[axis], self.convolution.dilation[axis]);
             self.kernel.dims()[axis + 2].div_ceil(stride / greatest_common_divisor(stride, dilation))
         };
         along(0) * along(1)
@@ -158,18 +166,22 @@ impl Conv2dRule {
     /// Entries of one example's sliding windows.
     fn window_entries(&self, positions: usize) -> usize {
         let [_, channels, kernel_height, kernel_width] = self.kernel.dims();
-        channels * self.groups * kernel_height * kernel_width * positions
+        channels * self.convolution.groups * kernel_height * kernel_width * positions
     }
 
     /// `G = g A^T` with `A` the unfolded input, per group (Bu et al. 2022, arXiv 2205.10683, section 3.1):
     /// `[rows, entries of the kernel]`.
     fn weight_gradients(&self, input: Tensor<4>, output_gradient: Tensor<4>) -> Tensor<2> {
+        if let Some(gradients) = flex_kernels::kernel_gradients(&self.convolution, &input, &output_gradient) {
+            return gradients;
+        }
         let [rows, channels_out, height, width] = output_gradient.dims();
         let positions = height * width;
         let windows = self.unfolded(input);
         let [_, window, _] = windows.dims();
-        let windows = windows.reshape([rows, self.groups, window / self.groups, positions]);
-        let gradient = output_gradient.reshape([rows, self.groups, channels_out / self.groups, positions]);
+        let windows = windows.reshape([rows, self.convolution.groups, window / self.convolution.groups, positions]);
+        let gradient =
+            output_gradient.reshape([rows, self.convolution.groups, channels_out / self.convolution.groups, positions]);
         gradient.matmul(windows.swap_dims(2, 3)).reshape([rows, self.kernel_entries()])
     }
 }
@@ -225,15 +237,16 @@ impl PerExampleRule<4> for Conv2dRule {
             // Channels meet within their group only.
             let of_groups = |values: Tensor<4>| {
                 let [_, channels, height, width] = values.dims();
-                let values = values.reshape([rows * self.groups, channels / self.groups * height * width]);
+                let values = values
+                    .reshape([rows * self.convolution.groups, channels / self.convolution.groups * height * width]);
                 sum_of_squares_bound(values, rounding)
             };
             let squared_windows = of_groups(self.input.clone()) * self.windows_of_a_pixel() as f64;
-            let entries = self.kernel_entries() / self.groups;
+            let entries = self.kernel_entries() / self.convolution.groups;
             let squared_gradient = of_groups(output_gradient.clone());
             let product = squared_product_error(squared_windows, squared_gradient, positions, entries, rounding);
-            let product = product.reshape([rows, self.groups]).sum_dim(1).reshape([rows]);
-            error = error + product * (1.0 + rounding.sum(self.groups));
+            let product = product.reshape([rows, self.convolution.groups]).sum_dim(1).reshape([rows]);
+            error = error + product * (1.0 + rounding.sum(self.convolution.groups));
         }
         error
     }
@@ -242,12 +255,47 @@ impl PerExampleRule<4> for Conv2dRule {
         self.input = factors.select(self.input.clone());
     }
 
+    /// Where a gradient has many more entries than an example's windows, by the scalar products of the windows.
+    fn squared_norm_shortcut(&self, output_gradient: &Tensor<4>, rounding: Rounding) -> Option<Tensor<1>> {
+        self.weight?;
+        let [examples, channels_out, height, width] = output_gradient.dims();
+        let positions = height * width;
+        if 2 * positions * positions > self.kernel_entries() / self.convolution.groups {
+            return None;
+        }
+        let norms = flex_kernels::convolution_ghost_norms(&self.convolution, &self.input, output_gradient, rounding)?;
+        if self.bias.is_none() {
+            return Some(norms);
+        }
+        let gradient = output_gradient.clone().reshape([examples, channels_out, positions]);
+        let squared = sum_of_squares_bound(gradient.clone(), rounding);
+        let error = squared * (rounding.sum(positions).powi(2) * positions as f64);
+        let bias = sum_of_squares_bound(gradient.sum_dim(2), rounding);
+        Some((norms + add_error(bias, error, rounding)) * (1.0 + rounding.sum(2)))
+    }
+
+    fn prefers_norm_shortcut(&self) -> bool {
+        false
+    }
+
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<4>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
         let [examples, channels_out, height, width] = output_gradient.dims();
+        let weights = factors.weights();
+        if let Some(id) = self.weight
+            && let Some(values) =
+                flex_kernels::weighted_kernel_gradient(&self.convolution, &self.input, output_gradient, &weights)
+        {
+            let bias = self.bias.map(|id| {
+                let values = output_gradient.clone().reshape([examples, channels_out, height * width]).sum_dim(2);
+                factors.sum_of(ParameterGradients { id, values: values.reshape([examples, channels_out]) })
+            });
+            return Some(std::iter::once(ParameterSum { id, values }).chain(bias).collect());
+        }
         let gradient = factors.scale(output_gradient.clone());
         let mut sums = Vec::new();
         if let Some(id) = self.weight {
-            let options = ConvOptions::new_with_padding(self.stride, self.padding, self.dilation, self.groups);
+            let Convolution { stride, padding, dilation, groups, .. } = self.convolution;
+            let options = ConvOptions::new_with_padding(stride, padding, dilation, groups);
             let values = conv2d_weight_backward(self.input.clone(), self.kernel.clone(), gradient.clone(), options);
             sums.push(ParameterSum { id, values: values.reshape([self.kernel_entries()]) });
         }

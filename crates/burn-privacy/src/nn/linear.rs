@@ -6,6 +6,7 @@ use burn::nn::LinearLayout;
 use burn::tensor::{Device, Tensor};
 
 use super::wrapped_layer::wrapped_layer;
+use crate::flex_kernels;
 use crate::per_example::{
     ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, is_recording, record,
     squared_product_error, sum_of_squares_bound, underflow, untracked,
@@ -112,6 +113,21 @@ fn gram_matrix(rows: Tensor<3>, rounding: Rounding) -> GramMatrix {
     GramMatrix { values: rows.clone().matmul(rows.swap_dims(1, 2)), error }
 }
 
+/// Upper bounds `[examples]` of the squared norms of `sum_t a_t g_t^T` from the rows' scalar products.
+fn ghost_norms(inputs: &Tensor<3>, gradients: &Tensor<3>, rounding: Rounding) -> Tensor<1> {
+    let [examples, positions, _] = inputs.dims();
+    let inputs = gram_matrix(inputs.clone(), rounding);
+    let outputs = gram_matrix(gradients.clone(), rounding);
+    let sum = |products: Tensor<3>| products.sum_dim(2).sum_dim(1).reshape([examples]);
+    let ghost = sum(inputs.values.clone() * outputs.values.clone()).clamp_min(0.0);
+    // |x y - x' y'| <= |x| e_y + e_x |y| + e_x e_y for each pair of positions, then the rounding of the double sum.
+    let (inputs_size, outputs_size) = (inputs.values.abs(), outputs.values.abs());
+    let error = inputs_size.clone() * outputs.error.clone()
+        + inputs.error * (outputs_size.clone() + outputs.error)
+        + inputs_size * outputs_size * rounding.sum(2 * positions);
+    ghost + sum(error) * (1.01 + rounding.sum(2 * positions))
+}
+
 struct LinearRule {
     /// `[examples, positions, d_input]`
     input: Tensor<3>,
@@ -210,22 +226,18 @@ impl<const O: usize> PerExampleRule<O> for LinearRule {
         // Li et al. 2022, section 4: || sum_t a_t g_t^T ||^2 = sum_{t,t'} (a_t . a_t') (g_t . g_t').
         let examples = self.input.dims()[0];
         let gradient = self.flat(output_gradient.clone());
-        let inputs = gram_matrix(self.input.clone(), rounding);
-        let outputs = gram_matrix(gradient.clone(), rounding);
-        let sum = |products: Tensor<3>| products.sum_dim(2).sum_dim(1).reshape([examples]);
-        let ghost = sum(inputs.values.clone() * outputs.values.clone()).clamp_min(0.0);
-        // |x y - x' y'| <= |x| e_y + e_x |y| + e_x e_y for each pair of positions, then the rounding of the double sum.
-        let (inputs_size, outputs_size) = (inputs.values.abs(), outputs.values.abs());
-        let error = inputs_size.clone() * outputs.error.clone()
-            + inputs.error * (outputs_size.clone() + outputs.error)
-            + inputs_size * outputs_size * rounding.sum(2 * self.positions());
-        let mut bound = ghost + sum(error) * (1.01 + rounding.sum(2 * self.positions()));
+        let mut bound = flex_kernels::sequence_ghost_norms(&self.input, &gradient, rounding)
+            .unwrap_or_else(|| ghost_norms(&self.input, &gradient, rounding));
         if self.bias.is_some() {
             let values = gradient.sum_dim(1).reshape([examples, self.d_output]);
             let error = self.squared_bias_error(squared_gradient, rounding);
             bound = bound + add_error(sum_of_squares_bound(values, rounding), error, rounding);
         }
         Some(bound * (1.0 + rounding.sum(2)))
+    }
+
+    fn prefers_norm_shortcut(&self) -> bool {
+        self.positions() == 1
     }
 
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<O>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {

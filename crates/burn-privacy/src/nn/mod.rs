@@ -5,7 +5,7 @@
 //! can be trained privately. Each layer holds Burn's own layer ([`Deref`](std::ops::Deref) gives its public
 //! fields), computes exactly what Burn's computes, has the same parameter paths in a record, and converts both
 //! ways with `From`. Layers without parameters (activations, pooling, dropout, attention's softmax) are used
-//! straight from Burn.
+//! straight from Burn; [`MaxPool2d`] is here only because it is faster on the CPU.
 //!
 //! | layer | input | norm of one example's gradient |
 //! |---|---|---|
@@ -23,6 +23,7 @@ mod embedding;
 mod group_norm;
 mod layer_norm;
 mod linear;
+mod max_pool2d;
 mod wrapped_layer;
 
 pub use conv2d::{Conv2d, Conv2dConfig};
@@ -30,3 +31,4 @@ pub use embedding::{Embedding, EmbeddingConfig};
 pub use group_norm::{GroupNorm, GroupNormConfig};
 pub use layer_norm::{LayerNorm, LayerNormConfig};
 pub use linear::{Linear, LinearConfig};
+pub use max_pool2d::{MaxPool2d, MaxPool2dConfig};

@@ -2,14 +2,15 @@ use std::collections::HashMap;
 
 use burn::module::{Module, ParamId};
 use burn::tensor::Tensor;
+use tracing::trace_span;
 
 use super::batch_layout::BatchLayout;
 use super::coverage::TrainableParameters;
 use super::factors::ClipFactors;
 use super::gradient_sum::GradientSum;
 use super::norm_bound::{Rounding, add_error, sum_of_squares_bound};
-use super::rule::{ENTRIES_AT_ONCE, chunks_of_examples};
-use super::tape::{LayerUse, Tape};
+use super::rule::{ENTRIES_AT_ONCE, ParameterGradients, chunks_of_examples};
+use super::tape::{GradientMemory, LayerUse, NormBound, Tape};
 use crate::error::{Error, Result};
 
 /// Adds `sum_i c_i g_i` over one physical batch to `sum`, from one forward and one backward pass.
@@ -24,33 +25,62 @@ pub(crate) fn clipped_sum<M: Module>(
     forward: impl FnOnce() -> Result<Tensor<1>>,
     sum: &mut GradientSum,
 ) -> Result<()> {
-    let (losses, mut uses) = Tape::record(layout, forward)?;
+    let (losses, mut uses) = trace_span!("forward").in_scope(|| Tape::record(layout, forward))?;
     require_one_loss_per_example(&losses, layout)?;
     trainable.require_recorded(&uses)?;
     if !losses.is_tracked() {
         return Err(Error::UntrackedLoss);
     }
-    let mut gradients = losses.sum().backward();
+    let mut gradients = trace_span!("backward").in_scope(|| losses.sum().backward());
     trainable.require_no_gradient_of_its_own(model, &gradients)?;
     for layer_use in &mut uses {
         layer_use.take_output_gradient(&mut gradients);
     }
 
-    let mut groups = group_by_parameter(uses);
-    let total = groups
-        .iter_mut()
-        .map(|group| squared_norm_bound(group, layout.examples(), rounding))
-        .reduce(|total, next| total + next)
-        .ok_or(Error::NothingToTrain)?;
-    let total = total * (1.0 + rounding.sum(groups.len()));
+    let norms = trace_span!("norms").entered();
+    let mut memory = GradientMemory::of(&uses);
+    let mut total: Option<Tensor<1>> = None;
+    let mut contributions = Vec::new();
+    for group in group_by_parameter(uses) {
+        let NormBound { squared, kept } = squared_norm_bound(&group, layout.examples(), rounding, &mut memory);
+        total = Some(match total {
+            Some(total) => total + squared,
+            None => squared,
+        });
+        contributions.push(kept.map_or(Contribution::Recorded(group), Contribution::Kept));
+    }
+    let total = total.ok_or(Error::NothingToTrain)? * (1.0 + rounding.sum(contributions.len()));
 
     let factors = ClipFactors::flat(total, clipping_norm, rounding);
-    for layer_use in groups.iter_mut().flatten() {
-        for part in layer_use.weighted_sum(&factors) {
-            sum.add(part);
-        }
+    drop(norms);
+
+    let _sum = trace_span!("clipped_sum").entered();
+    for contribution in contributions {
+        contribution.add_to(sum, &factors);
     }
     Ok(())
+}
+
+/// What the clipped sum of a group is formed from.
+enum Contribution {
+    Recorded(Group),
+    /// The gradients of the group's only use.
+    Kept(Vec<ParameterGradients>),
+}
+
+impl Contribution {
+    fn add_to(self, sum: &mut GradientSum, factors: &ClipFactors) {
+        match self {
+            Self::Recorded(group) => {
+                for mut layer_use in group {
+                    layer_use.weighted_sum(factors).into_iter().for_each(|part| sum.add(part));
+                }
+            }
+            Self::Kept(gradients) => {
+                gradients.into_iter().for_each(|gradient| sum.add(factors.sum_of(gradient)));
+            }
+        }
+    }
 }
 
 /// The loss closure must return one loss an example; any other length is a reduction (a mean, a sum).
@@ -82,9 +112,14 @@ fn group_by_parameter(uses: Vec<Box<dyn LayerUse>>) -> Vec<Group> {
 }
 
 /// Upper bound `[examples]` of the squared norm of the gradient of the group's parameters.
-fn squared_norm_bound(group: &mut [Box<dyn LayerUse>], examples: usize, rounding: Rounding) -> Tensor<1> {
+fn squared_norm_bound(
+    group: &[Box<dyn LayerUse>],
+    examples: usize,
+    rounding: Rounding,
+    memory: &mut GradientMemory,
+) -> NormBound {
     if let [only] = group {
-        return only.squared_norm_bound(rounding);
+        return only.squared_norm_bound(rounding, memory);
     }
     let entries = group.iter().map(|layer_use| layer_use.entries()).sum();
     let mut squared = Vec::new();
@@ -113,5 +148,5 @@ fn squared_norm_bound(group: &mut [Box<dyn LayerUse>], examples: usize, rounding
         .iter()
         .map(|layer_use| layer_use.squared_error(rounding))
         .fold(addition, |total, next| add_error(total, next, rounding));
-    add_error(Tensor::cat(squared, 0), error, rounding)
+    NormBound { squared: add_error(Tensor::cat(squared, 0), error, rounding), kept: None }
 }

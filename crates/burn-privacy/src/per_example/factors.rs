@@ -2,6 +2,7 @@ use burn::tensor::{Bool, Tensor};
 
 use super::norm_bound::Rounding;
 use super::rule::{ParameterGradients, ParameterSum};
+use crate::flex_kernels;
 
 /// The clip factors of a physical batch: one weight in `[0, 1]` an example, and which examples are finite.
 ///
@@ -11,6 +12,8 @@ use super::rule::{ParameterGradients, ParameterSum};
 pub struct ClipFactors {
     weights: Tensor<1>,
     excluded: Tensor<1, Bool>,
+    /// True where it is known, without waiting for a device, that no example is excluded.
+    none_excluded: bool,
 }
 
 impl ClipFactors {
@@ -19,12 +22,13 @@ impl ClipFactors {
     /// The factor is shrunk by a few units in the last place, so that its own rounding cannot lift a
     /// contribution above `C` (Abadi et al. 2016, arXiv 1607.00133, algorithm 1, with the division rounded down).
     pub(crate) fn flat(squared_norms: Tensor<1>, clipping_norm: f64, rounding: Rounding) -> Self {
+        let none_excluded = flex_kernels::all_finite(&squared_norms).unwrap_or(false);
         let excluded = squared_norms.clone().is_finite().bool_not();
         let norms = squared_norms.mask_fill(excluded.clone(), 1.0).sqrt();
         // Where norm <= C the quotient is 1 and nothing is shrunk but the last bits.
         let weights = norms.clamp_min(clipping_norm).recip() * (clipping_norm * rounding.shrink());
         let weights = weights.mask_fill(excluded.clone(), 0.0);
-        Self { weights, excluded }
+        Self { weights, excluded, none_excluded }
     }
 
     /// Number of examples.
@@ -39,18 +43,27 @@ impl ClipFactors {
 
     /// `values` with the rows (axis 0) of non-finite examples set to zero.
     pub fn select<const D: usize>(&self, values: Tensor<D>) -> Tensor<D> {
+        if self.none_excluded {
+            return values;
+        }
         let mask = column::<D, Bool>(self.excluded.clone()).expand(values.dims());
         values.mask_fill(mask, 0.0)
     }
 
     /// [`select`](Self::select), then each row (axis 0) times its example's weight.
     pub fn scale<const D: usize>(&self, values: Tensor<D>) -> Tensor<D> {
+        if let Some(scaled) = flex_kernels::weighted_rows(&values, &self.weights) {
+            return scaled;
+        }
         let weights = column::<D, burn::tensor::Float>(self.weights.clone());
         self.select(values) * weights
     }
 
     /// `sum_i c_i g_i` of one parameter's per-example gradients.
     pub(crate) fn sum_of(&self, gradients: ParameterGradients) -> ParameterSum {
+        if let Some(values) = flex_kernels::weighted_sum_of_rows(&gradients.values, &self.weights) {
+            return ParameterSum { id: gradients.id, values };
+        }
         let [examples, entries] = gradients.values.dims();
         let row = self.weights.clone().reshape([1, examples]);
         let values = row.matmul(self.select(gradients.values)).reshape([entries]);
@@ -59,7 +72,11 @@ impl ClipFactors {
 
     /// The factors of a range of examples.
     pub(crate) fn slice(&self, range: std::ops::Range<usize>) -> Self {
-        Self { weights: self.weights.clone().slice([range.clone()]), excluded: self.excluded.clone().slice([range]) }
+        Self {
+            weights: self.weights.clone().slice([range.clone()]),
+            excluded: self.excluded.clone().slice([range]),
+            none_excluded: self.none_excluded,
+        }
     }
 }
 

@@ -9,6 +9,8 @@
 
 use burn::tensor::{Device, Tensor};
 
+use crate::flex_kernels;
+
 /// The smallest positive normal f32: what a product that underflows (or is flushed to zero) can lose.
 const UNDERFLOW: f64 = f32::MIN_POSITIVE as f64;
 
@@ -73,6 +75,9 @@ fn gamma(unit: f64, terms: f64) -> f64 {
 /// Long rows are summed in blocks, and the blocks' sums again: each term then passes through hundreds of additions
 /// instead of millions, for which `gamma` would be large and in the end infinite.
 pub fn sum_of_squares_bound<const D: usize>(values: Tensor<D>, rounding: Rounding) -> Tensor<1> {
+    if let Some(bound) = flex_kernels::sum_of_squares_bound(&values) {
+        return bound;
+    }
     let [rows, length] = rows_and_length(&values);
     let mut sums = values.reshape([rows, length]).square();
     let mut terms = 0;

@@ -67,6 +67,12 @@ pub trait PerExampleRule<const O: usize>: 'static {
         None
     }
 
+    /// Whether the shortcut of the norm is worth taking where the gradients, once formed for the norm, could be kept for
+    /// the sum.
+    fn prefers_norm_shortcut(&self) -> bool {
+        true
+    }
+
     /// `sum_i c_i g_i` for each parameter, where there is a cheaper way than forming the gradients. Called after
     /// [`select_finite`](Self::select_finite), with the excluded rows of `output_gradient` already zero.
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<O>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {

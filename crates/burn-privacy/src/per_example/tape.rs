@@ -9,6 +9,7 @@ use super::factors::ClipFactors;
 use super::norm_bound::{Rounding, add_error, rows_and_length, sum_of_squares_bound};
 use super::rule::{ENTRIES_AT_ONCE, ParameterGradients, ParameterSum, PerExampleRule, chunks_of_examples, rows_of};
 use crate::error::{Error, Result};
+use crate::flex_kernels;
 
 thread_local! {
     /// Scoped and thread-local, like autodiff's own graph, so that `forward` keeps Burn's signature.
@@ -42,9 +43,13 @@ pub fn record<const O: usize>(output: Tensor<O>, rule: impl PerExampleRule<O>) -
         if found != rows && tape.refusal.is_none() {
             tape.refusal = Some(Error::ExampleAxis { found, expected: rows, parameters: rule.parameters() });
         }
-        let probe = Tensor::zeros(output.dims(), &output.device()).require_grad();
-        tape.uses.push(Box::new(RecordedUse { probe: probe.clone(), output_gradient: None, kept: None, rule }));
-        output + probe
+        let dims = output.dims();
+        let (output, probe) = flex_kernels::tap(&output).unwrap_or_else(|| {
+            let probe = Tensor::zeros(dims, &output.device()).require_grad();
+            (output + probe.clone(), probe)
+        });
+        tape.uses.push(Box::new(RecordedUse { probe, dims, output_gradient: None, rule }));
+        output
     })
 }
 
@@ -94,21 +99,52 @@ pub(crate) trait LayerUse {
     fn has_gradient_outside_row(&self, row: usize) -> bool;
     fn gradients(&self, range: Range<usize>) -> Vec<ParameterGradients>;
     fn squared_error(&self, rounding: Rounding) -> Tensor<1>;
-    fn squared_norm_bound(&mut self, rounding: Rounding) -> Tensor<1>;
+    /// Entries of the output gradients of all examples.
+    fn recorded_entries(&self) -> usize;
+    fn squared_norm_bound(&self, rounding: Rounding, memory: &mut GradientMemory) -> NormBound;
     fn weighted_sum(&mut self, factors: &ClipFactors) -> Vec<ParameterSum>;
+}
+
+/// Upper bounds of the squared norms of one use's gradients.
+pub(crate) struct NormBound {
+    /// `[examples]`
+    pub(crate) squared: Tensor<1>,
+    /// The gradients formed for the norm, where memory allows to keep them for the sum: nothing else of the use is needed
+    /// then.
+    pub(crate) kept: Option<Vec<ParameterGradients>>,
+}
+
+/// How many entries of per-example gradients may still be kept between norm and sum.
+///
+/// A use whose gradients are kept gives up what it recorded. So the gradients may take that room, and half as much as all
+/// output gradients beyond it: a quarter of what was recorded, as inputs are about as large as outputs.
+pub(crate) struct GradientMemory {
+    entries: usize,
+}
+
+impl GradientMemory {
+    pub(crate) fn of(uses: &[Box<dyn LayerUse>]) -> Self {
+        Self { entries: uses.iter().map(|layer_use| layer_use.recorded_entries()).sum::<usize>() / 2 }
+    }
+
+    /// Whether so many entries may be kept if so many are given up; then they are counted.
+    fn keep(&mut self, entries: usize, given_up: usize) -> bool {
+        let left = (self.entries + given_up).checked_sub(entries);
+        self.entries = left.unwrap_or(self.entries);
+        left.is_some()
+    }
 }
 
 struct RecordedUse<const O: usize, R> {
     probe: Tensor<O>,
+    dims: [usize; O],
     output_gradient: Option<Tensor<O>>,
-    /// Per-example gradients formed for the norm, kept for the sum where they are small enough.
-    kept: Option<Vec<ParameterGradients>>,
     rule: R,
 }
 
 impl<const O: usize, R: PerExampleRule<O>> RecordedUse<O, R> {
     fn output_gradient(&self) -> Tensor<O> {
-        self.output_gradient.clone().unwrap_or_else(|| self.probe.clone().inner().zeros_like())
+        self.output_gradient.clone().unwrap_or_else(|| Tensor::zeros(self.dims, &self.probe.clone().inner().device()))
     }
 }
 
@@ -143,28 +179,35 @@ impl<const O: usize, R: PerExampleRule<O>> LayerUse for RecordedUse<O, R> {
         self.rule.squared_error(&self.output_gradient(), rounding)
     }
 
-    fn squared_norm_bound(&mut self, rounding: Rounding) -> Tensor<1> {
-        let output_gradient = self.output_gradient();
-        if let Some(bound) = self.rule.squared_norm_shortcut(&output_gradient, rounding) {
-            return bound;
+    fn recorded_entries(&self) -> usize {
+        self.dims.iter().product()
+    }
+
+    fn squared_norm_bound(&self, rounding: Rounding, memory: &mut GradientMemory) -> NormBound {
+        let shortcut = || self.rule.squared_norm_shortcut(&self.output_gradient(), rounding);
+        if self.rule.prefers_norm_shortcut()
+            && let Some(squared) = shortcut()
+        {
+            return NormBound { squared, kept: None };
         }
-        let examples = self.rule.rows();
+        let (examples, entries) = (self.rule.rows(), self.rule.entries());
+        let keeps = memory.keep(examples * entries, self.recorded_entries());
+        if !keeps && let Some(squared) = shortcut() {
+            return NormBound { squared, kept: None };
+        }
+        let at_once = if keeps { usize::MAX } else { ENTRIES_AT_ONCE };
+        let mut kept = None;
         let mut parts = Vec::new();
-        for range in chunks_of_examples(examples, self.rule.entries(), ENTRIES_AT_ONCE) {
-            let gradients = self.gradients(range.clone());
+        for range in chunks_of_examples(examples, entries, at_once) {
+            let gradients = self.gradients(range);
             let squares = gradients.iter().map(|gradient| sum_of_squares_bound(gradient.values.clone(), rounding));
             parts.extend(squares.reduce(|total, next| total + next));
-            if range.len() == examples {
-                self.kept = Some(gradients);
-            }
+            kept = keeps.then_some(gradients);
         }
-        add_error(Tensor::cat(parts, 0), self.squared_error(rounding), rounding)
+        NormBound { squared: add_error(Tensor::cat(parts, 0), self.squared_error(rounding), rounding), kept }
     }
 
     fn weighted_sum(&mut self, factors: &ClipFactors) -> Vec<ParameterSum> {
-        if let Some(kept) = self.kept.take() {
-            return kept.into_iter().map(|gradient| factors.sum_of(gradient)).collect();
-        }
         let output_gradient = factors.select(self.output_gradient());
         self.rule.select_finite(factors);
         if let Some(sums) = self.rule.weighted_sum_shortcut(&output_gradient, factors) {

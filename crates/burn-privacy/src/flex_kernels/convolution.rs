@@ -1,0 +1,223 @@
+use rayon::prelude::*;
+
+use super::convolution_shape::Convolution;
+use super::matrix_product::{Matrix, matrix_product};
+
+/// Memory that one thread uses again for every example.
+#[derive(Default)]
+struct Scratch {
+    /// The image in its frames.
+    frames: Vec<f32>,
+    /// The matrix of windows of one group.
+    windows: Vec<f32>,
+    /// Outputs or output gradients of one group, by column.
+    columns: Vec<f32>,
+}
+
+impl Scratch {
+    fn new(convolution: &Convolution) -> Self {
+        let channels = convolution.channels_out / convolution.groups;
+        Self {
+            frames: vec![0.0; convolution.input[0] * convolution.frame_entries()],
+            windows: vec![0.0; convolution.window() * convolution.columns()],
+            columns: vec![0.0; channels * convolution.columns()],
+        }
+    }
+
+    /// Calls `with` for each group with its number, its matrix of windows and the memory for columns.
+    fn for_each_group(&mut self, of: &Convolution, image: &[f32], mut with: impl FnMut(usize, Matrix<'_>, &mut [f32])) {
+        let Self { frames, windows, columns } = self;
+        let frames: &[f32] = if of.is_framed() {
+            image
+        } else {
+            of.lay(image, frames);
+            frames
+        };
+        for group in 0..of.groups {
+            let channels = of.part(frames, group, of.input[0], of.frame_entries());
+            if of.is_pointwise() {
+                with(group, Matrix::new(channels, of.window(), of.columns()), columns);
+            } else {
+                of.unfold(channels, windows);
+                with(group, Matrix::new(windows, of.window(), of.columns()), columns);
+            }
+        }
+    }
+}
+
+/// Few tasks, as each begins with memory of its own; but some for each thread, as threads may be held up.
+fn examples_of_a_task(examples: usize) -> usize {
+    (examples / (4 * rayon::current_num_threads())).max(1)
+}
+
+/// The output gradients of a group by column.
+fn gradient_columns<'a>(of: &Convolution, gradient: &'a [f32], columns: &'a mut [f32]) -> &'a [f32] {
+    if of.columns() == of.positions() {
+        return gradient;
+    }
+    // The columns between the rows of outputs are zero from the start and stay so.
+    of.for_each_output_line(of.channels_out / of.groups, |_, line, column| {
+        columns[column].copy_from_slice(&gradient[line]);
+    });
+    columns
+}
+
+/// `[examples, channels_out, height_out, width_out]`, rows of examples in parallel.
+pub(super) fn forward(of: &Convolution, input: &[f32], kernel: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    let examples = input.len() / of.input_entries().max(1);
+    let mut output = vec![0.0; examples * of.output_entries()];
+    output
+        .par_chunks_mut(of.output_entries())
+        .zip(input.par_chunks(of.input_entries()))
+        .with_min_len(examples_of_a_task(examples))
+        .for_each_init(
+            || Scratch::new(of),
+            |scratch, (output, image)| {
+                let (channels, positions) = (of.channels_out / of.groups, of.positions());
+                scratch.for_each_group(of, image, |group, windows, columns| {
+                    let output = &mut output[group * channels * positions..(group + 1) * channels * positions];
+                    let weights = of.part(kernel, group, of.channels_out, of.window());
+                    let weights = Matrix::new(weights, channels, of.window());
+                    if of.columns() == positions {
+                        matrix_product(output, false, weights, windows);
+                    } else {
+                        matrix_product(columns, false, weights, windows);
+                        of.for_each_output_line(channels, |_, line, column| {
+                            output[line].copy_from_slice(&columns[column]);
+                        });
+                    }
+                });
+                if let Some(bias) = bias {
+                    for (values, bias) in output.chunks_exact_mut(positions).zip(bias) {
+                        values.iter_mut().for_each(|value| *value += bias);
+                    }
+                }
+            },
+        );
+    output
+}
+
+/// `[examples, channels_in, height_in, width_in]` from the output's gradient.
+pub(super) fn input_gradient(of: &Convolution, output_gradient: &[f32], kernel: &[f32]) -> Vec<f32> {
+    let examples = output_gradient.len() / of.output_entries().max(1);
+    let mut found = vec![0.0; examples * of.input_entries()];
+    found
+        .par_chunks_mut(of.input_entries())
+        .zip(output_gradient.par_chunks(of.output_entries()))
+        .with_min_len(examples_of_a_task(examples))
+        .for_each_init(
+            || Scratch::new(of),
+            |Scratch { frames, windows, columns }, (found, gradient)| {
+                let channels = of.channels_out / of.groups;
+                let (frame, image) = (of.frame_entries(), of.input[1] * of.input[2]);
+                frames.fill(0.0);
+                for group in 0..of.groups {
+                    let gradient = of.part(gradient, group, of.channels_out, of.positions());
+                    let gradient = Matrix::new(gradient_columns(of, gradient, columns), channels, of.columns());
+                    let weights = of.part(kernel, group, of.channels_out, of.window());
+                    let weights = Matrix::new(weights, channels, of.window()).transposed();
+                    let inputs = of.channels_of_group(group, of.input[0]);
+                    if of.is_pointwise() {
+                        let found = &mut found[inputs.start * image..inputs.end * image];
+                        matrix_product(found, false, weights, gradient);
+                    } else {
+                        matrix_product(windows, false, weights, gradient);
+                        of.fold(windows, &mut frames[inputs.start * frame..inputs.end * frame]);
+                    }
+                }
+                if !of.is_pointwise() {
+                    of.lift(frames, found);
+                }
+            },
+        );
+    found
+}
+
+/// Writes one example's kernel gradient `g A^T` to `found`, or adds it.
+fn add_kernel_gradient(
+    of: &Convolution,
+    scratch: &mut Scratch,
+    image: &[f32],
+    output_gradient: &[f32],
+    add: bool,
+    found: &mut [f32],
+) {
+    let channels = of.channels_out / of.groups;
+    scratch.for_each_group(of, image, |group, windows, columns| {
+        let gradient = of.part(output_gradient, group, of.channels_out, of.positions());
+        let gradient = Matrix::new(gradient_columns(of, gradient, columns), channels, of.columns());
+        let found = &mut found[group * channels * of.window()..(group + 1) * channels * of.window()];
+        matrix_product(found, add, gradient, windows.transposed());
+    });
+}
+
+/// Each example's gradient of the kernel: `[examples, entries]`.
+pub(super) fn kernel_gradients(of: &Convolution, input: &[f32], output_gradient: &[f32]) -> Vec<f32> {
+    let examples = input.len() / of.input_entries().max(1);
+    let mut found = vec![0.0; examples * of.entries()];
+    found
+        .par_chunks_mut(of.entries())
+        .zip(input.par_chunks(of.input_entries()))
+        .zip(output_gradient.par_chunks(of.output_entries()))
+        .with_min_len(examples_of_a_task(examples))
+        .for_each_init(
+            || Scratch::new(of),
+            |scratch, ((found, image), gradient)| add_kernel_gradient(of, scratch, image, gradient, false, found),
+        );
+    found
+}
+
+/// Sums of examples are formed in so many parts, whatever the number of threads: the result depends on it.
+const PARTS: usize = 8;
+
+/// `sum_i w_i G_i` of the examples' kernel gradients: `[entries]`. Examples of weight zero are not looked at.
+pub(super) fn weighted_kernel_gradient(
+    of: &Convolution,
+    input: &[f32],
+    output_gradient: &[f32],
+    weights: &[f32],
+) -> Vec<f32> {
+    let each = weights.len().div_ceil(PARTS).max(1);
+    let parts: Vec<Vec<f32>> = weights
+        .par_chunks(each)
+        .zip(input.par_chunks(each * of.input_entries()))
+        .zip(output_gradient.par_chunks(each * of.output_entries()))
+        .map(|((weights, input), output_gradient)| {
+            let mut scratch = Scratch::new(of);
+            let mut scaled = vec![0.0; of.output_entries()];
+            let mut sum = vec![0.0; of.entries()];
+            let images = input.chunks_exact(of.input_entries());
+            let gradients = output_gradient.chunks_exact(of.output_entries());
+            for ((weight, image), gradient) in weights.iter().zip(images).zip(gradients) {
+                if *weight == 0.0 {
+                    continue;
+                }
+                for (scaled, value) in scaled.iter_mut().zip(gradient) {
+                    *scaled = weight * value;
+                }
+                add_kernel_gradient(of, &mut scratch, image, &scaled, true, &mut sum);
+            }
+            sum
+        })
+        .collect();
+    let mut total = vec![0.0; of.entries()];
+    for part in parts {
+        total.iter_mut().zip(part).for_each(|(total, value)| *total += value);
+    }
+    total
+}
+
+/// Calls `with` for each group with a row of windows, and a row of output gradients, for each position.
+pub(super) fn with_positions(
+    of: &Convolution,
+    image: &[f32],
+    output_gradient: &[f32],
+    mut with: impl FnMut(Matrix<'_>, Matrix<'_>),
+) {
+    let channels = of.channels_out / of.groups;
+    Scratch::new(of).for_each_group(of, image, |group, windows, columns| {
+        let gradient = of.part(output_gradient, group, of.channels_out, of.positions());
+        let gradient = Matrix::new(gradient_columns(of, gradient, columns), channels, of.columns());
+        with(windows.transposed(), gradient.transposed());
+    });
+}

@@ -1,0 +1,196 @@
+use std::ops::Range;
+
+/// A two-dimensional convolution of one example.
+///
+/// Its sliding windows form a matrix of [`window`](Self::window) rows (channel, kernel row, kernel column) and
+/// [`columns`](Self::columns) columns. The image is first laid into a frame: padded, and its pixels sorted by their place
+/// within a stride, so that a row of the matrix is one run of the frame, to be copied at once. The run also covers the few
+/// places where the kernel would wrap around the frame's right edge; those columns are dropped from outputs and are zero
+/// in gradients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Convolution {
+    /// Channels, height, width.
+    pub(crate) input: [usize; 3],
+    pub(crate) channels_out: usize,
+    pub(crate) kernel: [usize; 2],
+    pub(crate) stride: [usize; 2],
+    pub(crate) dilation: [usize; 2],
+    /// `[(top, bottom), (left, right)]`
+    pub(crate) padding: [(usize, usize); 2],
+    pub(crate) groups: usize,
+}
+
+impl Convolution {
+    pub(super) fn padded(&self, axis: usize) -> usize {
+        self.input[axis + 1] + self.padding[axis].0 + self.padding[axis].1
+    }
+
+    /// Height or width of the output. Burn has checked that the kernel fits.
+    pub(super) fn output(&self, axis: usize) -> usize {
+        (self.padded(axis) - self.dilation[axis] * (self.kernel[axis] - 1) - 1) / self.stride[axis] + 1
+    }
+
+    pub(super) fn input_entries(&self) -> usize {
+        self.input.iter().product()
+    }
+
+    pub(super) fn output_entries(&self) -> usize {
+        self.channels_out * self.positions()
+    }
+
+    pub(super) fn input_dims(&self, examples: usize) -> [usize; 4] {
+        let [channels, height, width] = self.input;
+        [examples, channels, height, width]
+    }
+
+    pub(super) fn output_dims(&self, examples: usize) -> [usize; 4] {
+        [examples, self.channels_out, self.output(0), self.output(1)]
+    }
+
+    pub(super) fn positions(&self) -> usize {
+        self.output(0) * self.output(1)
+    }
+
+    /// Entries of the kernel.
+    pub(super) fn entries(&self) -> usize {
+        self.channels_out * self.window()
+    }
+
+    /// Entries of a sliding window of one group.
+    pub(super) fn window(&self) -> usize {
+        self.input[0] / self.groups * self.kernel[0] * self.kernel[1]
+    }
+
+    /// Height or width of the part of a frame that holds one place within a stride: columns from one row of outputs to the
+    /// next.
+    fn frame(&self, axis: usize) -> usize {
+        self.padded(axis).div_ceil(self.stride[axis])
+    }
+
+    fn pitch(&self) -> usize {
+        self.frame(1)
+    }
+
+    /// Entries of one channel's frame.
+    pub(super) fn frame_entries(&self) -> usize {
+        self.stride[0] * self.stride[1] * self.frame(0) * self.frame(1)
+    }
+
+    /// Where a pixel of the padded channel lies in its frame.
+    fn place(&self, y: usize, x: usize) -> usize {
+        let [down, across] = self.stride;
+        let part = (y % down) * across + x % across;
+        (part * self.frame(0) + y / down) * self.frame(1) + x / across
+    }
+
+    pub(super) fn columns(&self) -> usize {
+        (self.output(0) - 1) * self.pitch() + self.output(1)
+    }
+
+    /// Whether the image is its own frame.
+    pub(super) fn is_framed(&self) -> bool {
+        self.padding == [(0, 0), (0, 0)] && self.stride == [1, 1]
+    }
+
+    /// Whether the image is its own matrix of windows.
+    pub(super) fn is_pointwise(&self) -> bool {
+        self.kernel == [1, 1] && self.is_framed()
+    }
+
+    pub(super) fn channels_of_group(&self, group: usize, channels: usize) -> Range<usize> {
+        let each = channels / self.groups;
+        group * each..(group + 1) * each
+    }
+
+    /// The group's part of an image whose channels have `size` entries.
+    pub(super) fn part<'a>(&self, image: &'a [f32], group: usize, channels: usize, size: usize) -> &'a [f32] {
+        let channels = self.channels_of_group(group, channels);
+        &image[channels.start * size..channels.end * size]
+    }
+
+    /// Where the run of each row of the matrix of windows starts in the group's frames.
+    fn runs(&self) -> impl Iterator<Item = usize> {
+        let [height, width] = self.kernel;
+        (0..self.input[0] / self.groups).flat_map(move |channel| {
+            (0..height * width).map(move |element| {
+                let (y, x) = (element / width, element % width);
+                channel * self.frame_entries() + self.place(y * self.dilation[0], x * self.dilation[1])
+            })
+        })
+    }
+
+    /// Fills the matrix of windows from the group's frames.
+    pub(super) fn unfold(&self, frames: &[f32], windows: &mut [f32]) {
+        let columns = self.columns();
+        for (start, row) in self.runs().zip(windows.chunks_exact_mut(columns)) {
+            row.copy_from_slice(&frames[start..start + columns]);
+        }
+    }
+
+    /// Adds the matrix of windows to the group's frames: the adjoint of [`unfold`](Self::unfold).
+    pub(super) fn fold(&self, windows: &[f32], frames: &mut [f32]) {
+        let columns = self.columns();
+        for (start, row) in self.runs().zip(windows.chunks_exact(columns)) {
+            for (pixel, value) in frames[start..start + columns].iter_mut().zip(row) {
+                *pixel += value;
+            }
+        }
+    }
+
+    /// Lays an image into its frames, whose padding is zero already.
+    pub(super) fn lay(&self, image: &[f32], frames: &mut [f32]) {
+        self.for_each_line(|line, start| {
+            if self.stride[1] == 1 {
+                frames[start..start + line.len()].copy_from_slice(&image[line]);
+                return;
+            }
+            for (to, from) in frames[start..].iter_mut().zip(image[line].iter().step_by(self.stride[1])) {
+                *to = *from;
+            }
+        });
+    }
+
+    /// Takes an image out of its frames.
+    pub(super) fn lift(&self, frames: &[f32], image: &mut [f32]) {
+        self.for_each_line(|line, start| {
+            if self.stride[1] == 1 {
+                image[line.clone()].copy_from_slice(&frames[start..start + line.len()]);
+                return;
+            }
+            for (to, from) in image[line].iter_mut().step_by(self.stride[1]).zip(&frames[start..]) {
+                *to = *from;
+            }
+        });
+    }
+
+    /// Every `stride`-th pixel of a row of the image, from each of the first `stride` on: where they lie in the image, and
+    /// where they start in the frames.
+    fn for_each_line(&self, mut visit: impl FnMut(Range<usize>, usize)) {
+        let [channels, height, width] = self.input;
+        for channel in 0..channels {
+            for y in 0..height {
+                let line = (channel * height + y) * width;
+                for x in 0..self.stride[1].min(width) {
+                    let place = self.place(y + self.padding[0].0, x + self.padding[1].0);
+                    visit(line + x..line + width, channel * self.frame_entries() + place);
+                }
+            }
+        }
+    }
+
+    /// Each row of outputs: where it lies in the output, and where among the columns.
+    pub(super) fn for_each_output_line(
+        &self,
+        channels: usize,
+        mut visit: impl FnMut(usize, Range<usize>, Range<usize>),
+    ) {
+        let [height, width] = [self.output(0), self.output(1)];
+        for channel in 0..channels {
+            for y in 0..height {
+                let line = (channel * height + y) * width;
+                let column = channel * self.columns() + y * self.pitch();
+                visit(channel, line..line + width, column..column + width);
+            }
+        }
+    }
+}

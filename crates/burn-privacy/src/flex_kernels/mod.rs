@@ -1,0 +1,33 @@
+//! The CPU's own kernels for per-example gradients: what Burn's tensor operations do in many passes over memory,
+//! done in one, on the flex backend.
+//!
+//! Every function returns `None` for a tensor of another backend or number format; the caller then takes the general
+//! path, against which the tests compare.
+
+#[cfg(not(feature = "flex"))]
+mod absent;
+#[cfg(feature = "flex")]
+mod autodiff;
+#[cfg(feature = "flex")]
+mod convolution;
+#[cfg_attr(not(feature = "flex"), allow(dead_code))]
+mod convolution_shape;
+#[cfg(feature = "flex")]
+mod ghost_norm;
+#[cfg(feature = "flex")]
+mod matrix_product;
+#[cfg(feature = "flex")]
+mod on_flex;
+#[cfg_attr(not(feature = "flex"), allow(dead_code))]
+mod pooling;
+#[cfg(feature = "flex")]
+mod rows;
+
+#[cfg(not(feature = "flex"))]
+pub(crate) use absent::*;
+#[cfg(feature = "flex")]
+pub(crate) use autodiff::{convolve, max_pool, tap};
+pub(crate) use convolution_shape::Convolution;
+#[cfg(feature = "flex")]
+pub(crate) use on_flex::*;
+pub(crate) use pooling::Pooling;

@@ -1,0 +1,122 @@
+use burn::backend::Flex;
+use burn::backend::tensor::FloatTensor;
+use burn::tensor::{DType, Tensor, TensorData};
+use rayon::prelude::*;
+
+use super::convolution_shape::Convolution;
+use super::matrix_product::Matrix;
+use super::{convolution, ghost_norm, rows};
+use crate::per_example::{Rounding, rows_and_length};
+
+/// The contiguous values of a tensor without autodiff.
+pub(super) struct Values(pub(super) FloatTensor<Flex>);
+
+impl Values {
+    pub(super) fn of<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
+        if tensor.dtype() != DType::F32 {
+            return None;
+        }
+        tensor.clone().try_into_primitive::<Flex>().ok().map(Self::contiguous)
+    }
+
+    pub(super) fn contiguous(primitive: FloatTensor<Flex>) -> Self {
+        Self(if primitive.is_contiguous() { primitive } else { primitive.to_contiguous() })
+    }
+
+    pub(super) fn slice(&self) -> &[f32] {
+        self.0.as_slice().expect("contiguous f32")
+    }
+}
+
+pub(super) fn primitive<const D: usize>(values: Vec<f32>, dims: [usize; D]) -> FloatTensor<Flex> {
+    FloatTensor::<Flex>::from_data(TensorData::new(values, dims))
+}
+
+pub(super) fn tensor<const D: usize>(values: Vec<f32>, dims: [usize; D]) -> Tensor<D> {
+    Tensor::from_primitive::<Flex>(primitive(values, dims))
+}
+
+/// Upper bounds `[rows]` of the sums of squares over every axis but the first.
+pub(crate) fn sum_of_squares_bound<const D: usize>(values: &Tensor<D>) -> Option<Tensor<1>> {
+    let [rows, length] = rows_and_length(values);
+    let values = Values::of(values)?;
+    let found = if length == 0 { vec![0.0; rows] } else { rows::squares(values.slice(), length) };
+    Some(tensor(found, [rows]))
+}
+
+/// Rows (axis 0) times their weights `[rows]`; a row of weight zero becomes zero whatever it holds.
+pub(crate) fn weighted_rows<const D: usize>(values: &Tensor<D>, weights: &Tensor<1>) -> Option<Tensor<D>> {
+    let [_, length] = rows_and_length(values);
+    let (dims, values, weights) = (values.dims(), Values::of(values)?, Values::of(weights)?);
+    Some(tensor(rows::weighted(values.slice(), length.max(1), weights.slice()), dims))
+}
+
+/// The weighted sum of rows: `[rows, length]` and `[rows]` to `[length]`.
+pub(crate) fn weighted_sum_of_rows(values: &Tensor<2>, weights: &Tensor<1>) -> Option<Tensor<1>> {
+    let [_, length] = values.dims();
+    let (values, weights) = (Values::of(values)?, Values::of(weights)?);
+    Some(tensor(rows::weighted_sum(values.slice(), length.max(1), weights.slice()), [length]))
+}
+
+/// Each example's gradient of the kernel: `[examples, entries]`.
+pub(crate) fn kernel_gradients(of: &Convolution, input: &Tensor<4>, output_gradient: &Tensor<4>) -> Option<Tensor<2>> {
+    let (examples, input, gradient) = (input.dims()[0], Values::of(input)?, Values::of(output_gradient)?);
+    let found = convolution::kernel_gradients(of, input.slice(), gradient.slice());
+    Some(tensor(found, [examples, of.entries()]))
+}
+
+/// The weighted sum of the examples' gradients of the kernel: `[entries]`.
+pub(crate) fn weighted_kernel_gradient(
+    of: &Convolution,
+    input: &Tensor<4>,
+    output_gradient: &Tensor<4>,
+    weights: &Tensor<1>,
+) -> Option<Tensor<1>> {
+    let (input, gradient, weights) = (Values::of(input)?, Values::of(output_gradient)?, Values::of(weights)?);
+    let found = convolution::weighted_kernel_gradient(of, input.slice(), gradient.slice(), weights.slice());
+    Some(tensor(found, [of.entries()]))
+}
+
+/// Upper bounds `[examples]` of the squared norm of each example's gradient of the kernel, without forming it.
+pub(crate) fn convolution_ghost_norms(
+    of: &Convolution,
+    input: &Tensor<4>,
+    output_gradient: &Tensor<4>,
+    rounding: Rounding,
+) -> Option<Tensor<1>> {
+    let (examples, input, gradient) = (input.dims()[0], Values::of(input)?, Values::of(output_gradient)?);
+    let images = input.slice().par_chunks(of.input_entries());
+    let gradients = gradient.slice().par_chunks(of.output_entries());
+    let bounds = images.zip(gradients).map(|(image, gradient)| {
+        let mut bound = 0.0;
+        convolution::with_positions(of, image, gradient, |windows, gradient| {
+            bound += ghost_norm::squared_norm_bound(windows, gradient, rounding);
+        });
+        rows::round_up(bound)
+    });
+    Some(tensor(bounds.collect(), [examples]))
+}
+
+/// Upper bounds `[examples]` of the squared norm of `sum_t a_t g_t^T` from `[examples, positions, d_input]` and
+/// `[examples, positions, d_output]`, without forming it.
+pub(crate) fn sequence_ghost_norms(
+    input: &Tensor<3>,
+    output_gradient: &Tensor<3>,
+    rounding: Rounding,
+) -> Option<Tensor<1>> {
+    let [examples, positions, d_input] = input.dims();
+    let d_output = output_gradient.dims()[2];
+    let (input, gradient) = (Values::of(input)?, Values::of(output_gradient)?);
+    let inputs = input.slice().par_chunks((positions * d_input).max(1));
+    let gradients = gradient.slice().par_chunks((positions * d_output).max(1));
+    let bounds = inputs.zip(gradients).map(|(input, gradient)| {
+        let (input, gradient) = (Matrix::new(input, positions, d_input), Matrix::new(gradient, positions, d_output));
+        rows::round_up(ghost_norm::squared_norm_bound(input, gradient, rounding))
+    });
+    Some(tensor(bounds.collect(), [examples]))
+}
+
+/// Whether every value is finite.
+pub(crate) fn all_finite(values: &Tensor<1>) -> Option<bool> {
+    Some(Values::of(values)?.slice().iter().all(|value| value.is_finite()))
+}

@@ -1,0 +1,135 @@
+use rayon::prelude::*;
+
+/// Max pooling without padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pooling {
+    /// Height and width of a plane (one channel of one example).
+    pub(crate) input: [usize; 2],
+    pub(crate) kernel: [usize; 2],
+    pub(crate) stride: [usize; 2],
+}
+
+impl Pooling {
+    pub(super) fn output(&self, axis: usize) -> usize {
+        (self.input[axis] - self.kernel[axis]) / self.stride[axis] + 1
+    }
+
+    fn input_entries(&self) -> usize {
+        self.input[0] * self.input[1]
+    }
+
+    fn output_entries(&self) -> usize {
+        self.output(0) * self.output(1)
+    }
+
+    /// Row and column of an element of the kernel.
+    fn offset(&self, element: u8) -> (usize, usize) {
+        (usize::from(element) / self.kernel[1], usize::from(element) % self.kernel[1])
+    }
+}
+
+/// The largest value under the kernel at each place, and which element of the kernel it was (the first of equals; a NaN
+/// counts as larger than everything).
+pub(super) fn forward(of: &Pooling, input: &[f32]) -> (Vec<f32>, Vec<u8>) {
+    let planes = input.len() / of.input_entries();
+    let mut output = vec![f32::NEG_INFINITY; planes * of.output_entries()];
+    let mut chosen = vec![0; output.len()];
+    let width = of.output(1);
+    let elements = u8::try_from(of.kernel[0] * of.kernel[1]).expect("a kernel that the caller has checked");
+    output
+        .par_chunks_mut(of.output_entries())
+        .zip(chosen.par_chunks_mut(of.output_entries()))
+        .zip(input.par_chunks(of.input_entries()))
+        .with_min_len(planes_of_a_task(of))
+        .for_each_init(
+            || vec![0_u32; width],
+            |elements_of_row, ((output, chosen), plane)| {
+                for (row, (output, chosen)) in output.chunks_mut(width).zip(chosen.chunks_mut(width)).enumerate() {
+                    for element in 0..elements {
+                        let (y, x) = of.offset(element);
+                        let pixels = &plane[(row * of.stride[0] + y) * of.input[1] + x..];
+                        match of.stride[1] {
+                            1 => choose(output, elements_of_row, pixels.iter(), element),
+                            stride => choose(output, elements_of_row, pixels.iter().step_by(stride), element),
+                        }
+                    }
+                    for (chosen, element) in chosen.iter_mut().zip(elements_of_row.iter()) {
+                        *chosen = *element as u8;
+                    }
+                    elements_of_row.fill(0);
+                }
+            },
+        );
+    (output, chosen)
+}
+
+/// Takes the values that are larger than those found so far.
+#[inline(always)]
+fn choose<'a>(found: &mut [f32], chosen: &mut [u32], values: impl Iterator<Item = &'a f32>, element: u8) {
+    // By masks of the values' width, so that vector instructions can be used.
+    for ((found, chosen), value) in found.iter_mut().zip(chosen).zip(values) {
+        let larger = (u32::from(*value > *found) | u32::from(value.is_nan())).wrapping_neg();
+        *found = f32::from_bits((found.to_bits() & !larger) | (value.to_bits() & larger));
+        *chosen = (*chosen & !larger) | (u32::from(element) & larger);
+    }
+}
+
+/// The gradient of the input: each output's gradient goes to the pixel that was chosen.
+pub(super) fn input_gradient(of: &Pooling, output_gradient: &[f32], chosen: &[u8]) -> Vec<f32> {
+    let planes = output_gradient.len() / of.output_entries();
+    let mut found = vec![0.0; planes * of.input_entries()];
+    let width = of.output(1);
+    found
+        .par_chunks_mut(of.input_entries())
+        .zip(output_gradient.par_chunks(of.output_entries()))
+        .zip(chosen.par_chunks(of.output_entries()))
+        .with_min_len(planes_of_a_task(of))
+        .for_each(|((found, gradient), chosen)| {
+            for (row, (gradient, chosen)) in gradient.chunks(width).zip(chosen.chunks(width)).enumerate() {
+                for (column, (value, element)) in gradient.iter().zip(chosen).enumerate() {
+                    let (y, x) = of.offset(*element);
+                    found[(row * of.stride[0] + y) * of.input[1] + column * of.stride[1] + x] += value;
+                }
+            }
+        });
+    found
+}
+
+/// Planes are small: so many are handed to a thread at once.
+fn planes_of_a_task(of: &Pooling) -> usize {
+    (1 << 15) / of.input_entries() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OVERLAPPING: Pooling = Pooling { input: [3, 4], kernel: [2, 2], stride: [1, 2] };
+
+    #[test]
+    fn the_first_of_the_largest_is_chosen_and_gets_the_gradient() {
+        #[rustfmt::skip]
+        let plane = [
+            1.0, 5.0, 0.0, 0.0,
+            5.0, 2.0, 0.0, 0.0,
+            9.0, 3.0, -1.0, 7.0,
+        ];
+        let (output, chosen) = forward(&OVERLAPPING, &plane);
+        assert_eq!(output, [5.0, 0.0, 9.0, 7.0]);
+        assert_eq!(chosen, [1, 0, 2, 3]);
+        #[rustfmt::skip]
+        assert_eq!(input_gradient(&OVERLAPPING, &[1.0, 2.0, 4.0, 8.0], &chosen), [
+            0.0, 1.0, 2.0, 0.0,
+            0.0, 0.0, 0.0, 0.0,
+            4.0, 0.0, 0.0, 8.0,
+        ]);
+    }
+
+    #[test]
+    fn a_nan_is_passed_on() {
+        let (output, chosen) =
+            forward(&Pooling { input: [1, 3], kernel: [1, 3], stride: [1, 1] }, &[1.0, f32::NAN, 2.0]);
+        assert!(output[0].is_nan());
+        assert_eq!(chosen, [1]);
+    }
+}

@@ -1,0 +1,102 @@
+//! Passes over the rows of a matrix, one row an example.
+
+use rayon::prelude::*;
+
+/// Below so many values a pass takes less time than handing it to the thread pool.
+const SMALL: usize = 1 << 15;
+
+/// Upper bounds of the rows' sums of squares.
+///
+/// A square of an f32 is exact in f64 and can neither overflow nor underflow there, so that only the additions round:
+/// by a factor of at most `1 + n 2^-53` (Higham, section 4.2), and the result is rounded up to f32.
+pub(super) fn squares(values: &[f32], length: usize) -> Vec<f32> {
+    let slack = 1.0 + length as f64 * f64::EPSILON;
+    let bound = |row: &[f32]| round_up(sum_of_squares(row) * slack);
+    if values.len() < SMALL {
+        return values.chunks(length).map(bound).collect();
+    }
+    values.par_chunks(length).map(bound).collect()
+}
+
+fn sum_of_squares(row: &[f32]) -> f64 {
+    const LANES: usize = 16;
+    let blocks = row.chunks_exact(LANES);
+    let rest: f64 = blocks.remainder().iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    let mut sums = [0.0_f64; LANES];
+    for block in blocks {
+        for (sum, &x) in sums.iter_mut().zip(block) {
+            *sum += f64::from(x) * f64::from(x);
+        }
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
+/// The smallest f32 that is not below `value`; infinity above the largest.
+pub(super) fn round_up(value: f64) -> f32 {
+    let nearest = value as f32;
+    if f64::from(nearest) < value { nearest.next_up() } else { nearest }
+}
+
+/// Rows times their weights. A row of weight zero becomes zero whatever it holds.
+pub(super) fn weighted(values: &[f32], length: usize, weights: &[f32]) -> Vec<f32> {
+    let mut found = vec![0.0; values.len()];
+    let scale = |((out, row), &weight): ((&mut [f32], &[f32]), &f32)| {
+        if weight != 0.0 {
+            for (out, value) in out.iter_mut().zip(row) {
+                *out = weight * value;
+            }
+        }
+    };
+    if values.len() < SMALL {
+        found.chunks_mut(length).zip(values.chunks(length)).zip(weights).for_each(scale);
+    } else {
+        found.par_chunks_mut(length).zip(values.par_chunks(length)).zip(weights).for_each(scale);
+    }
+    found
+}
+
+/// The weighted sum of the rows. A row of weight zero adds zero whatever it holds.
+pub(super) fn weighted_sum(values: &[f32], length: usize, weights: &[f32]) -> Vec<f32> {
+    /// Columns that one task sums: they stay in the nearest cache.
+    const BLOCK: usize = 2048;
+    let mut sums = vec![0.0; length];
+    let add = |(block, sums): (usize, &mut [f32])| {
+        for (row, &weight) in values.chunks_exact(length).zip(weights) {
+            if weight != 0.0 {
+                for (sum, value) in sums.iter_mut().zip(&row[block * BLOCK..]) {
+                    *sum += weight * value;
+                }
+            }
+        }
+    };
+    if values.len() < SMALL {
+        sums.chunks_mut(BLOCK).enumerate().for_each(add);
+    } else {
+        sums.par_chunks_mut(BLOCK).enumerate().for_each(add);
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn squares_are_bounded_from_above_and_closely() {
+        let row: Vec<f32> = (0..1003).map(|i| ((i * 37 % 101) as f32 - 50.0) * 1e-3).collect();
+        let exact: f64 = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        let found = f64::from(squares(&row, row.len())[0]);
+        assert!(found >= exact && found <= exact * (1.0 + 2e-7));
+        // What f32 would lose to underflow or overflow.
+        assert!(squares(&[1e-30, 1e-30], 2)[0] > 0.0);
+        assert_eq!(squares(&[3e38, 3e38], 2), [f32::INFINITY]);
+        assert!(squares(&[f32::NAN, 1.0], 2)[0].is_nan());
+    }
+
+    #[test]
+    fn rows_of_weight_zero_vanish_whatever_they_hold() {
+        let values = [1.0, 2.0, f32::NAN, f32::INFINITY, 3.0, 4.0];
+        assert_eq!(weighted(&values, 2, &[0.5, 0.0, 2.0]), [0.5, 1.0, 0.0, 0.0, 6.0, 8.0]);
+        assert_eq!(weighted_sum(&values, 2, &[0.5, 0.0, 2.0]), [6.5, 9.0]);
+    }
+}

@@ -1,0 +1,98 @@
+//! The table and the plots.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use burn_privacy::report::write_atomically;
+use burn_privacy_output::plot::{Axis, LineChart, Series, Stroke, png, svg};
+
+use crate::{Mode, Result};
+
+/// Width and height of a plot.
+const SIZE: (u32, u32) = (1_400, 900);
+
+/// Mean and standard deviation of some accuracies.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary {
+    mean: f64,
+    deviation: f64,
+}
+
+impl Summary {
+    pub fn of(values: &[f64]) -> Self {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+        Self { mean, deviation: variance.sqrt() }
+    }
+}
+
+/// Accuracies without noise, and of each mode at each epsilon.
+pub struct Report {
+    /// What was trained and measured on, and how often.
+    pub about: String,
+    pub delta: f64,
+    pub epsilons: Vec<f64>,
+    pub plain: f64,
+    pub rows: Vec<(Mode, Vec<Summary>)>,
+}
+
+impl Report {
+    /// Modes by epsilons, as Markdown.
+    pub fn table(&self) -> String {
+        let mut text = String::from("| noise |");
+        for epsilon in &self.epsilons {
+            let _ = write!(text, " epsilon {epsilon} |");
+        }
+        let _ = writeln!(text, "\n|---|{}", "---|".repeat(self.epsilons.len()));
+        let _ = writeln!(text, "| none |{}", format!(" {:.2} |", self.plain).repeat(self.epsilons.len()));
+        for (mode, summaries) in &self.rows {
+            let _ = write!(text, "| {} |", mode.name());
+            for Summary { mean, deviation } in summaries {
+                let _ = write!(text, " {mean:.2} ± {deviation:.2} |");
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Writes table and plots into a folder; says what.
+    pub fn write(&self, folder: &Path) -> Result<String> {
+        write_atomically(folder.join("table.md"), format!("{}\n\n{}", self.about, self.table()))?;
+        let mut written = String::from("table.md");
+        for (name, pure) in [("pure", true), ("delta", false)] {
+            if let Some(chart) = self.chart(pure) {
+                write_atomically(folder.join(format!("{name}.png")), png(&chart, SIZE)?)?;
+                write_atomically(folder.join(format!("{name}.svg")), svg(&chart, SIZE)?)?;
+                let _ = write!(written, ", {name}.png, {name}.svg");
+            }
+        }
+        Ok(written)
+    }
+
+    /// The modes of pure epsilon, or those with a delta. Perturbed rows are left out: they lie so far below that nothing could be
+    /// told of the others.
+    fn chart(&self, pure: bool) -> Option<LineChart> {
+        let shown = self.rows.iter().filter(|(mode, _)| mode.is_pure() == pure && *mode != Mode::Input);
+        let mut series: Vec<Series> = shown
+            .map(|(mode, summaries)| {
+                let points = self.epsilons.iter().zip(summaries).map(|(epsilon, at)| (*epsilon, at.mean)).collect();
+                let bars = summaries.iter().map(|at| (at.mean - at.deviation, at.mean + at.deviation)).collect();
+                Series::new(mode.name(), Stroke::Dotted, points).with_bars(bars)
+            })
+            .collect();
+        if series.is_empty() {
+            return None;
+        }
+        let line = self.epsilons.iter().map(|&epsilon| (epsilon, self.plain)).collect();
+        series.push(Series::new("no noise", Stroke::Dashed, line));
+        let delta = if pure { "δ = 0".to_owned() } else { format!("δ = {:e}", self.delta) };
+        Some(LineChart {
+            title: "Linear classifiers on UCI Adult".into(),
+            subtitle: format!("{}; bars: standard deviation; {delta}", self.about),
+            x: Axis::logarithmic("Privacy loss ε of one run (nats)"),
+            y: Axis::linear("Accuracy (%)"),
+            series,
+        })
+    }
+}
