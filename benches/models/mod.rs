@@ -1,5 +1,8 @@
 //! The networks the benchmarks run, each over Burn's layers and over private ones, on made-up data.
 
+// `networks.rs` is compiled twice on purpose: over Burn's layers and over the private ones.
+#![allow(clippy::duplicate_mod)]
+
 use burn::data::dataloader::batcher::Batcher;
 use burn::prelude::*;
 use burn_privacy::loss::{cross_entropy, mean_squared_error};

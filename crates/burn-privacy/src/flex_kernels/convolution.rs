@@ -4,7 +4,6 @@ use super::convolution_shape::Convolution;
 use super::matrix_product::{Matrix, matrix_product};
 
 /// Memory that one thread uses again for every example.
-#[derive(Default)]
 struct Scratch {
     /// The image in its frames.
     frames: Vec<f32>,
@@ -56,7 +55,7 @@ fn gradient_columns<'a>(of: &Convolution, gradient: &'a [f32], columns: &'a mut 
         return gradient;
     }
     // The columns between the rows of outputs are zero from the start and stay so.
-    of.for_each_output_line(of.channels_out / of.groups, |_, line, column| {
+    of.for_each_output_line(of.channels_out / of.groups, |line, column| {
         columns[column].copy_from_slice(&gradient[line]);
     });
     columns
@@ -64,7 +63,7 @@ fn gradient_columns<'a>(of: &Convolution, gradient: &'a [f32], columns: &'a mut 
 
 /// `[examples, channels_out, height_out, width_out]`, rows of examples in parallel.
 pub(super) fn forward(of: &Convolution, input: &[f32], kernel: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
-    let examples = input.len() / of.input_entries().max(1);
+    let examples = input.len() / of.input_entries();
     let mut output = vec![0.0; examples * of.output_entries()];
     output
         .par_chunks_mut(of.output_entries())
@@ -82,7 +81,7 @@ pub(super) fn forward(of: &Convolution, input: &[f32], kernel: &[f32], bias: Opt
                         matrix_product(output, false, weights, windows);
                     } else {
                         matrix_product(columns, false, weights, windows);
-                        of.for_each_output_line(channels, |_, line, column| {
+                        of.for_each_output_line(channels, |line, column| {
                             output[line].copy_from_slice(&columns[column]);
                         });
                     }
@@ -99,7 +98,7 @@ pub(super) fn forward(of: &Convolution, input: &[f32], kernel: &[f32], bias: Opt
 
 /// `[examples, channels_in, height_in, width_in]` from the output's gradient.
 pub(super) fn input_gradient(of: &Convolution, output_gradient: &[f32], kernel: &[f32]) -> Vec<f32> {
-    let examples = output_gradient.len() / of.output_entries().max(1);
+    let examples = output_gradient.len() / of.output_entries();
     let mut found = vec![0.0; examples * of.input_entries()];
     found
         .par_chunks_mut(of.input_entries())
@@ -153,7 +152,7 @@ fn add_kernel_gradient(
 
 /// Each example's gradient of the kernel: `[examples, entries]`.
 pub(super) fn kernel_gradients(of: &Convolution, input: &[f32], output_gradient: &[f32]) -> Vec<f32> {
-    let examples = input.len() / of.input_entries().max(1);
+    let examples = input.len() / of.input_entries();
     let mut found = vec![0.0; examples * of.entries()];
     found
         .par_chunks_mut(of.entries())

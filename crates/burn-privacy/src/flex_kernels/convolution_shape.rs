@@ -25,7 +25,17 @@ impl Convolution {
         self.input[axis + 1] + self.padding[axis].0 + self.padding[axis].1
     }
 
-    /// Height or width of the output. Burn has checked that the kernel fits.
+    /// Whether there is anything to compute, from a kernel of so many entries that fits into the padded image.
+    pub(super) fn fits(&self, kernel_entries: usize) -> bool {
+        let along = |axis: usize| {
+            let reach = self.dilation[axis] * (self.kernel[axis].max(1) - 1) + 1;
+            self.kernel[axis] > 0 && self.stride[axis] > 0 && self.padded(axis) >= reach
+        };
+        let channels = self.groups > 0 && self.input[0] > 0 && self.channels_out > 0;
+        channels && along(0) && along(1) && self.input_entries() > 0 && self.entries() == kernel_entries
+    }
+
+    /// Height or width of the output.
     pub(super) fn output(&self, axis: usize) -> usize {
         (self.padded(axis) - self.dilation[axis] * (self.kernel[axis] - 1) - 1) / self.stride[axis] + 1
     }
@@ -179,17 +189,13 @@ impl Convolution {
     }
 
     /// Each row of outputs: where it lies in the output, and where among the columns.
-    pub(super) fn for_each_output_line(
-        &self,
-        channels: usize,
-        mut visit: impl FnMut(usize, Range<usize>, Range<usize>),
-    ) {
+    pub(super) fn for_each_output_line(&self, channels: usize, mut visit: impl FnMut(Range<usize>, Range<usize>)) {
         let [height, width] = [self.output(0), self.output(1)];
         for channel in 0..channels {
             for y in 0..height {
                 let line = (channel * height + y) * width;
                 let column = channel * self.columns() + y * self.pitch();
-                visit(channel, line..line + width, column..column + width);
+                visit(line..line + width, column..column + width);
             }
         }
     }
