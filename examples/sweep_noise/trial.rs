@@ -1,5 +1,6 @@
 //! One trial of each task.
 
+use burn::prelude::*;
 use burn_privacy::datasets::ImageDataset;
 use burn_privacy::prelude::*;
 use burn_privacy::sweep::{Trial, TrialOutcome, TrialResult};
