@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 
 use burn_privacy::device::{DeviceChoice, select_device};
 use burn_privacy::sweep::{Sweep, SweepConfig, SweepDescription, SweepProgress, SweptNoise, jobs_that_fit};
-use burn_privacy_examples::Result;
 use burn_privacy_examples::image_training::{complain, say};
+use burn_privacy_examples::{Result, command_line};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -69,7 +69,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
     let seconds = format!("{:.0} s", start.elapsed().as_secs_f64());
     let description = SweepDescription {
         score: task.score.into(),
-        command: std::env::args().map(quoted).collect::<Vec<String>>().join(" "),
+        command: command_line(),
         facts: vec![
             ("Model".into(), task.model.clone()),
             ("Scored on".into(), format!("{}, declared public", task.scored_on)),
@@ -146,12 +146,6 @@ impl Bar {
     }
 }
 
-/// As a shell takes it for one word.
-fn quoted(word: String) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || "-_=./,:+@%".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
-}
-
 fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     format!("{}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
@@ -164,16 +158,4 @@ fn require_writable(folder: &Path) -> Result<()> {
         .and_then(|()| std::fs::write(&probe, ""))
         .and_then(|()| std::fs::remove_file(&probe))
         .map_err(|error| format!("{}: {error}; give another folder with --out", folder.display()).into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        for (word, expected) in [("--seeds=3", "--seeds=3"), ("a b", "'a b'"), ("", "''"), ("it's", "'it'\\''s'")] {
-            assert_eq!(quoted(word.into()), expected);
-        }
-    }
 }

@@ -1,17 +1,14 @@
 //! One trial of each task.
 
-use burn::data::dataloader::batcher::Batcher;
 use burn::prelude::*;
 use burn_privacy::datasets::ImageDataset;
-use burn_privacy::mechanisms::{PrivacyKey, fill_gaussian_f64};
 use burn_privacy::prelude::*;
 use burn_privacy::sweep::{Trial, TrialOutcome, TrialResult};
-use burn_privacy_examples::affordability::data::{Household, Households};
-use burn_privacy_examples::affordability::{self, Network, r_squared};
+use burn_privacy_examples::affordability::{self, Network, closeness, r_squared};
 use burn_privacy_examples::image_training::{
     Classifier, PlainTraining, PrivateTraining, right_guesses, train_plain, train_private,
 };
-use burn_privacy_examples::{Result, cifar, mnist};
+use burn_privacy_examples::{cifar, mnist, noisy_share};
 
 use crate::task::{HouseholdTask, ImageTask, Kind, Model, Scoring, Task};
 
@@ -110,45 +107,5 @@ impl Task {
             Scoring::Paid(noise) => 100.0 * noisy_share(right(&task.held_out)? as f64, task.held_out.len(), noise)?,
         };
         Ok(TrialOutcome { score, model: model.into_record().into_bytes()?.to_vec() })
-    }
-}
-
-/// One minus the squared error of each household, summed. Targets and predictions are kept within 0 and 1, so that one
-/// household moves the sum by at most 1; a prediction that is not a number counts as wrong.
-fn closeness(network: &Network, households: &[Household], device: &Device) -> f64 {
-    let batch = Households.batch(households.to_vec(), device);
-    let each = network.predict(&batch).into_iter().zip(households).map(|(found, household)| {
-        let error = found.clamp(0.0, 1.0) - f64::from(household.target);
-        if error.is_nan() { 0.0 } else { 1.0 - error * error }
-    });
-    each.sum()
-}
-
-/// A sum of sensitivity 1 with Gaussian noise, as a share of a number of records that is taken to be public.
-fn noisy_share(sum: f64, records: usize, standard_deviation: f64) -> Result<f64> {
-    let mut noise = [0.0];
-    fill_gaussian_f64(&PrivacyKey::draw(&Entropy::os())?, 0, 0, &mut noise, standard_deviation)?;
-    Ok((sum + noise[0]) / records as f64)
-}
-
-#[cfg(test)]
-mod tests {
-    use burn_privacy::device::{DeviceChoice, select_device};
-
-    use super::*;
-
-    #[test]
-    fn one_household_moves_the_score_by_at_most_one() {
-        let device = select_device(DeviceChoice::Cpu).unwrap().device;
-        let network = Network::new(&device);
-        let household = |features, target| Household { features, target };
-        let mut households = vec![household([0.5; 4], 0.5), household([1.0; 4], 0.0)];
-        let before = closeness(&network, &households, &device);
-        for extreme in [household([1e30; 4], 1.0), household([f32::NAN; 4], 0.0), household([-1e30; 4], 0.0)] {
-            households.push(extreme);
-            let with = closeness(&network, &households, &device);
-            households.pop();
-            assert!((0.0..=1.0 + 1e-9).contains(&(with - before)), "{with} {before}");
-        }
     }
 }

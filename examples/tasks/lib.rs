@@ -9,5 +9,11 @@ pub mod cifar;
 pub mod image_training;
 pub mod mnist;
 
+mod command_line;
+mod paid_score;
+
+pub use command_line::command_line;
+pub use paid_score::noisy_share;
+
 /// Errors of these programs are for people: one sentence each.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
