@@ -172,9 +172,6 @@ impl Conv2dRule {
     /// `G = g A^T` with `A` the unfolded input, per group (Bu et al. 2022, arXiv 2205.10683, section 3.1):
     /// `[rows, entries of the kernel]`.
     fn weight_gradients(&self, input: Tensor<4>, output_gradient: Tensor<4>) -> Tensor<2> {
-        if let Some(gradients) = flex_kernels::kernel_gradients(&self.convolution, &input, &output_gradient) {
-            return gradients;
-        }
         let [rows, channels_out, height, width] = output_gradient.dims();
         let positions = height * width;
         let windows = self.unfolded(input);
@@ -184,6 +181,28 @@ impl Conv2dRule {
             output_gradient.reshape([rows, self.convolution.groups, channels_out / self.convolution.groups, positions]);
         gradient.matmul(windows.swap_dims(2, 3)).reshape([rows, self.kernel_entries()])
     }
+
+    /// [`weight_gradients`](Self::weight_gradients), of so few examples at a time that their windows take little memory.
+    fn weight_gradients_in_parts(&self, input: &Tensor<4>, output_gradient: &Tensor<4>) -> Tensor<2> {
+        let [rows, _, height, width] = output_gradient.dims();
+        let parts = chunks_of_examples(rows, self.window_entries(height * width), WINDOW_ENTRIES_AT_ONCE)
+            .map(|part| self.weight_gradients(rows_of(input, part.clone()), rows_of(output_gradient, part)));
+        Tensor::cat(parts.collect(), 0)
+    }
+}
+
+/// Each example's gradient of the bias: `[rows, channels_out]`.
+fn bias_gradients(output_gradient: Tensor<4>) -> Tensor<2> {
+    let [rows, channels_out, height, width] = output_gradient.dims();
+    output_gradient.reshape([rows * channels_out, height * width]).sum_dim(1).reshape([rows, channels_out])
+}
+
+/// Error of [`bias_gradients`], squared: at most `(gamma_P sqrt(P) ||g||)^2` for sums over `P` positions.
+fn squared_bias_error(output_gradient: &Tensor<4>, rounding: Rounding) -> Tensor<1> {
+    let [_, _, height, width] = output_gradient.dims();
+    let positions = height * width;
+    let squared_gradient = sum_of_squares_bound(output_gradient.clone(), rounding);
+    squared_gradient * (rounding.sum(positions).powi(2) * positions as f64)
 }
 
 fn greatest_common_divisor(a: usize, b: usize) -> usize {
@@ -208,22 +227,15 @@ impl PerExampleRule<4> for Conv2dRule {
     }
 
     fn gradients(&self, output_gradient: Tensor<4>, range: Range<usize>) -> Vec<ParameterGradients> {
-        let rows = range.len();
-        let [_, channels_out, height, width] = output_gradient.dims();
-        let positions = height * width;
         let mut found = Vec::new();
         if let Some(id) = self.weight {
-            let parts: Vec<_> = chunks_of_examples(rows, self.window_entries(positions), WINDOW_ENTRIES_AT_ONCE)
-                .map(|part| {
-                    let input = rows_of(&self.input, range.start + part.start..range.start + part.end);
-                    self.weight_gradients(input, rows_of(&output_gradient, part))
-                })
-                .collect();
-            found.push(ParameterGradients { id, values: Tensor::cat(parts, 0) });
+            let input = rows_of(&self.input, range);
+            let values = flex_kernels::kernel_gradients(&self.convolution, &input, &output_gradient)
+                .unwrap_or_else(|| self.weight_gradients_in_parts(&input, &output_gradient));
+            found.push(ParameterGradients { id, values });
         }
         if let Some(id) = self.bias {
-            let values = output_gradient.reshape([rows * channels_out, positions]).sum_dim(1);
-            found.push(ParameterGradients { id, values: values.reshape([rows, channels_out]) });
+            found.push(ParameterGradients { id, values: bias_gradients(output_gradient) });
         }
         found
     }
@@ -231,8 +243,7 @@ impl PerExampleRule<4> for Conv2dRule {
     fn squared_error(&self, output_gradient: &Tensor<4>, rounding: Rounding) -> Tensor<1> {
         let [rows, _, height, width] = output_gradient.dims();
         let positions = height * width;
-        let squared_gradient = sum_of_squares_bound(output_gradient.clone(), rounding);
-        let mut error = squared_gradient * (rounding.sum(positions).powi(2) * positions as f64);
+        let mut error = squared_bias_error(output_gradient, rounding);
         if self.weight.is_some() {
             // Channels meet within their group only.
             let of_groups = |values: Tensor<4>| {
@@ -258,7 +269,7 @@ impl PerExampleRule<4> for Conv2dRule {
     /// Where a gradient has many more entries than an example's windows, by the scalar products of the windows.
     fn squared_norm_shortcut(&self, output_gradient: &Tensor<4>, rounding: Rounding) -> Option<Tensor<1>> {
         self.weight?;
-        let [examples, channels_out, height, width] = output_gradient.dims();
+        let [_, _, height, width] = output_gradient.dims();
         let positions = height * width;
         if 2 * positions * positions > self.kernel_entries() / self.convolution.groups {
             return None;
@@ -267,10 +278,8 @@ impl PerExampleRule<4> for Conv2dRule {
         if self.bias.is_none() {
             return Some(norms);
         }
-        let gradient = output_gradient.clone().reshape([examples, channels_out, positions]);
-        let squared = sum_of_squares_bound(gradient.clone(), rounding);
-        let error = squared * (rounding.sum(positions).powi(2) * positions as f64);
-        let bias = sum_of_squares_bound(gradient.sum_dim(2), rounding);
+        let error = squared_bias_error(output_gradient, rounding);
+        let bias = sum_of_squares_bound(bias_gradients(output_gradient.clone()), rounding);
         Some((norms + add_error(bias, error, rounding)) * (1.0 + rounding.sum(2)))
     }
 
@@ -279,16 +288,14 @@ impl PerExampleRule<4> for Conv2dRule {
     }
 
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<4>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
-        let [examples, channels_out, height, width] = output_gradient.dims();
         let weights = factors.weights();
         if let Some(id) = self.weight
             && let Some(values) =
                 flex_kernels::weighted_kernel_gradient(&self.convolution, &self.input, output_gradient, &weights)
         {
-            let bias = self.bias.map(|id| {
-                let values = output_gradient.clone().reshape([examples, channels_out, height * width]).sum_dim(2);
-                factors.sum_of(ParameterGradients { id, values: values.reshape([examples, channels_out]) })
-            });
+            let bias = self
+                .bias
+                .map(|id| factors.sum_of(ParameterGradients { id, values: bias_gradients(output_gradient.clone()) }));
             return Some(std::iter::once(ParameterSum { id, values }).chain(bias).collect());
         }
         let gradient = factors.scale(output_gradient.clone());
@@ -300,8 +307,8 @@ impl PerExampleRule<4> for Conv2dRule {
             sums.push(ParameterSum { id, values: values.reshape([self.kernel_entries()]) });
         }
         if let Some(id) = self.bias {
-            let per_example = gradient.reshape([examples, channels_out, height * width]).sum_dim(2);
-            sums.push(ParameterSum { id, values: per_example.sum_dim(0).reshape([channels_out]) });
+            let values = bias_gradients(gradient).sum_dim(0).flatten(0, 1);
+            sums.push(ParameterSum { id, values });
         }
         Some(sums)
     }
