@@ -9,32 +9,26 @@
 use std::f64::consts::{LN_2, PI, SQRT_2};
 use std::hint::select_unpredictable;
 
-/// Pairs computed together.
-pub(crate) const PAIRS_PER_BLOCK: usize = 64;
-
-/// Bytes of key stream that a pair of values uses: two 64-bit numbers for the radius, one for the angle.
-pub(crate) const BYTES_PER_PAIR: usize = 24;
-
-/// Bytes of key stream that a block of pairs uses.
-pub(crate) const BYTES_PER_BLOCK: usize = BYTES_PER_PAIR * PAIRS_PER_BLOCK;
-
-/// Draws a block of pairs of independent standard normal values: `[r cos θ, r sin θ]` for each.
+/// Draws `N` pairs of independent standard normal values, `r cos θ` and `r sin θ`, from uniform numbers: the high
+/// and the low half of the radius's and the angle's.
 #[inline(always)] // into code for the widest vectors
-pub(crate) fn normal_pairs(bytes: &[u8; BYTES_PER_BLOCK], pairs: &mut [[f64; 2]; PAIRS_PER_BLOCK]) {
-    let mut logarithms = [LogParts::default(); PAIRS_PER_BLOCK];
-    let mut angles = [Angle::default(); PAIRS_PER_BLOCK];
-    for ((words, logarithm), angle) in
-        bytes.as_chunks::<BYTES_PER_PAIR>().0.iter().zip(&mut logarithms).zip(&mut angles)
-    {
-        let (numbers, _) = words.as_chunks::<8>();
-        *logarithm = LogParts::of_uniform(u64::from_le_bytes(numbers[0]), u64::from_le_bytes(numbers[1]));
-        *angle = Angle::of_uniform(u64::from_le_bytes(numbers[2]));
+pub(crate) fn normal_pairs<const N: usize>(high: &[u64; N], low: &[u64; N], angle: &[u64; N]) -> [[f64; N]; 2] {
+    let mut radius = [0.0; N];
+    for ((radius, high), low) in radius.iter_mut().zip(high).zip(low) {
+        *radius = LogParts::of_common_uniform(*high, *low).radius();
     }
-    for ((pair, logarithm), angle) in pairs.iter_mut().zip(&logarithms).zip(&angles) {
-        let radius = (-2.0 * logarithm.ln()).sqrt();
-        let (cos, sin) = angle.cos_sin();
-        *pair = [radius * cos, radius * sin];
+    if high.iter().any(|&high| !is_common(high)) {
+        for ((radius, high), low) in radius.iter_mut().zip(high).zip(low) {
+            *radius = LogParts::of_uniform(*high, *low).radius();
+        }
     }
+    let mut pairs = [[0.0; N]; 2];
+    let [cosines, sines] = &mut pairs;
+    for (((radius, angle), cosine), sine) in radius.iter().zip(angle).zip(cosines).zip(sines) {
+        let (cos, sin) = Angle::of_uniform(*angle).cos_sin();
+        (*cosine, *sine) = (radius * cos, radius * sin);
+    }
+    pairs
 }
 
 /// A positive number at most 1, taken apart for its logarithm: `2^exponent · (1 + fraction)`, with `1 + fraction` in
@@ -52,11 +46,24 @@ impl LogParts {
     /// however near to 1 the uniform lies.
     #[inline(always)]
     fn of_uniform(hi: u64, lo: u64) -> Self {
+        Self::with(hi, lo, normalise)
+    }
+
+    /// [`of_uniform`](Self::of_uniform) where [`is_common`] holds, without a branch; nonsense elsewhere.
+    #[inline(always)]
+    fn of_common_uniform(hi: u64, lo: u64) -> Self {
+        Self::with(hi, lo, normalise_high)
+    }
+
+    #[inline(always)]
+    fn with(hi: u64, lo: u64, normalise: impl Fn(u64, u64) -> (u32, u64)) -> Self {
         /// `2^64 / √2`: from here on the complement is used.
         const NEAR_ONE: u64 = 0xB504_F333_F9DE_6485;
         let near_one = hi >= NEAR_ONE;
         let flip = select_unpredictable(near_one, u64::MAX, 0);
-        let (zeros, mantissa) = normalise(hi ^ flip, lo ^ flip);
+        let (zeros, high) = normalise(hi ^ flip, lo ^ flip);
+        // 63 bits, so that the signed conversion, which every machine has, can be used.
+        let mantissa = (high >> 1) as i64 as f64 * (1.0 / (1_u64 << 62) as f64);
 
         // Bring the mantissa to [1/√2, √2], where the series is short.
         let large = mantissa > SQRT_2;
@@ -67,6 +74,11 @@ impl LogParts {
             exponent: select_unpredictable(near_one, 0.0, exponent),
             fraction: select_unpredictable(near_one, near, far),
         }
+    }
+
+    #[inline(always)]
+    fn radius(&self) -> f64 {
+        (-2.0 * self.ln()).sqrt()
     }
 
     /// The natural logarithm, to a few units of 2^-53 relative.
@@ -99,18 +111,24 @@ impl LogParts {
     }
 }
 
-/// Leading zeros `z` of the 128-bit `n` and the mantissa `m` of `(n + 1/2) · 2^-128 = m · 2^-(z + 1)`, `m` in `[1, 2]`.
+/// Whether neither the high half of a uniform number nor its complement is zero: all but one in 2^63 draws.
 #[inline(always)]
-fn normalise(hi: u64, lo: u64) -> (u32, f64) {
-    let (zeros, high) = if hi == 0 {
-        normalise_low(lo)
-    } else {
-        // The half lies below the 64 bits that are kept.
-        let zeros = hi.leading_zeros();
-        (zeros, (hi << zeros) | ((lo >> 1) >> (63 - zeros)))
-    };
-    // 63 bits, so that the signed conversion, which every machine has, can be used.
-    (zeros, (high >> 1) as i64 as f64 * (1.0 / (1_u64 << 62) as f64))
+fn is_common(hi: u64) -> bool {
+    hi.wrapping_add(1) > 1
+}
+
+/// Leading zeros `z` of the 128-bit `n` and, in its top 64 bits, the mantissa `m` of
+/// `(n + 1/2) · 2^-128 = m · 2^-(z + 1)`, `m` in `[1, 2]`.
+#[inline(always)]
+fn normalise(hi: u64, lo: u64) -> (u32, u64) {
+    if hi == 0 { normalise_low(lo) } else { normalise_high(hi, lo) }
+}
+
+/// [`normalise`] where `hi` is not 0. The half lies below the 64 bits that are kept.
+#[inline(always)]
+fn normalise_high(hi: u64, lo: u64) -> (u32, u64) {
+    let zeros = hi.leading_zeros();
+    (zeros, hi.wrapping_shl(zeros) | ((lo >> 1).wrapping_shr(63_u32.wrapping_sub(zeros))))
 }
 
 /// The leading zeros of the 128-bit `lo` (64 to 128) and the top 64 bits of `lo + 1/2`: once in 2^64 draws.

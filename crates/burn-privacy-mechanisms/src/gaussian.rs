@@ -3,10 +3,11 @@
 use rayon::prelude::*;
 use zeroize::Zeroize;
 
-use crate::box_muller::{BYTES_PER_BLOCK, BYTES_PER_PAIR, PAIRS_PER_BLOCK, normal_pairs};
+use crate::box_muller::normal_pairs;
 use crate::error::MechanismError;
 use crate::key::PrivacyKey;
-use crate::stream::{KeyStream, Purpose, stream_number};
+use crate::key_stream_lanes::{BlockWords, LANES, fill_blocks};
+use crate::stream::{Purpose, stream_number};
 use crate::uniform::check_elements;
 
 /// The largest standard normal value that can be drawn, rounded up: `sqrt(2 · 129 · ln 2) = 13.3728…`.
@@ -14,11 +15,17 @@ use crate::uniform::check_elements;
 /// An ideal Gaussian exceeds it with probability 9e-41, less than the 2^-128 that the radius resolves.
 pub const MAX_DEVIATION: f64 = 13.373;
 
-/// 32-bit words of the stream that a pair of values uses.
-const WORDS_PER_PAIR: u128 = 6;
+/// Blocks of the stream that hold whole pairs: 8 pairs of 6 words.
+const BLOCKS_PER_RUN: usize = 3;
 
-/// Values that one task of the thread pool draws. Even, so that no pair is computed twice.
-const CHUNK: usize = 1 << 14;
+/// Values of a run of blocks.
+const RUN: usize = 16;
+
+/// Values drawn together: a run of blocks in each lane.
+const TILE: usize = RUN * LANES;
+
+/// Values that one task of the thread pool draws: whole tiles, so that only the ends are computed in vain.
+const CHUNK: usize = 64 * TILE;
 
 /// Fills `out` with independent Gaussian noise of mean 0 and standard deviation `std`, as `f32`.
 ///
@@ -58,10 +65,28 @@ pub fn fill_gaussian_f32(
     out: &mut [f32],
     std: f64,
 ) -> Result<(), MechanismError> {
-    // 24 bits of precision must remain for values of one standard deviation.
-    let smallest = f64::from(f32::MIN_POSITIVE) * 2.0_f64.powi(24);
-    check_std(std, "f32", smallest, f64::from(f32::MAX))?;
-    fill(key, step, first_element, out, |z| (std * z) as f32)
+    check_single_precision_std(std)?;
+    update_with_normals(key, step, first_element, out, |value, z| *value = (std * z) as f32)
+}
+
+/// `values[i] = (values[i] + noise[i]) / divisor`, with the noise of [`fill_gaussian_f32`]; the sum and the quotient
+/// are rounded to `f32`.
+///
+/// What a noisy mean needs, in one pass over memory.
+///
+/// # Errors
+///
+/// As [`fill_gaussian_f32`]. On an error `values` are left as they were.
+pub fn add_gaussian_f32(
+    key: &PrivacyKey,
+    step: u64,
+    first_element: u64,
+    values: &mut [f32],
+    std: f64,
+    divisor: f32,
+) -> Result<(), MechanismError> {
+    check_single_precision_std(std)?;
+    update_with_normals(key, step, first_element, values, |value, z| *value = (*value + (std * z) as f32) / divisor)
 }
 
 /// Fills `out` with independent Gaussian noise of mean 0 and standard deviation `std`, as `f64`.
@@ -76,7 +101,12 @@ pub fn fill_gaussian_f64(
     std: f64,
 ) -> Result<(), MechanismError> {
     check_std(std, "f64", f64::MIN_POSITIVE * 2.0_f64.powi(53), f64::MAX)?;
-    fill(key, step, first_element, out, |z| std * z)
+    update_with_normals(key, step, first_element, out, |value, z| *value = std * z)
+}
+
+/// [`check_std`] for `f32`: 24 bits of precision must remain for values of one standard deviation.
+fn check_single_precision_std(std: f64) -> Result<(), MechanismError> {
+    check_std(std, "f32", f64::from(f32::MIN_POSITIVE) * 2.0_f64.powi(24), f64::from(f32::MAX))
 }
 
 /// Checks that `std` is 0, or large enough to keep its precision and small enough not to overflow at the tail's end.
@@ -88,68 +118,106 @@ fn check_std(std: f64, format: &'static str, smallest: f64, max: f64) -> Result<
     Err(MechanismError::StandardDeviation { std, format, smallest, largest })
 }
 
-/// Fills `out` with `make(z)` for the standard normal values `z` of `first .. first + out.len()`.
-fn fill<T: Send>(
+/// Calls `update(&mut values[i], z)` for the standard normal values `z` of `first .. first + values.len()`.
+fn update_with_normals<T: Send>(
     key: &PrivacyKey,
     step: u64,
     first: u64,
-    out: &mut [T],
-    make: impl Fn(f64) -> T + Sync,
+    values: &mut [T],
+    update: impl Fn(&mut T, f64) + Sync,
 ) -> Result<(), MechanismError> {
-    check_elements(first, out.len())?;
+    check_elements(first, values.len())?;
     let stream = stream_number(Purpose::Noise, step)?;
-    if out.is_empty() {
+    // The first task ends where a chunk of the numbering does, so that all others begin with a tile.
+    let until_chunk = CHUNK - (first % CHUNK as u64) as usize;
+    let (head, rest) = values.split_at_mut(until_chunk.min(values.len()));
+    let after_head = first + head.len() as u64;
+    let arch = pulp::Arch::new();
+    let task = |first, values: &mut [T]| arch.dispatch(UpdateChunk { key, stream, first, values, update: &update });
+    if rest.is_empty() {
+        task(first, head); // too little for a second thread
         return Ok(());
     }
-    // An odd start takes the sine half of a pair; from then on every chunk starts at a pair.
-    let (head, rest) = out.split_at_mut(usize::from(first % 2 == 1));
-    if let [value] = head {
-        let mut both = [0.0; 2];
-        fill_from_pair(key, stream, first / 2, &mut both, &|z| z);
-        *value = make(both[1]);
-    }
-    let first_pair = first.div_ceil(2);
-    if rest.len() <= CHUNK {
-        fill_from_pair(key, stream, first_pair, rest, &make);
-    } else {
-        rest.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, values)| {
-            fill_from_pair(key, stream, first_pair + (chunk * (CHUNK / 2)) as u64, values, &make);
-        });
-    }
+    rayon::join(
+        || task(first, head),
+        || {
+            rest.par_chunks_mut(CHUNK)
+                .enumerate()
+                .for_each(|(chunk, values)| task(after_head + (chunk * CHUNK) as u64, values));
+        },
+    );
     Ok(())
 }
 
-/// Fills `out` from the cosine half of `pair` on; an odd length drops the last sine half.
-fn fill_from_pair<T>(key: &PrivacyKey, stream: u64, pair: u64, out: &mut [T], make: &impl Fn(f64) -> T) {
-    let mut reader = KeyStream::at(key, stream, WORDS_PER_PAIR * u128::from(pair));
-    let mut bytes = [0_u8; BYTES_PER_BLOCK];
-    let mut pairs = [[0.0_f64; 2]; PAIRS_PER_BLOCK];
-    let arch = pulp::Arch::new();
-    for block in out.chunks_mut(2 * PAIRS_PER_BLOCK) {
-        // A short last block leaves old words behind what it reads; their values are not used.
-        reader.read(&mut bytes[..BYTES_PER_PAIR * block.len().div_ceil(2)]);
-        arch.dispatch(Block { bytes: &bytes, pairs: &mut pairs });
-        for (value, &z) in block.iter_mut().zip(pairs.as_flattened()) {
-            *value = make(z);
-        }
-    }
-    bytes.zeroize();
-    pairs.as_flattened_mut().zeroize();
+/// [`update_with_normals`] on one thread, as something to compile for the widest vectors of the machine: the same
+/// operations in the same order, none fused, and so the same values everywhere.
+struct UpdateChunk<'a, T, F> {
+    key: &'a PrivacyKey,
+    stream: u64,
+    first: u64,
+    values: &'a mut [T],
+    update: &'a F,
 }
 
-/// [`normal_pairs`] as something to compile for the widest vectors of the machine: the same operations in the same
-/// order, none fused, and so the same values.
-struct Block<'a> {
-    bytes: &'a [u8; BYTES_PER_BLOCK],
-    pairs: &'a mut [[f64; 2]; PAIRS_PER_BLOCK],
-}
-
-impl pulp::NullaryFnOnce for Block<'_> {
+impl<T, F: Fn(&mut T, f64)> pulp::WithSimd for UpdateChunk<'_, T, F> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
-        normal_pairs(self.bytes, self.pairs);
+    fn with_simd<S: pulp::Simd>(self, simd: S) {
+        let mut tile = Tile { words: [[[0; LANES]; 16]; BLOCKS_PER_RUN], normals: [[0.0; RUN]; LANES] };
+        let Self { mut first, mut values, .. } = self;
+        while !values.is_empty() {
+            let (number, skipped) = (first / TILE as u64, (first % TILE as u64) as usize);
+            let (now, later) = values.split_at_mut((TILE - skipped).min(values.len()));
+            tile.draw(simd, self.key, self.stream, number);
+            for (value, z) in now.iter_mut().zip(&tile.normals.as_flattened()[skipped..]) {
+                (self.update)(value, *z);
+            }
+            first += now.len() as u64;
+            values = later;
+        }
+    }
+}
+
+/// The standard normal values that are drawn together and the words they are made of; wiped when dropped.
+struct Tile {
+    words: [BlockWords; BLOCKS_PER_RUN],
+    normals: [[f64; RUN]; LANES],
+}
+
+impl Tile {
+    /// Draws the values `number · TILE` and following of a stream.
+    ///
+    /// Lane `l` holds blocks `3l`, `3l + 1` and `3l + 2` of the tile, and so the run of pairs `8l` to `8l + 7`: a pair's
+    /// words lie in the same place for every lane.
+    #[inline(always)]
+    fn draw<S: pulp::Simd>(&mut self, simd: S, key: &PrivacyKey, stream: u64, number: u64) {
+        let first_block = number * (BLOCKS_PER_RUN * LANES) as u64;
+        for (block, words) in self.words.iter_mut().enumerate() {
+            fill_blocks(simd, key, stream, first_block + block as u64, BLOCKS_PER_RUN as u64, words);
+        }
+        let lanes = self.words.as_flattened();
+        for pair in 0..RUN / 2 {
+            let mut numbers = [[0; LANES]; 3];
+            for (numbers, word) in numbers.iter_mut().zip([6 * pair, 6 * pair + 2, 6 * pair + 4]) {
+                for lane in 0..LANES {
+                    numbers[lane] = u64::from(lanes[word][lane]) | (u64::from(lanes[word + 1][lane]) << 32);
+                }
+            }
+            let [high, low, angle] = &numbers;
+            let [cosines, sines] = normal_pairs(high, low, angle);
+            for ((run, cosine), sine) in self.normals.iter_mut().zip(cosines).zip(sines) {
+                run[2 * pair] = cosine;
+                run[2 * pair + 1] = sine;
+            }
+        }
+    }
+}
+
+impl Drop for Tile {
+    fn drop(&mut self) {
+        self.words.as_flattened_mut().as_flattened_mut().zeroize();
+        self.normals.as_flattened_mut().zeroize();
     }
 }
 

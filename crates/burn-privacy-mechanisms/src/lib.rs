@@ -69,9 +69,10 @@ pub mod table;
 pub mod uniform;
 
 mod box_muller;
+mod key_stream_lanes;
 
 pub use error::MechanismError;
-pub use gaussian::{MAX_DEVIATION, fill_gaussian_f32, fill_gaussian_f64};
+pub use gaussian::{MAX_DEVIATION, add_gaussian_f32, fill_gaussian_f32, fill_gaussian_f64};
 pub use key::{Entropy, PrivacyKey};
 pub use poisson::poisson_sample;
 pub use stream::{MAX_STEP, Purpose};
