@@ -51,6 +51,7 @@ fn peak_memory_mib() -> Option<u64> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
+    burn_privacy::keep_freed_memory();
     let phases = Phases::default();
     tracing::subscriber::set_global_default(phases.clone())?;
     let device = select_device(args.device)?.device.autodiff();

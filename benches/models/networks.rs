@@ -2,12 +2,11 @@
 
 use burn::nn::PaddingConfig2d;
 use burn::prelude::*;
-use burn::tensor::activation::{gelu, relu, softmax};
 use burn::tensor::module::adaptive_avg_pool2d;
 
 use super::layers::{
     Conv2d, Conv2dConfig, Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig, MaxPool2d, MaxPool2dConfig,
+    LinearConfig, MaxPool2d, MaxPool2dConfig, attention, gelu, relu, tanh,
 };
 use crate::{Network, Task};
 
@@ -126,10 +125,10 @@ impl Network for TanhCnn {
     fn forward(&self, input: Tensor<2>) -> Tensor<2> {
         let mut x = image(input);
         for pair in self.convolutions.chunks(2) {
-            x = pair.iter().fold(x, |x, convolution| convolution.forward(x).tanh());
+            x = pair.iter().fold(x, |x, convolution| tanh(convolution.forward(x)));
             x = self.pool.forward(x);
         }
-        self.dense2.forward(self.dense1.forward(x.flatten(1, 3)).tanh())
+        self.dense2.forward(tanh(self.dense1.forward(x.flatten(1, 3))))
     }
 }
 
@@ -237,13 +236,9 @@ impl EncoderLayer {
     }
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let [batch, length, _] = x.dims();
         let y = self.norm1.forward(x.clone());
-        let heads =
-            |layer: &Linear| layer.forward(y.clone()).reshape([batch, length, HEADS, WIDTH / HEADS]).swap_dims(1, 2);
-        let (query, key, value) = (heads(&self.query), heads(&self.key), heads(&self.value));
-        let scores = query.matmul(key.swap_dims(2, 3)) / ((WIDTH / HEADS) as f64).sqrt();
-        let attended = softmax(scores, 3).matmul(value).swap_dims(1, 2).reshape([batch, length, WIDTH]);
+        let (query, key, value) = (self.query.forward(y.clone()), self.key.forward(y.clone()), self.value.forward(y));
+        let attended = attention(query, key, value, HEADS, None);
         let x = x + self.merge.forward(attended);
         let fed = self.feed2.forward(gelu(self.feed1.forward(self.norm2.forward(x.clone()))));
         x + fed

@@ -13,9 +13,11 @@
 //! ```
 
 mod atomic_file;
+mod digits;
 mod error;
 #[cfg(feature = "plot")]
 pub mod plot;
 
 pub use atomic_file::write_atomically;
+pub use digits::grouped;
 pub use error::OutputError;

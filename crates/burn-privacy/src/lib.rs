@@ -73,6 +73,8 @@
 //! | `download` | no | fetching public data sets over HTTPS |
 //! | `plot` | no | PNG and SVG plots of runs and sweeps |
 
+pub mod activation;
+pub mod attention;
 pub mod datasets;
 pub mod device;
 mod flex_kernels;
@@ -90,6 +92,7 @@ pub mod sweep;
 mod error;
 mod ledger_run;
 mod noisy_gradients;
+mod process_memory;
 mod statement;
 mod weight_average;
 
@@ -97,6 +100,7 @@ pub use burn_privacy_accounting as accounting;
 pub use burn_privacy_mechanisms as mechanisms;
 pub use error::{Error, Result};
 pub use noisy_gradients::NoisyGradients;
+pub use process_memory::keep_freed_memory;
 pub use weight_average::WeightAverage;
 
 /// What most programs import.

@@ -1,9 +1,10 @@
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
-use burn_privacy_mechanisms::{PrivacyKey, fill_gaussian_f32};
+use burn_privacy_mechanisms::{MechanismError, PrivacyKey, add_gaussian_f32, fill_gaussian_f32};
 
 use crate::error::Result;
+use crate::flex_kernels;
 use crate::per_example::{GradientSum, TrainableParameters};
 
 /// The gradients of one step with noise added: what an optimizer gets.
@@ -77,20 +78,33 @@ impl ModuleVisitor for Release<'_> {
         if self.result.is_err() {
             return;
         }
-        let mut noise = vec![0.0_f32; parameter.entries];
-        let filled =
-            fill_gaussian_f32(self.key, self.step, self.next_element, &mut noise, self.noise_standard_deviation);
-        if let Err(error) = filled {
-            self.result = Err(error.into());
-            return;
+        let sum = self.sum.take(param.id).unwrap_or_else(|| Tensor::zeros([parameter.entries], &parameter.device));
+        match self.noisy_mean(sum) {
+            Ok(mean) => {
+                self.next_element += parameter.entries as u64;
+                let dims: [usize; D] = param.val().dims();
+                self.gradients.register(param.id, mean.reshape(dims));
+            }
+            Err(error) => self.result = Err(error.into()),
         }
-        self.next_element += parameter.entries as u64;
-        let noise = Tensor::<1>::from_data(TensorData::new(noise, [parameter.entries]), &parameter.device);
-        let total = match self.sum.take(param.id) {
-            Some(sum) => sum + noise,
-            None => noise,
-        };
-        let dims: [usize; D] = param.val().dims();
-        self.gradients.register(param.id, (total / self.expected_batch_size).reshape(dims));
+    }
+}
+
+impl Release<'_> {
+    /// `(sum + noise) / expected batch`, with the noise from `next_element` on.
+    fn noisy_mean(&self, sum: Tensor<1>) -> std::result::Result<Tensor<1>, MechanismError> {
+        let (std, first) = (self.noise_standard_deviation, self.next_element);
+        let divisor = self.expected_batch_size as f32;
+        flex_kernels::update_in_place(
+            sum,
+            |values| add_gaussian_f32(self.key, self.step, first, values, std, divisor),
+            |sum| {
+                let [entries] = sum.dims();
+                let mut noise = vec![0.0_f32; entries];
+                fill_gaussian_f32(self.key, self.step, first, &mut noise, std)?;
+                let noise = Tensor::<1>::from_data(TensorData::new(noise, [entries]), &sum.device());
+                Ok((sum + noise) / divisor)
+            },
+        )
     }
 }

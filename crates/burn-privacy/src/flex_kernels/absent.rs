@@ -2,9 +2,24 @@
 
 use burn::tensor::Tensor;
 
+use super::attention_shape::Attention;
 use super::convolution_shape::Convolution;
+use super::normalisation_layout::Normalisation;
+use super::pointwise_kind::Pointwise;
 use super::pooling::Pooling;
 use crate::per_example::Rounding;
+
+pub(crate) fn serve<const D: usize>(_values: &Tensor<D>) -> bool {
+    false
+}
+
+pub(crate) fn update_in_place<E>(
+    values: Tensor<1>,
+    _update: impl FnOnce(&mut [f32]) -> Result<(), E>,
+    otherwise: impl FnOnce(Tensor<1>) -> Result<Tensor<1>, E>,
+) -> Result<Tensor<1>, E> {
+    otherwise(values)
+}
 
 pub(crate) fn sum_of_squares_bound<const D: usize>(_values: &Tensor<D>) -> Option<Tensor<1>> {
     None
@@ -66,6 +81,48 @@ pub(crate) fn convolve(
     _kernel: &Tensor<4>,
     _bias: Option<&Tensor<1>>,
 ) -> Option<Tensor<4>> {
+    None
+}
+
+pub(crate) fn activate<const D: usize>(
+    _of: Pointwise,
+    input: Tensor<D>,
+    otherwise: impl FnOnce(Tensor<D>) -> Tensor<D>,
+) -> Tensor<D> {
+    otherwise(input)
+}
+
+pub(crate) fn softmax<const D: usize>(input: Tensor<D>, otherwise: impl FnOnce(Tensor<D>) -> Tensor<D>) -> Tensor<D> {
+    otherwise(input)
+}
+
+pub(crate) fn linear<const D: usize>(
+    _input: Tensor<D>,
+    _weight: &Tensor<2>,
+    _bias: Option<&Tensor<1>>,
+) -> Option<Tensor<D>> {
+    None
+}
+
+pub(crate) fn normalise<const D: usize>(
+    _of: Normalisation,
+    _input: Tensor<D>,
+    _scale: &Tensor<1>,
+    _shift: Option<&Tensor<1>>,
+) -> Option<(Tensor<D>, Tensor<D>)> {
+    None
+}
+
+pub(crate) fn feature_sums(
+    _values: &Tensor<3>,
+    _gradient: &Tensor<3>,
+    _feature_axis: usize,
+    _absolute: bool,
+) -> Option<[Tensor<2>; 2]> {
+    None
+}
+
+pub(crate) fn attend(_of: Attention, _inputs: [&Tensor<3>; 3]) -> Option<Tensor<3>> {
     None
 }
 

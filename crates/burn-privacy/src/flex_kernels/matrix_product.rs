@@ -27,6 +27,17 @@ impl<'a> Matrix<'a> {
         self.columns
     }
 
+    /// `columns` columns from column `first` on.
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many.
+    pub(super) fn columns_from(self, first: usize, columns: usize) -> Self {
+        assert!(first + columns <= self.columns, "columns {first} and {columns} more of {}", self.columns);
+        let skipped = (first * self.column_step).min(self.values.len());
+        Self { values: &self.values[skipped..], columns, ..self }
+    }
+
     pub(super) fn transposed(self) -> Self {
         Self { rows: self.columns, columns: self.rows, row_step: self.column_step, column_step: self.row_step, ..self }
     }
@@ -38,13 +49,22 @@ impl<'a> Matrix<'a> {
 ///
 /// If the sizes don't fit.
 pub(super) fn matrix_product(out: &mut [f32], add: bool, a: Matrix<'_>, b: Matrix<'_>) {
+    product(out, add, a, b, gemm::Parallelism::None);
+}
+
+/// [`matrix_product`] on all threads.
+pub(super) fn parallel_matrix_product(out: &mut [f32], add: bool, a: Matrix<'_>, b: Matrix<'_>) {
+    product(out, add, a, b, gemm::Parallelism::Rayon(0));
+}
+
+fn product(out: &mut [f32], add: bool, a: Matrix<'_>, b: Matrix<'_>, threads: gemm::Parallelism) {
     assert_eq!(a.columns, b.rows, "the inner sizes of a matrix product");
     assert_eq!(out.len(), a.rows * b.columns, "the size of a matrix product");
     if out.is_empty() {
         return;
     }
     let step = |size: usize| isize::try_from(size).expect("a slice is shorter than isize::MAX");
-    // SAFETY: `Matrix::new` and the assertions make every element that `gemm` reads or writes lie in its slice,
+    // SAFETY: `Matrix::new`, `Matrix::columns_from` and the assertions make every element that `gemm` reads or writes lie in its slice,
     // and `out` is borrowed exclusively.
     #[allow(unsafe_code)]
     unsafe {
@@ -67,7 +87,7 @@ pub(super) fn matrix_product(out: &mut [f32], add: bool, a: Matrix<'_>, b: Matri
             false,
             false,
             false,
-            gemm::Parallelism::None,
+            threads,
         );
     }
 }

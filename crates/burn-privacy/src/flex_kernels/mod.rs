@@ -7,27 +7,43 @@
 #[cfg(not(feature = "flex"))]
 mod absent;
 #[cfg(feature = "flex")]
+mod attention;
+mod attention_shape;
+#[cfg(feature = "flex")]
 mod autodiff;
 #[cfg(feature = "flex")]
 mod convolution;
 #[cfg_attr(not(feature = "flex"), allow(dead_code))]
 mod convolution_shape;
 #[cfg(feature = "flex")]
+mod elementary;
+#[cfg(feature = "flex")]
 mod ghost_norm;
+#[cfg(feature = "flex")]
+mod lanes;
 #[cfg(feature = "flex")]
 mod matrix_product;
 #[cfg(feature = "flex")]
+mod normalisation;
+mod normalisation_layout;
+#[cfg(feature = "flex")]
 mod on_flex;
+mod pointwise_kind;
 #[cfg_attr(not(feature = "flex"), allow(dead_code))]
 mod pooling;
 #[cfg(feature = "flex")]
 mod rows;
+#[cfg(feature = "flex")]
+mod rowwise;
 
 #[cfg(not(feature = "flex"))]
 pub(crate) use absent::*;
+pub(crate) use attention_shape::Attention;
 #[cfg(feature = "flex")]
-pub(crate) use autodiff::{convolve, max_pool, tap};
+pub(crate) use autodiff::{activate, attend, convolve, linear, max_pool, normalise, softmax, tap};
 pub(crate) use convolution_shape::Convolution;
+pub(crate) use normalisation_layout::Normalisation;
 #[cfg(feature = "flex")]
 pub(crate) use on_flex::*;
+pub(crate) use pointwise_kind::Pointwise;
 pub(crate) use pooling::Pooling;

@@ -1,11 +1,11 @@
-use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::{DType, Shape, Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::convolution_shape::Convolution;
 use super::matrix_product::Matrix;
-use super::{convolution, ghost_norm, rows};
+use super::{convolution, ghost_norm, normalisation, rows};
 use crate::per_example::{Rounding, rows_and_length};
 
 /// The contiguous values of a tensor without autodiff.
@@ -28,12 +28,47 @@ impl Values {
     }
 }
 
-pub(super) fn primitive<const D: usize>(values: Vec<f32>, dims: [usize; D]) -> FloatTensor<Flex> {
-    FloatTensor::<Flex>::from_data(TensorData::new(values, dims))
+pub(super) fn primitive(values: Vec<f32>, dims: impl Into<Shape>) -> FloatTensor<Flex> {
+    FloatTensor::<Flex>::from_data(TensorData::new(values, dims.into()))
 }
 
 pub(super) fn tensor<const D: usize>(values: Vec<f32>, dims: [usize; D]) -> Tensor<D> {
     Tensor::from_primitive::<Flex>(primitive(values, dims))
+}
+
+/// Whether the kernels may take a tensor, with or without autodiff.
+pub(crate) fn serve<const D: usize>(values: &Tensor<D>) -> bool {
+    values.dtype() == DType::F32
+        && (values.clone().try_into_primitive::<Flex>().is_ok()
+            || values.clone().try_into_primitive::<Autodiff<Flex>>().is_ok())
+}
+
+/// Lets `update` write over the values of a tensor, which are copied first only where something else holds them;
+/// `otherwise` for a tensor of another backend.
+pub(crate) fn update_in_place<E>(
+    values: Tensor<1>,
+    update: impl FnOnce(&mut [f32]) -> Result<(), E>,
+    otherwise: impl FnOnce(Tensor<1>) -> Result<Tensor<1>, E>,
+) -> Result<Tensor<1>, E> {
+    let primitive = match values.dtype() {
+        DType::F32 => values.clone().try_into_primitive::<Flex>().ok(),
+        _ => None,
+    };
+    let Some(primitive) = primitive else { return otherwise(values) };
+    drop(values);
+    let mut values = owned(primitive);
+    update(values.storage_mut())?;
+    Ok(Tensor::from_primitive::<Flex>(values))
+}
+
+/// The tensor, with storage that holds its values and nothing else.
+pub(super) fn owned(values: FloatTensor<Flex>) -> FloatTensor<Flex> {
+    let Values(values) = Values::contiguous(values);
+    if values.storage::<f32>().len() == values.layout().shape().num_elements() {
+        return values;
+    }
+    let (dims, part) = (values.layout().shape().clone(), values.as_slice::<f32>().expect("contiguous f32").to_vec());
+    FloatTensor::<Flex>::from_data(TensorData::new(part, dims))
 }
 
 /// Upper bounds `[rows]` of the sums of squares over every axis but the first.
@@ -114,6 +149,24 @@ pub(crate) fn sequence_ghost_norms(
         rows::round_up(ghost_norm::squared_norm_bound(input, gradient, rounding))
     });
     Some(tensor(bounds.collect(), [examples]))
+}
+
+/// Per example and feature, the sums over positions of `values gradient` and of `gradient`, or of their sizes:
+/// `[examples, features]` each. `feature_axis` is 1 or 2.
+pub(crate) fn feature_sums(
+    values: &Tensor<3>,
+    gradient: &Tensor<3>,
+    feature_axis: usize,
+    absolute: bool,
+) -> Option<[Tensor<2>; 2]> {
+    let dims = values.dims();
+    if values.shape().num_elements() == 0 {
+        return None;
+    }
+    let (examples, sizes) = (dims[0], [dims[feature_axis], dims[3 - feature_axis]]);
+    let (values, gradient) = (Values::of(values)?, Values::of(gradient)?);
+    let sums = normalisation::feature_sums(values.slice(), gradient.slice(), sizes, feature_axis == 2, absolute);
+    Some(sums.map(|sums| tensor(sums, [examples, sizes[0]])))
 }
 
 /// Whether every value is finite.

@@ -1,9 +1,22 @@
 //! Passes over the rows of a matrix, one row an example.
 
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
+
+use super::lanes::sum_of_squares;
 
 /// Below so many values a pass takes less time than handing it to the thread pool.
 const SMALL: usize = 1 << 15;
+
+/// Writes `row` over every row.
+pub(super) fn fill(rows: &mut [f32], row: &[f32]) {
+    if rows.len() < SMALL {
+        rows.chunks_exact_mut(row.len()).for_each(|place| place.copy_from_slice(row));
+    } else {
+        let rows_of_a_task = SMALL.div_ceil(row.len());
+        rows.par_chunks_exact_mut(row.len()).with_min_len(rows_of_a_task).for_each(|place| place.copy_from_slice(row));
+    }
+}
 
 /// Upper bounds of the rows' sums of squares.
 ///
@@ -11,24 +24,22 @@ const SMALL: usize = 1 << 15;
 /// by a factor of at most `1 + n 2^-53` (Higham, section 4.2), and the result is rounded up to f32.
 pub(super) fn squares(values: &[f32], length: usize) -> Vec<f32> {
     let slack = 1.0 + length as f64 * f64::EPSILON;
-    let bound = |row: &[f32]| round_up(sum_of_squares(row) * slack);
+    let bound = |row: &[f32]| round_up(Arch::new().dispatch(SumOfSquares(row)) * slack);
     if values.len() < SMALL {
         return values.chunks(length).map(bound).collect();
     }
     values.par_chunks(length).map(bound).collect()
 }
 
-fn sum_of_squares(row: &[f32]) -> f64 {
-    const LANES: usize = 16;
-    let blocks = row.chunks_exact(LANES);
-    let rest: f64 = blocks.remainder().iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-    let mut sums = [0.0_f64; LANES];
-    for block in blocks {
-        for (sum, &x) in sums.iter_mut().zip(block) {
-            *sum += f64::from(x) * f64::from(x);
-        }
+struct SumOfSquares<'a>(&'a [f32]);
+
+impl WithSimd for SumOfSquares<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        sum_of_squares(self.0)
     }
-    sums.iter().sum::<f64>() + rest
 }
 
 /// The smallest f32 that is not below `value`; infinity above the largest.
@@ -63,9 +74,7 @@ pub(super) fn weighted_sum(values: &[f32], length: usize, weights: &[f32]) -> Ve
     let add = |(block, sums): (usize, &mut [f32])| {
         for (row, &weight) in values.chunks_exact(length).zip(weights) {
             if weight != 0.0 {
-                for (sum, value) in sums.iter_mut().zip(&row[block * BLOCK..]) {
-                    *sum += weight * value;
-                }
+                Arch::new().dispatch(AddScaled { sums: &mut *sums, weight, row: &row[block * BLOCK..] });
             }
         }
     };
@@ -75,6 +84,24 @@ pub(super) fn weighted_sum(values: &[f32], length: usize, weights: &[f32]) -> Ve
         sums.par_chunks_mut(BLOCK).enumerate().for_each(add);
     }
     sums
+}
+
+/// `sums += weight row`, as far as both go.
+struct AddScaled<'a> {
+    sums: &'a mut [f32],
+    weight: f32,
+    row: &'a [f32],
+}
+
+impl WithSimd for AddScaled<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (sum, value) in self.sums.iter_mut().zip(self.row) {
+            *sum += self.weight * value;
+        }
+    }
 }
 
 #[cfg(test)]

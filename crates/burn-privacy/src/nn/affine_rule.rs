@@ -3,6 +3,7 @@ use std::ops::Range;
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 
+use crate::flex_kernels;
 use crate::per_example::{ClipFactors, ParameterGradients, PerExampleRule, Rounding, rows_of, sum_of_squares_bound};
 
 /// Scale and shift of a normalisation layer: `y = scale * x_hat + shift`, both vectors along one axis.
@@ -58,25 +59,30 @@ impl<const O: usize> PerExampleRule<O> for AffineRule {
     fn gradients(&self, output_gradient: Tensor<O>, range: Range<usize>) -> Vec<ParameterGradients> {
         let [_, first, second] = self.normalised.dims();
         let gradient = output_gradient.reshape([range.len(), first, second]);
-        let mut found = Vec::new();
-        if let Some(id) = self.scale {
-            let values = self.sum_over_positions(rows_of(&self.normalised, range) * gradient.clone());
-            found.push(ParameterGradients { id, values });
-        }
-        if let Some(id) = self.shift {
-            found.push(ParameterGradients { id, values: self.sum_over_positions(gradient) });
-        }
-        found
+        let normalised = rows_of(&self.normalised, range);
+        let [products, sums] = flex_kernels::feature_sums(&normalised, &gradient, self.feature_axis, false)
+            .unwrap_or_else(|| {
+                [self.sum_over_positions(normalised * gradient.clone()), self.sum_over_positions(gradient)]
+            });
+        let of = |id: Option<ParamId>, values| id.map(|id| ParameterGradients { id, values });
+        of(self.scale, products).into_iter().chain(of(self.shift, sums)).collect()
     }
 
     /// Each entry sums `positions` terms: its error is at most `gamma sum_t |x_hat_t| |g_t|`, and
     /// `gamma sum_t |g_t|` for the shift.
     fn squared_error(&self, output_gradient: &Tensor<O>, rounding: Rounding) -> Tensor<1> {
         let relative = (rounding.sum(self.positions() + 1) * (1.01 + rounding.sum(self.positions()))).powi(2);
-        let gradient = output_gradient.clone().reshape(self.normalised.dims()).abs();
-        let mut error = sum_of_squares_bound(self.sum_over_positions(gradient.clone()), rounding);
+        let gradient = output_gradient.clone().reshape(self.normalised.dims());
+        let [products, sums] = flex_kernels::feature_sums(&self.normalised, &gradient, self.feature_axis, true)
+            .unwrap_or_else(|| {
+                let gradient = gradient.abs();
+                [
+                    self.sum_over_positions(gradient.clone() * self.normalised.clone().abs()),
+                    self.sum_over_positions(gradient),
+                ]
+            });
+        let mut error = sum_of_squares_bound(sums, rounding);
         if self.scale.is_some() {
-            let products = self.sum_over_positions(gradient * self.normalised.clone().abs());
             error = error + sum_of_squares_bound(products, rounding);
         }
         error * relative

@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor};
 use super::affine_rule::AffineRule;
 use super::linear::trainable;
 use super::wrapped_layer::wrapped_layer;
+use crate::flex_kernels::{self, Normalisation};
 use crate::per_example::{is_recording, record, untracked};
 
 /// Configuration of a [`GroupNorm`] layer: the fields and defaults of [`burn::nn::GroupNormConfig`].
@@ -63,13 +64,24 @@ impl GroupNorm {
         layer.gamma = self.0.gamma.as_ref().map(untracked);
         layer.beta = self.0.beta.as_ref().map(untracked);
 
-        let recorded = input.clone().inner();
-        let rows = recorded.dims()[0];
-        let positions = recorded.shape().num_elements() / (rows * layer.num_channels).max(1);
-        let normalise = burn::nn::GroupNorm { gamma: None, beta: None, affine: false, ..layer.clone() };
-        let normalised = normalise.forward(recorded).reshape([rows, layer.num_channels, positions]);
-
-        let output = layer.forward(input);
+        let rows = input.dims()[0];
+        let positions = input.shape().num_elements() / (rows * layer.num_channels).max(1);
+        let of = Normalisation {
+            row: positions * (layer.num_channels / layer.num_groups),
+            groups: layer.num_groups,
+            run: positions,
+            epsilon: layer.epsilon as f32,
+        };
+        let [scale_values, shift_values] =
+            [&layer.gamma, &layer.beta].map(|values| values.as_ref().map(|values| values.val().inner()));
+        let found =
+            scale_values.and_then(|scale| flex_kernels::normalise(of, input.clone(), &scale, shift_values.as_ref()));
+        let (output, normalised) = found.unwrap_or_else(|| {
+            let normalise = burn::nn::GroupNorm { gamma: None, beta: None, affine: false, ..layer.clone() };
+            let normalised = normalise.forward(input.clone().inner());
+            (layer.forward(input), normalised)
+        });
+        let normalised = normalised.reshape([rows, layer.num_channels, positions]);
         record(output, AffineRule::new(normalised, rows, scale, shift, 1))
     }
 }

@@ -77,7 +77,9 @@ impl Linear {
         let rows = if D == 1 { 0 } else { input.dims()[0] };
         let positions = input.shape().num_elements() / (rows * d_input).max(1);
         let recorded = input.clone().inner();
-        let output = layer.forward(input);
+        let bias_values = layer.bias.as_ref().map(|bias| bias.val().inner());
+        let output = flex_kernels::linear(input.clone(), &layer.weight.val().inner(), bias_values.as_ref())
+            .unwrap_or_else(|| layer.forward(input));
         if rows == 0 {
             // A vector has no example axis: recorded so that the scope refuses it by name.
             return record(

@@ -1,8 +1,8 @@
 use std::ops::Range;
 
-use burn_privacy_output::OutputError;
 use burn_privacy_output::plot::palette::{BLUE, GREY, INK, PALE, RED, VERMILION, WHITE};
 use burn_privacy_output::plot::{Drawing, Pen, in_words};
+use burn_privacy_output::{OutputError, grouped};
 use plotters::chart::{ChartBuilder, ChartContext, SeriesLabelPosition};
 use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
@@ -14,7 +14,7 @@ use plotters::series::{DashedLineSeries, LineSeries};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, RGBColor};
 
-use super::curves::{Curves, EpsilonCurve, grouped};
+use super::curves::{Curves, EpsilonCurve};
 
 type Area<DB> = DrawingArea<DB, Shift>;
 type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;

@@ -1,6 +1,6 @@
 use burn_privacy_accounting::round_up_for_display;
-use burn_privacy_output::OutputError;
 use burn_privacy_output::plot::in_words;
+use burn_privacy_output::{OutputError, grouped};
 
 use super::super::{Protection, RunReport};
 
@@ -92,32 +92,12 @@ impl EpsilonCurve {
     }
 }
 
-/// `12345` as `12,345`.
-pub(super) fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use burn_privacy_accounting::Entropy;
 
     use super::super::super::run_report::tests::private_report;
     use super::*;
-
-    #[test]
-    fn digits_are_grouped() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
-        }
-    }
 
     #[test]
     fn the_line_of_epsilon_starts_at_zero_and_ends_at_what_was_spent() {

@@ -1,0 +1,17 @@
+/// The sizes of an attention without a mask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Attention {
+    pub(crate) heads: usize,
+    pub(crate) head_width: usize,
+    /// Positions that ask.
+    pub(crate) queries: usize,
+    /// Positions that are looked at.
+    pub(crate) keys: usize,
+}
+
+#[cfg_attr(not(feature = "flex"), allow(dead_code))]
+impl Attention {
+    pub(super) fn width(&self) -> usize {
+        self.heads * self.head_width
+    }
+}

@@ -1,0 +1,27 @@
+use std::ops::Range;
+
+/// How a normalisation layer sees its input: as rows of values that are normalised together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Normalisation {
+    /// Values of a row.
+    pub(crate) row: usize,
+    /// Rows after which the features begin again: the groups of a group normalisation.
+    pub(crate) groups: usize,
+    /// Neighbouring values that belong to the same feature: the pixels of a channel.
+    pub(crate) run: usize,
+    pub(crate) epsilon: f32,
+}
+
+#[cfg_attr(not(feature = "flex"), allow(dead_code))]
+impl Normalisation {
+    pub(super) fn features_of_row(&self, row: usize) -> Range<usize> {
+        let features = self.row / self.run;
+        let first = row % self.groups * features;
+        first..first + features
+    }
+
+    /// Rows that one task handles: they fit the nearest caches.
+    pub(super) fn rows_of_a_task(&self) -> usize {
+        ((1 << 13) / self.row).max(1)
+    }
+}

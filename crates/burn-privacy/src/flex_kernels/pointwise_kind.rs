@@ -1,0 +1,11 @@
+/// A function of one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pointwise {
+    Relu,
+    Tanh,
+    Sigmoid,
+    /// `x Φ(x)`, exactly and not by `tanh`.
+    Gelu,
+    /// `x` times its sigmoid.
+    Silu,
+}
