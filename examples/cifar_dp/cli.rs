@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use burn_privacy::datasets::{DATA_VARIABLE, DEFAULT_FOLDER};
 use burn_privacy_examples::cifar::{GENERATED, ModelName, PresetName};
-use burn_privacy_examples::image_training::{DATA, RUNNING, TRAINING, TrainingArguments, preset_table};
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+use burn_privacy_examples::image_training::{DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, preset_table};
+use clap::{CommandFactory, FromArgMatches, Parser};
 
 /// What the program does.
 const ABOUT: &str = "\
@@ -50,14 +50,8 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "runs/cifar_dp", help_heading = RUNNING)]
     pub out: PathBuf,
 
-    /// Print this and end
-    // One form for both: clap's long one says no more, in three times the lines.
-    #[arg(short, long, action = ArgAction::HelpShort, help_heading = RUNNING)]
-    pub help: Option<bool>,
-
-    /// Print the version and end
-    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = RUNNING)]
-    pub version: Option<bool>,
+    #[command(flatten)]
+    pub help: HelpArguments,
 }
 
 /// Reads the command line; ends the program for `--help` (status 0) and for wrong usage (status 2).

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use burn_privacy::datasets::DATA_VARIABLE;
-use burn_privacy_examples::image_training::{DATA, RUNNING, TRAINING, TrainingArguments, preset_table};
+use burn_privacy_examples::image_training::{DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, preset_table};
 use burn_privacy_examples::mnist::{ModelName, PresetName};
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+use clap::{CommandFactory, FromArgMatches, Parser};
 
 /// What the program does.
 const ABOUT: &str = "\
@@ -57,14 +57,8 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", default_value = "runs/mnist_dp", help_heading = RUNNING)]
     pub out: PathBuf,
 
-    /// Print this and end
-    // One form for both: clap's long one says no more, in three times the lines.
-    #[arg(short, long, action = ArgAction::HelpShort, help_heading = RUNNING)]
-    pub help: Option<bool>,
-
-    /// Print the version and end
-    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = RUNNING)]
-    pub version: Option<bool>,
+    #[command(flatten)]
+    pub help: HelpArguments,
 }
 
 /// Reads the command line; ends the program for `--help` (status 0) and for wrong usage (status 2).

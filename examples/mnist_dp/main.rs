@@ -15,19 +15,12 @@ use std::process::ExitCode;
 
 use burn_privacy::datasets::{Checksum, MnistVariant};
 use burn_privacy_examples::Result;
-use burn_privacy_examples::image_training::{End, INTERRUPTED, ImageData, Run, Settings, complain};
+use burn_privacy_examples::image_training::{End, ImageData, Run, Settings, exit_code};
 use burn_privacy_examples::mnist::{MnistCnn, source};
 
 fn main() -> ExitCode {
     // Wrong usage ends in here, with status 2.
-    match run(&cli::parse()) {
-        Ok(End::Finished) => ExitCode::SUCCESS,
-        Ok(End::Interrupted) => ExitCode::from(INTERRUPTED),
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&cli::parse()))
 }
 
 fn run(arguments: &cli::Arguments) -> Result<End> {

@@ -14,13 +14,12 @@ mod selection;
 mod task;
 mod trial;
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use burn_privacy::device::{DeviceChoice, select_device};
 use burn_privacy::sweep::{Sweep, SweepConfig, SweepDescription, SweepProgress, SweptNoise, jobs_that_fit};
-use burn_privacy_examples::image_training::{complain, say};
+use burn_privacy_examples::image_training::{End, exit_code, say};
 use burn_privacy_examples::{Result, command_line};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -29,13 +28,7 @@ use crate::options::{Arguments, Options, Select};
 use crate::task::{Scoring, Task};
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(Arguments::parse()).map(|()| End::Finished))
 }
 
 fn run(mut arguments: Arguments) -> Result<()> {
@@ -149,13 +142,4 @@ impl Bar {
 fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     format!("{}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
-}
-
-/// Fails now and not after the training, if nothing can be written to `folder`.
-fn require_writable(folder: &Path) -> Result<()> {
-    let probe = folder.join(format!(".probe-{}", std::process::id()));
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&probe, ""))
-        .and_then(|()| std::fs::remove_file(&probe))
-        .map_err(|error| format!("{}: {error}; give another folder with --out", folder.display()).into())
 }

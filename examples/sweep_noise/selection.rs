@@ -3,11 +3,10 @@
 use burn_privacy::accounting::{DpEvent, RunCount, round_up_for_display};
 use burn_privacy::report::{utc_timestamp, write_atomically};
 use burn_privacy::sweep::{PrivateSelection, Selected, SweepConfig};
-use burn_privacy_examples::Result;
 use burn_privacy_examples::image_training::say;
+use burn_privacy_examples::{Result, require_writable};
 
 use crate::options::{Arguments, Options};
-use crate::require_writable;
 use crate::task::{Scoring, Task};
 
 /// Runs without a word how many there were or how far they are.

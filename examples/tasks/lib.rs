@@ -10,9 +10,11 @@ pub mod image_training;
 pub mod mnist;
 
 mod command_line;
+mod output_folder;
 mod paid_score;
 
 pub use command_line::command_line;
+pub use output_folder::require_writable;
 pub use paid_score::noisy_share;
 
 /// Errors of these programs are for people: one sentence each.

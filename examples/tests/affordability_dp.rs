@@ -4,17 +4,13 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use burn_privacy::ledger::Ledger;
-use support::program;
+use support::{command, text};
 
 fn run(arguments: &[&str], out: &Path) -> Output {
-    Command::new(program("affordability_dp")).args(arguments).arg("--out").arg(out).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    command("affordability_dp", arguments, out).output().unwrap()
 }
 
 /// Mean R2 of a mode and a setting in the table.

@@ -9,7 +9,7 @@ use std::process::{Command, Output, Stdio};
 
 use burn_privacy::ledger::Ledger;
 use burn_privacy::report::{Protection, RunReport};
-use support::program;
+use support::{command, program, text};
 use tempfile::TempDir;
 
 /// A run so small that it takes a second.
@@ -28,18 +28,8 @@ const TINY: [&str; 12] = [
     "2",
 ];
 
-fn command(arguments: &[&str], out: &Path) -> Command {
-    let mut command = Command::new(program("cifar_dp"));
-    command.args(arguments).arg("--out").arg(out).env_remove("BURN_PRIVACY_DATA");
-    command
-}
-
 fn run(arguments: &[&str], out: &Path) -> Output {
-    command(arguments, out).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    command("cifar_dp", arguments, out).output().unwrap()
 }
 
 /// A tiny run that must succeed: its folder, its output, its report.
@@ -253,7 +243,8 @@ fn a_run_without_privacy_says_so_everywhere() {
 fn ctrl_c_ends_cleanly_with_the_true_count_in_the_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let endless = [&TINY[..10], &["--epochs", "1000000", "--noise-multiplier", "50"]].concat();
-    let mut child = command(&endless, folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command("cifar_dp", &endless, folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     while !line.contains("1/1000000") {

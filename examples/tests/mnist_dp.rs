@@ -5,12 +5,12 @@ mod support;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use burn_privacy::report::{Protection, RunReport};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use support::program;
+use support::{command, text};
 use tempfile::TempDir;
 
 /// Bars whose place tells the class, in MNIST's format: 300 images to train on, 50 to test on.
@@ -34,13 +34,8 @@ fn data() -> TempDir {
 }
 
 fn run(data: &Path, more: &[&str], out: &Path) -> Output {
-    let mut command = Command::new(program("mnist_dp"));
-    command.args(["--device", "cpu", "--data"]).arg(data).args(more).arg("--out").arg(out);
-    command.env_remove("BURN_PRIVACY_DATA").output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    let arguments = [&["--device", "cpu", "--data", data.to_str().unwrap()], more].concat();
+    command("mnist_dp", &arguments, out).output().unwrap()
 }
 
 fn report(folder: &Path) -> RunReport {

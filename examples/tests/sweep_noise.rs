@@ -4,27 +4,17 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use burn_privacy::ledger::Ledger;
-use support::program;
+use support::{command, text};
 
 /// Two settings, and trials that take half a second; how many is said apart.
 const SMALL: [&str; 8] = ["--noise-multipliers", "1,4", "--epochs", "10", "--seed", "3", "--task", "affordability"];
 
-fn command(arguments: &[&str], out: &Path) -> Command {
-    let mut command = Command::new(program("sweep_noise"));
-    command.args(arguments).arg("--out").arg(out).env_remove("BURN_PRIVACY_DATA");
-    command
-}
-
 fn run(arguments: &[&str], out: &Path) -> Output {
-    command(arguments, out).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    command("sweep_noise", arguments, out).output().unwrap()
 }
 
 fn lines(folder: &Path) -> usize {
@@ -69,7 +59,8 @@ fn killed_in_the_middle_it_goes_on_to_the_same_summary() {
     let (whole, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     assert!(run(&longer, whole.path()).status.success());
 
-    let mut child = command(&longer, killed.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child =
+        command("sweep_noise", &longer, killed.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let start = Instant::now();
     while lines(killed.path()) < 4 {
         assert!(
@@ -167,7 +158,7 @@ fn bad_input_is_one_sentence_before_any_training() {
         (&["--delta", "0.1"], &out, "delta"),
     ] {
         // Where no data set lies in a default folder.
-        let output = command(arguments, out).current_dir(folder.path()).output().unwrap();
+        let output = command("sweep_noise", arguments, out).current_dir(folder.path()).output().unwrap();
         let message = text(&output.stderr);
         assert!(!output.status.success() && message.contains(words), "{arguments:?}: {words:?} is not in: {message}");
         assert!(message.starts_with("error: "), "{message}");

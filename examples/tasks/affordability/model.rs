@@ -1,7 +1,7 @@
 //! The handout's network.
 
 use burn::prelude::*;
-use burn::tensor::activation::relu;
+use burn_privacy::activation::relu;
 use burn_privacy::nn::{Linear, LinearConfig};
 
 use super::data::{Batch, FEATURES};

@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
 use burn_privacy::device::DeviceChoice;
-use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Args};
 
 /// Headings of `--help`.
 pub const TRAINING: &str = "What is trained";
@@ -12,6 +12,19 @@ const OPTIMISATION: &str = "Optimisation (what is not given is the preset's)";
 pub const DATA: &str = "Data";
 /// See [`TRAINING`].
 pub const RUNNING: &str = "Running";
+
+/// Help and version, listed among the others.
+#[derive(Args, Debug)]
+pub struct HelpArguments {
+    /// Print this and end
+    // One form for both: clap's long one says no more, in three times the lines.
+    #[arg(short, long, action = ArgAction::HelpShort, help_heading = RUNNING)]
+    pub help: Option<bool>,
+
+    /// Print the version and end
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = RUNNING)]
+    pub version: Option<bool>,
+}
 
 /// The part of the command line that programs which train on images have in common.
 #[derive(Args, Debug)]

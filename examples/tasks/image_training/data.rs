@@ -1,7 +1,8 @@
 use burn_privacy::datasets::ImageDataset;
 use burn_privacy::report::{DataDescription, EvaluationPart};
+use burn_privacy_output::grouped;
 
-use super::{TrainingArguments, grouped};
+use super::TrainingArguments;
 use crate::Result;
 
 /// The images of a run: what is trained on, and what is evaluated on.

@@ -16,15 +16,14 @@ mod settings;
 
 use burn::prelude::*;
 
-pub use arguments::{DATA, RUNNING, TRAINING, TrainingArguments, at_least_one};
+pub use arguments::{DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, at_least_one};
 pub use data::{ImageData, ImageSource};
 pub use evaluation::{accuracy, right_guesses};
-pub use interrupt::INTERRUPTED;
 pub use plain::{PlainTraining, train_plain};
 pub use preset::{Noise, Preset, Scaling, preset_table, value_name};
 pub use private::{PrivateTraining, train_private};
-pub use progress::{complain, grouped, percent, say};
-pub use run::{End, Job, Run};
+pub use progress::{complain, percent, say};
+pub use run::{End, Job, Run, exit_code};
 pub use settings::{PrivacySettings, Settings, sgd};
 
 /// A model that scores images.

@@ -2,6 +2,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use burn_privacy::accounting::round_up_for_display;
+use burn_privacy_output::grouped;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A line on standard output. Whoever has closed it (`| head`) doesn't stop the run.
@@ -136,17 +137,4 @@ impl Progress {
 /// `0.775` as `77.50 %`.
 pub fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
-}
-
-/// `12345` as `12,345`.
-pub fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 use burn::prelude::*;
@@ -11,14 +12,15 @@ use burn_privacy::report::{
     ModelDescription, Protection, REPORT_SCHEMA, REPORT_VERSION, RunReport, Timing, Versions, utc_timestamp,
     write_atomically,
 };
+use burn_privacy_output::grouped;
 
-use super::interrupt::Interrupt;
+use super::interrupt::{INTERRUPTED, Interrupt};
 use super::monitor::{Monitor, Results};
 use super::{
-    Classifier, ImageData, PlainTraining, PrivacySettings, PrivateTraining, Settings, TrainingArguments, grouped,
+    Classifier, ImageData, PlainTraining, PrivacySettings, PrivateTraining, Settings, TrainingArguments, complain,
     percent, say, train_plain, train_private,
 };
-use crate::Result;
+use crate::{Result, require_writable};
 
 /// How a run ended.
 pub enum End {
@@ -26,6 +28,18 @@ pub enum End {
     Finished,
     /// Somebody pressed Ctrl-C.
     Interrupted,
+}
+
+/// What a program ends with, after a sentence on standard error if it failed.
+pub fn exit_code(outcome: Result<End>) -> ExitCode {
+    match outcome {
+        Ok(End::Finished) => ExitCode::SUCCESS,
+        Ok(End::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// A run of a program, from its start on.
@@ -38,7 +52,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Starts the clock and listens for Ctrl-C.
+    /// Starts the clock, listens for Ctrl-C and sets the process up for training.
     ///
     /// # Errors
     ///
@@ -46,6 +60,7 @@ impl Run {
     pub fn begin(program: &'static str, out: &Path) -> Result<Self> {
         let (moment, clock) = (SystemTime::now(), Instant::now());
         require_writable(out)?;
+        burn_privacy::keep_freed_memory();
         Ok(Self { program, out: out.to_owned(), interrupt: Interrupt::listen()?, moment, clock })
     }
 
@@ -98,15 +113,6 @@ struct Trained<M> {
     model: M,
     results: Results,
     protection: Protection,
-}
-
-/// Fails now and not after the training, if results can't be written to `folder`.
-fn require_writable(folder: &Path) -> Result<()> {
-    let probe = folder.join(format!(".probe-{}", std::process::id()));
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&probe, ""))
-        .and_then(|()| std::fs::remove_file(&probe))
-        .map_err(|error| format!("{}: {error}; give another folder with --out", folder.display()).into())
 }
 
 impl Job {
