@@ -94,6 +94,7 @@ impl Task {
                     entropy: trial.entropy(),
                     ledger: None, // the sweep has charged it
                     physical_batch: PHYSICAL_BATCH,
+                    views: 1,
                     learning_rate,
                     momentum,
                     average: task.average,

@@ -47,6 +47,7 @@ pub struct Session<I, O, D, B> {
     schedule: PlannedSchedule,
     per_example: PerExample,
     physical_batch: usize,
+    views: usize,
     validated: bool,
     items: PhantomData<fn() -> (I, O)>,
 }
@@ -80,6 +81,7 @@ where
             schedule,
             per_example: PerExample::default(),
             physical_batch: DEFAULT_PHYSICAL_BATCH,
+            views: 1,
             validated: false,
             items: PhantomData,
         })
@@ -89,6 +91,21 @@ where
     /// depend on it beyond the order of a sum. Zero counts as one.
     pub fn with_physical_batch(mut self, examples: usize) -> Self {
         self.physical_batch = examples.max(1);
+        self
+    }
+
+    /// Augmentation multiplicity: the batcher gets each record of a batch so many times in a row and makes another
+    /// augmented view of it each time. Zero counts as one.
+    ///
+    /// The loss closure returns one loss for each view, in the batcher's order. A record's gradient is that of the mean of
+    /// its views' losses, and it is clipped as one: the guarantee is the same, whatever the number of views. A step costs the
+    /// forward and backward passes of all views, but one norm for each record. `physical_batch` counts views.
+    ///
+    /// The batcher must make a view from its record alone: no mixing of records.
+    ///
+    /// Source: De et al. 2022 (arXiv 2204.13650), section 3.2.
+    pub fn with_views(mut self, views: usize) -> Self {
+        self.views = views.max(1);
         self
     }
 
@@ -207,6 +224,7 @@ where
         let _load = tracing::trace_span!("load").entered();
         let items = indices
             .iter()
+            .flat_map(|index| std::iter::repeat_n(index, self.views))
             .map(|&index| self.dataset.get(index).map_err(|source| Error::Record { index, source: Box::new(source) }))
             .collect::<Result<Vec<I>>>()?;
         Ok(self.batcher.batch(items, &self.device))
@@ -299,6 +317,36 @@ where
     D: Dataset<I>,
     B: Batcher<I, O>,
 {
+    /// One loss an example, the mean over its views, of records that are loaded for it.
+    fn losses<M: Module>(
+        &self,
+        model: &M,
+        indices: &[usize],
+        loss: &mut impl FnMut(&M, O) -> LossResult,
+    ) -> Result<Tensor<1>> {
+        let input = self.load(indices)?;
+        self.losses_of(model, input, indices.len(), loss)
+    }
+
+    /// [`losses`](Self::losses) of so many records that were loaded.
+    fn losses_of<M: Module>(
+        &self,
+        model: &M,
+        input: O,
+        examples: usize,
+        loss: &mut impl FnMut(&M, O) -> LossResult,
+    ) -> Result<Tensor<1>> {
+        let losses = loss(model, input).map_err(Error::Loss)?;
+        if self.views == 1 {
+            return Ok(losses);
+        }
+        let (found, expected) = (losses.dims()[0], examples * self.views);
+        if found != expected {
+            return Err(Error::LossPerExample { found, expected });
+        }
+        Ok(losses.reshape([examples, self.views]).mean_dim(1).reshape([examples]))
+    }
+
     fn clipped_sum<M: Module>(
         &mut self,
         model: &M,
@@ -312,18 +360,17 @@ where
         match self.per_example {
             PerExample::OneBackward => {
                 self.validate_once(model, trainable, batch, loss)?;
-                for indices in batch.indices.chunks(self.physical_batch) {
+                for indices in batch.indices.chunks((self.physical_batch / self.views).max(1)) {
                     let input = self.load(indices)?;
-                    let layout = BatchLayout::one_view(indices.len());
-                    let forward = || loss(model, input).map_err(Error::Loss);
+                    let layout = BatchLayout::new(indices.len(), self.views);
+                    let forward = || self.losses_of(model, input, indices.len(), loss);
                     clipped_sum(model, trainable, layout, clipping_norm, rounding, forward, &mut sum)?;
                 }
             }
             PerExample::Loop => {
                 for index in &batch.indices {
-                    let input = self.load(&[*index])?;
-                    let losses = loss(model, input).map_err(Error::Loss)?;
-                    require_one_loss_per_example(&losses, BatchLayout::one_view(1))?;
+                    let losses = self.losses(model, &[*index], loss)?;
+                    require_one_loss_per_example(&losses, BatchLayout::new(1, self.views))?;
                     clipped_gradient_of_one(model, losses, clipping_norm, rounding, &mut sum)?;
                 }
             }
@@ -342,9 +389,8 @@ where
             return Ok(());
         }
         let indices = &batch.indices[..batch.indices.len().min(VALIDATED_EXAMPLES)];
-        self.validated = validate(model, trainable, indices.len(), |model, range| {
-            loss(model, self.load(&indices[range])?).map_err(Error::Loss)
-        })?;
+        let layout = BatchLayout::new(indices.len(), self.views);
+        self.validated = validate(model, trainable, layout, |model, range| self.losses(model, &indices[range], loss))?;
         Ok(())
     }
 }

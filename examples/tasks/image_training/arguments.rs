@@ -74,6 +74,12 @@ pub struct TrainingArguments {
     #[arg(long, value_name = "D", help_heading = OPTIMISATION, conflicts_with = "no_privacy")]
     pub average: Option<f64>,
 
+    /// Augmented views of each image in each step, clipped as one: shifted, and colour images also mirrored; 1 takes the
+    /// images as they are
+    #[arg(long, value_name = "K", default_value_t = 1, help_heading = OPTIMISATION, conflicts_with = "no_privacy",
+          value_parser = at_least_one())]
+    pub views: u64,
+
     /// Hold out the last tenth of the training images, half for validation after each epoch and half for
     /// the test at the end; always so for data without test images
     #[arg(long, help_heading = DATA)]

@@ -1,6 +1,6 @@
 use burn::prelude::*;
 use burn_privacy::WeightAverage;
-use burn_privacy::datasets::{ImageBatch, ImageBatcher, ImageDataset};
+use burn_privacy::datasets::{Augmentation, AugmentedBatcher, ImageBatch, ImageBatcher, ImageDataset};
 use burn_privacy::ledger::Ledger;
 use burn_privacy::prelude::*;
 
@@ -23,6 +23,8 @@ pub struct PrivateTraining<'a> {
     pub ledger: Option<(Ledger, &'a str)>,
     /// Most images at once.
     pub physical_batch: usize,
+    /// Augmented views of each image; with one the images are taken as they are.
+    pub views: usize,
     /// Of SGD.
     pub learning_rate: f64,
     /// Of SGD.
@@ -43,9 +45,12 @@ pub fn train_private<M: Classifier>(
     training: PrivateTraining<'_>,
     mut go_on: impl FnMut(&M, f64) -> Result<bool>,
 ) -> Result<(M, PrivacyStatement)> {
+    let augmentation = augmentation(&training.images, training.views);
+    let batcher = AugmentedBatcher::new(training.batcher, augmentation, &training.entropy)?;
     let mut session = training
         .plan
-        .start(training.images, training.batcher, training.device, training.entropy)?
+        .start(training.images, batcher, training.device, training.entropy)?
+        .with_views(training.views)
         .with_physical_batch(training.physical_batch);
     if let Some((ledger, run)) = training.ledger {
         session = session.with_ledger(ledger, run)?;
@@ -71,4 +76,14 @@ pub fn train_private<M: Classifier>(
     // Closes the ledger with the number of steps that were really made.
     let statement = session.finish()?;
     Ok((shown(&average, &model), statement))
+}
+
+/// Shifts by an eighth of the image (4 pixels of 32, as De et al. 2022 have it); colour images, which are no digits, are
+/// mirrored too.
+fn augmentation(images: &ImageDataset, views: usize) -> Augmentation {
+    let [channels, rows, columns] = images.shape();
+    match views {
+        1 => Augmentation::default(),
+        _ => Augmentation { shift: rows.min(columns) / 8, mirror: channels == 3 },
+    }
 }

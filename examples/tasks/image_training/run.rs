@@ -191,6 +191,9 @@ impl Job {
         let ledger = Ledger::open(&self.ledger, self.data.train.name())?;
         say_plan(&plan, settings)?;
         say(&format!("Optimiser:   {optimizer}"));
+        if privacy.views > 1 {
+            say(&format!("Views:       {} of each image, clipped as one", privacy.views));
+        }
         say(&format!("Ledger:      {}", self.ledger.display()));
         self.say_evaluation();
         self.train_private(model, &plan, privacy, ledger)
@@ -212,6 +215,7 @@ impl Job {
             entropy: self.settings.entropy(),
             ledger: Some((ledger, &self.name)),
             physical_batch: privacy.physical_batch,
+            views: privacy.views,
             learning_rate: self.settings.learning_rate,
             momentum: self.settings.momentum,
             average: self.settings.average,

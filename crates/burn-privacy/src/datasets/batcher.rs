@@ -71,7 +71,7 @@ impl ImageBatcher {
     }
 
     /// The normalised pixels of all items, one after the other.
-    fn pixels(&self, items: &[ImageItem]) -> Vec<f32> {
+    pub(super) fn pixels(&self, items: &[ImageItem]) -> Vec<f32> {
         let [channels, rows, columns] = shape(items);
         // (b / 255 - mean) / std as one multiplication and one addition, their constants rounded once.
         let affine: [(f32, f32); 3] = std::array::from_fn(|channel| {
@@ -90,15 +90,22 @@ impl ImageBatcher {
 }
 
 /// The shape of the images of a batch.
-fn shape(items: &[ImageItem]) -> [usize; 3] {
+pub(super) fn shape(items: &[ImageItem]) -> [usize; 3] {
     items.first().map_or(IMAGE_SHAPE, ImageItem::shape)
 }
 
 impl Batcher<ImageItem, ImageBatch> for ImageBatcher {
     fn batch(&self, items: Vec<ImageItem>, device: &Device) -> ImageBatch {
-        let [channels, rows, columns] = shape(&items);
-        let labels: Vec<i32> = items.iter().map(|item| i32::from(item.label())).collect();
         let pixels = self.pixels(&items);
+        self.batch_of(&items, pixels, device)
+    }
+}
+
+impl ImageBatcher {
+    /// The batch of items whose pixels are given, normalised.
+    pub(super) fn batch_of(&self, items: &[ImageItem], pixels: Vec<f32>, device: &Device) -> ImageBatch {
+        let [channels, rows, columns] = shape(items);
+        let labels: Vec<i32> = items.iter().map(|item| i32::from(item.label())).collect();
         ImageBatch {
             images: Tensor::from_data(TensorData::new(pixels, [items.len(), channels, rows, columns]), device),
             labels: Tensor::from_data(TensorData::new(labels, [items.len()]), device),

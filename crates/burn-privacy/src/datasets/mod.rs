@@ -11,10 +11,11 @@
 //! | any data set, perturbed once before training | [`PerturbedDataset`] |
 //!
 //! All are [`ImageDataset`]s, which are Burn [`Dataset`](burn::data::dataset::Dataset)s of [`ImageItem`]s;
-//! [`ImageBatcher`] makes [`ImageBatch`]es of them. Malformed files are errors that name the file and the byte
+//! [`ImageBatcher`] makes [`ImageBatch`]es of them, [`AugmentedBatcher`] random views. Malformed files are errors that name the file and the byte
 //! ([`DatasetError`]).
 
 mod archive;
+mod augmented;
 mod batcher;
 mod checksum;
 mod cifar10;
@@ -30,6 +31,7 @@ mod mnist;
 mod perturbed;
 mod records;
 
+pub use augmented::{Augmentation, AugmentedBatcher};
 pub use batcher::{ImageBatch, ImageBatcher, Normalization};
 pub use checksum::Checksum;
 pub(crate) use checksum::md5_hex;

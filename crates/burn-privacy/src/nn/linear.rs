@@ -9,7 +9,7 @@ use super::wrapped_layer::wrapped_layer;
 use crate::flex_kernels;
 use crate::per_example::{
     ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, is_recording, record,
-    squared_product_error, sum_of_squares_bound, underflow, untracked,
+    recording_layout, squared_product_error, sum_of_squares_bound, underflow, untracked,
 };
 
 /// Configuration of a [`Linear`] layer: the fields and defaults of [`burn::nn::LinearConfig`].
@@ -75,6 +75,9 @@ impl Linear {
         };
         let [d_input, d_output] = layer.weight.val().dims();
         let rows = if D == 1 { 0 } else { input.dims()[0] };
+        // Where the rows are views, an example's views are positions of one sequence.
+        let views = recording_layout().filter(|layout| rows == layout.rows()).map_or(1, |layout| layout.views());
+        let rows = rows / views;
         let positions = input.shape().num_elements() / (rows * d_input).max(1);
         let recorded = input.clone().inner();
         let bias_values = layer.bias.as_ref().map(|bias| bias.val().inner());
@@ -84,11 +87,11 @@ impl Linear {
             // A vector has no example axis: recorded so that the scope refuses it by name.
             return record(
                 output,
-                LinearRule { input: Tensor::empty([0, 1, 1], &recorded.device()), weight, bias, d_output },
+                LinearRule { input: Tensor::empty([0, 1, 1], &recorded.device()), views, weight, bias, d_output },
             );
         }
         let input = recorded.reshape([rows, positions, d_input]);
-        record(output, LinearRule { input, weight, bias, d_output })
+        record(output, LinearRule { input, views, weight, bias, d_output })
     }
 }
 
@@ -131,8 +134,9 @@ fn ghost_norms(inputs: &Tensor<3>, gradients: &Tensor<3>, rounding: Rounding) ->
 }
 
 struct LinearRule {
-    /// `[examples, positions, d_input]`
+    /// `[examples, positions, d_input]`, the positions of all views one after the other.
     input: Tensor<3>,
+    views: usize,
     weight: Option<ParamId>,
     bias: Option<ParamId>,
     d_output: usize,
@@ -147,10 +151,10 @@ impl LinearRule {
         self.input.dims()[2]
     }
 
-    /// `[rows, .., d_output]` as `[rows, positions, d_output]`.
+    /// `[rows, .., d_output]` as `[examples, positions, d_output]`.
     fn flat<const D: usize>(&self, output_gradient: Tensor<D>) -> Tensor<3> {
-        let rows = output_gradient.dims()[0];
-        output_gradient.reshape([rows, self.positions(), self.d_output])
+        let examples = output_gradient.dims()[0] / self.views;
+        output_gradient.reshape([examples, self.positions(), self.d_output])
     }
 
     /// Bu et al. 2022 (arXiv 2205.10683), section 3.3: the ghost norm costs `2 T^2 (p + d)`, instantiating `2 T p d`.
@@ -172,6 +176,10 @@ impl<const O: usize> PerExampleRule<O> for LinearRule {
 
     fn rows(&self) -> usize {
         self.input.dims()[0]
+    }
+
+    fn adds_up_views(&self) -> bool {
+        true
     }
 
     fn entries(&self) -> usize {
@@ -196,7 +204,7 @@ impl<const O: usize> PerExampleRule<O> for LinearRule {
     }
 
     fn squared_error(&self, output_gradient: &Tensor<O>, rounding: Rounding) -> Tensor<1> {
-        let squared_gradient = sum_of_squares_bound(output_gradient.clone(), rounding);
+        let squared_gradient = sum_of_squares_bound(self.flat(output_gradient.clone()), rounding);
         let mut error = self.squared_bias_error(squared_gradient.clone(), rounding);
         if self.weight.is_some() {
             let squared_input = sum_of_squares_bound(self.input.clone(), rounding);
@@ -211,7 +219,7 @@ impl<const O: usize> PerExampleRule<O> for LinearRule {
     }
 
     fn squared_norm_shortcut(&self, output_gradient: &Tensor<O>, rounding: Rounding) -> Option<Tensor<1>> {
-        let squared_gradient = sum_of_squares_bound(output_gradient.clone(), rounding);
+        let squared_gradient = sum_of_squares_bound(self.flat(output_gradient.clone()), rounding);
         if self.positions() == 1 {
             // Goodfellow 2015: || a g^T || = ||a|| ||g||, with the bias an input that is always one.
             let squared_input = match self.weight {

@@ -42,7 +42,7 @@ pub(crate) fn clipped_sum<M: Module>(
     let mut total: Option<Tensor<1>> = None;
     let mut contributions = Vec::new();
     for group in group_by_parameter(uses) {
-        let NormBound { squared, kept } = squared_norm_bound(&group, layout.examples(), rounding, &mut memory);
+        let NormBound { squared, kept } = squared_norm_bound(&group, layout, rounding, &mut memory);
         total = Some(match total {
             Some(total) => total + squared,
             None => squared,
@@ -114,20 +114,32 @@ fn group_by_parameter(uses: Vec<Box<dyn LayerUse>>) -> Vec<Group> {
 /// Upper bound `[examples]` of the squared norm of the gradient of the group's parameters.
 fn squared_norm_bound(
     group: &[Box<dyn LayerUse>],
-    examples: usize,
+    layout: BatchLayout,
     rounding: Rounding,
     memory: &mut GradientMemory,
 ) -> NormBound {
     if let [only] = group {
         return only.squared_norm_bound(rounding, memory);
     }
-    let entries = group.iter().map(|layer_use| layer_use.entries()).sum();
+    let entries = layout.views() * group.iter().map(|layer_use| layer_use.entries()).sum::<usize>();
     let mut squared = Vec::new();
     let mut sum_of_norms = Vec::new();
-    for range in chunks_of_examples(examples, entries, ENTRIES_AT_ONCE) {
+    let mut errors_of_views = Vec::new();
+    for range in chunks_of_examples(layout.examples(), entries, ENTRIES_AT_ONCE) {
         let mut totals: HashMap<ParamId, Tensor<2>> = HashMap::new();
         let mut norms: Option<Tensor<1>> = None;
-        for gradient in group.iter().flat_map(|layer_use| layer_use.gradients(range.clone())) {
+        let mut gradients = Vec::new();
+        let mut error_of_views: Option<Tensor<1>> = None;
+        for layer_use in group {
+            let found = layer_use.gradients(range.clone(), rounding);
+            gradients.extend(found.parameters);
+            error_of_views = match (error_of_views, found.squared_error_of_views) {
+                (Some(total), Some(next)) => Some(add_error(total, next, rounding)),
+                (total, next) => total.or(next),
+            };
+        }
+        errors_of_views.extend(error_of_views);
+        for gradient in gradients {
             let norm = sum_of_squares_bound(gradient.values.clone(), rounding).sqrt();
             norms = Some(match norms {
                 Some(total) => total + norm,
@@ -143,7 +155,10 @@ fn squared_norm_bound(
         sum_of_norms.extend(norms);
     }
     // Error of each use's gradients, and of adding the uses up.
-    let addition = (Tensor::cat(sum_of_norms, 0) * rounding.sum(group.len())).square();
+    let mut addition = (Tensor::cat(sum_of_norms, 0) * rounding.sum(group.len())).square();
+    if !errors_of_views.is_empty() {
+        addition = add_error(addition, Tensor::cat(errors_of_views, 0), rounding);
+    }
     let error = group
         .iter()
         .map(|layer_use| layer_use.squared_error(rounding))

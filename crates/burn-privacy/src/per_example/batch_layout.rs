@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 /// What one record of the data set is, and so what a guarantee protects.
@@ -25,7 +27,7 @@ impl std::fmt::Display for ProtectedUnit {
 /// example next to each other.
 ///
 /// `views` is the augmentation multiplicity (De et al. 2022, arXiv 2204.13650): an example's views are summed
-/// *before* its norm is taken. Only one view per example is built by the session today.
+/// *before* its norm is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLayout {
     examples: usize,
@@ -33,9 +35,14 @@ pub struct BatchLayout {
 }
 
 impl BatchLayout {
-    /// One row an example.
-    pub fn one_view(examples: usize) -> Self {
-        Self { examples, views: 1 }
+    /// So many rows an example.
+    pub(crate) fn new(examples: usize, views: usize) -> Self {
+        Self { examples, views }
+    }
+
+    /// The rows of a range of examples.
+    pub(crate) fn rows_of(&self, examples: &Range<usize>) -> Range<usize> {
+        examples.start * self.views..examples.end * self.views
     }
 
     /// Number of protected units in the physical batch.

@@ -70,6 +70,19 @@ impl ClipFactors {
         ParameterSum { id: gradients.id, values }
     }
 
+    /// The factor of its example for each view.
+    pub(crate) fn of_views(&self, views: usize) -> Self {
+        if views == 1 {
+            return self.clone();
+        }
+        let examples = self.examples();
+        let repeat =
+            |values: Tensor<1>| values.reshape([examples, 1]).expand([examples, views]).reshape([examples * views]);
+        let excluded =
+            self.excluded.clone().reshape([examples, 1]).expand([examples, views]).reshape([examples * views]);
+        Self { weights: repeat(self.weights.clone()), excluded, none_excluded: self.none_excluded }
+    }
+
     /// The factors of a range of examples.
     pub(crate) fn slice(&self, range: std::ops::Range<usize>) -> Self {
         Self {

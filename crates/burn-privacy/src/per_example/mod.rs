@@ -42,6 +42,7 @@ pub use norm_bound::{Rounding, sum_of_squares_bound};
 pub(crate) use norm_bound::{add_error, rows_and_length, squared_product_error, underflow};
 pub use param::per_example;
 pub use rule::{ParameterGradients, ParameterSum, PerExampleRule};
+pub(crate) use tape::recording_layout;
 pub use tape::{is_recording, record};
 
 pub(crate) use backward::{clipped_sum, require_one_loss_per_example};

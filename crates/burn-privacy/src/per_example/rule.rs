@@ -43,8 +43,16 @@ pub trait PerExampleRule<const O: usize>: 'static {
     /// The *trainable* parameters this use contributes to, each once.
     fn parameters(&self) -> Vec<ParamId>;
 
-    /// Length of axis 0 of the recorded input. The recording scope refuses anything but one row an example.
+    /// Length of axis 0 of the recorded input. The recording scope refuses anything but one row an example (or one for each
+    /// of its views, which the scope then adds up).
     fn rows(&self) -> usize;
+
+    /// Whether this rule adds up the views of an example itself: then its rows are examples, and only the output and its
+    /// gradient have one row for each view. For this crate's own layers.
+    #[doc(hidden)]
+    fn adds_up_views(&self) -> bool {
+        false
+    }
 
     /// Entries of one example's gradient, summed over [`parameters`](Self::parameters).
     fn entries(&self) -> usize;

@@ -23,6 +23,11 @@ pub fn is_recording() -> bool {
     TAPE.with_borrow(Option::is_some)
 }
 
+/// How the rows of the recording scope belong to examples, where there is a scope.
+pub(crate) fn recording_layout() -> Option<BatchLayout> {
+    TAPE.with_borrow(|tape| tape.as_ref().map(|tape| tape.layout))
+}
+
 /// Records one use of a layer and returns its output, to be used in place of `output`.
 ///
 /// `output` must have been computed with the layer's weights untracked; the returned tensor has the same
@@ -31,15 +36,17 @@ pub fn is_recording() -> bool {
 ///
 /// # Shapes
 ///
-/// - output: `[examples, ...]`
+/// - output: `[examples, ...]`, or `[examples * views, ...]` in a session with views
 ///
 /// A rule whose rows, or an output whose axis 0, do not match the number of examples makes the step fail with
 /// [`Error::ExampleAxis`], after the forward pass.
 pub fn record<const O: usize>(output: Tensor<O>, rule: impl PerExampleRule<O>) -> Tensor<O> {
     TAPE.with_borrow_mut(|tape| {
         let Some(tape) = tape else { return output };
-        let rows = tape.layout.rows();
-        let found = if rule.rows() == rows { output.dims()[0] } else { rule.rows() };
+        let layout = tape.layout;
+        let rows = layout.rows();
+        let rows_of_rule = if rule.adds_up_views() { rule.rows() * layout.views() } else { rule.rows() };
+        let found = if rows_of_rule == rows { output.dims()[0] } else { rows_of_rule };
         if found != rows && tape.refusal.is_none() {
             tape.refusal = Some(Error::ExampleAxis { found, expected: rows, parameters: rule.parameters() });
         }
@@ -48,7 +55,7 @@ pub fn record<const O: usize>(output: Tensor<O>, rule: impl PerExampleRule<O>) -
             let probe = Tensor::zeros(dims, &output.device()).require_grad();
             (output + probe.clone(), probe)
         });
-        tape.uses.push(Box::new(RecordedUse { probe, dims, output_gradient: None, rule }));
+        tape.uses.push(Box::new(RecordedUse { layout, probe, dims, output_gradient: None, rule }));
         output
     })
 }
@@ -95,14 +102,23 @@ pub(crate) trait LayerUse {
     fn entries(&self) -> usize;
     /// Moves the output gradient from the probe into the record: zeros where the output reached no loss.
     fn take_output_gradient(&mut self, gradients: &mut Gradients);
-    /// Whether a row other than `row` has an output gradient that is neither zero nor NaN.
-    fn has_gradient_outside_row(&self, row: usize) -> bool;
-    fn gradients(&self, range: Range<usize>) -> Vec<ParameterGradients>;
+    /// Whether a row of another example has an output gradient that is neither zero nor NaN.
+    fn has_gradient_outside(&self, example: usize) -> bool;
+    /// The gradients of a range of examples.
+    fn gradients(&self, range: Range<usize>, rounding: Rounding) -> ExampleGradients;
+    /// Upper bound `[examples]` of the squared norm of the error of the gradients, without that of adding views up.
     fn squared_error(&self, rounding: Rounding) -> Tensor<1>;
     /// Entries of the output gradients of all examples.
     fn recorded_entries(&self) -> usize;
     fn squared_norm_bound(&self, rounding: Rounding, memory: &mut GradientMemory) -> NormBound;
     fn weighted_sum(&mut self, factors: &ClipFactors) -> Vec<ParameterSum>;
+}
+
+/// The gradients of some examples.
+pub(crate) struct ExampleGradients {
+    pub(crate) parameters: Vec<ParameterGradients>,
+    /// Upper bound `[examples]` of the squared norm of the error of adding views up, where there are several.
+    pub(crate) squared_error_of_views: Option<Tensor<1>>,
 }
 
 /// Upper bounds of the squared norms of one use's gradients.
@@ -136,6 +152,7 @@ impl GradientMemory {
 }
 
 struct RecordedUse<const O: usize, R> {
+    layout: BatchLayout,
     probe: Tensor<O>,
     dims: [usize; O],
     output_gradient: Option<Tensor<O>>,
@@ -145,6 +162,11 @@ struct RecordedUse<const O: usize, R> {
 impl<const O: usize, R: PerExampleRule<O>> RecordedUse<O, R> {
     fn output_gradient(&self) -> Tensor<O> {
         self.output_gradient.clone().unwrap_or_else(|| Tensor::zeros(self.dims, &self.probe.clone().inner().device()))
+    }
+
+    /// Rows of the rule that belong to one example.
+    fn views(&self) -> usize {
+        if self.rule.adds_up_views() { 1 } else { self.layout.views() }
     }
 }
 
@@ -161,22 +183,53 @@ impl<const O: usize, R: PerExampleRule<O>> LayerUse for RecordedUse<O, R> {
         self.output_gradient = self.probe.grad_remove(gradients);
     }
 
-    fn has_gradient_outside_row(&self, row: usize) -> bool {
+    fn has_gradient_outside(&self, example: usize) -> bool {
         let Some(gradient) = self.output_gradient.clone() else { return false };
         let [rows, length] = rows_and_length(&gradient);
         let gradient = gradient.reshape([rows, length]);
-        [0..row, row + 1..rows].into_iter().filter(|range| !range.is_empty()).any(|range| {
+        let own = self.layout.rows_of(&(example..example + 1));
+        [0..own.start, own.end..rows].into_iter().filter(|range| !range.is_empty()).any(|range| {
             let others = gradient.clone().slice([range]);
             !others.clone().equal_elem(0.0).bool_or(others.is_nan()).all().into_scalar::<bool>()
         })
     }
 
-    fn gradients(&self, range: Range<usize>) -> Vec<ParameterGradients> {
-        self.rule.gradients(rows_of(&self.output_gradient(), range.clone()), range)
+    fn gradients(&self, range: Range<usize>, rounding: Rounding) -> ExampleGradients {
+        let output_gradient = rows_of(&self.output_gradient(), self.layout.rows_of(&range));
+        let views = self.views();
+        if views == 1 {
+            return ExampleGradients {
+                parameters: self.rule.gradients(output_gradient, range),
+                squared_error_of_views: None,
+            };
+        }
+        let examples = range.len();
+        let of_views = self.rule.gradients(output_gradient, self.layout.rows_of(&range));
+        // A sum of K views in any order is off by at most gamma_K sum |g_k|, entry by entry, and the norm of that sum is
+        // at most sqrt(K sum ||g_k||^2).
+        let factor = rounding.sum(views).powi(2) * views as f64 * (1.0 + rounding.sum(views + of_views.len()));
+        let squares = of_views
+            .iter()
+            .map(|gradient| sum_over_views(sum_of_squares_bound(gradient.values.clone(), rounding), views))
+            .reduce(|total, next| total + next);
+        let add_up = |ParameterGradients { id, values }: ParameterGradients| {
+            let [_, entries] = values.dims();
+            let values = values.reshape([examples, views, entries]).sum_dim(1).reshape([examples, entries]);
+            ParameterGradients { id, values }
+        };
+        ExampleGradients {
+            parameters: of_views.into_iter().map(add_up).collect(),
+            squared_error_of_views: squares.map(|squares| squares * factor),
+        }
     }
 
     fn squared_error(&self, rounding: Rounding) -> Tensor<1> {
-        self.rule.squared_error(&self.output_gradient(), rounding)
+        let of_rows = self.rule.squared_error(&self.output_gradient(), rounding);
+        match self.views() {
+            1 => of_rows,
+            // || sum e_k ||^2 <= K sum || e_k ||^2
+            views => sum_over_views(of_rows, views) * (views as f64 * (1.0 + rounding.sum(views))),
+        }
     }
 
     fn recorded_entries(&self) -> usize {
@@ -184,38 +237,51 @@ impl<const O: usize, R: PerExampleRule<O>> LayerUse for RecordedUse<O, R> {
     }
 
     fn squared_norm_bound(&self, rounding: Rounding, memory: &mut GradientMemory) -> NormBound {
-        let shortcut = || self.rule.squared_norm_shortcut(&self.output_gradient(), rounding);
+        let views = self.views();
+        // The norm of one view says nothing about that of their sum.
+        let shortcut =
+            || (views == 1).then(|| self.rule.squared_norm_shortcut(&self.output_gradient(), rounding)).flatten();
         if self.rule.prefers_norm_shortcut()
             && let Some(squared) = shortcut()
         {
             return NormBound { squared, kept: None };
         }
-        let (examples, entries) = (self.rule.rows(), self.rule.entries());
-        let keeps = memory.keep(examples * entries, self.recorded_entries());
+        let (examples, entries) = (self.layout.examples(), self.rule.entries());
+        let fits = views == 1 || examples * views * entries <= ENTRIES_AT_ONCE;
+        let keeps = fits && memory.keep(examples * entries, self.recorded_entries());
         if !keeps && let Some(squared) = shortcut() {
             return NormBound { squared, kept: None };
         }
         let at_once = if keeps { usize::MAX } else { ENTRIES_AT_ONCE };
         let mut kept = None;
         let mut parts = Vec::new();
-        for range in chunks_of_examples(examples, entries, at_once) {
-            let gradients = self.gradients(range);
-            let squares = gradients.iter().map(|gradient| sum_of_squares_bound(gradient.values.clone(), rounding));
+        let mut errors_of_views = Vec::new();
+        for range in chunks_of_examples(examples, views * entries, at_once) {
+            let ExampleGradients { parameters, squared_error_of_views } = self.gradients(range, rounding);
+            let squares = parameters.iter().map(|gradient| sum_of_squares_bound(gradient.values.clone(), rounding));
             parts.extend(squares.reduce(|total, next| total + next));
-            kept = keeps.then_some(gradients);
+            errors_of_views.extend(squared_error_of_views);
+            kept = keeps.then_some(parameters);
         }
-        NormBound { squared: add_error(Tensor::cat(parts, 0), self.squared_error(rounding), rounding), kept }
+        let mut error = self.squared_error(rounding);
+        if !errors_of_views.is_empty() {
+            error = add_error(error, Tensor::cat(errors_of_views, 0), rounding);
+        }
+        NormBound { squared: add_error(Tensor::cat(parts, 0), error, rounding), kept }
     }
 
     fn weighted_sum(&mut self, factors: &ClipFactors) -> Vec<ParameterSum> {
-        let output_gradient = factors.select(self.output_gradient());
+        let output_gradient = factors.of_views(self.layout.views()).select(self.output_gradient());
+        // A sum over examples of the sums of their views is a sum over views.
+        let factors = &factors.of_views(self.views());
         self.rule.select_finite(factors);
         if let Some(sums) = self.rule.weighted_sum_shortcut(&output_gradient, factors) {
             return sums;
         }
+        let rows_of_output = self.layout.views() / self.views();
         let mut sums: Vec<ParameterSum> = Vec::new();
         for range in chunks_of_examples(self.rule.rows(), self.rule.entries(), ENTRIES_AT_ONCE) {
-            let rows = rows_of(&output_gradient, range.clone());
+            let rows = rows_of(&output_gradient, range.start * rows_of_output..range.end * rows_of_output);
             let part = factors.slice(range.clone());
             for (index, gradient) in self.rule.gradients(rows, range).into_iter().enumerate() {
                 let next = part.sum_of(gradient);
@@ -227,4 +293,10 @@ impl<const O: usize, R: PerExampleRule<O>> LayerUse for RecordedUse<O, R> {
         }
         sums
     }
+}
+
+/// `[examples * views]` to `[examples]`.
+fn sum_over_views(values: Tensor<1>, views: usize) -> Tensor<1> {
+    let examples = values.dims()[0] / views;
+    values.reshape([examples, views]).sum_dim(1).reshape([examples])
 }

@@ -21,7 +21,7 @@ const REPETITIONS: usize = 16;
 ///
 /// Two ways, at parameters that are moved a little at random, so that a zero-initialised layer can't hide a path:
 ///
-/// 1. The loss of one row is backpropagated, and every other row of every recorded output must receive a gradient of
+/// 1. The loss of one example is backpropagated, and every row of another in every recorded output must receive a gradient of
 ///    exactly zero. This catches batch statistics, losses that compare examples, and a time axis where the
 ///    example axis should be. (A NaN is not a gradient that came from this row: zero times the infinite slope of
 ///    another row's own operations is NaN.)
@@ -32,33 +32,35 @@ const REPETITIONS: usize = 16;
 /// It cannot see what happened before the model: a batcher that couples examples (padding to the longest,
 /// normalising by the batch) is the caller's duty.
 ///
-/// `forward` gives the losses of a range of `0..examples`, and is called often. A batch of one proves nothing.
+/// `forward` gives the losses of a range of the layout's examples, one each, and is called often. A batch of one proves nothing.
 pub(crate) fn validate<M: Module>(
     model: &M,
     trainable: &TrainableParameters,
-    examples: usize,
+    layout: BatchLayout,
     mut forward: impl FnMut(&M, Range<usize>) -> Result<Tensor<1>>,
 ) -> Result<bool> {
+    let examples = layout.examples();
     if examples < 2 {
         return Ok(false);
     }
     let moved = model.clone().map(&mut Perturb);
     let quiet = moved.clone().map(&mut Quieten);
-    let in_batch = losses(&quiet, 0..examples, &mut forward)?;
+    let views = layout.views();
+    let in_batch = losses(&quiet, 0..examples, views, &mut forward)?;
     // Parameters that were moved out of a model's domain show nothing: take them as they are.
     let (moved, quiet, in_batch) = if finite(&in_batch) >= 2 {
         (moved, quiet, in_batch)
     } else {
         let quiet = model.clone().map(&mut Quieten);
-        let in_batch = losses(&quiet, 0..examples, &mut forward)?;
+        let in_batch = losses(&quiet, 0..examples, views, &mut forward)?;
         (model.clone(), quiet, in_batch)
     };
 
-    for row in 0..examples {
-        require_no_gradient_outside(row, &moved, trainable, examples, &mut forward)?;
+    for example in 0..examples {
+        require_no_gradient_outside(example, &moved, trainable, layout, &mut forward)?;
     }
-    for row in 0..examples {
-        require_same_loss_alone(row, &quiet, &in_batch, &mut forward)?;
+    for example in 0..examples {
+        require_same_loss_alone(example, &quiet, &in_batch, views, &mut forward)?;
     }
     Ok(finite(&in_batch) >= 2)
 }
@@ -70,9 +72,10 @@ fn finite(losses: &[f32]) -> usize {
 fn losses<M: Module>(
     model: &M,
     range: Range<usize>,
+    views: usize,
     forward: &mut impl FnMut(&M, Range<usize>) -> Result<Tensor<1>>,
 ) -> Result<Vec<f32>> {
-    let layout = BatchLayout::one_view(range.len());
+    let layout = BatchLayout::new(range.len(), views);
     let (losses, _) = Tape::record(layout, || forward(model, range))?;
     require_one_loss_per_example(&losses, layout)?;
     let data = losses.inner().into_data().convert::<f32>();
@@ -81,24 +84,23 @@ fn losses<M: Module>(
 }
 
 fn require_no_gradient_outside<M: Module>(
-    row: usize,
+    example: usize,
     model: &M,
     trainable: &TrainableParameters,
-    examples: usize,
+    layout: BatchLayout,
     forward: &mut impl FnMut(&M, Range<usize>) -> Result<Tensor<1>>,
 ) -> Result<()> {
-    let layout = BatchLayout::one_view(examples);
-    let (losses, mut uses) = Tape::record(layout, || forward(model, 0..examples))?;
+    let (losses, mut uses) = Tape::record(layout, || forward(model, 0..layout.examples()))?;
     require_one_loss_per_example(&losses, layout)?;
     trainable.require_recorded(&uses)?;
     if !losses.is_tracked() {
         return Err(Error::UntrackedLoss);
     }
-    let mut gradients = losses.slice([row..row + 1]).sum().backward();
+    let mut gradients = losses.slice([example..example + 1]).sum().backward();
     for layer_use in &mut uses {
         layer_use.take_output_gradient(&mut gradients);
     }
-    match uses.iter().find(|layer_use| layer_use.has_gradient_outside_row(row)) {
+    match uses.iter().find(|layer_use| layer_use.has_gradient_outside(example)) {
         Some(layer_use) => {
             let paths: Vec<String> = layer_use.parameters().into_iter().map(|id| trainable.path_of(id)).collect();
             Err(Error::CoupledExamples { seen: format!("at the output of the layer with {}", paths.join(", ")) })
@@ -108,23 +110,24 @@ fn require_no_gradient_outside<M: Module>(
 }
 
 fn require_same_loss_alone<M: Module>(
-    row: usize,
+    example: usize,
     model: &M,
     in_batch: &[f32],
+    views: usize,
     forward: &mut impl FnMut(&M, Range<usize>) -> Result<Tensor<1>>,
 ) -> Result<()> {
     let largest =
         in_batch.iter().filter(|loss| loss.is_finite()).fold(0.0_f32, |largest, loss| largest.max(loss.abs()));
     // Not `a != b`: two losses that are not finite say nothing, one of two says that the other examples spoiled it.
     let same = |a: f32, b: f32| (a - b).abs() <= SAME_LOSS * largest.max(a.abs()) || !(a.is_finite() || b.is_finite());
-    let alone = losses(model, row..row + 1, forward)?[0];
-    if same(alone, in_batch[row]) {
+    let alone = losses(model, example..example + 1, views, forward)?[0];
+    if same(alone, in_batch[example]) {
         return Ok(());
     }
     for _ in 1..REPETITIONS {
-        let alone_again = losses(model, row..row + 1, forward)?[0];
-        let in_batch_again = losses(model, 0..in_batch.len(), forward)?[row];
-        if !same(alone, alone_again) || !same(in_batch[row], in_batch_again) || same(alone_again, in_batch_again) {
+        let alone_again = losses(model, example..example + 1, views, forward)?[0];
+        let in_batch_again = losses(model, 0..in_batch.len(), views, forward)?[example];
+        if !same(alone, alone_again) || !same(in_batch[example], in_batch_again) || same(alone_again, in_batch_again) {
             return Ok(());
         }
     }

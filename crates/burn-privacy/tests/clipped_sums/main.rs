@@ -15,4 +15,5 @@ mod normalisation;
 mod own_parameters;
 mod realistic_sizes;
 mod shared_layers;
+mod views;
 mod weight_exchange;

@@ -236,11 +236,12 @@ pub struct Ask {
     pub clip: f64,
     pub mode: PerExample,
     pub physical_batch: usize,
+    pub views: usize,
 }
 
 impl Ask {
     pub fn on(device: &Device, clip: f64) -> Self {
-        Self { device: device.clone(), clip, mode: PerExample::OneBackward, physical_batch: 256 }
+        Self { device: device.clone(), clip, mode: PerExample::OneBackward, physical_batch: 256, views: 1 }
     }
 
     pub fn flex(clip: f64) -> Self {
@@ -249,6 +250,11 @@ impl Ask {
 
     pub fn physical_batch(mut self, examples: usize) -> Self {
         self.physical_batch = examples;
+        self
+    }
+
+    pub fn views(mut self, views: usize) -> Self {
+        self.views = views;
         self
     }
 
@@ -275,6 +281,7 @@ pub fn try_clipped_sum<M: Module>(
     let mut session = plan
         .start(InMemDataset::new(examples.to_vec()), Rows, &ask.device, Entropy::os())?
         .with_per_example(ask.mode)
+        .with_views(ask.views)
         .with_physical_batch(ask.physical_batch);
     let step = session.next_step()?.expect("a first step");
     let update = step.gradients(model, |model, batch| Ok(loss(model, batch)))?;
@@ -326,20 +333,39 @@ pub fn assert_equals_loop<M: Module>(
     examples: &[Example],
     loss: impl Fn(&M, Batch) -> Tensor<1>,
 ) {
+    assert_ask_equals_loop(|clip| Ask::on(device, clip), model, examples, loss);
+}
+
+/// The same with several views of each example.
+pub fn assert_views_equal_loop<M: Module>(
+    views: usize,
+    model: &M,
+    examples: &[Example],
+    loss: impl Fn(&M, Batch) -> Tensor<1>,
+) {
+    assert_ask_equals_loop(|clip| Ask::flex(clip).views(views), model, examples, loss);
+}
+
+fn assert_ask_equals_loop<M: Module>(
+    ask: impl Fn(f64) -> Ask,
+    model: &M,
+    examples: &[Example],
+    loss: impl Fn(&M, Batch) -> Tensor<1>,
+) {
     let mut norms: Vec<f64> = examples
         .iter()
         .map(|example| {
-            let ask = Ask::on(device, 1e12).loop_over_examples();
+            let ask = ask(1e12).loop_over_examples();
             norm(clipped_sum(&ask, model, std::slice::from_ref(example), &loss).values())
         })
         .collect();
     norms.sort_by(f64::total_cmp);
     let middle = norms[norms.len() / 2];
     for clip in [1e-3 * middle, middle, 1e3 * middle] {
-        let expected = clipped_sum(&Ask::on(device, clip).loop_over_examples(), model, examples, &loss);
+        let expected = clipped_sum(&ask(clip).loop_over_examples(), model, examples, &loss);
         assert!(norm(expected.values()) > 0.0, "the reference is zero: nothing was tested");
         for physical_batch in [1, 3, examples.len()] {
-            let ask = Ask::on(device, clip).physical_batch(physical_batch);
+            let ask = ask(clip).physical_batch(physical_batch);
             let found = clipped_sum(&ask, model, examples, &loss);
             // A tenth of one typical contribution: with one or two entries the examples' contributions may cancel.
             let difference = difference_relative_to(&found, &expected, 0.1 * clip.min(middle));
