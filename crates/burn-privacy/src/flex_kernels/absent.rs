@@ -4,9 +4,9 @@ use burn::tensor::Tensor;
 
 use super::attention_shape::Attention;
 use super::convolution_shape::Convolution;
-use super::normalisation_layout::Normalisation;
+use super::normalisation_shape::Normalisation;
 use super::pointwise_kind::Pointwise;
-use super::pooling::Pooling;
+use super::pooling_shape::Pooling;
 use crate::per_example::Rounding;
 
 pub(crate) fn serve<const D: usize>(_values: &Tensor<D>) -> bool {

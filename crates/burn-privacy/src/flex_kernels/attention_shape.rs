@@ -9,7 +9,6 @@ pub(crate) struct Attention {
     pub(crate) keys: usize,
 }
 
-#[cfg_attr(not(feature = "flex"), allow(dead_code))]
 impl Attention {
     pub(super) fn width(&self) -> usize {
         self.heads * self.head_width

@@ -14,10 +14,11 @@ use super::convolution;
 use super::convolution_shape::Convolution;
 use super::matrix_product::{Matrix, parallel_matrix_product};
 use super::normalisation::{self, Normalised};
-use super::normalisation_layout::Normalisation;
+use super::normalisation_shape::Normalisation;
 use super::on_flex::{Values, owned, primitive, tensor};
 use super::pointwise_kind::Pointwise;
-use super::pooling::{self, Pooling};
+use super::pooling;
+use super::pooling_shape::Pooling;
 use super::{rows, rowwise};
 
 /// A tensor equal to `output`, and a leaf whose gradient is the gradient of that tensor (of its shape, not the

@@ -8,6 +8,7 @@
 mod absent;
 #[cfg(feature = "flex")]
 mod attention;
+#[cfg_attr(not(feature = "flex"), allow(dead_code))]
 mod attention_shape;
 #[cfg(feature = "flex")]
 mod autodiff;
@@ -25,12 +26,16 @@ mod lanes;
 mod matrix_product;
 #[cfg(feature = "flex")]
 mod normalisation;
-mod normalisation_layout;
+#[cfg_attr(not(feature = "flex"), allow(dead_code))]
+mod normalisation_shape;
 #[cfg(feature = "flex")]
 mod on_flex;
-mod pointwise_kind;
 #[cfg_attr(not(feature = "flex"), allow(dead_code))]
+mod pointwise_kind;
+#[cfg(feature = "flex")]
 mod pooling;
+#[cfg_attr(not(feature = "flex"), allow(dead_code))]
+mod pooling_shape;
 #[cfg(feature = "flex")]
 mod rows;
 #[cfg(feature = "flex")]
@@ -42,8 +47,8 @@ pub(crate) use attention_shape::Attention;
 #[cfg(feature = "flex")]
 pub(crate) use autodiff::{activate, attend, convolve, linear, max_pool, normalise, softmax, tap};
 pub(crate) use convolution_shape::Convolution;
-pub(crate) use normalisation_layout::Normalisation;
+pub(crate) use normalisation_shape::Normalisation;
 #[cfg(feature = "flex")]
 pub(crate) use on_flex::*;
 pub(crate) use pointwise_kind::Pointwise;
-pub(crate) use pooling::Pooling;
+pub(crate) use pooling_shape::Pooling;

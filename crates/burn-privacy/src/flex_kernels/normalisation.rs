@@ -4,7 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::lanes::{sum, sum_of_products};
-use super::normalisation_layout::Normalisation;
+use super::normalisation_shape::Normalisation;
 
 /// What the forward pass finds.
 pub(super) struct Normalised {

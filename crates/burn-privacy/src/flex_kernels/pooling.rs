@@ -1,32 +1,9 @@
+//! Max pooling without padding.
+
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-/// Max pooling without padding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pooling {
-    /// Height and width of a plane (one channel of one example).
-    pub(crate) input: [usize; 2],
-    pub(crate) kernel: [usize; 2],
-    pub(crate) stride: [usize; 2],
-}
-
-impl Pooling {
-    pub(super) fn output(&self, axis: usize) -> usize {
-        (self.input[axis] - self.kernel[axis]) / self.stride[axis] + 1
-    }
-
-    fn input_entries(&self) -> usize {
-        self.input[0] * self.input[1]
-    }
-
-    fn output_entries(&self) -> usize {
-        self.output(0) * self.output(1)
-    }
-
-    /// Row and column of an element of the kernel.
-    fn offset(&self, element: u8) -> (usize, usize) {
-        (usize::from(element) / self.kernel[1], usize::from(element) % self.kernel[1])
-    }
-}
+use super::pooling_shape::Pooling;
 
 /// The largest value under the kernel at each place, and which element of the kernel it was (the first of equals; a NaN
 /// counts as larger than everything).
@@ -44,23 +21,46 @@ pub(super) fn forward(of: &Pooling, input: &[f32]) -> (Vec<f32>, Vec<u8>) {
         .for_each_init(
             || vec![0_u32; width],
             |elements_of_row, ((output, chosen), plane)| {
-                for (row, (output, chosen)) in output.chunks_mut(width).zip(chosen.chunks_mut(width)).enumerate() {
-                    for element in 0..elements {
-                        let (y, x) = of.offset(element);
-                        let pixels = &plane[(row * of.stride[0] + y) * of.input[1] + x..];
-                        match of.stride[1] {
-                            1 => choose(output, elements_of_row, pixels.iter(), element),
-                            stride => choose(output, elements_of_row, pixels.iter().step_by(stride), element),
-                        }
-                    }
-                    for (chosen, element) in chosen.iter_mut().zip(elements_of_row.iter()) {
-                        *chosen = *element as u8;
-                    }
-                    elements_of_row.fill(0);
-                }
+                Arch::new().dispatch(PlaneForward { of, elements, plane, output, chosen, elements_of_row });
             },
         );
     (output, chosen)
+}
+
+/// [`forward`] of one plane.
+struct PlaneForward<'a> {
+    of: &'a Pooling,
+    /// Elements of the kernel.
+    elements: u8,
+    plane: &'a [f32],
+    output: &'a mut [f32],
+    chosen: &'a mut [u8],
+    /// Zeros, as many as outputs in a row.
+    elements_of_row: &'a mut [u32],
+}
+
+impl WithSimd for PlaneForward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { of, elements, plane, output, chosen, elements_of_row } = self;
+        let width = elements_of_row.len();
+        for (row, (output, chosen)) in output.chunks_exact_mut(width).zip(chosen.chunks_exact_mut(width)).enumerate() {
+            for element in 0..elements {
+                let (y, x) = of.offset(element);
+                let pixels = &plane[(row * of.stride[0] + y) * of.input[1] + x..];
+                match of.stride[1] {
+                    1 => choose(output, elements_of_row, pixels.iter(), element),
+                    stride => choose(output, elements_of_row, pixels.iter().step_by(stride), element),
+                }
+            }
+            for (chosen, element) in chosen.iter_mut().zip(elements_of_row.iter()) {
+                *chosen = *element as u8;
+            }
+            elements_of_row.fill(0);
+        }
+    }
 }
 
 /// Takes the values that are larger than those found so far.

@@ -38,8 +38,10 @@ mod validator;
 
 pub use batch_layout::{BatchLayout, ProtectedUnit};
 pub use factors::ClipFactors;
+#[cfg(feature = "flex")]
+pub(crate) use norm_bound::rows_and_length;
 pub use norm_bound::{Rounding, sum_of_squares_bound};
-pub(crate) use norm_bound::{add_error, rows_and_length, squared_product_error, underflow};
+pub(crate) use norm_bound::{add_error, squared_product_error, underflow};
 pub use param::per_example;
 pub use rule::{ParameterGradients, ParameterSum, PerExampleRule};
 pub(crate) use tape::recording_layout;

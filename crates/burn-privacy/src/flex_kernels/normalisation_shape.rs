@@ -12,7 +12,6 @@ pub(crate) struct Normalisation {
     pub(crate) epsilon: f32,
 }
 
-#[cfg_attr(not(feature = "flex"), allow(dead_code))]
 impl Normalisation {
     pub(super) fn features_of_row(&self, row: usize) -> Range<usize> {
         let features = self.row / self.run;
