@@ -30,19 +30,26 @@ impl Network for AffordabilityMlp {
 }
 
 /// 784-1024-1024-10.
+pub type WideMlp = Mlp<1024>;
+/// 784-256-256-10.
+pub type WideMlp256 = Mlp<256>;
+/// 784-2816-2816-10: ten million parameters.
+pub type WideMlp2816 = Mlp<2816>;
+
+/// 784-`WIDTH`-`WIDTH`-10.
 #[derive(Module, Debug)]
-pub struct WideMlp {
+pub struct Mlp<const WIDTH: usize> {
     hidden: [Linear; 2],
     output: Linear,
 }
 
-impl Network for WideMlp {
+impl<const WIDTH: usize> Network for Mlp<WIDTH> {
     const TASK: Task = Task::Classification { features: 784 };
 
     fn new(device: &Device) -> Self {
         Self {
-            hidden: [784, 1024].map(|inputs| LinearConfig::new(inputs, 1024).init(device)),
-            output: LinearConfig::new(1024, 10).init(device),
+            hidden: [784, WIDTH].map(|inputs| LinearConfig::new(inputs, WIDTH).init(device)),
+            output: LinearConfig::new(WIDTH, 10).init(device),
         }
     }
 
@@ -198,9 +205,16 @@ impl Network for Wrn16x4 {
 const WIDTH: usize = 128;
 const HEADS: usize = 4;
 
-/// Token classifier: vocabulary 1000, length 64, width 128, two pre-norm layers of four heads.
+/// Sequences of 64 tokens.
+pub type Transformer = TokenClassifier<64>;
+/// Sequences of 128 tokens.
+pub type Transformer128 = TokenClassifier<128>;
+/// Sequences of 256 tokens.
+pub type Transformer256 = TokenClassifier<256>;
+
+/// Token classifier: vocabulary 1000, width 128, two pre-norm layers of four heads.
 #[derive(Module, Debug)]
-pub struct Transformer {
+pub struct TokenClassifier<const LENGTH: usize> {
     tokens: Embedding,
     layers: Vec<EncoderLayer>,
     norm: LayerNorm,
@@ -245,8 +259,8 @@ impl EncoderLayer {
     }
 }
 
-impl Network for Transformer {
-    const TASK: Task = Task::Tokens { vocabulary: 1000, length: 64 };
+impl<const LENGTH: usize> Network for TokenClassifier<LENGTH> {
+    const TASK: Task = Task::Tokens { vocabulary: 1000, length: LENGTH };
 
     fn new(device: &Device) -> Self {
         Self {

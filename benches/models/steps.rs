@@ -93,8 +93,12 @@ macro_rules! networks {
 networks! {
     "affordability_mlp" => AffordabilityMlp,
     "wide_mlp" => WideMlp,
+    "wide_mlp_256" => WideMlp256,
+    "wide_mlp_2816" => WideMlp2816,
     "handout_cnn" => HandoutCnn,
     "tanh_cnn" => TanhCnn,
     "wrn16_4" => Wrn16x4,
     "transformer" => Transformer,
+    "transformer_128" => Transformer128,
+    "transformer_256" => Transformer256,
 }
