@@ -67,6 +67,14 @@ pub(crate) fn sequence_ghost_norms(
     None
 }
 
+pub(crate) fn sequence_gradients(_input: &Tensor<3>, _output_gradient: &Tensor<3>) -> Option<Tensor<2>> {
+    None
+}
+
+pub(crate) fn sum_of_outer_products(_input: &Tensor<2>, _gradient: &Tensor<2>) -> Option<Tensor<1>> {
+    None
+}
+
 pub(crate) fn all_finite(_values: &Tensor<1>) -> Option<bool> {
     None
 }

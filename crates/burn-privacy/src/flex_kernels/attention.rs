@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::attention_shape::Attention;
+use super::fresh_memory::{Cut, written_in_parts};
 use super::matrix_product::{Matrix, matrix_product};
 use super::rowwise::{softmax, softmax_pull_back};
 
@@ -28,11 +29,12 @@ impl<'a> Inputs<'a> {
 pub(super) fn forward(of: &Attention, inputs: Inputs<'_>) -> [Vec<f32>; 2] {
     let (outputs, weights) = (of.queries * of.width(), of.heads * of.queries * of.keys);
     let examples = inputs.query.len() / outputs;
-    let mut found = [vec![0.0; examples * outputs], vec![0.0; examples * weights]];
-    let [output, of_values] = &mut found;
-    output.par_chunks_mut(outputs).zip(of_values.par_chunks_mut(weights)).enumerate().for_each_init(
+    written_in_parts(
+        [Cut::parts(examples, outputs), Cut::parts(examples, weights)],
+        (0..examples).into_par_iter(),
+        1,
         || vec![0.0; of.queries * of.head_width],
-        |mixed, (example, (output, weights))| {
+        |mixed, example, [output, weights]| {
             let inputs = inputs.of_example(of, example);
             for (head, weights) in weights.chunks_exact_mut(of.queries * of.keys).enumerate() {
                 let (query, key, value) = of.of_head(inputs.query, inputs.key, inputs.value, head);
@@ -45,8 +47,7 @@ pub(super) fn forward(of: &Attention, inputs: Inputs<'_>) -> [Vec<f32>; 2] {
                 of.write_head(mixed, output, head);
             }
         },
-    );
-    found
+    )
 }
 
 /// The gradients of queries, keys and values from that of the output.
@@ -54,17 +55,12 @@ pub(super) fn pull_back(of: &Attention, inputs: Inputs<'_>, weights: &[f32], gra
     let (of_queries, of_keys) = (of.queries * of.width(), of.keys * of.width());
     let entries = of.heads * of.queries * of.keys;
     let examples = gradient.len() / of_queries;
-    let mut found = [vec![0.0; examples * of_queries], vec![0.0; examples * of_keys], vec![0.0; examples * of_keys]];
-    let [query_gradient, key_gradient, value_gradient] = &mut found;
-    let tasks = query_gradient
-        .par_chunks_mut(of_queries)
-        .zip(key_gradient.par_chunks_mut(of_keys))
-        .zip(value_gradient.par_chunks_mut(of_keys))
-        .zip(weights.par_chunks(entries))
-        .zip(gradient.par_chunks(of_queries));
-    tasks.enumerate().for_each_init(
+    written_in_parts(
+        [Cut::parts(examples, of_queries), Cut::parts(examples, of_keys), Cut::parts(examples, of_keys)],
+        weights.par_chunks(entries).zip(gradient.par_chunks(of_queries)).enumerate(),
+        1,
         || (vec![0.0; of.queries * of.keys], vec![0.0; of.queries.max(of.keys) * of.head_width]),
-        |(scores, mixed), (example, ((((of_query, of_key), of_value), weights), gradient))| {
+        |(scores, mixed), (example, (weights, gradient)), [of_query, of_key, of_value]| {
             let inputs = inputs.of_example(of, example);
             for (head, weights) in weights.chunks_exact(of.queries * of.keys).enumerate() {
                 let (query, key, value) = of.of_head(inputs.query, inputs.key, inputs.value, head);
@@ -85,8 +81,7 @@ pub(super) fn pull_back(of: &Attention, inputs: Inputs<'_>, weights: &[f32], gra
                 of.write_head(&mixed[..keys], of_value, head);
             }
         },
-    );
-    found
+    )
 }
 
 impl Attention {

@@ -12,7 +12,7 @@ use super::attention::{self, Inputs};
 use super::attention_shape::Attention;
 use super::convolution;
 use super::convolution_shape::Convolution;
-use super::matrix_product::{Matrix, parallel_matrix_product};
+use super::matrix_product::{Matrix, add_parallel_product, parallel_product};
 use super::normalisation::{self, Normalised};
 use super::normalisation_shape::Normalisation;
 use super::on_flex::{Values, owned, primitive, tensor};
@@ -120,8 +120,12 @@ enum Rowwise {
 }
 
 impl Rowwise {
+    /// Writes the results over the values, unless they are kept.
     fn apply(self, mut values: FloatTensor<Flex>) -> FloatTensor<Flex> {
         match self {
+            Self::Pointwise(of) if of.keeps_input() => {
+                return primitive(of.applied(values.storage()), values.layout().shape().clone());
+            }
             Self::Pointwise(of) => of.apply(values.storage_mut()),
             Self::Softmax { length } => rowwise::softmax(values.storage_mut(), length),
         }
@@ -200,14 +204,16 @@ pub(crate) fn linear<const D: usize>(
     dims[D - 1] = d_output;
     let forward = |input: &Values| {
         let rows = input.slice().len() / d_input;
-        let mut output = vec![0.0; rows * d_output];
-        if let Some(bias) = &bias {
-            rows::fill(&mut output, bias.slice());
-        }
         let (input, weight) =
             (Matrix::new(input.slice(), rows, d_input), Matrix::new(weight.slice(), d_input, d_output));
-        parallel_matrix_product(&mut output, bias.is_some(), input, weight);
-        output
+        match &bias {
+            Some(bias) => {
+                let mut output = rows::repeated(bias.slice(), rows);
+                add_parallel_product(&mut output, input, weight);
+                output
+            }
+            None => parallel_product(input, weight),
+        }
     };
     if let Some(input) = Values::of(&input) {
         return Some(tensor(forward(&input), dims));
@@ -233,14 +239,8 @@ impl Backward<Flex, 1> for FrozenLinear {
         let (weight, [d_input, d_output]) = ops.state;
         let weight = Values::contiguous(weight);
         let rows = gradient.slice().len() / d_output;
-        let mut found = vec![0.0; rows * d_input];
         let of_output = Matrix::new(gradient.slice(), rows, d_output);
-        parallel_matrix_product(
-            &mut found,
-            false,
-            of_output,
-            Matrix::new(weight.slice(), d_input, d_output).transposed(),
-        );
+        let found = parallel_product(of_output, Matrix::new(weight.slice(), d_input, d_output).transposed());
         let mut dims = gradient.0.layout().shape().clone();
         let last = dims.num_dims() - 1;
         dims[last] = d_input;

@@ -1,6 +1,7 @@
 use rayon::prelude::*;
 
 use super::convolution_shape::Convolution;
+use super::fresh_memory::{Cut, written_in_parts};
 use super::matrix_product::{Matrix, matrix_product};
 
 /// Memory that one thread uses again for every example.
@@ -64,71 +65,67 @@ fn gradient_columns<'a>(of: &Convolution, gradient: &'a [f32], columns: &'a mut 
 /// `[examples, channels_out, height_out, width_out]`, rows of examples in parallel.
 pub(super) fn forward(of: &Convolution, input: &[f32], kernel: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
     let examples = input.len() / of.input_entries();
-    let mut output = vec![0.0; examples * of.output_entries()];
-    output
-        .par_chunks_mut(of.output_entries())
-        .zip(input.par_chunks(of.input_entries()))
-        .with_min_len(examples_of_a_task(examples))
-        .for_each_init(
-            || Scratch::new(of),
-            |scratch, (output, image)| {
-                let (channels, positions) = (of.channels_out / of.groups, of.positions());
-                scratch.for_each_group(of, image, |group, windows, columns| {
-                    let output = &mut output[group * channels * positions..(group + 1) * channels * positions];
-                    let weights = of.part(kernel, group, of.channels_out, of.window());
-                    let weights = Matrix::new(weights, channels, of.window());
-                    if of.columns() == positions {
-                        matrix_product(output, false, weights, windows);
-                    } else {
-                        matrix_product(columns, false, weights, windows);
-                        of.for_each_output_line(channels, |line, column| {
-                            output[line].copy_from_slice(&columns[column]);
-                        });
-                    }
-                });
-                if let Some(bias) = bias {
-                    for (values, bias) in output.chunks_exact_mut(positions).zip(bias) {
-                        values.iter_mut().for_each(|value| *value += bias);
-                    }
+    let [output] = written_in_parts(
+        [Cut::parts(examples, of.output_entries())],
+        input.par_chunks(of.input_entries()),
+        examples_of_a_task(examples),
+        || Scratch::new(of),
+        |scratch, image, [output]| {
+            let (channels, positions) = (of.channels_out / of.groups, of.positions());
+            scratch.for_each_group(of, image, |group, windows, columns| {
+                let output = &mut output[group * channels * positions..(group + 1) * channels * positions];
+                let weights = of.part(kernel, group, of.channels_out, of.window());
+                let weights = Matrix::new(weights, channels, of.window());
+                if of.columns() == positions {
+                    matrix_product(output, false, weights, windows);
+                } else {
+                    matrix_product(columns, false, weights, windows);
+                    of.for_each_output_line(channels, |line, column| {
+                        output[line].copy_from_slice(&columns[column]);
+                    });
                 }
-            },
-        );
+            });
+            if let Some(bias) = bias {
+                for (values, bias) in output.chunks_exact_mut(positions).zip(bias) {
+                    values.iter_mut().for_each(|value| *value += bias);
+                }
+            }
+        },
+    );
     output
 }
 
 /// `[examples, channels_in, height_in, width_in]` from the output's gradient.
 pub(super) fn input_gradient(of: &Convolution, output_gradient: &[f32], kernel: &[f32]) -> Vec<f32> {
     let examples = output_gradient.len() / of.output_entries();
-    let mut found = vec![0.0; examples * of.input_entries()];
-    found
-        .par_chunks_mut(of.input_entries())
-        .zip(output_gradient.par_chunks(of.output_entries()))
-        .with_min_len(examples_of_a_task(examples))
-        .for_each_init(
-            || Scratch::new(of),
-            |Scratch { frames, windows, columns }, (found, gradient)| {
-                let channels = of.channels_out / of.groups;
-                let (frame, image) = (of.frame_entries(), of.input[1] * of.input[2]);
-                frames.fill(0.0);
-                for group in 0..of.groups {
-                    let gradient = of.part(gradient, group, of.channels_out, of.positions());
-                    let gradient = Matrix::new(gradient_columns(of, gradient, columns), channels, of.columns());
-                    let weights = of.part(kernel, group, of.channels_out, of.window());
-                    let weights = Matrix::new(weights, channels, of.window()).transposed();
-                    let inputs = of.channels_of_group(group, of.input[0]);
-                    if of.is_pointwise() {
-                        let found = &mut found[inputs.start * image..inputs.end * image];
-                        matrix_product(found, false, weights, gradient);
-                    } else {
-                        matrix_product(windows, false, weights, gradient);
-                        of.fold(windows, &mut frames[inputs.start * frame..inputs.end * frame]);
-                    }
+    let [found] = written_in_parts(
+        [Cut::parts(examples, of.input_entries())],
+        output_gradient.par_chunks(of.output_entries()),
+        examples_of_a_task(examples),
+        || Scratch::new(of),
+        |Scratch { frames, windows, columns }, gradient, [found]| {
+            let channels = of.channels_out / of.groups;
+            let (frame, image) = (of.frame_entries(), of.input[1] * of.input[2]);
+            frames.fill(0.0);
+            for group in 0..of.groups {
+                let gradient = of.part(gradient, group, of.channels_out, of.positions());
+                let gradient = Matrix::new(gradient_columns(of, gradient, columns), channels, of.columns());
+                let weights = of.part(kernel, group, of.channels_out, of.window());
+                let weights = Matrix::new(weights, channels, of.window()).transposed();
+                let inputs = of.channels_of_group(group, of.input[0]);
+                if of.is_pointwise() {
+                    let found = &mut found[inputs.start * image..inputs.end * image];
+                    matrix_product(found, false, weights, gradient);
+                } else {
+                    matrix_product(windows, false, weights, gradient);
+                    of.fold(windows, &mut frames[inputs.start * frame..inputs.end * frame]);
                 }
-                if !of.is_pointwise() {
-                    of.lift(frames, found);
-                }
-            },
-        );
+            }
+            if !of.is_pointwise() {
+                of.lift(frames, found);
+            }
+        },
+    );
     found
 }
 
@@ -153,16 +150,14 @@ fn add_kernel_gradient(
 /// Each example's gradient of the kernel: `[examples, entries]`.
 pub(super) fn kernel_gradients(of: &Convolution, input: &[f32], output_gradient: &[f32]) -> Vec<f32> {
     let examples = input.len() / of.input_entries();
-    let mut found = vec![0.0; examples * of.entries()];
-    found
-        .par_chunks_mut(of.entries())
-        .zip(input.par_chunks(of.input_entries()))
-        .zip(output_gradient.par_chunks(of.output_entries()))
-        .with_min_len(examples_of_a_task(examples))
-        .for_each_init(
-            || Scratch::new(of),
-            |scratch, ((found, image), gradient)| add_kernel_gradient(of, scratch, image, gradient, false, found),
-        );
+    let images = input.par_chunks(of.input_entries());
+    let [found] = written_in_parts(
+        [Cut::parts(examples, of.entries())],
+        images.zip(output_gradient.par_chunks(of.output_entries())),
+        examples_of_a_task(examples),
+        || Scratch::new(of),
+        |scratch, (image, gradient), [found]| add_kernel_gradient(of, scratch, image, gradient, false, found),
+    );
     found
 }
 

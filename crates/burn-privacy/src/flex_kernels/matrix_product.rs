@@ -49,30 +49,71 @@ impl<'a> Matrix<'a> {
 ///
 /// If the sizes don't fit.
 pub(super) fn matrix_product(out: &mut [f32], add: bool, a: Matrix<'_>, b: Matrix<'_>) {
-    product(out, add, a, b, gemm::Parallelism::None);
+    require_size(out.len(), a, b);
+    // SAFETY: the slice has the size of the product, and is borrowed exclusively.
+    #[allow(unsafe_code)]
+    unsafe {
+        product(out.as_mut_ptr(), add, a, b, gemm::Parallelism::None);
+    }
 }
 
-/// [`matrix_product`] on all threads.
-pub(super) fn parallel_matrix_product(out: &mut [f32], add: bool, a: Matrix<'_>, b: Matrix<'_>) {
-    product(out, add, a, b, gemm::Parallelism::Rayon(0));
+/// `out += a b` on all threads.
+///
+/// # Panics
+///
+/// If the sizes don't fit.
+pub(super) fn add_parallel_product(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>) {
+    require_size(out.len(), a, b);
+    // SAFETY: as in `matrix_product`.
+    #[allow(unsafe_code)]
+    unsafe {
+        product(out.as_mut_ptr(), true, a, b, gemm::Parallelism::Rayon(0));
+    }
 }
 
-fn product(out: &mut [f32], add: bool, a: Matrix<'_>, b: Matrix<'_>, threads: gemm::Parallelism) {
+/// `a b` on all threads, rows one after the other.
+///
+/// # Panics
+///
+/// If the sizes don't fit.
+pub(super) fn parallel_product(a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
+    let size = a.rows * b.columns;
+    let mut out = Vec::with_capacity(size);
+    require_size(size, a, b);
+    // SAFETY: the vector has room for the product; all of it is written, and nothing read, where nothing is added.
+    #[allow(unsafe_code)]
+    unsafe {
+        product(out.as_mut_ptr(), false, a, b, gemm::Parallelism::Rayon(0));
+        out.set_len(size);
+    }
+    out
+}
+
+fn require_size(size: usize, a: Matrix<'_>, b: Matrix<'_>) {
     assert_eq!(a.columns, b.rows, "the inner sizes of a matrix product");
-    assert_eq!(out.len(), a.rows * b.columns, "the size of a matrix product");
-    if out.is_empty() {
+    assert_eq!(size, a.rows * b.columns, "the size of a matrix product");
+}
+
+/// Writes the product to `out`, or adds it.
+///
+/// # Safety
+///
+/// The inner sizes are equal, and `out` points to as many values as the product has, which nothing else uses; they need
+/// not hold anything where nothing is added.
+#[allow(unsafe_code)]
+unsafe fn product(out: *mut f32, add: bool, a: Matrix<'_>, b: Matrix<'_>, threads: gemm::Parallelism) {
+    if a.rows * b.columns == 0 {
         return;
     }
     let step = |size: usize| isize::try_from(size).expect("a slice is shorter than isize::MAX");
-    // SAFETY: `Matrix::new`, `Matrix::columns_from` and the assertions make every element that `gemm` reads or writes lie in its slice,
-    // and `out` is borrowed exclusively.
-    #[allow(unsafe_code)]
+    // SAFETY: `Matrix::new` and `Matrix::columns_from` make every element that `gemm` reads lie in its slice; the caller
+    // answers for `out`.
     unsafe {
         gemm::gemm(
             a.rows,
             b.columns,
             a.columns,
-            out.as_mut_ptr(),
+            out,
             1,
             step(b.columns),
             add,
@@ -108,9 +149,25 @@ mod tests {
     }
 
     #[test]
+    fn products_on_all_threads_write_every_value() {
+        // Large enough to be cut for several threads; sums of small integers are exact.
+        let (rows, inner, columns) = (301, 130, 217);
+        let a: Vec<f32> = (0..rows * inner).map(|i| (i % 7) as f32 - 3.0).collect();
+        let b: Vec<f32> = (0..inner * columns).map(|i| (i % 5) as f32 - 2.0).collect();
+        let (a, b) = (Matrix::new(&a, rows, inner), Matrix::new(&b, inner, columns));
+        let found = parallel_product(a, b);
+        let mut alone = vec![0.0; rows * columns];
+        matrix_product(&mut alone, false, a, b);
+        assert_eq!(found, alone);
+        add_parallel_product(&mut alone, a, b);
+        assert!(found.iter().zip(&alone).all(|(once, twice)| 2.0 * once == *twice));
+    }
+
+    #[test]
     fn an_empty_inner_axis_gives_zeros() {
         let mut out = [7.0; 4];
         matrix_product(&mut out, false, Matrix::new(&[], 2, 0), Matrix::new(&[], 0, 2));
         assert_eq!(out, [0.0; 4]);
+        assert_eq!(parallel_product(Matrix::new(&[], 2, 0), Matrix::new(&[], 0, 2)), [0.0; 4]);
     }
 }

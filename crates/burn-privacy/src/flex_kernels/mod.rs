@@ -19,6 +19,8 @@ mod convolution_shape;
 #[cfg(feature = "flex")]
 mod elementary;
 #[cfg(feature = "flex")]
+mod fresh_memory;
+#[cfg(feature = "flex")]
 mod ghost_norm;
 #[cfg(feature = "flex")]
 mod lanes;

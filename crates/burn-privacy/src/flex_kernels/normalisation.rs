@@ -3,6 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::fresh_memory::{Cut, written_in_parts};
 use super::lanes::{sum, sum_of_products};
 use super::normalisation_shape::Normalisation;
 
@@ -17,24 +18,20 @@ pub(super) struct Normalised {
 
 /// `scale (x - mean) / sqrt(variance + epsilon) + shift`, over rows of values.
 pub(super) fn forward(of: &Normalisation, input: &[f32], scale: &[f32], shift: Option<&[f32]>) -> Normalised {
-    let rows = input.len() / of.row;
-    let mut found = Normalised {
-        output: vec![0.0; input.len()],
-        values: vec![0.0; input.len()],
-        inverse_deviations: vec![0.0; rows],
-    };
     let block = of.rows_of_a_task() * of.row;
-    let tasks = found
-        .output
-        .par_chunks_mut(block)
-        .zip(found.values.par_chunks_mut(block))
-        .zip(found.inverse_deviations.par_chunks_mut(of.rows_of_a_task()))
-        .zip(input.par_chunks(block));
-    tasks.enumerate().for_each(|(task, (((output, values), inverse_deviations), input))| {
-        let first_row = task * of.rows_of_a_task();
-        Arch::new().dispatch(Forward { of, first_row, input, scale, shift, output, values, inverse_deviations });
-    });
-    found
+    let of_values = Cut { total: input.len(), part: block };
+    let of_rows = Cut { total: input.len() / of.row, part: of.rows_of_a_task() };
+    let [output, values, inverse_deviations] = written_in_parts(
+        [of_values, of_values, of_rows],
+        input.par_chunks(block).enumerate(),
+        1,
+        || (),
+        |(), (task, input), [output, values, inverse_deviations]| {
+            let first_row = task * of.rows_of_a_task();
+            Arch::new().dispatch(Forward { of, first_row, input, scale, shift, output, values, inverse_deviations });
+        },
+    );
+    Normalised { output, values, inverse_deviations }
 }
 
 struct Forward<'a> {

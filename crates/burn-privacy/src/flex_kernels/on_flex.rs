@@ -4,7 +4,8 @@ use burn::tensor::{DType, Shape, Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::convolution_shape::Convolution;
-use super::matrix_product::Matrix;
+use super::fresh_memory::{Cut, written_in_parts};
+use super::matrix_product::{Matrix, matrix_product, parallel_product};
 use super::{convolution, ghost_norm, normalisation, rows};
 use crate::per_example::{Rounding, rows_and_length};
 
@@ -167,6 +168,40 @@ pub(crate) fn feature_sums(
     let (values, gradient) = (Values::of(values)?, Values::of(gradient)?);
     let sums = normalisation::feature_sums(values.slice(), gradient.slice(), sizes, feature_axis == 2, absolute);
     Some(sums.map(|sums| tensor(sums, [examples, sizes[0]])))
+}
+
+/// Each example's gradient `sum_t a_t g_t^T` of a matrix, from `[examples, positions, d_input]` and
+/// `[examples, positions, d_output]`: `[examples, d_input * d_output]`.
+pub(crate) fn sequence_gradients(input: &Tensor<3>, output_gradient: &Tensor<3>) -> Option<Tensor<2>> {
+    let [examples, positions, d_input] = input.dims();
+    let d_output = output_gradient.dims()[2];
+    let entries = d_input * d_output;
+    if positions * entries == 0 {
+        return None;
+    }
+    let (input, gradient) = (Values::of(input)?, Values::of(output_gradient)?);
+    let inputs = input.slice().par_chunks(positions * d_input);
+    let rows = inputs.zip(gradient.slice().par_chunks(positions * d_output));
+    let least = (1 << 12) / (positions * entries) + 1;
+    let [found] = written_in_parts(
+        [Cut::parts(examples, entries)],
+        rows,
+        least,
+        || (),
+        |(), (input, gradient), [found]| {
+            let gradient = Matrix::new(gradient, positions, d_output);
+            matrix_product(found, false, Matrix::new(input, positions, d_input).transposed(), gradient);
+        },
+    );
+    Some(tensor(found, [examples, entries]))
+}
+
+/// `sum_i a_i g_i^T` of the rows `a_i` of `input` and `g_i` of `gradient`: `[d_input * d_output]`.
+pub(crate) fn sum_of_outer_products(input: &Tensor<2>, gradient: &Tensor<2>) -> Option<Tensor<1>> {
+    let ([rows, d_input], d_output) = (input.dims(), gradient.dims()[1]);
+    let (input, gradient) = (Values::of(input)?, Values::of(gradient)?);
+    let (input, gradient) = (Matrix::new(input.slice(), rows, d_input), Matrix::new(gradient.slice(), rows, d_output));
+    Some(tensor(parallel_product(input.transposed(), gradient), [d_input * d_output]))
 }
 
 /// Whether every value is finite.

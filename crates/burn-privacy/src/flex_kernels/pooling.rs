@@ -3,27 +3,27 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::fresh_memory::{Cut, written_in_parts};
 use super::pooling_shape::Pooling;
 
 /// The largest value under the kernel at each place, and which element of the kernel it was (the first of equals; a NaN
 /// counts as larger than everything).
 pub(super) fn forward(of: &Pooling, input: &[f32]) -> (Vec<f32>, Vec<u8>) {
     let planes = input.len() / of.input_entries();
-    let mut output = vec![f32::NEG_INFINITY; planes * of.output_entries()];
-    let mut chosen = vec![0; output.len()];
+    let mut chosen = vec![0; planes * of.output_entries()];
     let width = of.output(1);
     let elements = u8::try_from(of.kernel[0] * of.kernel[1]).expect("a kernel that the caller has checked");
-    output
-        .par_chunks_mut(of.output_entries())
-        .zip(chosen.par_chunks_mut(of.output_entries()))
-        .zip(input.par_chunks(of.input_entries()))
-        .with_min_len(planes_of_a_task(of))
-        .for_each_init(
-            || vec![0_u32; width],
-            |elements_of_row, ((output, chosen), plane)| {
-                Arch::new().dispatch(PlaneForward { of, elements, plane, output, chosen, elements_of_row });
-            },
-        );
+    let planes_and_chosen = input.par_chunks(of.input_entries()).zip(chosen.par_chunks_mut(of.output_entries()));
+    let [output] = written_in_parts(
+        [Cut::parts(planes, of.output_entries())],
+        planes_and_chosen,
+        planes_of_a_task(of),
+        || vec![0_u32; width],
+        |elements_of_row, (plane, chosen), [output]| {
+            output.fill(f32::NEG_INFINITY);
+            Arch::new().dispatch(PlaneForward { of, elements, plane, output, chosen, elements_of_row });
+        },
+    );
     (output, chosen)
 }
 
@@ -77,21 +77,22 @@ fn choose<'a>(found: &mut [f32], chosen: &mut [u32], values: impl Iterator<Item 
 /// The gradient of the input: each output's gradient goes to the pixel that was chosen.
 pub(super) fn input_gradient(of: &Pooling, output_gradient: &[f32], chosen: &[u8]) -> Vec<f32> {
     let planes = output_gradient.len() / of.output_entries();
-    let mut found = vec![0.0; planes * of.input_entries()];
     let width = of.output(1);
-    found
-        .par_chunks_mut(of.input_entries())
-        .zip(output_gradient.par_chunks(of.output_entries()))
-        .zip(chosen.par_chunks(of.output_entries()))
-        .with_min_len(planes_of_a_task(of))
-        .for_each(|((found, gradient), chosen)| {
+    let gradients = output_gradient.par_chunks(of.output_entries());
+    let [found] = written_in_parts(
+        [Cut::parts(planes, of.input_entries())],
+        gradients.zip(chosen.par_chunks(of.output_entries())),
+        planes_of_a_task(of),
+        || (),
+        |(), (gradient, chosen), [found]| {
             for (row, (gradient, chosen)) in gradient.chunks(width).zip(chosen.chunks(width)).enumerate() {
                 for (column, (value, element)) in gradient.iter().zip(chosen).enumerate() {
                     let (y, x) = of.offset(*element);
                     found[(row * of.stride[0] + y) * of.input[1] + column * of.stride[1] + x] += value;
                 }
             }
-        });
+        },
+    );
     found
 }
 

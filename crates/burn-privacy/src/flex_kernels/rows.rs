@@ -3,19 +3,21 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::fresh_memory::{Cut, written_in_parts};
 use super::lanes::sum_of_squares;
 
 /// Below so many values a pass takes less time than handing it to the thread pool.
 const SMALL: usize = 1 << 15;
 
-/// Writes `row` over every row.
-pub(super) fn fill(rows: &mut [f32], row: &[f32]) {
-    if rows.len() < SMALL {
-        rows.chunks_exact_mut(row.len()).for_each(|place| place.copy_from_slice(row));
-    } else {
-        let rows_of_a_task = SMALL.div_ceil(row.len());
-        rows.par_chunks_exact_mut(row.len()).with_min_len(rows_of_a_task).for_each(|place| place.copy_from_slice(row));
+/// `row`, `count` times.
+pub(super) fn repeated(row: &[f32], count: usize) -> Vec<f32> {
+    if count * row.len() < SMALL {
+        return row.repeat(count);
     }
+    let (cut, least) = (Cut::parts(count, row.len()), SMALL.div_ceil(row.len()));
+    let [rows] =
+        written_in_parts([cut], (0..count).into_par_iter(), least, || (), |(), _, [place]| place.copy_from_slice(row));
+    rows
 }
 
 /// Upper bounds of the rows' sums of squares.
@@ -50,8 +52,7 @@ pub(super) fn round_up(value: f64) -> f32 {
 
 /// Rows times their weights. A row of weight zero becomes zero whatever it holds.
 pub(super) fn weighted(values: &[f32], length: usize, weights: &[f32]) -> Vec<f32> {
-    let mut found = vec![0.0; values.len()];
-    let scale = |((out, row), &weight): ((&mut [f32], &[f32]), &f32)| {
+    let scale = |out: &mut [f32], row: &[f32], weight: f32| {
         if weight != 0.0 {
             for (out, value) in out.iter_mut().zip(row) {
                 *out = weight * value;
@@ -59,10 +60,20 @@ pub(super) fn weighted(values: &[f32], length: usize, weights: &[f32]) -> Vec<f3
         }
     };
     if values.len() < SMALL {
-        found.chunks_mut(length).zip(values.chunks(length)).zip(weights).for_each(scale);
-    } else {
-        found.par_chunks_mut(length).zip(values.par_chunks(length)).zip(weights).for_each(scale);
+        let mut found = vec![0.0; values.len()];
+        let rows = found.chunks_mut(length).zip(values.chunks(length)).zip(weights);
+        rows.for_each(|((out, row), &weight)| scale(out, row, weight));
+        return found;
     }
+    let cut = Cut { total: values.len(), part: length };
+    let rows = values.par_chunks(length).zip(weights);
+    let [found] = written_in_parts(
+        [cut],
+        rows,
+        SMALL.div_ceil(length),
+        || (),
+        |(), (row, &weight), [out]| scale(out, row, weight),
+    );
     found
 }
 

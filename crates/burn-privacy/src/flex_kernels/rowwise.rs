@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 
 use super::elementary::{exp, normal, sigmoid, tanh};
+use super::fresh_memory::{Cut, written_in_parts};
 use super::lanes::{largest, sum, sum_of_products};
 use super::pointwise_kind::Pointwise;
 
@@ -14,6 +15,27 @@ impl Pointwise {
     /// Writes `f(x)` over every `x`.
     pub(super) fn apply(self, values: &mut [f32]) {
         for_each_block(values, |block| Apply { of: self, values: block });
+    }
+
+    /// `f(x)` of every `x`.
+    pub(super) fn applied(self, values: &[f32]) -> Vec<f32> {
+        if values.len() <= BLOCK {
+            let mut found = values.to_vec();
+            self.apply(&mut found);
+            return found;
+        }
+        let cut = Cut { total: values.len(), part: BLOCK };
+        let [found] = written_in_parts(
+            [cut],
+            values.par_chunks(BLOCK),
+            1,
+            || (),
+            |(), values, [found]| {
+                found.copy_from_slice(values);
+                self.apply(found);
+            },
+        );
+        found
     }
 
     /// Writes `g f'(x)` over every `g`, from what the forward pass kept: see [`keeps_input`](Self::keeps_input).

@@ -9,7 +9,7 @@ use super::wrapped_layer::wrapped_layer;
 use crate::flex_kernels;
 use crate::per_example::{
     ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, is_recording, record,
-    recording_layout, squared_product_error, sum_of_squares_bound, underflow, untracked,
+    recording_layout, rows_of, squared_product_error, sum_of_squares_bound, underflow, untracked,
 };
 
 /// Configuration of a [`Linear`] layer: the fields and defaults of [`burn::nn::LinearConfig`].
@@ -192,8 +192,11 @@ impl<const O: usize> PerExampleRule<O> for LinearRule {
         let rows = range.len();
         let mut found = Vec::new();
         if let Some(id) = self.weight {
-            let input = self.input.clone().slice([range]);
-            let values = input.swap_dims(1, 2).matmul(gradient.clone()).reshape([rows, self.d_input() * self.d_output]);
+            let input = rows_of(&self.input, range);
+            let values = flex_kernels::sequence_gradients(&input, &gradient).unwrap_or_else(|| {
+                let values = input.swap_dims(1, 2).matmul(gradient.clone());
+                values.reshape([rows, self.d_input() * self.d_output])
+            });
             found.push(ParameterGradients { id, values });
         }
         if let Some(id) = self.bias {
@@ -256,7 +259,8 @@ impl<const O: usize> PerExampleRule<O> for LinearRule {
         let mut sums = Vec::new();
         if let Some(id) = self.weight {
             let input = self.input.clone().reshape([examples * positions, d_input]);
-            let values = input.transpose().matmul(gradient.clone()).reshape([d_input * self.d_output]);
+            let values = flex_kernels::sum_of_outer_products(&input, &gradient)
+                .unwrap_or_else(|| input.transpose().matmul(gradient.clone()).reshape([d_input * self.d_output]));
             sums.push(ParameterSum { id, values });
         }
         if let Some(id) = self.bias {
