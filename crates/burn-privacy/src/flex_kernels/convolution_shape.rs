@@ -31,7 +31,8 @@ impl Convolution {
             let reach = self.dilation[axis] * (self.kernel[axis].max(1) - 1) + 1;
             self.kernel[axis] > 0 && self.stride[axis] > 0 && self.padded(axis) >= reach
         };
-        let channels = self.groups > 0 && self.input[0] > 0 && self.channels_out > 0;
+        let fit = |channels: usize| channels > 0 && channels.is_multiple_of(self.groups);
+        let channels = self.groups > 0 && fit(self.input[0]) && fit(self.channels_out);
         channels && along(0) && along(1) && self.input_entries() > 0 && self.entries() == kernel_entries
     }
 

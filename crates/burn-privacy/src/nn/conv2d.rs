@@ -77,8 +77,12 @@ impl Conv2d {
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let weight = trainable(&self.0.weight);
         let bias = self.0.bias.as_ref().and_then(trainable);
+        let convolution = convolution(&self.0, input.dims());
         if !is_recording() || (weight.is_none() && bias.is_none()) {
-            return self.0.forward(input);
+            // The kernels take weights without autodiff only: in evaluation.
+            let shift = self.0.bias.as_ref().map(|bias| bias.val());
+            return flex_kernels::convolve(convolution, input.clone(), &self.0.weight.val(), shift.as_ref())
+                .unwrap_or_else(|| self.0.forward(input));
         }
         let mut layer = self.0.clone();
         if weight.is_some() {
@@ -89,22 +93,25 @@ impl Conv2d {
         }
         let recorded = input.clone().inner();
         let kernel = layer.weight.val().inner();
-        let padding = padding_pairs(&layer, recorded.dims());
-        let [_, channels, height, width] = recorded.dims();
-        let [channels_out, _, kernel_height, kernel_width] = kernel.dims();
-        let convolution = Convolution {
-            input: [channels, height, width],
-            channels_out,
-            kernel: [kernel_height, kernel_width],
-            stride: layer.stride,
-            dilation: layer.dilation,
-            padding,
-            groups: layer.groups,
-        };
         let shift = layer.bias.as_ref().map(|bias| bias.val().inner());
         let output = flex_kernels::convolve(convolution, input.clone(), &kernel, shift.as_ref())
             .unwrap_or_else(|| layer.forward(input));
         record(output, Conv2dRule { input: recorded, kernel, convolution, weight, bias })
+    }
+}
+
+/// The layer's convolution of one of `[batch, channels, height, width]`.
+fn convolution(layer: &burn::nn::conv::Conv2d, input: [usize; 4]) -> Convolution {
+    let [_, channels, height, width] = input;
+    let [channels_out, _, kernel_height, kernel_width] = layer.weight.val().dims();
+    Convolution {
+        input: [channels, height, width],
+        channels_out,
+        kernel: [kernel_height, kernel_width],
+        stride: layer.stride,
+        dilation: layer.dilation,
+        padding: padding_pairs(layer, input),
+        groups: layer.groups,
     }
 }
 
