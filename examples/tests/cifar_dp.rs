@@ -96,6 +96,8 @@ fn wrong_usage_is_refused_with_status_2() {
         (&["--device", "abacus"], "auto, cpu"),
         (&["--preset", "slow"], "quick"),
         (&["--batch-size", "0"], "--batch-size"),
+        (&["--views", "0"], "--views"),
+        (&["--no-privacy", "--views", "2"], "cannot be used with"),
         (&["--epochs=-1"], "--epochs"),
         (&["--epsilon", "0"], "above 0"),
         (&["--epsilon", "NaN"], "above 0"),
@@ -203,6 +205,16 @@ fn a_second_run_into_the_same_folder_adds_to_the_ledger() {
             .unwrap()
             .starts_with("step,epoch,epsilon,validation_accuracy")
     );
+}
+
+#[test]
+fn augmented_views_are_reported_and_cost_no_epsilon() {
+    let (_, alone, plain) = tiny(&["--epsilon", "2.5"]);
+    let (_, output, report) = tiny(&["--epsilon", "2.5", "--views", "3"]);
+    assert!(output.contains("Views:       3 of each image, clipped as one"), "{output}");
+    assert!(!alone.contains("Views:"), "{alone}");
+    assert_eq!(report.settings["privacy"]["views"], 3);
+    assert_eq!(report.epsilon.to_bits(), plain.epsilon.to_bits());
 }
 
 #[test]
