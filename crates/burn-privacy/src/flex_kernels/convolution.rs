@@ -3,6 +3,7 @@ use rayon::prelude::*;
 use super::convolution_shape::Convolution;
 use super::fresh_memory::{Cut, written_in_parts};
 use super::matrix_product::{Matrix, matrix_product};
+use super::position_major;
 
 /// Memory that one thread uses again for every example.
 struct Scratch {
@@ -46,24 +47,15 @@ impl Scratch {
 }
 
 /// Few tasks, as each begins with memory of its own; but some for each thread, as threads may be held up.
-fn examples_of_a_task(examples: usize) -> usize {
+pub(super) fn examples_of_a_task(examples: usize) -> usize {
     (examples / (4 * rayon::current_num_threads())).max(1)
-}
-
-/// The output gradients of a group by column.
-fn gradient_columns<'a>(of: &Convolution, gradient: &'a [f32], columns: &'a mut [f32]) -> &'a [f32] {
-    if of.columns() == of.positions() {
-        return gradient;
-    }
-    // The columns between the rows of outputs are zero from the start and stay so.
-    of.for_each_output_line(of.channels_out / of.groups, |line, column| {
-        columns[column].copy_from_slice(&gradient[line]);
-    });
-    columns
 }
 
 /// `[examples, channels_out, height_out, width_out]`, rows of examples in parallel.
 pub(super) fn forward(of: &Convolution, input: &[f32], kernel: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    if position_major::serves(of) {
+        return position_major::forward(of, input, kernel, bias);
+    }
     let examples = input.len() / of.input_entries();
     let [output] = written_in_parts(
         [Cut::parts(examples, of.output_entries())],
@@ -97,6 +89,9 @@ pub(super) fn forward(of: &Convolution, input: &[f32], kernel: &[f32], bias: Opt
 
 /// `[examples, channels_in, height_in, width_in]` from the output's gradient.
 pub(super) fn input_gradient(of: &Convolution, output_gradient: &[f32], kernel: &[f32]) -> Vec<f32> {
+    if position_major::serves(of) {
+        return position_major::input_gradient(of, output_gradient, kernel);
+    }
     let examples = output_gradient.len() / of.output_entries();
     let [found] = written_in_parts(
         [Cut::parts(examples, of.input_entries())],
@@ -109,7 +104,7 @@ pub(super) fn input_gradient(of: &Convolution, output_gradient: &[f32], kernel: 
             frames.fill(0.0);
             for group in 0..of.groups {
                 let gradient = of.part(gradient, group, of.channels_out, of.positions());
-                let gradient = Matrix::new(gradient_columns(of, gradient, columns), channels, of.columns());
+                let gradient = Matrix::new(of.gradient_columns(gradient, columns), channels, of.columns());
                 let weights = of.part(kernel, group, of.channels_out, of.window());
                 let weights = Matrix::new(weights, channels, of.window()).transposed();
                 let inputs = of.channels_of_group(group, of.input[0]);
@@ -141,7 +136,7 @@ fn add_kernel_gradient(
     let channels = of.channels_out / of.groups;
     scratch.for_each_group(of, image, |group, windows, columns| {
         let gradient = of.part(output_gradient, group, of.channels_out, of.positions());
-        let gradient = Matrix::new(gradient_columns(of, gradient, columns), channels, of.columns());
+        let gradient = Matrix::new(of.gradient_columns(gradient, columns), channels, of.columns());
         let found = &mut found[group * channels * of.window()..(group + 1) * channels * of.window()];
         matrix_product(found, add, gradient, windows.transposed());
     });
@@ -149,6 +144,9 @@ fn add_kernel_gradient(
 
 /// Each example's gradient of the kernel: `[examples, entries]`.
 pub(super) fn kernel_gradients(of: &Convolution, input: &[f32], output_gradient: &[f32]) -> Vec<f32> {
+    if position_major::serves(of) {
+        return position_major::kernel_gradients(of, input, output_gradient);
+    }
     let examples = input.len() / of.input_entries();
     let images = input.par_chunks(of.input_entries());
     let [found] = written_in_parts(
@@ -171,13 +169,36 @@ pub(super) fn weighted_kernel_gradient(
     output_gradient: &[f32],
     weights: &[f32],
 ) -> Vec<f32> {
+    if position_major::serves(of) {
+        return position_major::weighted_kernel_gradient(of, input, output_gradient, weights);
+    }
+    sum_in_parts(
+        of,
+        input,
+        output_gradient,
+        weights,
+        || Scratch::new(of),
+        |scratch, image, gradient, sum| add_kernel_gradient(of, scratch, image, gradient, true, sum),
+    )
+}
+
+/// The sum of what `add` adds to its last argument for each example of weight other than zero, from the image and the
+/// weighted output gradient: as many values as the kernel has.
+pub(super) fn sum_in_parts<Scratch>(
+    of: &Convolution,
+    input: &[f32],
+    output_gradient: &[f32],
+    weights: &[f32],
+    scratch: impl Fn() -> Scratch + Sync,
+    add: impl Fn(&mut Scratch, &[f32], &[f32], &mut [f32]) + Sync,
+) -> Vec<f32> {
     let each = weights.len().div_ceil(PARTS).max(1);
     let parts: Vec<Vec<f32>> = weights
         .par_chunks(each)
         .zip(input.par_chunks(each * of.input_entries()))
         .zip(output_gradient.par_chunks(each * of.output_entries()))
         .map(|((weights, input), output_gradient)| {
-            let mut scratch = Scratch::new(of);
+            let mut scratch = scratch();
             let mut scaled = vec![0.0; of.output_entries()];
             let mut sum = vec![0.0; of.entries()];
             let images = input.chunks_exact(of.input_entries());
@@ -189,7 +210,7 @@ pub(super) fn weighted_kernel_gradient(
                 for (scaled, value) in scaled.iter_mut().zip(gradient) {
                     *scaled = weight * value;
                 }
-                add_kernel_gradient(of, &mut scratch, image, &scaled, true, &mut sum);
+                add(&mut scratch, image, &scaled, &mut sum);
             }
             sum
         })
@@ -211,7 +232,7 @@ pub(super) fn with_positions(
     let channels = of.channels_out / of.groups;
     Scratch::new(of).for_each_group(of, image, |group, windows, columns| {
         let gradient = of.part(output_gradient, group, of.channels_out, of.positions());
-        let gradient = Matrix::new(gradient_columns(of, gradient, columns), channels, of.columns());
+        let gradient = Matrix::new(of.gradient_columns(gradient, columns), channels, of.columns());
         with(windows.transposed(), gradient.transposed());
     });
 }

@@ -20,6 +20,15 @@ pub(crate) struct Convolution {
     pub(crate) groups: usize,
 }
 
+/// Elements of a kernel whose places in a frame follow one another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Where the first of them lies.
+    pub(super) place: usize,
+    /// Their numbers in the kernel.
+    pub(super) elements: Vec<usize>,
+}
+
 impl Convolution {
     pub(super) fn padded(&self, axis: usize) -> usize {
         self.input[axis + 1] + self.padding[axis].0 + self.padding[axis].1
@@ -78,13 +87,51 @@ impl Convolution {
         self.padded(axis).div_ceil(self.stride[axis])
     }
 
-    fn pitch(&self) -> usize {
+    pub(super) fn pitch(&self) -> usize {
         self.frame(1)
     }
 
     /// Entries of one channel's frame.
     pub(super) fn frame_entries(&self) -> usize {
-        self.stride[0] * self.stride[1] * self.frame(0) * self.frame(1)
+        self.stride[0] * self.stride[1] * self.part_entries()
+    }
+
+    /// Entries of the part of one channel's frame that holds one place within a stride.
+    pub(super) fn part_entries(&self) -> usize {
+        self.frame(0) * self.frame(1)
+    }
+
+    /// The elements of the kernel, joined where their places in a frame follow one another within a part.
+    pub(super) fn runs(&self) -> Vec<Run> {
+        let [height, width] = self.kernel;
+        let mut places: Vec<(usize, usize)> = (0..height * width)
+            .map(|element| {
+                let (y, x) = (element / width, element % width);
+                (self.place(y * self.dilation[0], x * self.dilation[1]), element)
+            })
+            .collect();
+        places.sort_unstable();
+        let mut runs: Vec<Run> = Vec::new();
+        for (place, element) in places {
+            match runs.last_mut() {
+                Some(run) if place == run.place + run.elements.len() && place % self.part_entries() > 0 => {
+                    run.elements.push(element);
+                }
+                _ => runs.push(Run { place, elements: vec![element] }),
+            }
+        }
+        runs
+    }
+
+    /// The places that hold pixels, and some between them, of the parts of a frame.
+    pub(super) fn places_of_pixels(&self) -> Range<usize> {
+        let mut places = self.part_entries()..0;
+        self.for_each_line_of_a_channel(|line, place| {
+            let first = place % self.part_entries();
+            let pixels = line.len().div_ceil(self.stride[1]);
+            places = places.start.min(first)..places.end.max(first + pixels);
+        });
+        places
     }
 
     /// Where a pixel of the padded channel lies in its frame.
@@ -119,8 +166,8 @@ impl Convolution {
         &image[channels.start * size..channels.end * size]
     }
 
-    /// Where the run of each row of the matrix of windows starts in the group's frames.
-    fn runs(&self) -> impl Iterator<Item = usize> {
+    /// Where each row of the matrix of windows starts in the group's frames.
+    fn row_starts(&self) -> impl Iterator<Item = usize> {
         let [height, width] = self.kernel;
         (0..self.input[0] / self.groups).flat_map(move |channel| {
             (0..height * width).map(move |element| {
@@ -133,7 +180,7 @@ impl Convolution {
     /// Fills the matrix of windows from the group's frames.
     pub(super) fn unfold(&self, frames: &[f32], windows: &mut [f32]) {
         let columns = self.columns();
-        for (start, row) in self.runs().zip(windows.chunks_exact_mut(columns)) {
+        for (start, row) in self.row_starts().zip(windows.chunks_exact_mut(columns)) {
             row.copy_from_slice(&frames[start..start + columns]);
         }
     }
@@ -141,7 +188,7 @@ impl Convolution {
     /// Adds the matrix of windows to the group's frames: the adjoint of [`unfold`](Self::unfold).
     pub(super) fn fold(&self, windows: &[f32], frames: &mut [f32]) {
         let columns = self.columns();
-        for (start, row) in self.runs().zip(windows.chunks_exact(columns)) {
+        for (start, row) in self.row_starts().zip(windows.chunks_exact(columns)) {
             for (pixel, value) in frames[start..start + columns].iter_mut().zip(row) {
                 *pixel += value;
             }
@@ -179,14 +226,33 @@ impl Convolution {
     fn for_each_line(&self, mut visit: impl FnMut(Range<usize>, usize)) {
         let [channels, height, width] = self.input;
         for channel in 0..channels {
-            for y in 0..height {
-                let line = (channel * height + y) * width;
-                for x in 0..self.stride[1].min(width) {
-                    let place = self.place(y + self.padding[0].0, x + self.padding[1].0);
-                    visit(line + x..line + width, channel * self.frame_entries() + place);
-                }
+            let image = channel * height * width;
+            self.for_each_line_of_a_channel(|line, place| {
+                visit(image + line.start..image + line.end, channel * self.frame_entries() + place);
+            });
+        }
+    }
+
+    /// [`for_each_line`](Self::for_each_line) of the first channel.
+    pub(super) fn for_each_line_of_a_channel(&self, mut visit: impl FnMut(Range<usize>, usize)) {
+        let [_, height, width] = self.input;
+        for y in 0..height {
+            for x in 0..self.stride[1].min(width) {
+                let place = self.place(y + self.padding[0].0, x + self.padding[1].0);
+                visit(y * width + x..(y + 1) * width, place);
             }
         }
+    }
+
+    /// The output gradients of a group by column. The columns between the rows of outputs are left as they are: zero.
+    pub(super) fn gradient_columns<'a>(&self, gradient: &'a [f32], columns: &'a mut [f32]) -> &'a [f32] {
+        if self.columns() == self.positions() {
+            return gradient;
+        }
+        self.for_each_output_line(self.channels_out / self.groups, |line, column| {
+            columns[column].copy_from_slice(&gradient[line]);
+        });
+        columns
     }
 
     /// Each row of outputs: where it lies in the output, and where among the columns.

@@ -19,6 +19,17 @@ impl<'a> Matrix<'a> {
         Self { values, rows, columns, row_step: columns, column_step: 1 }
     }
 
+    /// Rows of `columns` values that start `row_step` apart, and may overlap.
+    ///
+    /// # Panics
+    ///
+    /// If they are not all in `values`.
+    pub(super) fn overlapping(values: &'a [f32], rows: usize, columns: usize, row_step: usize) -> Self {
+        let end = if rows == 0 { 0 } else { (rows - 1) * row_step + columns };
+        assert!(end <= values.len(), "{rows} rows of {columns}, {row_step} apart, in {}", values.len());
+        Self { values, rows, columns, row_step, column_step: 1 }
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
@@ -53,7 +64,23 @@ pub(super) fn matrix_product(out: &mut [f32], add: bool, a: Matrix<'_>, b: Matri
     // SAFETY: the slice has the size of the product, and is borrowed exclusively.
     #[allow(unsafe_code)]
     unsafe {
-        product(out.as_mut_ptr(), add, a, b, gemm::Parallelism::None);
+        product(out.as_mut_ptr(), b.columns, add, a, b, gemm::Parallelism::None);
+    }
+}
+
+/// [`matrix_product`] whose rows start `row_step` apart in `out`; what lies between them is left as it is.
+///
+/// # Panics
+///
+/// If the sizes don't fit.
+pub(super) fn matrix_product_in_rows(out: &mut [f32], row_step: usize, add: bool, a: Matrix<'_>, b: Matrix<'_>) {
+    let end = if a.rows == 0 { 0 } else { (a.rows - 1) * row_step + b.columns };
+    assert!(b.columns <= row_step && end <= out.len(), "{} rows {row_step} apart in {}", a.rows, out.len());
+    require_size(a.rows * b.columns, a, b);
+    // SAFETY: the slice holds all rows, which don't overlap, and is borrowed exclusively.
+    #[allow(unsafe_code)]
+    unsafe {
+        product(out.as_mut_ptr(), row_step, add, a, b, gemm::Parallelism::None);
     }
 }
 
@@ -67,7 +94,7 @@ pub(super) fn add_parallel_product(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>
     // SAFETY: as in `matrix_product`.
     #[allow(unsafe_code)]
     unsafe {
-        product(out.as_mut_ptr(), true, a, b, gemm::Parallelism::Rayon(0));
+        product(out.as_mut_ptr(), b.columns, true, a, b, gemm::Parallelism::Rayon(0));
     }
 }
 
@@ -83,7 +110,7 @@ pub(super) fn parallel_product(a: Matrix<'_>, b: Matrix<'_>) -> Vec<f32> {
     // SAFETY: the vector has room for the product; all of it is written, and nothing read, where nothing is added.
     #[allow(unsafe_code)]
     unsafe {
-        product(out.as_mut_ptr(), false, a, b, gemm::Parallelism::Rayon(0));
+        product(out.as_mut_ptr(), b.columns, false, a, b, gemm::Parallelism::Rayon(0));
         out.set_len(size);
     }
     out
@@ -94,19 +121,19 @@ fn require_size(size: usize, a: Matrix<'_>, b: Matrix<'_>) {
     assert_eq!(size, a.rows * b.columns, "the size of a matrix product");
 }
 
-/// Writes the product to `out`, or adds it.
+/// Writes the product to `out`, or adds it, in rows `row_step` apart.
 ///
 /// # Safety
 ///
-/// The inner sizes are equal, and `out` points to as many values as the product has, which nothing else uses; they need
-/// not hold anything where nothing is added.
+/// The inner sizes are equal, and `out` points to such rows, which don't overlap and which nothing else uses; they need not
+/// hold anything where nothing is added.
 #[allow(unsafe_code)]
-unsafe fn product(out: *mut f32, add: bool, a: Matrix<'_>, b: Matrix<'_>, threads: gemm::Parallelism) {
+unsafe fn product(out: *mut f32, row_step: usize, add: bool, a: Matrix<'_>, b: Matrix<'_>, threads: gemm::Parallelism) {
     if a.rows * b.columns == 0 {
         return;
     }
     let step = |size: usize| isize::try_from(size).expect("a slice is shorter than isize::MAX");
-    // SAFETY: `Matrix::new` and `Matrix::columns_from` make every element that `gemm` reads lie in its slice; the caller
+    // SAFETY: `Matrix`'s constructors make every element that `gemm` reads lie in its slice; the caller
     // answers for `out`.
     unsafe {
         gemm::gemm(
@@ -115,7 +142,7 @@ unsafe fn product(out: *mut f32, add: bool, a: Matrix<'_>, b: Matrix<'_>, thread
             a.columns,
             out,
             1,
-            step(b.columns),
+            step(row_step),
             add,
             a.values.as_ptr(),
             step(a.column_step),
@@ -161,6 +188,14 @@ mod tests {
         assert_eq!(found, alone);
         add_parallel_product(&mut alone, a, b);
         assert!(found.iter().zip(&alone).all(|(once, twice)| 2.0 * once == *twice));
+    }
+
+    #[test]
+    fn rows_may_lie_apart() {
+        let mut out = [9.0; 5];
+        let (a, b) = ([1.0, 2.0], [3.0, 4.0]);
+        matrix_product_in_rows(&mut out, 3, false, Matrix::new(&a, 2, 1), Matrix::new(&b, 1, 2));
+        assert_eq!(out, [3.0, 4.0, 9.0, 6.0, 8.0]);
     }
 
     #[test]

@@ -39,9 +39,13 @@ mod pooling;
 #[cfg_attr(not(feature = "flex"), allow(dead_code))]
 mod pooling_shape;
 #[cfg(feature = "flex")]
+mod position_major;
+#[cfg(feature = "flex")]
 mod rows;
 #[cfg(feature = "flex")]
 mod rowwise;
+#[cfg(feature = "flex")]
+mod transposition;
 
 #[cfg(not(feature = "flex"))]
 pub(crate) use absent::*;
