@@ -147,14 +147,32 @@ pub(super) fn kernel_gradients(of: &Convolution, input: &[f32], output_gradient:
     if position_major::serves(of) {
         return position_major::kernel_gradients(of, input, output_gradient);
     }
+    for_each_example(
+        of,
+        input,
+        output_gradient,
+        || Scratch::new(of),
+        |scratch, image, gradient, found| add_kernel_gradient(of, scratch, image, gradient, false, found),
+    )
+}
+
+/// What `write` writes to its last argument, zeros before, for each example, from the image and the output gradient: as many
+/// values an example as the kernel has.
+pub(super) fn for_each_example<Scratch>(
+    of: &Convolution,
+    input: &[f32],
+    output_gradient: &[f32],
+    scratch: impl Fn() -> Scratch + Send + Sync,
+    write: impl Fn(&mut Scratch, &[f32], &[f32], &mut [f32]) + Send + Sync,
+) -> Vec<f32> {
     let examples = input.len() / of.input_entries();
     let images = input.par_chunks(of.input_entries());
     let [found] = written_in_parts(
         [Cut::parts(examples, of.entries())],
         images.zip(output_gradient.par_chunks(of.output_entries())),
         examples_of_a_task(examples),
-        || Scratch::new(of),
-        |scratch, (image, gradient), [found]| add_kernel_gradient(of, scratch, image, gradient, false, found),
+        scratch,
+        |scratch, (image, gradient), [found]| write(scratch, image, gradient, found),
     );
     found
 }

@@ -61,11 +61,7 @@ impl<'a> Matrix<'a> {
 /// If the sizes don't fit.
 pub(super) fn matrix_product(out: &mut [f32], add: bool, a: Matrix<'_>, b: Matrix<'_>) {
     require_size(out.len(), a, b);
-    // SAFETY: the slice has the size of the product, and is borrowed exclusively.
-    #[allow(unsafe_code)]
-    unsafe {
-        product(out.as_mut_ptr(), b.columns, add, a, b, gemm::Parallelism::None);
-    }
+    matrix_product_in_rows(out, b.columns, add, a, b);
 }
 
 /// [`matrix_product`] whose rows start `row_step` apart in `out`; what lies between them is left as it is.
@@ -91,7 +87,7 @@ pub(super) fn matrix_product_in_rows(out: &mut [f32], row_step: usize, add: bool
 /// If the sizes don't fit.
 pub(super) fn add_parallel_product(out: &mut [f32], a: Matrix<'_>, b: Matrix<'_>) {
     require_size(out.len(), a, b);
-    // SAFETY: as in `matrix_product`.
+    // SAFETY: the slice has the size of the product, and is borrowed exclusively.
     #[allow(unsafe_code)]
     unsafe {
         product(out.as_mut_ptr(), b.columns, true, a, b, gemm::Parallelism::Rayon(0));

@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use super::convolution::{examples_of_a_task, sum_in_parts};
+use super::convolution::{examples_of_a_task, for_each_example, sum_in_parts};
 use super::convolution_shape::{Convolution, Run};
 use super::fresh_memory::{Cut, written_in_parts};
 use super::matrix_product::{Matrix, matrix_product, matrix_product_in_rows};
@@ -49,6 +49,29 @@ impl<'a> Grouped<'a> {
         })
     }
 
+    /// For each group, the weights of `elements` in turn, each as a matrix of this size whose rows and columns are the
+    /// channels out and in that `channels` says.
+    fn by_element<'b>(
+        &self,
+        kernel: &[f32],
+        elements: impl Iterator<Item = &'b usize> + Clone,
+        [rows, columns]: [usize; 2],
+        channels: impl Fn(usize, usize) -> [usize; 2],
+    ) -> Vec<f32> {
+        let mut weights = Vec::with_capacity(kernel.len());
+        for kernel in kernel.chunks_exact(self.entries()) {
+            for element in elements.clone() {
+                weights.extend((0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))).map(
+                    |(row, column)| {
+                        let [out, channel] = channels(row, column);
+                        kernel[(out * self.channels_in + channel) * self.elements() + element]
+                    },
+                ));
+            }
+        }
+        weights
+    }
+
     /// Lays a group of an image into its frame.
     fn lay(&self, image: &[f32], frame: &mut [f32]) {
         let ([_, height, width], channels) = (self.of.input, self.channels_in);
@@ -87,18 +110,10 @@ impl<'a> Grouped<'a> {
 /// `[examples, channels_out, height_out, width_out]`.
 pub(super) fn forward(of: &Convolution, input: &[f32], kernel: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
     let grouped = Grouped::new(of);
-    // For each group, by run: [element of the run, channel in, channel out].
-    let mut weights = vec![0.0; kernel.len()];
-    for (weights, kernel) in weights.chunks_exact_mut(grouped.entries()).zip(kernel.chunks_exact(grouped.entries())) {
-        let mut rows = weights.chunks_exact_mut(grouped.channels_out);
-        for element in grouped.runs.iter().flat_map(|run| &run.elements) {
-            for (channel, row) in rows.by_ref().take(grouped.channels_in).enumerate() {
-                for (out, weight) in row.iter_mut().enumerate() {
-                    *weight = kernel[(out * grouped.channels_in + channel) * grouped.elements() + element];
-                }
-            }
-        }
-    }
+    // [element of the run, channel in, channel out]
+    let elements = grouped.runs.iter().flat_map(|run| &run.elements);
+    let sizes = [grouped.channels_in, grouped.channels_out];
+    let weights = grouped.by_element(kernel, elements, sizes, |channel, out| [out, channel]);
     let (channels, channels_out, columns) = (grouped.channels_in, grouped.channels_out, of.columns());
     let examples = input.len() / of.input_entries();
     let (image, positions, pitch) = (of.input[1] * of.input[2], of.positions(), of.pitch());
@@ -139,18 +154,9 @@ pub(super) fn forward(of: &Convolution, input: &[f32], kernel: &[f32], bias: Opt
 pub(super) fn input_gradient(of: &Convolution, output_gradient: &[f32], kernel: &[f32]) -> Vec<f32> {
     let grouped = Grouped::new(of);
     let (channels, channels_out) = (grouped.channels_in, grouped.channels_out);
-    // For each group, by run: [element of the run from the last, channel out, channel in].
-    let mut weights = vec![0.0; kernel.len()];
-    for (weights, kernel) in weights.chunks_exact_mut(grouped.entries()).zip(kernel.chunks_exact(grouped.entries())) {
-        let mut rows = weights.chunks_exact_mut(channels);
-        for element in grouped.runs.iter().flat_map(|run| run.elements.iter().rev()) {
-            for (out, row) in rows.by_ref().take(channels_out).enumerate() {
-                for (channel, weight) in row.iter_mut().enumerate() {
-                    *weight = kernel[(out * channels + channel) * grouped.elements() + element];
-                }
-            }
-        }
-    }
+    // [element of the run from the last, channel out, channel in]
+    let elements = grouped.runs.iter().flat_map(|run| run.elements.iter().rev());
+    let weights = grouped.by_element(kernel, elements, [channels_out, channels], |out, channel| [out, channel]);
     // Places of one part of the frame that hold pixels, and how far before them windows reach.
     let part = of.part_entries();
     let pixels = of.places_of_pixels();
@@ -257,19 +263,16 @@ fn in_kernel_order(grouped: &Grouped<'_>, by_run: &[f32], found: &mut [f32]) {
 /// Each example's gradient of the kernel: `[examples, entries]`.
 pub(super) fn kernel_gradients(of: &Convolution, input: &[f32], output_gradient: &[f32]) -> Vec<f32> {
     let grouped = Grouped::new(of);
-    let examples = input.len() / of.input_entries();
-    let images = input.par_chunks(of.input_entries());
-    let [found] = written_in_parts(
-        [Cut::parts(examples, of.entries())],
-        images.zip(output_gradient.par_chunks(of.output_entries())),
-        examples_of_a_task(examples),
+    for_each_example(
+        of,
+        input,
+        output_gradient,
         || (Scratch::new(&grouped), vec![0.0; of.entries()]),
-        |(scratch, by_run), (image, gradient), [found]| {
+        |(scratch, by_run), image, gradient, found| {
             add_kernel_gradient(&grouped, scratch, image, gradient, false, by_run);
             in_kernel_order(&grouped, by_run, found);
         },
-    );
-    found
+    )
 }
 
 /// `sum_i w_i G_i` of the examples' kernel gradients: `[entries]`. Examples of weight zero are not looked at.
