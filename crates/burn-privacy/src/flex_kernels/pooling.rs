@@ -6,22 +6,25 @@ use rayon::prelude::*;
 use super::fresh_memory::{Cut, written_in_parts};
 use super::pooling_shape::Pooling;
 
+/// Outputs of a row that are computed together.
+const TOGETHER: usize = 8;
+
 /// The largest value under the kernel at each place, and which element of the kernel it was (the first of equals; a NaN
 /// counts as larger than everything).
 pub(super) fn forward(of: &Pooling, input: &[f32]) -> (Vec<f32>, Vec<u8>) {
     let planes = input.len() / of.input_entries();
     let mut chosen = vec![0; planes * of.output_entries()];
-    let width = of.output(1);
-    let elements = u8::try_from(of.kernel[0] * of.kernel[1]).expect("a kernel that the caller has checked");
+    let offsets = offsets(of);
     let planes_and_chosen = input.par_chunks(of.input_entries()).zip(chosen.par_chunks_mut(of.output_entries()));
     let [output] = written_in_parts(
         [Cut::parts(planes, of.output_entries())],
         planes_and_chosen,
         planes_of_a_task(of),
-        || vec![0_u32; width],
-        |elements_of_row, (plane, chosen), [output]| {
-            output.fill(f32::NEG_INFINITY);
-            Arch::new().dispatch(PlaneForward { of, elements, plane, output, chosen, elements_of_row });
+        // Beyond the plane lie zeros, for the outputs beyond the end of a row that are computed in vain.
+        || vec![0.0; of.input_entries() + TOGETHER * of.stride[1]],
+        |plane, (pixels, chosen), [output]| {
+            plane[..pixels.len()].copy_from_slice(pixels);
+            Arch::new().dispatch(PlaneForward { of, offsets: &offsets, plane, output, chosen });
         },
     );
     (output, chosen)
@@ -30,13 +33,10 @@ pub(super) fn forward(of: &Pooling, input: &[f32]) -> (Vec<f32>, Vec<u8>) {
 /// [`forward`] of one plane.
 struct PlaneForward<'a> {
     of: &'a Pooling,
-    /// Elements of the kernel.
-    elements: u8,
+    offsets: &'a [usize],
     plane: &'a [f32],
     output: &'a mut [f32],
     chosen: &'a mut [u8],
-    /// Zeros, as many as outputs in a row.
-    elements_of_row: &'a mut [u32],
 }
 
 impl WithSimd for PlaneForward<'_> {
@@ -44,40 +44,65 @@ impl WithSimd for PlaneForward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { of, elements, plane, output, chosen, elements_of_row } = self;
-        let width = elements_of_row.len();
-        for (row, (output, chosen)) in output.chunks_exact_mut(width).zip(chosen.chunks_exact_mut(width)).enumerate() {
-            for element in 0..elements {
-                let (y, x) = of.offset(element);
-                let pixels = &plane[(row * of.stride[0] + y) * of.input[1] + x..];
-                match of.stride[1] {
-                    1 => choose(output, elements_of_row, pixels.iter(), element),
-                    stride => choose(output, elements_of_row, pixels.iter().step_by(stride), element),
-                }
-            }
-            for (chosen, element) in chosen.iter_mut().zip(elements_of_row.iter()) {
-                *chosen = *element as u8;
-            }
-            elements_of_row.fill(0);
+        match self.of.stride[1] {
+            1 => self.with_stride(1), // known when compiled: eight values are one read
+            stride => self.with_stride(stride),
         }
     }
 }
 
-/// Takes the values that are larger than those found so far.
-#[inline(always)]
-fn choose<'a>(found: &mut [f32], chosen: &mut [u32], values: impl Iterator<Item = &'a f32>, element: u8) {
-    // By masks of the values' width, so that vector instructions can be used.
-    for ((found, chosen), value) in found.iter_mut().zip(chosen).zip(values) {
-        let larger = (u32::from(*value > *found) | u32::from(value.is_nan())).wrapping_neg();
-        *found = f32::from_bits((found.to_bits() & !larger) | (value.to_bits() & larger));
-        *chosen = (*chosen & !larger) | (u32::from(element) & larger);
+impl PlaneForward<'_> {
+    #[inline(always)]
+    fn with_stride(self, stride: usize) {
+        let Self { of, offsets, plane, output, chosen } = self;
+        let width = of.output(1);
+        for (row, (output, chosen)) in output.chunks_exact_mut(width).zip(chosen.chunks_exact_mut(width)).enumerate() {
+            let outputs = output.chunks_mut(TOGETHER).zip(chosen.chunks_mut(TOGETHER));
+            for (together, (output, chosen)) in outputs.enumerate() {
+                let first = row * of.stride[0] * of.input[1] + together * TOGETHER * stride;
+                let (values, elements) = largest(&plane[first..], offsets, stride);
+                output.copy_from_slice(&values[..output.len()]);
+                for (chosen, element) in chosen.iter_mut().zip(elements) {
+                    *chosen = element as u8;
+                }
+            }
+        }
     }
+}
+
+/// The largest value under the kernel at each of the places `stride` apart, and its element.
+#[inline(always)]
+fn largest(pixels: &[f32], offsets: &[usize], stride: usize) -> ([f32; TOGETHER], [u32; TOGETHER]) {
+    let (mut found, mut chosen) = ([f32::NEG_INFINITY; TOGETHER], [0; TOGETHER]);
+    for (element, offset) in (0..).zip(offsets) {
+        let values = &pixels[*offset..][..(TOGETHER - 1) * stride + 1];
+        // By masks of the values' width, so that vector instructions can be used.
+        for place in 0..TOGETHER {
+            let value = values[place * stride];
+            let larger = (u32::from(value > found[place]) | u32::from(value.is_nan())).wrapping_neg();
+            found[place] = f32::from_bits((found[place].to_bits() & !larger) | (value.to_bits() & larger));
+            chosen[place] = (chosen[place] & !larger) | (element & larger);
+        }
+    }
+    (found, chosen)
+}
+
+/// How far each element of the kernel lies behind the first, in a plane.
+fn offsets(of: &Pooling) -> Vec<usize> {
+    let elements = u8::try_from(of.kernel[0] * of.kernel[1]).expect("a kernel that the caller has checked");
+    (0..elements)
+        .map(|element| {
+            let (y, x) = of.offset(element);
+            y * of.input[1] + x
+        })
+        .collect()
 }
 
 /// The gradient of the input: each output's gradient goes to the pixel that was chosen.
 pub(super) fn input_gradient(of: &Pooling, output_gradient: &[f32], chosen: &[u8]) -> Vec<f32> {
     let planes = output_gradient.len() / of.output_entries();
     let width = of.output(1);
+    let offsets = offsets(of);
     let gradients = output_gradient.par_chunks(of.output_entries());
     let [found] = written_in_parts(
         [Cut::parts(planes, of.input_entries())],
@@ -86,9 +111,9 @@ pub(super) fn input_gradient(of: &Pooling, output_gradient: &[f32], chosen: &[u8
         || (),
         |(), (gradient, chosen), [found]| {
             for (row, (gradient, chosen)) in gradient.chunks(width).zip(chosen.chunks(width)).enumerate() {
+                let first = row * of.stride[0] * of.input[1];
                 for (column, (value, element)) in gradient.iter().zip(chosen).enumerate() {
-                    let (y, x) = of.offset(*element);
-                    found[(row * of.stride[0] + y) * of.input[1] + column * of.stride[1] + x] += value;
+                    found[first + column * of.stride[1] + offsets[usize::from(*element)]] += value;
                 }
             }
         },
