@@ -1,12 +1,12 @@
 use std::ops::Range;
 
-use plotters::chart::{ChartBuilder, ChartContext, SeriesLabelPosition};
+use plotters::chart::{ChartBuilder, ChartContext};
 use plotters::coord::Shift;
 use plotters::coord::cartesian::Cartesian2d;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
 use plotters::drawing::DrawingArea;
-use plotters::element::{Circle, DashedPathElement, EmptyElement, PathElement, Text};
+use plotters::element::{Circle, DashedPathElement, PathElement, Text};
 use plotters::prelude::DrawingBackend;
 use plotters::series::{DashedLineSeries, LineSeries};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -195,6 +195,7 @@ impl Drawing for LineChart {
             let style = pen.text(size, colour).pos(Pos::new(HPos::Left, VPos::Top));
             head.draw(&Text::new(text.as_str(), (pen.length(110), pen.length(y)), style)).map_err(in_words)?;
         }
+        let panel = self.legend(&panel, &pen)?;
         self.panel(&panel, &pen)?;
         area.present().map_err(in_words)
     }
@@ -264,29 +265,20 @@ impl LineChart {
             .draw()
             .map_err(in_words)?;
         for (index, series) in self.series.iter().enumerate() {
-            self.curve(&mut chart, pen, series, SERIES[index % SERIES.len()])?;
+            self.curve(&mut chart, pen, series, colour(index))?;
         }
-        chart
-            .configure_series_labels()
-            .position(self.free_corner())
-            .legend_area_size(pen.length(60))
-            .margin(pen.length(12))
-            .background_style(WHITE.mix(0.9))
-            .border_style(pen.line(1, PALE))
-            .label_font(pen.text(24, INK))
-            .draw()
-            .map_err(in_words)
+        Ok(())
     }
 
-    fn curve<'a, DB: DrawingBackend + 'a>(
+    fn curve<DB: DrawingBackend>(
         &self,
-        chart: &mut Chart<'a, DB>,
+        chart: &mut Chart<'_, DB>,
         pen: &Pen,
         series: &Series,
         colour: RGBColor,
     ) -> Result<(), OutputError> {
         let points: Vec<(f64, f64)> = series.points.iter().filter_map(|&point| self.placed(point)).collect();
-        let (line, dot, length) = (pen.line(3, colour), pen.length(6), pen.length(44));
+        let (line, dot) = (pen.line(3, colour), pen.length(6));
         for (point, bar) in series.points.iter().zip(&series.bars) {
             let ends = (self.placed((point.0, bar.0)), self.placed((point.0, bar.1)));
             if let (Some(low), Some(high)) = ends {
@@ -296,7 +288,7 @@ impl LineChart {
             }
         }
         let (dash, gap) = (pen.length(12), pen.length(8));
-        let drawn = match series.stroke {
+        match series.stroke {
             Stroke::Dashed => chart.draw_series(DashedLineSeries::new(points, dash, gap, line)).map_err(in_words)?,
             Stroke::Line => chart.draw_series(LineSeries::new(points, line)).map_err(in_words)?,
             Stroke::Dotted => {
@@ -306,43 +298,45 @@ impl LineChart {
                     .map_err(in_words)?
             }
         };
-        let drawn = drawn.label(series.name.as_str());
-        match series.stroke {
-            Stroke::Dashed => {
-                drawn.legend(move |(x, y)| DashedPathElement::new([(x, y), (x + length, y)], dash, gap, line))
-            }
-            Stroke::Line => drawn.legend(move |(x, y)| PathElement::new(vec![(x, y), (x + length, y)], line)),
-            Stroke::Dotted => drawn.legend(move |(x, y)| {
-                EmptyElement::at((x, y))
-                    + PathElement::new(vec![(0, 0), (length, 0)], line)
-                    + Circle::new((length / 2, 0), dot, colour.filled())
-            }),
-        };
         Ok(())
     }
 
-    /// The corner where the fewest points lie.
-    fn free_corner(&self) -> SeriesLabelPosition {
-        let points: Vec<(f64, f64)> =
-            self.series.iter().flat_map(|series| &series.points).filter_map(|&point| self.placed(point)).collect();
-        let middle = |values: Vec<f64>| {
-            let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-            0.5 * (low + values.iter().copied().fold(f64::NEG_INFINITY, f64::max))
-        };
-        let x = middle(points.iter().map(|point| point.0).collect());
-        let y = middle(points.iter().map(|point| point.1).collect());
-        let count =
-            |right: bool, upper: bool| points.iter().filter(|p| (p.0 > x) == right && (p.1 > y) == upper).count();
-        [
-            (count(true, false), SeriesLabelPosition::LowerRight),
-            (count(false, true), SeriesLabelPosition::UpperLeft),
-            (count(true, true), SeriesLabelPosition::UpperRight),
-            (count(false, false), SeriesLabelPosition::LowerLeft),
-        ]
-        .into_iter()
-        .min_by_key(|(count, _)| *count)
-        .map_or(SeriesLabelPosition::UpperRight, |(_, corner)| corner)
+    /// Draws the names of the series in rows at the top, where no data can lie beneath, and returns the area below.
+    fn legend<DB: DrawingBackend>(
+        &self,
+        area: &DrawingArea<DB, Shift>,
+        pen: &Pen,
+    ) -> Result<DrawingArea<DB, Shift>, OutputError> {
+        let (left, sample, gap, row) = (pen.length(110), pen.length(44), pen.length(12), pen.length(36));
+        let style = pen.text(24, INK).pos(Pos::new(HPos::Left, VPos::Center));
+        let right = area.dim_in_pixel().0 as i32 - pen.length(44);
+        let (mut x, mut y) = (left, row / 2);
+        for (index, series) in self.series.iter().enumerate() {
+            let (text, _) = area.estimate_text_size(&series.name, &style).map_err(in_words)?;
+            let width = sample + gap + text as i32;
+            if x > left && x + width > right {
+                (x, y) = (left, y + row);
+            }
+            let (line, ends) = (pen.line(3, colour(index)), [(x, y), (x + sample, y)]);
+            match series.stroke {
+                Stroke::Dashed => area.draw(&DashedPathElement::new(ends, pen.length(12), pen.length(8), line)),
+                Stroke::Line | Stroke::Dotted => area.draw(&PathElement::new(ends, line)),
+            }
+            .map_err(in_words)?;
+            if series.stroke == Stroke::Dotted {
+                let middle = (x + sample / 2, y);
+                area.draw(&Circle::new(middle, pen.length(6), colour(index).filled())).map_err(in_words)?;
+            }
+            area.draw(&Text::new(series.name.as_str(), (x + sample + gap, y), style.clone())).map_err(in_words)?;
+            x += width + 3 * gap;
+        }
+        Ok(area.split_vertically(y + row / 2 + gap).1)
     }
+}
+
+/// The colour of a series.
+fn colour(index: usize) -> RGBColor {
+    SERIES[index % SERIES.len()]
 }
 
 /// A number with three significant digits, without zeros behind them, and with a power of ten only where it is far
@@ -401,6 +395,39 @@ mod tests {
         }
         let nothing = LineChart { series: Vec::new(), ..chart(Axis::linear("x"), Axis::linear("y")) };
         assert!(svg(&nothing, (900, 600)).is_ok());
+    }
+
+    #[test]
+    fn the_names_of_series_lie_above_the_data_in_as_many_rows_as_they_need() {
+        // `<text x="154" y="118" ...>` and a circle for each point.
+        let attribute = |tag: &str, name: &str| -> i32 {
+            let value = tag.split_once(&format!(" {name}=\"")).unwrap().1;
+            value.split_once('"').unwrap().0.parse().unwrap()
+        };
+        let series = |index| {
+            Series::new(format!("series of a long name, number {index}"), Stroke::Dotted, vec![(0.0, 9.0), (1.0, 9.0)])
+        };
+        let mut heights = Vec::new();
+        for count in [1, 2, 9] {
+            let chart = LineChart {
+                series: (0..count).map(series).collect(),
+                ..chart(Axis::linear("x"), Axis::linear("y").including(9.0))
+            };
+            let text = svg(&chart, (900, 900)).unwrap();
+            let names: Vec<(i32, i32)> = text
+                .split("<text")
+                .filter(|tag| tag.contains("long name"))
+                .map(|tag| (attribute(tag, "x"), attribute(tag, "y")))
+                .collect();
+            assert_eq!(names.len(), count);
+            assert!(names.iter().all(|&(x, _)| (100..500).contains(&x)), "{names:?}");
+            let lowest = names.iter().map(|name| name.1).max().unwrap();
+            let dots: Vec<i32> = text.split("<circle").skip(1).map(|tag| attribute(tag, "cy")).collect();
+            assert_eq!(dots.len(), 3 * count);
+            assert_eq!(dots.iter().filter(|&&y| y > lowest + 12).count(), 2 * count, "below the names: {dots:?}");
+            heights.push(lowest);
+        }
+        assert!(heights[1] > heights[0] && heights[2] == heights[0] + 8 * (heights[1] - heights[0]), "{heights:?}");
     }
 
     #[test]
