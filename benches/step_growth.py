@@ -1,6 +1,6 @@
 """How the time and the memory of a training step grow, with privacy and without.
 
-    cargo build --release --bin step_times
+    cargo build --release --bin step_times --config 'profile.release.package.burn-dispatch.opt-level=1'
     python3 benches/step_growth.py
 
 Each measurement is a process of its own: start, two steps not timed, `--steps` timed, their median, and the process's

@@ -4,7 +4,7 @@ Install the peers (they may be missing), build our side and run:
 
     python3 -m venv peers
     peers/bin/pip install torch opacus
-    cargo build --release --bin step_times
+    cargo build --release --bin step_times --config 'profile.release.package.burn-dispatch.opt-level=1'
     peers/bin/python benches/step_peers.py --models handout_cnn,wide_mlp --rounds 5
 
 A step is forward, backward and optimizer (SGD) on made-up data; with privacy also norms, clipping and noise. Every

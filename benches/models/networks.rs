@@ -1,12 +1,14 @@
 //! The benchmark networks, from the layers of the including module.
 
+use burn::module::ModuleDisplay;
 use burn::nn::PaddingConfig2d;
 use burn::prelude::*;
 use burn::tensor::module::adaptive_avg_pool2d;
 
 use super::layers::{
     Conv2d, Conv2dConfig, Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig, MaxPool2d, MaxPool2dConfig, attention, gelu, relu, tanh,
+    LinearConfig, MaxPool2d, MaxPool2dConfig, WeightStandardisedConv2d, WeightStandardisedConv2dConfig, attention,
+    gelu, relu, tanh,
 };
 use crate::{Network, Task};
 
@@ -70,11 +72,9 @@ fn halve() -> MaxPool2d {
     MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init()
 }
 
-/// 3x3 convolution whose output is as large as its input (at stride 1).
-fn padded(channels_in: usize, channels_out: usize, stride: usize) -> Conv2dConfig {
-    Conv2dConfig::new([channels_in, channels_out], [3, 3])
-        .with_stride([stride, stride])
-        .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+/// 3x3 convolution whose output is as large as its input.
+fn padded(channels_in: usize, channels_out: usize) -> Conv2dConfig {
+    Conv2dConfig::new([channels_in, channels_out], [3, 3]).with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
 }
 
 /// The handout's CIFAR-10 network: unpadded convolutions of 32 and 64 channels, dense 64 and 10.
@@ -122,7 +122,7 @@ impl Network for TanhCnn {
     fn new(device: &Device) -> Self {
         let channels = [3, 32, 32, 64, 64, 128, 128];
         Self {
-            convolutions: channels.windows(2).map(|pair| padded(pair[0], pair[1], 1).init(device)).collect(),
+            convolutions: channels.windows(2).map(|pair| padded(pair[0], pair[1]).init(device)).collect(),
             pool: halve(),
             dense1: LinearConfig::new(2048, 128).init(device),
             dense2: LinearConfig::new(128, 10).init(device),
@@ -139,34 +139,68 @@ impl Network for TanhCnn {
     }
 }
 
+/// A kind of convolution for residual networks: 3x3, or 1x1 in shortcuts.
+pub trait Convolution: Module + ModuleDisplay {
+    /// So many channels in and out, the size of the kernel, the stride. Padded to keep the size of an image at stride 1.
+    fn new(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> Self;
+    /// The forward pass.
+    fn convolve(&self, input: Tensor<4>) -> Tensor<4>;
+}
+
+macro_rules! residual_convolution {
+    ($layer:ident, $config:ident) => {
+        impl Convolution for $layer {
+            fn new(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> Self {
+                let side = kernel / 2;
+                $config::new(channels, [kernel, kernel])
+                    .with_stride([stride, stride])
+                    .with_padding(PaddingConfig2d::Explicit(side, side, side, side))
+                    .init(device)
+            }
+
+            fn convolve(&self, input: Tensor<4>) -> Tensor<4> {
+                self.forward(input)
+            }
+        }
+    };
+}
+
+residual_convolution!(Conv2d, Conv2dConfig);
+residual_convolution!(WeightStandardisedConv2d, WeightStandardisedConv2dConfig);
+
+/// WRN-16-4 with plain convolutions.
+pub type Wrn16x4 = WideResidual<Conv2d>;
+/// WRN-16-4 with standardised weights, as De et al. 2022 (arXiv 2204.13650) train it.
+pub type Wrn16x4WeightStandardised = WideResidual<WeightStandardisedConv2d>;
+
 /// WRN-16-4 (Zagoruyko and Komodakis 2016) with GroupNorm in place of BatchNorm.
 #[derive(Module, Debug)]
-pub struct Wrn16x4 {
-    stem: Conv2d,
-    blocks: Vec<ResidualBlock>,
+pub struct WideResidual<C: Convolution> {
+    stem: C,
+    blocks: Vec<ResidualBlock<C>>,
     norm: GroupNorm,
     output: Linear,
 }
 
 /// A pre-activation block.
 #[derive(Module, Debug)]
-pub struct ResidualBlock {
+pub struct ResidualBlock<C: Convolution> {
     norm1: GroupNorm,
-    conv1: Conv2d,
+    conv1: C,
     norm2: GroupNorm,
-    conv2: Conv2d,
-    skip: Option<Conv2d>,
+    conv2: C,
+    skip: Option<C>,
 }
 
-impl ResidualBlock {
+impl<C: Convolution> ResidualBlock<C> {
     fn new(channels_in: usize, channels_out: usize, stride: usize, device: &Device) -> Self {
         let skip = (channels_in != channels_out || stride != 1)
-            .then(|| Conv2dConfig::new([channels_in, channels_out], [1, 1]).with_stride([stride, stride]).init(device));
+            .then(|| C::new([channels_in, channels_out], 1, stride, device));
         Self {
             norm1: GroupNormConfig::new(16, channels_in).init(device),
-            conv1: padded(channels_in, channels_out, stride).init(device),
+            conv1: C::new([channels_in, channels_out], 3, stride, device),
             norm2: GroupNormConfig::new(16, channels_out).init(device),
-            conv2: padded(channels_out, channels_out, 1).init(device),
+            conv2: C::new([channels_out, channels_out], 3, 1, device),
             skip,
         }
     }
@@ -174,20 +208,20 @@ impl ResidualBlock {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let h = relu(self.norm1.forward(x.clone()));
         let residual = match &self.skip {
-            Some(skip) => skip.forward(h.clone()),
+            Some(skip) => skip.convolve(h.clone()),
             None => x,
         };
-        self.conv2.forward(relu(self.norm2.forward(self.conv1.forward(h)))) + residual
+        self.conv2.convolve(relu(self.norm2.forward(self.conv1.convolve(h)))) + residual
     }
 }
 
-impl Network for Wrn16x4 {
+impl<C: Convolution> Network for WideResidual<C> {
     const TASK: Task = IMAGE;
 
     fn new(device: &Device) -> Self {
         let stages = [(16, 64, 1), (64, 64, 1), (64, 128, 2), (128, 128, 1), (128, 256, 2), (256, 256, 1)];
         Self {
-            stem: padded(3, 16, 1).init(device),
+            stem: C::new([3, 16], 3, 1, device),
             blocks: stages.map(|(from, to, stride)| ResidualBlock::new(from, to, stride, device)).into(),
             norm: GroupNormConfig::new(16, 256).init(device),
             output: LinearConfig::new(256, 10).init(device),
@@ -195,7 +229,7 @@ impl Network for Wrn16x4 {
     }
 
     fn forward(&self, input: Tensor<2>) -> Tensor<2> {
-        let x = self.stem.forward(image(input));
+        let x = self.stem.convolve(image(input));
         let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
         let x = relu(self.norm.forward(x));
         self.output.forward(adaptive_avg_pool2d(x, [1, 1]).flatten(1, 3))

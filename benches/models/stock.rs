@@ -10,6 +10,9 @@ mod layers {
     use burn::tensor::activation::softmax;
     pub use burn::tensor::activation::{gelu, relu, tanh};
 
+    // Burn has no such layer: outside a private step, this one is made of Burn's operations.
+    pub use burn_privacy::nn::{WeightStandardisedConv2d, WeightStandardisedConv2dConfig};
+
     /// Attention of heads that are neighbouring columns, from Burn's tensor operations.
     pub fn attention(
         query: Tensor<3>,

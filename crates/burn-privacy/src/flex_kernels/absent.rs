@@ -50,6 +50,15 @@ pub(crate) fn weighted_kernel_gradient(
     None
 }
 
+pub(crate) fn gradients_before_standardisation(
+    gradients: Tensor<2>,
+    _unit: &Tensor<2>,
+    _unclamped: &Tensor<1>,
+    _scale: &Tensor<1>,
+) -> Result<[Tensor<2>; 2], Tensor<2>> {
+    Err(gradients)
+}
+
 pub(crate) fn convolution_ghost_norms(
     _of: &Convolution,
     _input: &Tensor<4>,

@@ -56,3 +56,23 @@ pub(super) fn sum_of_squares(row: &[f32]) -> f64 {
     let rest: f64 = rest.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
     lanes.iter().sum::<f64>() + rest
 }
+
+/// The sum of a row and its scalar product with another of the same length, in f64.
+#[inline(always)]
+pub(super) fn sum_and_product(row: &[f32], other: &[f32]) -> [f64; 2] {
+    let (mut sums, mut products) = ([0.0_f64; LANES], [0.0_f64; LANES]);
+    let (blocks, rest) = row.as_chunks::<LANES>();
+    let (other_blocks, other_rest) = other.as_chunks::<LANES>();
+    for (block, other) in blocks.iter().zip(other_blocks) {
+        for (((sum, product), &x), &y) in sums.iter_mut().zip(&mut products).zip(block).zip(other) {
+            *sum += f64::from(x);
+            *product += f64::from(x) * f64::from(y);
+        }
+    }
+    let mut found = [sums.iter().sum(), products.iter().sum()];
+    for (&x, &y) in rest.iter().zip(other_rest) {
+        found[0] += f64::from(x);
+        found[1] += f64::from(x) * f64::from(y);
+    }
+    found
+}

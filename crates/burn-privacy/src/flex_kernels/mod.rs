@@ -45,6 +45,8 @@ mod rows;
 #[cfg(feature = "flex")]
 mod rowwise;
 #[cfg(feature = "flex")]
+mod standardisation;
+#[cfg(feature = "flex")]
 mod transposition;
 
 #[cfg(not(feature = "flex"))]

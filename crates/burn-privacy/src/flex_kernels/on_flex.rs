@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::convolution_shape::Convolution;
 use super::fresh_memory::{Cut, written_in_parts};
 use super::matrix_product::{Matrix, matrix_product, parallel_product};
-use super::{convolution, ghost_norm, normalisation, rows};
+use super::{convolution, ghost_norm, normalisation, rows, standardisation};
 use crate::per_example::{Rounding, rows_and_length};
 
 /// The contiguous values of a tensor without autodiff.
@@ -111,6 +111,30 @@ pub(crate) fn weighted_kernel_gradient(
     let (input, gradient, weights) = (Values::of(input)?, Values::of(output_gradient)?, Values::of(weights)?);
     let found = convolution::weighted_kernel_gradient(of, input.slice(), gradient.slice(), weights.slice());
     Some(tensor(found, [of.entries()]))
+}
+
+/// Gradients of a kernel, `[rows, channels * entries]`, pulled back through its standardisation, and those of the gains,
+/// `[rows, channels]`; see [`standardisation`]. The gradients themselves where the kernels don't serve them.
+pub(crate) fn gradients_before_standardisation(
+    gradients: Tensor<2>,
+    unit: &Tensor<2>,
+    unclamped: &Tensor<1>,
+    scale: &Tensor<1>,
+) -> Result<[Tensor<2>; 2], Tensor<2>> {
+    let ([rows, all], [channels, _]) = (gradients.dims(), unit.dims());
+    let (Some(unit), Some(unclamped), Some(scale)) = (Values::of(unit), Values::of(unclamped), Values::of(scale))
+    else {
+        return Err(gradients);
+    };
+    if gradients.dtype() != DType::F32 || rows * all == 0 {
+        return Err(gradients);
+    }
+    let primitive = gradients.clone().try_into_primitive::<Flex>().map_err(|_| gradients.clone())?;
+    drop(gradients);
+    let mut gradients = owned(primitive);
+    let channel = standardisation::Channels::new(unit.slice(), unclamped.slice(), scale.slice());
+    let gains = channel.pull_back(gradients.storage_mut());
+    Ok([Tensor::from_primitive::<Flex>(gradients), tensor(gains, [rows, channels])])
 }
 
 /// Upper bounds `[examples]` of the squared norm of each example's gradient of the kernel, without forming it.

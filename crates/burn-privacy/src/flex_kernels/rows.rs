@@ -25,22 +25,27 @@ pub(super) fn repeated(row: &[f32], count: usize) -> Vec<f32> {
 /// A square of an f32 is exact in f64 and can neither overflow nor underflow there, so that only the additions round:
 /// by a factor of at most `1 + n 2^-53` (Higham, section 4.2), and the result is rounded up to f32.
 pub(super) fn squares(values: &[f32], length: usize) -> Vec<f32> {
-    let slack = 1.0 + length as f64 * f64::EPSILON;
-    let bound = |row: &[f32]| round_up(Arch::new().dispatch(SumOfSquares(row)) * slack);
+    let arch = Arch::new();
     if values.len() < SMALL {
-        return values.chunks(length).map(bound).collect();
+        return arch.dispatch(SumsOfSquares { values, length });
     }
-    values.par_chunks(length).map(bound).collect()
+    let parts = values.par_chunks(SMALL.div_ceil(length) * length);
+    parts.flat_map_iter(|values| arch.dispatch(SumsOfSquares { values, length })).collect()
 }
 
-struct SumOfSquares<'a>(&'a [f32]);
+/// [`squares`] of rows that one thread passes over.
+struct SumsOfSquares<'a> {
+    values: &'a [f32],
+    length: usize,
+}
 
-impl WithSimd for SumOfSquares<'_> {
-    type Output = f64;
+impl WithSimd for SumsOfSquares<'_> {
+    type Output = Vec<f32>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> f64 {
-        sum_of_squares(self.0)
+    fn with_simd<S: Simd>(self, _: S) -> Vec<f32> {
+        let slack = 1.0 + self.length as f64 * f64::EPSILON;
+        self.values.chunks(self.length).map(|row| round_up(sum_of_squares(row) * slack)).collect()
     }
 }
 

@@ -101,7 +101,7 @@ impl Conv2d {
 }
 
 /// The layer's convolution of one of `[batch, channels, height, width]`.
-fn convolution(layer: &burn::nn::conv::Conv2d, input: [usize; 4]) -> Convolution {
+pub(super) fn convolution(layer: &burn::nn::conv::Conv2d, input: [usize; 4]) -> Convolution {
     let [_, channels, height, width] = input;
     let [channels_out, _, kernel_height, kernel_width] = layer.weight.val().dims();
     Convolution {
@@ -131,14 +131,14 @@ fn padding_pairs(layer: &burn::nn::conv::Conv2d, input: [usize; 4]) -> [(usize, 
     }
 }
 
-struct Conv2dRule {
+pub(super) struct Conv2dRule {
     /// `[examples, channels_in, height_in, width_in]`
-    input: Tensor<4>,
+    pub(super) input: Tensor<4>,
     /// `[channels_out, channels_in / groups, kernel_height, kernel_width]`
-    kernel: Tensor<4>,
-    convolution: Convolution,
-    weight: Option<ParamId>,
-    bias: Option<ParamId>,
+    pub(super) kernel: Tensor<4>,
+    pub(super) convolution: Convolution,
+    pub(super) weight: Option<ParamId>,
+    pub(super) bias: Option<ParamId>,
 }
 
 impl Conv2dRule {
@@ -168,6 +168,31 @@ impl Conv2dRule {
             self.kernel.dims()[axis + 2].div_ceil(stride / greatest_common_divisor(stride, dilation))
         };
         along(0) * along(1)
+    }
+
+    /// `||A||^2` and `||g||^2` of each example and group, `[rows * groups]`: channels meet within their group only. By
+    /// Cauchy and Schwarz, the squared norm of a group's kernel gradient is at most their product.
+    fn squared_sizes(&self, output_gradient: &Tensor<4>, rounding: Rounding) -> [Tensor<1>; 2] {
+        let groups = self.convolution.groups;
+        let of_groups = |values: Tensor<4>| {
+            let [rows, channels, height, width] = values.dims();
+            sum_of_squares_bound(values.reshape([rows * groups, channels / groups * height * width]), rounding)
+        };
+        let squared_windows = of_groups(self.input.clone()) * self.windows_of_a_pixel() as f64;
+        [squared_windows, of_groups(output_gradient.clone())]
+    }
+
+    /// The sum of each example's groups, upper bounds: `[rows * groups]` to `[rows]`.
+    fn sum_of_groups(&self, values: Tensor<1>, rounding: Rounding) -> Tensor<1> {
+        let groups = self.convolution.groups;
+        let rows = values.dims()[0] / groups;
+        values.reshape([rows, groups]).sum_dim(1).reshape([rows]) * (1.0 + rounding.sum(groups))
+    }
+
+    /// Upper bound `[rows]` of the squared norm of each example's gradient of the kernel, however it is summed.
+    pub(super) fn squared_size_bound(&self, output_gradient: &Tensor<4>, rounding: Rounding) -> Tensor<1> {
+        let [windows, gradient] = self.squared_sizes(output_gradient, rounding);
+        self.sum_of_groups(windows * gradient, rounding) * (1.0 + rounding.sum(1))
     }
 
     /// Entries of one example's sliding windows.
@@ -248,23 +273,13 @@ impl PerExampleRule<4> for Conv2dRule {
     }
 
     fn squared_error(&self, output_gradient: &Tensor<4>, rounding: Rounding) -> Tensor<1> {
-        let [rows, _, height, width] = output_gradient.dims();
-        let positions = height * width;
+        let [_, _, height, width] = output_gradient.dims();
         let mut error = squared_bias_error(output_gradient, rounding);
         if self.weight.is_some() {
-            // Channels meet within their group only.
-            let of_groups = |values: Tensor<4>| {
-                let [_, channels, height, width] = values.dims();
-                let values = values
-                    .reshape([rows * self.convolution.groups, channels / self.convolution.groups * height * width]);
-                sum_of_squares_bound(values, rounding)
-            };
-            let squared_windows = of_groups(self.input.clone()) * self.windows_of_a_pixel() as f64;
+            let [windows, gradient] = self.squared_sizes(output_gradient, rounding);
             let entries = self.kernel_entries() / self.convolution.groups;
-            let squared_gradient = of_groups(output_gradient.clone());
-            let product = squared_product_error(squared_windows, squared_gradient, positions, entries, rounding);
-            let product = product.reshape([rows, self.convolution.groups]).sum_dim(1).reshape([rows]);
-            error = error + product * (1.0 + rounding.sum(self.convolution.groups));
+            let product = squared_product_error(windows, gradient, height * width, entries, rounding);
+            error = error + self.sum_of_groups(product, rounding);
         }
         error
     }

@@ -4,7 +4,7 @@ use burn::module::Param;
 use burn::prelude::*;
 use burn_privacy::nn::{
     Conv2d, Conv2dConfig, Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig,
+    LinearConfig, WeightStandardisedConv2d, WeightStandardisedConv2dConfig,
 };
 use burn_privacy::per_example::per_example;
 
@@ -63,6 +63,14 @@ fn in_convolutions() {
     check(&model, &Values::new(1).examples(10, 2 * 16, 3 * 9), |model: &Conv2d, batch| {
         let input = batch.shaped(&[2, 4, 4]);
         given(model.forward(input.clone()) + model.forward(input * 0.5), batch.target)
+    });
+}
+
+#[test]
+fn in_convolutions_with_standardised_weights() {
+    let model = with_values(WeightStandardisedConv2dConfig::new([2, 3], [2, 2]).init(&flex()), 1);
+    check(&model, &Values::new(1).examples(10, 2 * 16, 3 * 9), |model: &WeightStandardisedConv2d, batch| {
+        given(model.forward(batch.shaped(&[2, 4, 4])), batch.target)
     });
 }
 

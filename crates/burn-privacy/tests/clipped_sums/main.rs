@@ -17,3 +17,4 @@ mod realistic_sizes;
 mod shared_layers;
 mod views;
 mod weight_exchange;
+mod weight_standardisation;

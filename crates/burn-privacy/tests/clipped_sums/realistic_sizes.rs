@@ -7,7 +7,7 @@ use burn::nn::PaddingConfig2d;
 use burn::prelude::*;
 use burn_privacy::nn::{
     Conv2d, Conv2dConfig, Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig,
+    LinearConfig, WeightStandardisedConv2d, WeightStandardisedConv2dConfig,
 };
 use burn_privacy::prelude::*;
 
@@ -60,6 +60,15 @@ fn images() {
         );
         let sizes = [16 * pixels, 16 * pixels];
         assert_close_to_loop(&format!("depthwise, {side} x {side}"), conv([16, 16], 16), sizes, loss(16));
+        // Its gains are 1, as training finds them.
+        let config = WeightStandardisedConv2dConfig::new([16, 16], [3, 3]).with_padding(PaddingConfig2d::Same);
+        let mut standardised = config.init(&flex());
+        standardised.convolution = with_values(standardised.convolution, 1);
+        let examples = Values::new(1).examples(4, sizes[0], sizes[1]);
+        let name = format!("standardised, {side} x {side}");
+        assert_sums_are_close(&name, &standardised, &examples, |model: &WeightStandardisedConv2d, batch| {
+            distance(model.forward(batch.shaped(&[16, side, side])), batch.target)
+        });
         let norm: GroupNorm = GroupNormConfig::new(4, 16).init(&flex());
         assert_close_to_loop(&format!("group norm, {side} x {side}"), norm, sizes, |model, batch| {
             distance(model.forward(batch.shaped::<4>(&[16, side, side])), batch.target)

@@ -1,0 +1,59 @@
+//! Gradients of standardised kernels, pulled back to the weights, in one pass over each channel.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::lanes::sum_and_product;
+
+/// Channels of a kernel: the standardised values `u`, `[channels, entries]`, whether their variance was large enough to
+/// divide by it (1 or 0), and `gain / deviation`.
+#[derive(Clone, Copy)]
+pub(super) struct Channels<'a> {
+    unit: &'a [f32],
+    unclamped: &'a [f32],
+    scale: &'a [f32],
+}
+
+impl<'a> Channels<'a> {
+    pub(super) fn new(unit: &'a [f32], unclamped: &'a [f32], scale: &'a [f32]) -> Self {
+        Self { unit, unclamped, scale }
+    }
+
+    /// Overwrites gradients `g` of the kernel, `[rows, channels, entries]`, by those of the weights, and returns those of
+    /// the gains, `[rows, channels]`: `scale (g - mean(g) - u (u . g))` and `u . g`. Sums are in f64.
+    pub(super) fn pull_back(self, gradients: &mut [f32]) -> Vec<f32> {
+        let arch = Arch::new();
+        let rows = gradients.len() / self.unit.len();
+        let mut gains = vec![0.0; rows * self.scale.len()];
+        let places = gains.par_chunks_mut(self.scale.len());
+        gradients.par_chunks_mut(self.unit.len()).zip(places).for_each(|(gradients, gains)| {
+            arch.dispatch(PullBack { channels: self, gradients, gains });
+        });
+        gains
+    }
+}
+
+struct PullBack<'a> {
+    channels: Channels<'a>,
+    gradients: &'a mut [f32],
+    gains: &'a mut [f32],
+}
+
+impl WithSimd for PullBack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Channels { unit, unclamped, scale } = self.channels;
+        let entries = unit.len() / scale.len();
+        let rows = self.gradients.chunks_exact_mut(entries).zip(unit.chunks_exact(entries)).zip(self.gains);
+        for (((gradient, unit), gain), (&scale, &unclamped)) in rows.zip(scale.iter().zip(unclamped)) {
+            let [sum, along] = sum_and_product(gradient, unit);
+            *gain = along as f32;
+            let (mean, along) = ((sum / entries as f64) as f32, along as f32 * unclamped);
+            for (gradient, unit) in gradient.iter_mut().zip(unit) {
+                *gradient = scale * (*gradient - mean - unit * along);
+            }
+        }
+    }
+}

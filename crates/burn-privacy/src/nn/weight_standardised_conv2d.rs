@@ -1,0 +1,248 @@
+use std::ops::Range;
+
+use burn::config::Config;
+use burn::module::{Initializer, Module, Param, ParamId};
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::Conv2d;
+use burn::tensor::{Device, Tensor};
+
+use super::conv2d::{Conv2dConfig, Conv2dRule, convolution};
+use super::linear::trainable;
+use crate::flex_kernels;
+use crate::per_example::{
+    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, is_recording, record, untracked,
+};
+
+/// Configuration of a [`WeightStandardisedConv2d`] layer: the fields and defaults of [`burn::nn::conv::Conv2dConfig`].
+#[derive(Config, Debug)]
+pub struct WeightStandardisedConv2dConfig {
+    /// The number of input and output channels.
+    pub channels: [usize; 2],
+    /// The size of the kernel.
+    pub kernel_size: [usize; 2],
+    /// The stride of the convolution.
+    #[config(default = "[1, 1]")]
+    pub stride: [usize; 2],
+    /// Spacing between kernel elements.
+    #[config(default = "[1, 1]")]
+    pub dilation: [usize; 2],
+    /// Controls the connections between input and output channels.
+    #[config(default = "1")]
+    pub groups: usize,
+    /// The padding configuration.
+    #[config(default = "PaddingConfig2d::Valid")]
+    pub padding: PaddingConfig2d,
+    /// If a bias should be added to the output.
+    #[config(default = true)]
+    pub bias: bool,
+    /// How the weights are initialised; the gains start at 1.
+    #[config(default = "Initializer::KaimingUniform{gain:1.0/3.0f64.sqrt(), fan_out_only:false}")]
+    pub initializer: Initializer,
+}
+
+impl WeightStandardisedConv2dConfig {
+    /// Initialises the layer on `device`.
+    ///
+    /// # Panics
+    ///
+    /// As Burn's convolution: if the channels are not multiples of `groups`.
+    pub fn init(&self, device: &Device) -> WeightStandardisedConv2d {
+        let convolution = Conv2dConfig::new(self.channels, self.kernel_size)
+            .with_stride(self.stride)
+            .with_dilation(self.dilation)
+            .with_groups(self.groups)
+            .with_padding(self.padding.clone())
+            .with_bias(self.bias)
+            .with_initializer(self.initializer.clone())
+            .init(device);
+        WeightStandardisedConv2d {
+            convolution: convolution.into(),
+            gain: Initializer::Ones.init([self.channels[1]], device),
+        }
+    }
+}
+
+/// A convolution with a standardised kernel, and per-example gradients.
+///
+/// Each output channel's weights `w`, of `n` entries, enter the convolution as
+/// `gain (w - mean(w)) / sqrt(max(n var(w), 10^-4))`, with a trainable gain. The statistics are those of the weights, not
+/// of the data, so that no examples are coupled: with [`GroupNorm`](super::GroupNorm), what private residual networks have
+/// in place of BatchNorm.
+///
+/// Burn has no layer of this kind; outside a private step this one trains by Burn's autodiff.
+///
+/// # Source
+///
+/// Qiao et al. 2019 (arXiv 1903.10520); with gain and scale as Brock et al. 2021 (arXiv 2101.08692) and De et al. 2022
+/// (arXiv 2204.13650).
+#[derive(Module, Debug)]
+pub struct WeightStandardisedConv2d {
+    /// The convolution, with the weights before they are standardised.
+    pub convolution: Conv2d,
+    /// `[channels_out]`
+    pub gain: Param<Tensor<1>>,
+}
+
+impl WeightStandardisedConv2d {
+    /// Applies the layer.
+    ///
+    /// # Shapes
+    ///
+    /// - input: `[batch, channels_in, height_in, width_in]`
+    /// - output: `[batch, channels_out, height_out, width_out]`
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let weight = trainable(&self.convolution.weight);
+        let gain = trainable(&self.gain);
+        let with_kernel = |kernel: Tensor<4>, bias: Option<Param<Tensor<1>>>| {
+            let weight = Param::initialized(self.convolution.weight.id, kernel);
+            Conv2d { weight, bias, ..self.convolution.clone() }
+        };
+        if !is_recording() || (weight.is_none() && gain.is_none()) {
+            let kernel = Standardisation::of(self.convolution.weight.val(), self.gain.val()).kernel;
+            return super::Conv2d::from(with_kernel(kernel, self.convolution.bias.clone())).forward(input);
+        }
+        let standardisation = Standardisation::of(self.convolution.weight.val().inner(), self.gain.val().inner());
+        let kernel = standardisation.kernel.clone();
+        let bias = self.convolution.bias.as_ref();
+        let shift = bias.map(|bias| bias.val().inner());
+        let shape = convolution(&self.convolution, input.dims());
+        let recorded = input.clone().inner();
+        let output = flex_kernels::convolve(shape, input.clone(), &kernel, shift.as_ref())
+            .unwrap_or_else(|| with_kernel(Tensor::from_inner(kernel.clone()), bias.map(untracked)).forward(input));
+        let of_kernel = Conv2dRule {
+            input: recorded,
+            kernel,
+            convolution: shape,
+            weight: Some(self.convolution.weight.id),
+            bias: bias.and_then(trainable),
+        };
+        record(output, WeightStandardisedConv2dRule { of_kernel, standardisation, weight, gain })
+    }
+}
+
+/// Below this, the square of a channel's deviation is not divided by: De et al.'s constant.
+const SMALLEST_SQUARED_DEVIATION: f64 = 1e-4;
+
+/// The kernel of some weights and gains, and what its derivative is made of.
+struct Standardisation {
+    /// `[channels_out, channels_in / groups, kernel_height, kernel_width]`: `gain * unit`
+    kernel: Tensor<4>,
+    /// `[channels_out, entries]`: `(w - mean) / deviation`, with the deviation `sqrt(max(sum (w - mean)^2, 10^-4))`. Of norm 1
+    /// but for channels whose deviation is clamped, where it is smaller.
+    unit: Tensor<2>,
+    /// `[channels_out]`: 0 where the deviation is clamped, and so is constant, else 1.
+    unclamped: Tensor<1>,
+    /// `[channels_out]`: `gain / deviation`
+    scale: Tensor<1>,
+}
+
+impl Standardisation {
+    fn of(weight: Tensor<4>, gain: Tensor<1>) -> Self {
+        let dims = weight.dims();
+        let [channels, entries] = [dims[0], dims[1] * dims[2] * dims[3]];
+        let weight = weight.reshape([channels, entries]);
+        let centred = weight.clone() - weight.mean_dim(1);
+        let squares = centred.clone().square().sum_dim(1);
+        let unclamped = squares.clone().greater_elem(SMALLEST_SQUARED_DEVIATION).float().reshape([channels]);
+        let inverse = squares.clamp_min(SMALLEST_SQUARED_DEVIATION).sqrt().recip();
+        let unit = centred * inverse.clone();
+        let kernel = (unit.clone() * gain.clone().reshape([channels, 1])).reshape(dims);
+        Self { kernel, unit, unclamped, scale: gain * inverse.reshape([channels]) }
+    }
+
+    /// The adjoint of the derivative, applied to gradients `G` of the kernel, `[rows, channels_out * entries]`: gradients of
+    /// the weights, `scale (G - mean(G) - unit (unit . G))` without the last term where the deviation is clamped, and of the
+    /// gains, `unit . G`. Linear in `G`.
+    fn pull_back(&self, gradients: Tensor<2>) -> [Tensor<2>; 2] {
+        let gradients =
+            match flex_kernels::gradients_before_standardisation(gradients, &self.unit, &self.unclamped, &self.scale) {
+                Ok(found) => return found,
+                Err(gradients) => gradients,
+            };
+        let ([rows, all], [channels, entries]) = (gradients.dims(), self.unit.dims());
+        let gradients = gradients.reshape([rows, channels, entries]);
+        let unit = self.unit.clone().unsqueeze_dim::<3>(0);
+        let of_channels = |values: &Tensor<1>| values.clone().reshape([1, channels, 1]);
+        let along = (gradients.clone() * unit.clone()).sum_dim(2);
+        let gains = along.clone().reshape([rows, channels]);
+        let rest = gradients.clone() - gradients.mean_dim(2) - unit * (along * of_channels(&self.unclamped));
+        [(rest * of_channels(&self.scale)).reshape([rows, all]), gains]
+    }
+
+    /// Upper bound of the squared norm of the error of [`pull_back`](Self::pull_back), from those of the error and of the
+    /// size of the gradients it is given.
+    ///
+    /// A channel's gradient `G` is split into its parts along two orthogonal unit vectors, the constant one and `unit`, and
+    /// the rest. The weights get `scale` times the rest, the gain the part along `unit`: both together at most
+    /// `max(|scale|, 1) ||G||`. Where the deviation is clamped, the part along `unit` counts for both: at most
+    /// `sqrt(scale^2 + 1) ||G||`. So an error grows, but for the rounding of `unit`, which shifts norms by less than `gamma_4n`.
+    /// The sums over `n` entries add `2 gamma_n ||G||` to each part (nothing that f32 could hold where they are in f64), the
+    /// other operations a few roundings of `||G||`, for which `gamma_16` is enough.
+    fn squared_error(&self, squared_error: Tensor<1>, squared_size: Tensor<1>, rounding: Rounding) -> Tensor<1> {
+        let entries = self.unit.dims()[1];
+        let terms = if flex_kernels::serve(&self.unit) { 0 } else { entries };
+        let size = add_error(squared_size, squared_error.clone(), rounding);
+        let own_error = size * 2.0 * rounding.sum(2 * terms + 16).powi(2) * (1.0 + rounding.sum(2));
+        let clamped = self.unclamped.clone().neg() + 1.0;
+        let of_both = self.scale.clone().square().clamp_min(1.0) + clamped;
+        let grown = of_both.max() * (1.0 + rounding.sum(4 * entries + 4)).powi(2);
+        add_error(own_error, squared_error, rounding) * grown
+    }
+}
+
+/// The rule of the convolution by the standardised kernel, with its gradients pulled back.
+struct WeightStandardisedConv2dRule {
+    of_kernel: Conv2dRule,
+    standardisation: Standardisation,
+    weight: Option<ParamId>,
+    gain: Option<ParamId>,
+}
+
+impl WeightStandardisedConv2dRule {
+    /// The trainable ones of the gradients of weights and gains.
+    fn of_parameters<T>(&self, gradients: [Tensor<2>; 2], named: impl Fn(ParamId, Tensor<2>) -> T) -> Vec<T> {
+        let found = [self.weight, self.gain].into_iter().zip(gradients);
+        found.filter_map(|(id, values)| id.map(|id| named(id, values))).collect()
+    }
+}
+
+impl PerExampleRule<4> for WeightStandardisedConv2dRule {
+    fn parameters(&self) -> Vec<ParamId> {
+        self.weight.into_iter().chain(self.gain).chain(self.of_kernel.bias).collect()
+    }
+
+    fn rows(&self) -> usize {
+        self.of_kernel.rows()
+    }
+
+    /// The kernel's are counted also where only the gains are trained: they are formed.
+    fn entries(&self) -> usize {
+        self.of_kernel.entries() + self.gain.map_or(0, |_| self.standardisation.scale.dims()[0])
+    }
+
+    fn gradients(&self, output_gradient: Tensor<4>, range: Range<usize>) -> Vec<ParameterGradients> {
+        let mut of_convolution = self.of_kernel.gradients(output_gradient, range).into_iter();
+        let Some(of_kernel) = of_convolution.next() else { return Vec::new() };
+        let pulled_back = self.standardisation.pull_back(of_kernel.values);
+        let found = self.of_parameters(pulled_back, |id, values| ParameterGradients { id, values });
+        found.into_iter().chain(of_convolution).collect()
+    }
+
+    fn squared_error(&self, output_gradient: &Tensor<4>, rounding: Rounding) -> Tensor<1> {
+        let error = self.of_kernel.squared_error(output_gradient, rounding);
+        let size = self.of_kernel.squared_size_bound(output_gradient, rounding);
+        self.standardisation.squared_error(error, size, rounding)
+    }
+
+    fn select_finite(&mut self, factors: &ClipFactors) {
+        self.of_kernel.select_finite(factors);
+    }
+
+    /// A weighted sum of gradients is pulled back once.
+    fn weighted_sum_shortcut(&self, output_gradient: &Tensor<4>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
+        let mut of_convolution = self.of_kernel.weighted_sum_shortcut(output_gradient, factors)?.into_iter();
+        let pulled_back = self.standardisation.pull_back(of_convolution.next()?.values.unsqueeze_dim(0));
+        let sums = self.of_parameters(pulled_back, |id, values| ParameterSum { id, values: values.flatten(0, 1) });
+        Some(sums.into_iter().chain(of_convolution).collect())
+    }
+}
