@@ -13,7 +13,7 @@ mod cli;
 use std::process::ExitCode;
 
 use burn_privacy_examples::Result;
-use burn_privacy_examples::cifar::{HandoutCnn, LinearModel, ModelName, QuickCnn, TanhCnn, source};
+use burn_privacy_examples::cifar::{HandoutCnn, LinearModel, ModelName, QuickCnn, TanhCnn, WideResNet, source};
 use burn_privacy_examples::image_training::{End, ImageData, Run, Settings, exit_code};
 
 fn main() -> ExitCode {
@@ -34,6 +34,7 @@ fn run(arguments: &cli::Arguments) -> Result<End> {
         ModelName::Quick => job.finish_with(QuickCnn::new(device), words),
         ModelName::Tanh => job.finish_with(TanhCnn::new(device), words),
         ModelName::Handout => job.finish_with(HandoutCnn::new(device), words),
+        ModelName::Wrn => job.finish_with(WideResNet::new(device), words),
         ModelName::Linear => job.finish_with(LinearModel::new(device), words),
     }
 }

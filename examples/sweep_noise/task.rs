@@ -70,6 +70,8 @@ pub struct ImageTask {
     pub momentum: f64,
     /// Decay of the average of the weights, if they are averaged.
     pub average: Option<f64>,
+    /// Augmented views of each image.
+    pub views: usize,
     pub plain_learning_rate: f64,
     pub plain_epochs: u64,
     pub model: Model,
@@ -194,6 +196,7 @@ impl Task {
                 batcher: ImageBatcher::new(preset.scaling.normalization()),
                 momentum: preset.momentum,
                 average: options.average.or(preset.average),
+                views: preset.views as usize,
                 plain_learning_rate: preset.plain_learning_rate,
                 // Without noise, more than the tutorials' 20 only take time.
                 plain_epochs: preset.epochs.min(20),

@@ -33,6 +33,9 @@ impl Task {
                 Model::Cifar(cifar::ModelName::Handout) => {
                     self.image_trial(task, under, trial, || cifar::HandoutCnn::new(device))
                 }
+                Model::Cifar(cifar::ModelName::Wrn) => {
+                    self.image_trial(task, under, trial, || cifar::WideResNet::new(device))
+                }
                 Model::Cifar(cifar::ModelName::Linear) => {
                     self.image_trial(task, under, trial, || cifar::LinearModel::new(device))
                 }
@@ -94,7 +97,7 @@ impl Task {
                     entropy: trial.entropy(),
                     ledger: None, // the sweep has charged it
                     physical_batch: PHYSICAL_BATCH,
-                    views: 1,
+                    views: task.views,
                     learning_rate,
                     momentum,
                     average: task.average,

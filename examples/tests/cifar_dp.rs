@@ -218,6 +218,16 @@ fn augmented_views_are_reported_and_cost_no_epsilon() {
 }
 
 #[test]
+fn the_wide_residual_network_trains_with_its_views_and_average() {
+    let few = ["--preset", "wrn", "--batch-size", "4", "--limit-train", "40", "--limit-test", "4", "--max-steps", "1"];
+    let (_, output, report) = tiny(&few);
+    assert!(output.contains("2,7") && output.contains("parameters"), "{output}");
+    assert!(output.contains("Views:       16 of each image, clipped as one"), "{output}");
+    assert_eq!(report.settings["privacy"]["views"], 16);
+    assert_eq!(report.settings["average"], 0.9999);
+}
+
+#[test]
 fn a_seeded_run_repeats_bit_for_bit_and_says_that_it_is_not_private() {
     let reports = [(); 2].map(|()| {
         let (folder, output, mut report) = tiny(&["--seed", "7"]);

@@ -144,7 +144,7 @@ fn bad_input_is_one_sentence_before_any_training() {
         (&["--noise-multipliers=-1"], &out, "noise multiplier = -1"),
         (&["--epsilons", "NaN"], &out, "epsilon = NaN"),
         (&["--task", "imagenet"], &out, "possible values: affordability, cifar, mnist"),
-        (&["--task", "cifar", "--preset", "slow", "--data", "generated"], &out, "quick, tanh, handout"),
+        (&["--task", "cifar", "--preset", "slow", "--data", "generated"], &out, "quick, tanh, handout, wrn"),
         (&["--preset", "quick"], &out, "knows no --preset"),
         (&["--task", "mnist", "--data", "/no/such/folder"], &out, "/no/such/folder"),
         (&["--task", "mnist"], &out, "--download"),

@@ -6,7 +6,7 @@ mod presets;
 use std::path::{Path, PathBuf};
 
 use burn_privacy::datasets::{Checksum, Cifar10, DATA_VARIABLE, DEFAULT_FOLDER, Download, generated, locate_cifar10};
-pub use models::{HandoutCnn, LinearModel, QuickCnn, TanhCnn};
+pub use models::{HandoutCnn, LinearModel, QuickCnn, TanhCnn, WideResNet};
 pub use presets::{ModelName, PresetName};
 
 use crate::Result;

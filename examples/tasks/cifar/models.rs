@@ -1,8 +1,12 @@
 use burn::nn::PaddingConfig2d;
 use burn::prelude::*;
+use burn::tensor::module::adaptive_avg_pool2d;
 use burn_privacy::activation::{relu, tanh};
 // Not `burn::nn::{..}`: the same layers, with per-example gradients. Nothing else here knows of privacy.
-use burn_privacy::nn::{Conv2d, Conv2dConfig, Linear, LinearConfig, MaxPool2d, MaxPool2dConfig};
+use burn_privacy::nn::{
+    Conv2d, Conv2dConfig, GroupNorm, GroupNormConfig, Linear, LinearConfig, MaxPool2d, MaxPool2dConfig,
+    WeightStandardisedConv2d, WeightStandardisedConv2dConfig,
+};
 
 use crate::image_training::Classifier;
 
@@ -117,6 +121,91 @@ impl Classifier for HandoutCnn {
         let x = relu(self.pool.forward(self.conv2.forward(x)));
         let x = relu(self.hidden.forward(x.flatten(1, 3)));
         self.output.forward(x)
+    }
+}
+
+/// The WRN-16-4 of De et al., "Unlocking high-accuracy differentially private image classification through scale" (arXiv
+/// 2204.13650): a wide residual network with group norm in place of BatchNorm, and standardised weights.
+#[derive(Module, Debug)]
+pub struct WideResNet {
+    stem: WeightStandardisedConv2d,
+    blocks: Vec<ResidualBlock>,
+    norm: GroupNorm,
+    output: Linear,
+}
+
+/// Two convolutions, each after ReLU and group norm, beside a shortcut.
+#[derive(Module, Debug)]
+pub struct ResidualBlock {
+    norm1: GroupNorm,
+    conv1: WeightStandardisedConv2d,
+    norm2: GroupNorm,
+    conv2: WeightStandardisedConv2d,
+    shortcut: Option<Shortcut>,
+}
+
+/// Where a block changes channels or size.
+#[derive(Module, Debug)]
+pub struct Shortcut {
+    norm: GroupNorm,
+    conv: WeightStandardisedConv2d,
+}
+
+/// Groups of each [`GroupNorm`].
+const GROUPS: usize = 16;
+
+/// Keeps height and width at stride 1.
+fn standardised(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> WeightStandardisedConv2d {
+    let side = kernel / 2;
+    WeightStandardisedConv2dConfig::new(channels, [kernel, kernel])
+        .with_stride([stride, stride])
+        .with_padding(PaddingConfig2d::Explicit(side, side, side, side))
+        .init(device)
+}
+
+impl WideResNet {
+    /// With random weights.
+    pub fn new(device: &Device) -> Self {
+        let blocks = [([16, 64], 1), ([64, 64], 1), ([64, 128], 2), ([128, 128], 1), ([128, 256], 2), ([256, 256], 1)];
+        Self {
+            stem: standardised([3, 16], 3, 1, device),
+            blocks: blocks.map(|(channels, stride)| ResidualBlock::new(channels, stride, device)).into(),
+            norm: GroupNormConfig::new(GROUPS, 256).init(device),
+            output: LinearConfig::new(256, CLASSES).init(device),
+        }
+    }
+}
+
+impl ResidualBlock {
+    fn new([from, to]: [usize; 2], stride: usize, device: &Device) -> Self {
+        let norm = |channels| GroupNormConfig::new(GROUPS, channels).init(device);
+        let shortcut = (from != to || stride > 1)
+            .then(|| Shortcut { norm: norm(from), conv: standardised([from, to], 1, stride, device) });
+        Self {
+            norm1: norm(from),
+            conv1: standardised([from, to], 3, stride, device),
+            norm2: norm(to),
+            conv2: standardised([to, to], 3, 1, device),
+            shortcut,
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let residual = self.conv1.forward(self.norm1.forward(relu(x.clone())));
+        let residual = self.conv2.forward(self.norm2.forward(relu(residual)));
+        let x = match &self.shortcut {
+            Some(shortcut) => shortcut.conv.forward(shortcut.norm.forward(relu(x))),
+            None => x,
+        };
+        x + residual
+    }
+}
+
+impl Classifier for WideResNet {
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let x = self.blocks.iter().fold(self.stem.forward(images), |x, block| block.forward(x));
+        let x = self.norm.forward(relu(x));
+        self.output.forward(adaptive_avg_pool2d(x, [1, 1]).flatten(1, 3))
     }
 }
 

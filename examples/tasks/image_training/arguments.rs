@@ -76,9 +76,9 @@ pub struct TrainingArguments {
 
     /// Augmented views of each image in each step, clipped as one: shifted, and colour images also mirrored; 1 takes the
     /// images as they are
-    #[arg(long, value_name = "K", default_value_t = 1, help_heading = OPTIMISATION, conflicts_with = "no_privacy",
+    #[arg(long, value_name = "K", help_heading = OPTIMISATION, conflicts_with = "no_privacy",
           value_parser = at_least_one())]
-    pub views: u64,
+    pub views: Option<u64>,
 
     /// Hold out the last tenth of the training images, half for validation after each epoch and half for
     /// the test at the end; always so for data without test images

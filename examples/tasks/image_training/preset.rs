@@ -63,6 +63,8 @@ pub struct Preset<M> {
     pub momentum: f64,
     /// Decay of the average of the weights, if they are averaged.
     pub average: Option<f64>,
+    /// Augmented views of each image; with one the images are taken as they are.
+    pub views: u64,
     /// With `--no-privacy`, where nothing clips.
     pub plain_learning_rate: f64,
 }
@@ -73,7 +75,7 @@ pub fn preset_table<P: ValueEnum, M: ValueEnum + Copy>(
     description: impl Fn(&P) -> &'static str,
 ) -> String {
     type Cell<M> = fn(&Preset<M>) -> String;
-    let rows: [(&str, Cell<M>); 11] = [
+    let rows: [(&str, Cell<M>); 12] = [
         ("--model", |preset| value_name(preset.model)),
         ("--epsilon", |preset| match preset.noise {
             Noise::Epsilon(epsilon) => epsilon.to_string(),
@@ -91,6 +93,7 @@ pub fn preset_table<P: ValueEnum, M: ValueEnum + Copy>(
         ("  with --no-privacy", |preset| preset.plain_learning_rate.to_string()),
         ("--momentum", |preset| preset.momentum.to_string()),
         ("--average", |preset| preset.average.map_or("-".into(), |decay| decay.to_string())),
+        ("--views", |preset| preset.views.to_string()),
     ];
     let mut text = String::new();
     for name in P::value_variants() {

@@ -61,7 +61,7 @@ impl Settings {
             delta: arguments.delta.unwrap_or(preset.delta),
             clip: arguments.clip.unwrap_or(preset.clip),
             physical_batch: arguments.physical_batch as usize,
-            views: arguments.views as usize,
+            views: arguments.views.unwrap_or(preset.views) as usize,
         };
         let private = !arguments.no_privacy;
         let learning_rate = if private { preset.learning_rate } else { preset.plain_learning_rate };

@@ -50,6 +50,7 @@ impl PresetName {
             learning_rate,
             momentum: 0.0,
             average: None,
+            views: 1,
             plain_learning_rate: 0.1,
         };
         let first = row(1.3, 1.5, 0.25, 15);
