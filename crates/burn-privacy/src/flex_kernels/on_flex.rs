@@ -114,27 +114,29 @@ pub(crate) fn weighted_kernel_gradient(
 }
 
 /// Gradients of a kernel, `[rows, channels * entries]`, pulled back through its standardisation, and those of the gains,
-/// `[rows, channels]`; see [`standardisation`]. The gradients themselves where the kernels don't serve them.
+/// `[rows, channels]`; see [`standardisation`]. `otherwise` for tensors of another backend.
 pub(crate) fn gradients_before_standardisation(
     gradients: Tensor<2>,
     unit: &Tensor<2>,
     unclamped: &Tensor<1>,
     scale: &Tensor<1>,
-) -> Result<[Tensor<2>; 2], Tensor<2>> {
+    otherwise: impl FnOnce(Tensor<2>) -> [Tensor<2>; 2],
+) -> [Tensor<2>; 2] {
     let ([rows, all], [channels, _]) = (gradients.dims(), unit.dims());
-    let (Some(unit), Some(unclamped), Some(scale)) = (Values::of(unit), Values::of(unclamped), Values::of(scale))
-    else {
-        return Err(gradients);
+    let primitive = match gradients.dtype() {
+        DType::F32 if rows * all > 0 => gradients.clone().try_into_primitive::<Flex>().ok(),
+        _ => None,
     };
-    if gradients.dtype() != DType::F32 || rows * all == 0 {
-        return Err(gradients);
-    }
-    let primitive = gradients.clone().try_into_primitive::<Flex>().map_err(|_| gradients.clone())?;
+    let (Some(primitive), Some(unit), Some(unclamped), Some(scale)) =
+        (primitive, Values::of(unit), Values::of(unclamped), Values::of(scale))
+    else {
+        return otherwise(gradients);
+    };
     drop(gradients);
     let mut gradients = owned(primitive);
-    let channel = standardisation::Channels::new(unit.slice(), unclamped.slice(), scale.slice());
-    let gains = channel.pull_back(gradients.storage_mut());
-    Ok([Tensor::from_primitive::<Flex>(gradients), tensor(gains, [rows, channels])])
+    let kernel = standardisation::Channels::new(unit.slice(), unclamped.slice(), scale.slice());
+    let gains = kernel.pull_back(gradients.storage_mut());
+    [Tensor::from_primitive::<Flex>(gradients), tensor(gains, [rows, channels])]
 }
 
 /// Upper bounds `[examples]` of the squared norm of each example's gradient of the kernel, without forming it.

@@ -154,19 +154,17 @@ impl Standardisation {
     /// the weights, `scale (G - mean(G) - unit (unit . G))` without the last term where the deviation is clamped, and of the
     /// gains, `unit . G`. Linear in `G`.
     fn pull_back(&self, gradients: Tensor<2>) -> [Tensor<2>; 2] {
-        let gradients =
-            match flex_kernels::gradients_before_standardisation(gradients, &self.unit, &self.unclamped, &self.scale) {
-                Ok(found) => return found,
-                Err(gradients) => gradients,
-            };
-        let ([rows, all], [channels, entries]) = (gradients.dims(), self.unit.dims());
-        let gradients = gradients.reshape([rows, channels, entries]);
-        let unit = self.unit.clone().unsqueeze_dim::<3>(0);
-        let of_channels = |values: &Tensor<1>| values.clone().reshape([1, channels, 1]);
-        let along = (gradients.clone() * unit.clone()).sum_dim(2);
-        let gains = along.clone().reshape([rows, channels]);
-        let rest = gradients.clone() - gradients.mean_dim(2) - unit * (along * of_channels(&self.unclamped));
-        [(rest * of_channels(&self.scale)).reshape([rows, all]), gains]
+        let Self { unit, unclamped, scale, .. } = self;
+        flex_kernels::gradients_before_standardisation(gradients, unit, unclamped, scale, |gradients| {
+            let ([rows, all], [channels, entries]) = (gradients.dims(), unit.dims());
+            let gradients = gradients.reshape([rows, channels, entries]);
+            let unit = unit.clone().unsqueeze_dim::<3>(0);
+            let of_channels = |values: &Tensor<1>| values.clone().reshape([1, channels, 1]);
+            let along = (gradients.clone() * unit.clone()).sum_dim(2);
+            let gains = along.clone().reshape([rows, channels]);
+            let rest = gradients.clone() - gradients.mean_dim(2) - unit * (along * of_channels(unclamped));
+            [(rest * of_channels(scale)).reshape([rows, all]), gains]
+        })
     }
 
     /// Upper bound of the squared norm of the error of [`pull_back`](Self::pull_back), from those of the error and of the
