@@ -7,8 +7,7 @@ use burn::tensor::module::adaptive_avg_pool2d;
 
 use super::layers::{
     Conv2d, Conv2dConfig, Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig, MaxPool2d, MaxPool2dConfig, WeightStandardisedConv2d, WeightStandardisedConv2dConfig, attention,
-    gelu, relu, tanh,
+    LinearConfig, MaxPool2d, MaxPool2dConfig, WeightStandardisedConv2d, attention, gelu, relu, tanh,
 };
 use crate::{Network, Task};
 
@@ -72,9 +71,13 @@ fn halve() -> MaxPool2d {
     MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init()
 }
 
-/// 3x3 convolution whose output is as large as its input.
-fn padded(channels_in: usize, channels_out: usize) -> Conv2dConfig {
-    Conv2dConfig::new([channels_in, channels_out], [3, 3]).with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+/// A convolution whose output is as large as its input at stride 1, for odd sizes of the kernel.
+fn padded(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> Conv2d {
+    let side = kernel / 2;
+    Conv2dConfig::new(channels, [kernel, kernel])
+        .with_stride([stride, stride])
+        .with_padding(PaddingConfig2d::Explicit(side, side, side, side))
+        .init(device)
 }
 
 /// The handout's CIFAR-10 network: unpadded convolutions of 32 and 64 channels, dense 64 and 10.
@@ -122,7 +125,7 @@ impl Network for TanhCnn {
     fn new(device: &Device) -> Self {
         let channels = [3, 32, 32, 64, 64, 128, 128];
         Self {
-            convolutions: channels.windows(2).map(|pair| padded(pair[0], pair[1]).init(device)).collect(),
+            convolutions: channels.windows(2).map(|pair| padded([pair[0], pair[1]], 3, 1, device)).collect(),
             pool: halve(),
             dense1: LinearConfig::new(2048, 128).init(device),
             dense2: LinearConfig::new(128, 10).init(device),
@@ -139,38 +142,27 @@ impl Network for TanhCnn {
     }
 }
 
-/// A kind of convolution for residual networks: 3x3, or 1x1 in shortcuts.
-pub trait Convolution: Module + ModuleDisplay {
-    /// So many channels in and out, the size of the kernel, the stride. Padded to keep the size of an image at stride 1.
-    fn new(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> Self;
+/// A kind of convolution for residual networks, made of a plain one.
+pub trait Convolution: Module + ModuleDisplay + From<Conv2d> {
     /// The forward pass.
     fn convolve(&self, input: Tensor<4>) -> Tensor<4>;
 }
 
-macro_rules! residual_convolution {
-    ($layer:ident, $config:ident) => {
-        impl Convolution for $layer {
-            fn new(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> Self {
-                let side = kernel / 2;
-                $config::new(channels, [kernel, kernel])
-                    .with_stride([stride, stride])
-                    .with_padding(PaddingConfig2d::Explicit(side, side, side, side))
-                    .init(device)
-            }
-
-            fn convolve(&self, input: Tensor<4>) -> Tensor<4> {
-                self.forward(input)
-            }
-        }
-    };
+impl Convolution for Conv2d {
+    fn convolve(&self, input: Tensor<4>) -> Tensor<4> {
+        self.forward(input)
+    }
 }
 
-residual_convolution!(Conv2d, Conv2dConfig);
-residual_convolution!(WeightStandardisedConv2d, WeightStandardisedConv2dConfig);
+impl Convolution for WeightStandardisedConv2d {
+    fn convolve(&self, input: Tensor<4>) -> Tensor<4> {
+        self.forward(input)
+    }
+}
 
 /// WRN-16-4 with plain convolutions.
 pub type Wrn16x4 = WideResidual<Conv2d>;
-/// WRN-16-4 with standardised weights, as De et al. 2022 (arXiv 2204.13650) train it.
+/// WRN-16-4 with standardised weights, as De et al. 2022 (arXiv 2204.13650) have them.
 pub type Wrn16x4WeightStandardised = WideResidual<WeightStandardisedConv2d>;
 
 /// WRN-16-4 (Zagoruyko and Komodakis 2016) with GroupNorm in place of BatchNorm.
@@ -195,12 +187,12 @@ pub struct ResidualBlock<C: Convolution> {
 impl<C: Convolution> ResidualBlock<C> {
     fn new(channels_in: usize, channels_out: usize, stride: usize, device: &Device) -> Self {
         let skip = (channels_in != channels_out || stride != 1)
-            .then(|| C::new([channels_in, channels_out], 1, stride, device));
+            .then(|| padded([channels_in, channels_out], 1, stride, device).into());
         Self {
             norm1: GroupNormConfig::new(16, channels_in).init(device),
-            conv1: C::new([channels_in, channels_out], 3, stride, device),
+            conv1: padded([channels_in, channels_out], 3, stride, device).into(),
             norm2: GroupNormConfig::new(16, channels_out).init(device),
-            conv2: C::new([channels_out, channels_out], 3, 1, device),
+            conv2: padded([channels_out, channels_out], 3, 1, device).into(),
             skip,
         }
     }
@@ -221,7 +213,7 @@ impl<C: Convolution> Network for WideResidual<C> {
     fn new(device: &Device) -> Self {
         let stages = [(16, 64, 1), (64, 64, 1), (64, 128, 2), (128, 128, 1), (128, 256, 2), (256, 256, 1)];
         Self {
-            stem: C::new([3, 16], 3, 1, device),
+            stem: padded([3, 16], 3, 1, device).into(),
             blocks: stages.map(|(from, to, stride)| ResidualBlock::new(from, to, stride, device)).into(),
             norm: GroupNormConfig::new(16, 256).init(device),
             output: LinearConfig::new(256, 10).init(device),

@@ -18,7 +18,7 @@ use burn::prelude::*;
 use burn_privacy::device::{DeviceChoice, select_device};
 use burn_privacy::nn::{
     Conv2d, Conv2dConfig, Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig, WeightStandardisedConv2d, WeightStandardisedConv2dConfig,
+    LinearConfig, WeightStandardisedConv2d,
 };
 use burn_privacy::per_example::per_example;
 use burn_privacy::prelude::*;
@@ -110,9 +110,8 @@ fn a_convolutional_network() {
 #[test]
 fn a_convolution_with_standardised_weights() {
     on_adapter("a_convolution_with_standardised_weights", |device| {
-        let new = |device: &Device| -> WeightStandardisedConv2d {
-            WeightStandardisedConv2dConfig::new([2, 4], [2, 3]).init(device)
-        };
+        let new =
+            |device: &Device| -> WeightStandardisedConv2d { Conv2dConfig::new([2, 4], [2, 3]).init(device).into() };
         assert_equals_cpu_loop(device, new, &Values::new(2).examples(5, 72, 4 * 5 * 4), 0.5, |model, batch| {
             distance(model.forward(batch.shaped(&[2, 6, 6])), batch.target)
         });

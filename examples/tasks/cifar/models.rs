@@ -5,7 +5,7 @@ use burn_privacy::activation::{relu, tanh};
 // Not `burn::nn::{..}`: the same layers, with per-example gradients. Nothing else here knows of privacy.
 use burn_privacy::nn::{
     Conv2d, Conv2dConfig, GroupNorm, GroupNormConfig, Linear, LinearConfig, MaxPool2d, MaxPool2dConfig,
-    WeightStandardisedConv2d, WeightStandardisedConv2dConfig,
+    WeightStandardisedConv2d,
 };
 
 use crate::image_training::Classifier;
@@ -157,10 +157,11 @@ const GROUPS: usize = 16;
 /// Keeps height and width at stride 1.
 fn standardised(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> WeightStandardisedConv2d {
     let side = kernel / 2;
-    WeightStandardisedConv2dConfig::new(channels, [kernel, kernel])
+    Conv2dConfig::new(channels, [kernel, kernel])
         .with_stride([stride, stride])
         .with_padding(PaddingConfig2d::Explicit(side, side, side, side))
         .init(device)
+        .into()
 }
 
 impl WideResNet {

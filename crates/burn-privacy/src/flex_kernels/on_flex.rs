@@ -51,11 +51,7 @@ pub(crate) fn update_in_place<E>(
     update: impl FnOnce(&mut [f32]) -> Result<(), E>,
     otherwise: impl FnOnce(Tensor<1>) -> Result<Tensor<1>, E>,
 ) -> Result<Tensor<1>, E> {
-    let primitive = match values.dtype() {
-        DType::F32 => values.clone().try_into_primitive::<Flex>().ok(),
-        _ => None,
-    };
-    let Some(primitive) = primitive else { return otherwise(values) };
+    let Some(Values(primitive)) = Values::of(&values) else { return otherwise(values) };
     drop(values);
     let mut values = owned(primitive);
     update(values.storage_mut())?;
@@ -123,18 +119,17 @@ pub(crate) fn gradients_before_standardisation(
     otherwise: impl FnOnce(Tensor<2>) -> [Tensor<2>; 2],
 ) -> [Tensor<2>; 2] {
     let ([rows, all], [channels, _]) = (gradients.dims(), unit.dims());
-    let primitive = match gradients.dtype() {
-        DType::F32 if rows * all > 0 => gradients.clone().try_into_primitive::<Flex>().ok(),
-        _ => None,
-    };
-    let (Some(primitive), Some(unit), Some(unclamped), Some(scale)) =
-        (primitive, Values::of(unit), Values::of(unclamped), Values::of(scale))
+    if rows * all == 0 {
+        return otherwise(gradients);
+    }
+    let (Some(Values(primitive)), Some(unit), Some(unclamped), Some(scale)) =
+        (Values::of(&gradients), Values::of(unit), Values::of(unclamped), Values::of(scale))
     else {
         return otherwise(gradients);
     };
     drop(gradients);
     let mut gradients = owned(primitive);
-    let kernel = standardisation::Channels::new(unit.slice(), unclamped.slice(), scale.slice());
+    let kernel = standardisation::Channels { unit: unit.slice(), unclamped: unclamped.slice(), scale: scale.slice() };
     let gains = kernel.pull_back(gradients.storage_mut());
     [Tensor::from_primitive::<Flex>(gradients), tensor(gains, [rows, channels])]
 }

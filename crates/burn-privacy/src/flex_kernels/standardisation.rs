@@ -9,16 +9,12 @@ use super::lanes::sum_and_product;
 /// divide by it (1 or 0), and `gain / deviation`.
 #[derive(Clone, Copy)]
 pub(super) struct Channels<'a> {
-    unit: &'a [f32],
-    unclamped: &'a [f32],
-    scale: &'a [f32],
+    pub(super) unit: &'a [f32],
+    pub(super) unclamped: &'a [f32],
+    pub(super) scale: &'a [f32],
 }
 
-impl<'a> Channels<'a> {
-    pub(super) fn new(unit: &'a [f32], unclamped: &'a [f32], scale: &'a [f32]) -> Self {
-        Self { unit, unclamped, scale }
-    }
-
+impl Channels<'_> {
     /// Overwrites gradients `g` of the kernel, `[rows, channels, entries]`, by those of the weights, and returns those of
     /// the gains, `[rows, channels]`: `scale (g - mean(g) - u (u . g))` and `u . g`. Sums are in f64.
     pub(super) fn pull_back(self, gradients: &mut [f32]) -> Vec<f32> {

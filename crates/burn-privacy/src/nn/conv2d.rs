@@ -77,12 +77,16 @@ impl Conv2d {
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let weight = trainable(&self.0.weight);
         let bias = self.0.bias.as_ref().and_then(trainable);
-        let convolution = convolution(&self.0, input.dims());
         if !is_recording() || (weight.is_none() && bias.is_none()) {
             // The kernels take weights without autodiff only: in evaluation.
             let shift = self.0.bias.as_ref().map(|bias| bias.val());
-            return flex_kernels::convolve(convolution, input.clone(), &self.0.weight.val(), shift.as_ref())
-                .unwrap_or_else(|| self.0.forward(input));
+            return flex_kernels::convolve(
+                convolution(&self.0, input.dims()),
+                input.clone(),
+                &self.0.weight.val(),
+                shift.as_ref(),
+            )
+            .unwrap_or_else(|| self.0.forward(input));
         }
         let mut layer = self.0.clone();
         if weight.is_some() {
@@ -91,17 +95,13 @@ impl Conv2d {
         if bias.is_some() {
             layer.bias = self.0.bias.as_ref().map(untracked);
         }
-        let recorded = input.clone().inner();
-        let kernel = layer.weight.val().inner();
-        let shift = layer.bias.as_ref().map(|bias| bias.val().inner());
-        let output = flex_kernels::convolve(convolution, input.clone(), &kernel, shift.as_ref())
-            .unwrap_or_else(|| layer.forward(input));
-        record(output, Conv2dRule { input: recorded, kernel, convolution, weight, bias })
+        let (output, rule) = Conv2dRule::apply(&layer, input, weight, bias);
+        record(output, rule)
     }
 }
 
 /// The layer's convolution of one of `[batch, channels, height, width]`.
-pub(super) fn convolution(layer: &burn::nn::conv::Conv2d, input: [usize; 4]) -> Convolution {
+fn convolution(layer: &burn::nn::conv::Conv2d, input: [usize; 4]) -> Convolution {
     let [_, channels, height, width] = input;
     let [channels_out, _, kernel_height, kernel_width] = layer.weight.val().dims();
     Convolution {
@@ -133,15 +133,32 @@ fn padding_pairs(layer: &burn::nn::conv::Conv2d, input: [usize; 4]) -> [(usize, 
 
 pub(super) struct Conv2dRule {
     /// `[examples, channels_in, height_in, width_in]`
-    pub(super) input: Tensor<4>,
+    input: Tensor<4>,
     /// `[channels_out, channels_in / groups, kernel_height, kernel_width]`
-    pub(super) kernel: Tensor<4>,
-    pub(super) convolution: Convolution,
-    pub(super) weight: Option<ParamId>,
+    kernel: Tensor<4>,
+    convolution: Convolution,
+    weight: Option<ParamId>,
     pub(super) bias: Option<ParamId>,
 }
 
 impl Conv2dRule {
+    /// The output of a layer none of whose trainable parameters is tracked, and the rule of their gradients: of the kernel
+    /// under the id `weight`, of the bias under `bias`.
+    pub(super) fn apply(
+        layer: &burn::nn::conv::Conv2d,
+        input: Tensor<4>,
+        weight: Option<ParamId>,
+        bias: Option<ParamId>,
+    ) -> (Tensor<4>, Self) {
+        let convolution = convolution(layer, input.dims());
+        let recorded = input.clone().inner();
+        let kernel = layer.weight.val().inner();
+        let shift = layer.bias.as_ref().map(|bias| bias.val().inner());
+        let output = flex_kernels::convolve(convolution, input.clone(), &kernel, shift.as_ref())
+            .unwrap_or_else(|| layer.forward(input));
+        (output, Self { input: recorded, kernel, convolution, weight, bias })
+    }
+
     fn kernel_entries(&self) -> usize {
         self.kernel.shape().num_elements()
     }

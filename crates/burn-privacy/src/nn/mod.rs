@@ -6,7 +6,7 @@
 //! fields), computes exactly what Burn's computes, has the same parameter paths in a record, and converts both
 //! ways with `From`. Layers without parameters (activations, pooling, dropout, attention's softmax) are used
 //! straight from Burn; [`MaxPool2d`] is here only because it is faster on the CPU. [`WeightStandardisedConv2d`] has no
-//! counterpart in Burn.
+//! counterpart in Burn: it is made of a convolution.
 //!
 //! | layer | input | norm of one example's gradient |
 //! |---|---|---|
@@ -35,4 +35,4 @@ pub use group_norm::{GroupNorm, GroupNormConfig};
 pub use layer_norm::{LayerNorm, LayerNormConfig};
 pub use linear::{Linear, LinearConfig};
 pub use max_pool2d::{MaxPool2d, MaxPool2dConfig};
-pub use weight_standardised_conv2d::{WeightStandardisedConv2d, WeightStandardisedConv2dConfig};
+pub use weight_standardised_conv2d::WeightStandardisedConv2d;

@@ -1,66 +1,15 @@
 use std::ops::Range;
 
-use burn::config::Config;
 use burn::module::{Initializer, Module, Param, ParamId};
-use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
-use super::conv2d::{Conv2dConfig, Conv2dRule, convolution};
+use super::conv2d::Conv2dRule;
 use super::linear::trainable;
 use crate::flex_kernels;
 use crate::per_example::{
     ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, is_recording, record, untracked,
 };
-
-/// Configuration of a [`WeightStandardisedConv2d`] layer: the fields and defaults of [`burn::nn::conv::Conv2dConfig`].
-#[derive(Config, Debug)]
-pub struct WeightStandardisedConv2dConfig {
-    /// The number of input and output channels.
-    pub channels: [usize; 2],
-    /// The size of the kernel.
-    pub kernel_size: [usize; 2],
-    /// The stride of the convolution.
-    #[config(default = "[1, 1]")]
-    pub stride: [usize; 2],
-    /// Spacing between kernel elements.
-    #[config(default = "[1, 1]")]
-    pub dilation: [usize; 2],
-    /// Controls the connections between input and output channels.
-    #[config(default = "1")]
-    pub groups: usize,
-    /// The padding configuration.
-    #[config(default = "PaddingConfig2d::Valid")]
-    pub padding: PaddingConfig2d,
-    /// If a bias should be added to the output.
-    #[config(default = true)]
-    pub bias: bool,
-    /// How the weights are initialised; the gains start at 1.
-    #[config(default = "Initializer::KaimingUniform{gain:1.0/3.0f64.sqrt(), fan_out_only:false}")]
-    pub initializer: Initializer,
-}
-
-impl WeightStandardisedConv2dConfig {
-    /// Initialises the layer on `device`.
-    ///
-    /// # Panics
-    ///
-    /// As Burn's convolution: if the channels are not multiples of `groups`.
-    pub fn init(&self, device: &Device) -> WeightStandardisedConv2d {
-        let convolution = Conv2dConfig::new(self.channels, self.kernel_size)
-            .with_stride(self.stride)
-            .with_dilation(self.dilation)
-            .with_groups(self.groups)
-            .with_padding(self.padding.clone())
-            .with_bias(self.bias)
-            .with_initializer(self.initializer.clone())
-            .init(device);
-        WeightStandardisedConv2d {
-            convolution: convolution.into(),
-            gain: Initializer::Ones.init([self.channels[1]], device),
-        }
-    }
-}
 
 /// A convolution with a standardised kernel, and per-example gradients.
 ///
@@ -69,7 +18,17 @@ impl WeightStandardisedConv2dConfig {
 /// of the data, so that no examples are coupled: with [`GroupNorm`](super::GroupNorm), what private residual networks have
 /// in place of BatchNorm.
 ///
-/// Burn has no layer of this kind; outside a private step this one trains by Burn's autodiff.
+/// Burn has no layer of this kind; outside a private step this one trains by Burn's autodiff. It is made of a convolution,
+/// Burn's or this crate's, whose gains start at 1:
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use burn_privacy::nn::{Conv2dConfig, WeightStandardisedConv2d};
+///
+/// let device = Device::flex();
+/// let layer: WeightStandardisedConv2d = Conv2dConfig::new([3, 16], [3, 3]).init(&device).into();
+/// assert_eq!(layer.forward(Tensor::zeros([1, 3, 8, 8], &device)).dims(), [1, 16, 6, 6]);
+/// ```
 ///
 /// # Source
 ///
@@ -81,6 +40,20 @@ pub struct WeightStandardisedConv2d {
     pub convolution: Conv2d,
     /// `[channels_out]`
     pub gain: Param<Tensor<1>>,
+}
+
+impl From<Conv2d> for WeightStandardisedConv2d {
+    fn from(convolution: Conv2d) -> Self {
+        let weight = convolution.weight.val();
+        let gain = Initializer::Ones.init([weight.dims()[0]], &weight.device());
+        Self { convolution, gain }
+    }
+}
+
+impl From<super::Conv2d> for WeightStandardisedConv2d {
+    fn from(convolution: super::Conv2d) -> Self {
+        Conv2d::from(convolution).into()
+    }
 }
 
 impl WeightStandardisedConv2d {
@@ -98,24 +71,14 @@ impl WeightStandardisedConv2d {
             Conv2d { weight, bias, ..self.convolution.clone() }
         };
         if !is_recording() || (weight.is_none() && gain.is_none()) {
-            let kernel = Standardisation::of(self.convolution.weight.val(), self.gain.val()).kernel;
+            let (kernel, _) = Standardisation::of(self.convolution.weight.val(), self.gain.val());
             return super::Conv2d::from(with_kernel(kernel, self.convolution.bias.clone())).forward(input);
         }
-        let standardisation = Standardisation::of(self.convolution.weight.val().inner(), self.gain.val().inner());
-        let kernel = standardisation.kernel.clone();
         let bias = self.convolution.bias.as_ref();
-        let shift = bias.map(|bias| bias.val().inner());
-        let shape = convolution(&self.convolution, input.dims());
-        let recorded = input.clone().inner();
-        let output = flex_kernels::convolve(shape, input.clone(), &kernel, shift.as_ref())
-            .unwrap_or_else(|| with_kernel(Tensor::from_inner(kernel.clone()), bias.map(untracked)).forward(input));
-        let of_kernel = Conv2dRule {
-            input: recorded,
-            kernel,
-            convolution: shape,
-            weight: Some(self.convolution.weight.id),
-            bias: bias.and_then(trainable),
-        };
+        let (kernel, standardisation) =
+            Standardisation::of(self.convolution.weight.val().inner(), self.gain.val().inner());
+        let layer = with_kernel(Tensor::from_inner(kernel), bias.map(untracked));
+        let (output, of_kernel) = Conv2dRule::apply(&layer, input, Some(layer.weight.id), bias.and_then(trainable));
         record(output, WeightStandardisedConv2dRule { of_kernel, standardisation, weight, gain })
     }
 }
@@ -123,10 +86,8 @@ impl WeightStandardisedConv2d {
 /// Below this, the square of a channel's deviation is not divided by: De et al.'s constant.
 const SMALLEST_SQUARED_DEVIATION: f64 = 1e-4;
 
-/// The kernel of some weights and gains, and what its derivative is made of.
+/// What the derivative of a standardised kernel is made of.
 struct Standardisation {
-    /// `[channels_out, channels_in / groups, kernel_height, kernel_width]`: `gain * unit`
-    kernel: Tensor<4>,
     /// `[channels_out, entries]`: `(w - mean) / deviation`, with the deviation `sqrt(max(sum (w - mean)^2, 10^-4))`. Of norm 1
     /// but for channels whose deviation is clamped, where it is smaller.
     unit: Tensor<2>,
@@ -137,7 +98,8 @@ struct Standardisation {
 }
 
 impl Standardisation {
-    fn of(weight: Tensor<4>, gain: Tensor<1>) -> Self {
+    /// The kernel of some weights and gains, `gain * unit` in the shape of the weights, and its standardisation.
+    fn of(weight: Tensor<4>, gain: Tensor<1>) -> (Tensor<4>, Self) {
         let dims = weight.dims();
         let [channels, entries] = [dims[0], dims[1] * dims[2] * dims[3]];
         let weight = weight.reshape([channels, entries]);
@@ -147,14 +109,14 @@ impl Standardisation {
         let inverse = squares.clamp_min(SMALLEST_SQUARED_DEVIATION).sqrt().recip();
         let unit = centred * inverse.clone();
         let kernel = (unit.clone() * gain.clone().reshape([channels, 1])).reshape(dims);
-        Self { kernel, unit, unclamped, scale: gain * inverse.reshape([channels]) }
+        (kernel, Self { unit, unclamped, scale: gain * inverse.reshape([channels]) })
     }
 
     /// The adjoint of the derivative, applied to gradients `G` of the kernel, `[rows, channels_out * entries]`: gradients of
     /// the weights, `scale (G - mean(G) - unit (unit . G))` without the last term where the deviation is clamped, and of the
     /// gains, `unit . G`. Linear in `G`.
     fn pull_back(&self, gradients: Tensor<2>) -> [Tensor<2>; 2] {
-        let Self { unit, unclamped, scale, .. } = self;
+        let Self { unit, unclamped, scale } = self;
         flex_kernels::gradients_before_standardisation(gradients, unit, unclamped, scale, |gradients| {
             let ([rows, all], [channels, entries]) = (gradients.dims(), unit.dims());
             let gradients = gradients.reshape([rows, channels, entries]);

@@ -7,7 +7,7 @@ use burn::nn::PaddingConfig2d;
 use burn::prelude::*;
 use burn_privacy::nn::{
     Conv2d, Conv2dConfig, Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig, WeightStandardisedConv2d, WeightStandardisedConv2dConfig,
+    LinearConfig, WeightStandardisedConv2d,
 };
 use burn_privacy::prelude::*;
 
@@ -61,8 +61,8 @@ fn images() {
         let sizes = [16 * pixels, 16 * pixels];
         assert_close_to_loop(&format!("depthwise, {side} x {side}"), conv([16, 16], 16), sizes, loss(16));
         // Its gains are 1, as training finds them.
-        let config = WeightStandardisedConv2dConfig::new([16, 16], [3, 3]).with_padding(PaddingConfig2d::Same);
-        let mut standardised = config.init(&flex());
+        let config = Conv2dConfig::new([16, 16], [3, 3]).with_padding(PaddingConfig2d::Same);
+        let mut standardised: WeightStandardisedConv2d = config.init(&flex()).into();
         standardised.convolution = with_values(standardised.convolution, 1);
         let examples = Values::new(1).examples(4, sizes[0], sizes[1]);
         let name = format!("standardised, {side} x {side}");

@@ -3,7 +3,7 @@
 use burn::module::{ModuleMapper, Param, ParamGroup, ParamId};
 use burn::nn::PaddingConfig2d;
 use burn::prelude::*;
-use burn_privacy::nn::{WeightStandardisedConv2d, WeightStandardisedConv2dConfig};
+use burn_privacy::nn::{Conv2dConfig, WeightStandardisedConv2d};
 use proptest::prelude::*;
 
 use crate::support::witness::{Witnessed, checked_factor, witness_loss, witnessed};
@@ -12,8 +12,13 @@ use crate::support::{
     parameters, values_of, with_values,
 };
 
-fn layer(channels: [usize; 2], kernel: [usize; 2]) -> WeightStandardisedConv2dConfig {
-    WeightStandardisedConv2dConfig::new(channels, kernel)
+fn layer(channels: [usize; 2], kernel: [usize; 2]) -> Conv2dConfig {
+    Conv2dConfig::new(channels, kernel)
+}
+
+/// With values of the tests.
+fn standardised(config: &Conv2dConfig) -> WeightStandardisedConv2d {
+    with_values(config.init(&flex()).into(), 5)
 }
 
 /// What maps images of two channels, 5 x 6, to a loss.
@@ -41,14 +46,14 @@ fn kernels_of_every_kind() {
         layer([2, 20], [3, 3]).with_padding(same),
         layer([2, 3], [2, 2]).with_dilation([2, 3]),
     ] {
-        check(&with_values(config.init(&flex()), 5));
+        check(&standardised(&config));
     }
 }
 
 #[test]
 fn each_parameter_trained_alone_and_frozen_alone() {
     let paths = ["convolution.weight", "gain", "convolution.bias"];
-    let model: WeightStandardisedConv2d = with_values(layer([2, 3], [3, 3]).init(&flex()), 5);
+    let model = standardised(&layer([2, 3], [3, 3]));
     let mut known: Vec<String> = parameters(&model).into_keys().collect();
     known.sort_by_key(|path| paths.iter().position(|known| known == path));
     assert_eq!(known, paths);
@@ -81,7 +86,7 @@ fn with_clamped_channels(model: WeightStandardisedConv2d) -> WeightStandardisedC
 
 #[test]
 fn channels_whose_deviation_is_clamped() {
-    let model = with_clamped_channels(with_values(layer([2, 3], [3, 3]).init(&flex()), 5));
+    let model = with_clamped_channels(standardised(&layer([2, 3], [3, 3])));
     let kernel = &parameters(&model)["convolution.weight"];
     let squares = [0, 1].map(|channel| kernel[channel * 18..][..18].iter().map(|x| x * x).sum::<f64>());
     assert!(squares[0] < 1e-4 && squares[1] > 1e-2, "{squares:?}");
@@ -90,7 +95,7 @@ fn channels_whose_deviation_is_clamped() {
 
 #[test]
 fn views_of_an_example_add_up_before_the_norm() {
-    let model = with_values(layer([2, 3], [3, 3]).init(&flex()), 5);
+    let model = standardised(&layer([2, 3], [3, 3]));
     let scaled = |model: &WeightStandardisedConv2d, mut batch: Batch| {
         let rows = batch.size();
         let scales: Vec<f32> = (0..rows).map(|row| 1.0 - 0.4 * (row % 3) as f32).collect();
@@ -102,7 +107,7 @@ fn views_of_an_example_add_up_before_the_norm() {
 
 #[test]
 fn the_output_is_that_of_the_standardised_kernel() {
-    let model = with_values(layer([2, 3], [5, 6]).init(&flex()), 5);
+    let model = standardised(&layer([2, 3], [5, 6]));
     let values = parameters(&model);
     let (kernel, gain, bias) = (&values["convolution.weight"], &values["gain"], &values["convolution.bias"]);
     let image = Values::new(4).normals(60);
@@ -140,7 +145,8 @@ proptest! {
     ) {
         let mut values = Values::new(seed);
         let gain = 10_f64.powf(gain) as f32;
-        let mut model = witnessed(&flex(), with_values(layer([1, 1], [4, 5]).with_bias(false).init(&flex()), seed));
+        let one: WeightStandardisedConv2d = layer([1, 1], [4, 5]).with_bias(false).init(&flex()).into();
+        let mut model = witnessed(&flex(), with_values(one, seed));
         model.1.gain = Param::initialized(ParamId::new(), Tensor::from_floats([gain], &flex()));
         let weights = &parameters(&model.1)["convolution.weight"];
         let Standardised { unit, deviation } = Standardised::of(weights);
