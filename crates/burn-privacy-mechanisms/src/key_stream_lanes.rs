@@ -10,20 +10,13 @@ pub(crate) const LANES: usize = 16;
 /// Word `w` of [`LANES`] blocks: `[w][lane]`.
 pub(crate) type BlockWords = [[u32; LANES]; 16];
 
-/// Writes the blocks of a stream with counters `first + stride · lane` (modulo 2^64); the layout of the state is in
+/// Writes the blocks of a stream with counters `first + lane` (modulo 2^64); the layout of the state is in
 /// [`stream`](crate::stream).
 #[inline(always)] // into code for the widest vectors
-pub(crate) fn fill_blocks<S: Simd>(
-    simd: S,
-    key: &PrivacyKey,
-    stream: u64,
-    first: u64,
-    stride: u64,
-    words: &mut BlockWords,
-) {
+pub(crate) fn fill_blocks<S: Simd>(simd: S, key: &PrivacyKey, stream: u64, first: u64, words: &mut BlockWords) {
     let (mut low, mut high) = ([0; LANES], [0; LANES]);
     for (lane, (low, high)) in low.iter_mut().zip(&mut high).enumerate() {
-        let counter = first.wrapping_add(stride * lane as u64);
+        let counter = first.wrapping_add(lane as u64);
         (*low, *high) = (counter as u32, (counter >> 32) as u32);
     }
     let mut start = [simd.splat_u32s(0); 16];
@@ -96,7 +89,6 @@ mod tests {
         key: &'a PrivacyKey,
         stream: u64,
         first: u64,
-        stride: u64,
         words: &'a mut BlockWords,
     }
 
@@ -104,18 +96,18 @@ mod tests {
         type Output = ();
 
         fn with_simd<S: Simd>(self, simd: S) {
-            fill_blocks(simd, self.key, self.stream, self.first, self.stride, self.words);
+            fill_blocks(simd, self.key, self.stream, self.first, self.words);
         }
     }
 
     #[test]
     fn the_words_are_those_of_the_stream() {
         let key = PrivacyKey::from_bytes(std::array::from_fn(|i| (i * i) as u8));
-        for (stream, first, stride) in [(0, 0, 1), (u64::MAX - 7, 5, 3), (1 << 32, u64::from(u32::MAX) - 4, 3)] {
+        for (stream, first) in [(0, 0), (u64::MAX - 7, 5), (1 << 32, u64::from(u32::MAX) - 4)] {
             let mut words = [[0; LANES]; 16];
-            pulp::Arch::new().dispatch(Blocks { key: &key, stream, first, stride, words: &mut words });
+            pulp::Arch::new().dispatch(Blocks { key: &key, stream, first, words: &mut words });
             for lane in 0..LANES {
-                let counter = first + stride * lane as u64;
+                let counter = first + lane as u64;
                 let expected = reference_words(&key, stream, 16 * u128::from(counter), 16);
                 assert_eq!(words.map(|word| word[lane]), *expected, "block {counter}");
             }

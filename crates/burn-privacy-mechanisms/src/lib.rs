@@ -42,7 +42,8 @@
 //! It protects against guessing: keys hold 256 bits from the operating system, and ChaCha20 output cannot be told
 //! from random bits by anyone who lacks the key. It protects against reuse: no two purposes, steps or elements share
 //! a word of a key stream (for one key, a step must be used for one release only; a resumed run draws a new key). It
-//! protects against a truncated tail: the radius uses 128 random bits, so noise reaches 13.37 standard deviations.
+//! protects against a truncated tail: the radius uses 128 random bits near the ends of its range, so noise reaches 13.37
+//! standard deviations.
 //!
 //! It does **not** give the exact Gaussian of the theorems. Noise is computed in `f64` and rounded to a float. The
 //! set of reachable floats has holes, and the sum `value + noise` is rounded once more, so that an adversary who sees

@@ -22,7 +22,7 @@
 //! | purpose | what uses which words |
 //! |---|---|
 //! | [`Sampling`](Purpose::Sampling) | record `i`: the 64-bit number at word `2i` |
-//! | [`Noise`](Purpose::Noise) | elements `2p` and `2p + 1`: radius from the 64-bit numbers at words `6p` (high half) and `6p + 2` (low half), angle from the one at `6p + 4` |
+//! | [`Noise`](Purpose::Noise) | pair `64t + 16j + l` (`j < 4`, `l < 16`), from word `4j` of block `16t + l` on: the 64-bit numbers of the radius and of the angle; the bits that refine its radius: the 64-bit number at word `2^67 + 2 (64t + 16j + l)` |
 //! | others | element `i`: the 64-bit number at word `2i` |
 //!
 //! The layout is frozen: a change needs new purpose numbers.
@@ -36,6 +36,9 @@ use crate::key::PrivacyKey;
 /// The largest step that a stream number holds: 2^56 - 1.
 pub const MAX_STEP: u64 = (1 << 56) - 1;
 
+/// The first word of the half of a stream that holds what is rarely needed.
+pub(crate) const SECOND_HALF: u128 = 1 << 67;
+
 /// What the words of a stream decide. Each purpose has streams of its own, so that nothing that is shown (an
 /// initial weight, say) has a word in common with what must stay secret.
 ///
@@ -46,8 +49,8 @@ pub const MAX_STEP: u64 = (1 << 56) - 1;
 pub enum Purpose {
     /// Which records a step uses. Secret: amplification by sampling holds only while nobody knows the coins.
     Sampling = 1,
-    /// The noise of a step. Secret: whoever knows it subtracts it.
-    Noise = 2,
+    /// The noise of a step. Secret: whoever knows it subtracts it. (Number 2 was that of an earlier layout.)
+    Noise = 10,
     /// Random inputs of checks, such as the parameters at which a model is validated.
     Validation = 3,
     /// Initial weights.
@@ -189,10 +192,10 @@ pub(crate) mod tests {
     #[test]
     fn streams_have_the_documented_layout_from_any_word() {
         let key = test_key();
-        let positions = [0, 1, 5, 6, 15, 16, 17, 63, 64, 65, 6 * 12_345, (16 << 32) - 3, (16 << 32) + 7, 16 << 40];
+        let positions = [0, 1, 5, 6, 15, 16, 17, 63, 64, 65, 6 * 12_345, (16 << 32) - 3, (16 << 32) + 7, 1 << 67];
         for (purpose, number) in [
             (Purpose::Sampling, 1_u64),
-            (Purpose::Noise, 2),
+            (Purpose::Noise, 10),
             (Purpose::Validation, 3),
             (Purpose::Initialisation, 4),
             (Purpose::Augmentation, 5),

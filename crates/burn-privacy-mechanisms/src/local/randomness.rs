@@ -49,7 +49,7 @@ impl CellRandomness {
         Ok((0..count).map(|place| block.cell(place)).collect())
     }
 
-    /// A standard exponential value: half the squared radius of the pair of normal values.
+    /// A standard exponential value: half the sum of the squares of the two normal values.
     pub(super) fn exponential(&self) -> f64 {
         let [x, y] = self.normals;
         0.5 * (x * x + y * y)

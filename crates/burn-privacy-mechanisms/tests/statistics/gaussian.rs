@@ -28,9 +28,12 @@ fn moments_and_tails() {
     let (mut product, mut square_product) = (0.0, 0.0);
     for start in (0..DRAWS).step_by(BATCH as usize) {
         fill_gaussian_f64(&key, 0, start, &mut batch, 1.0).unwrap();
-        for pair in batch.as_chunks::<2>().0 {
-            product += pair[0] * pair[1];
-            square_product += (pair[0] * pair[0] - 1.0) * (pair[1] * pair[1] - 1.0);
+        for tile in batch.as_chunks::<128>().0 {
+            let (cosines, sines) = tile.split_at(64);
+            for (x, y) in cosines.iter().zip(sines) {
+                product += x * y;
+                square_product += (x * x - 1.0) * (y * y - 1.0);
+            }
         }
         for &z in &batch {
             assert!(z.abs() < MAX_DEVIATION);
