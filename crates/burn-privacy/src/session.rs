@@ -222,11 +222,13 @@ where
 
     fn load(&self, indices: &[usize]) -> Result<O> {
         let _load = tracing::trace_span!("load").entered();
-        let items = indices
-            .iter()
-            .flat_map(|index| std::iter::repeat_n(index, self.views))
-            .map(|&index| self.dataset.get(index).map_err(|source| Error::Record { index, source: Box::new(source) }))
-            .collect::<Result<Vec<I>>>()?;
+        let mut items = Vec::with_capacity(indices.len() * self.views);
+        for &index in indices {
+            for _ in 0..self.views {
+                let item = self.dataset.get(index);
+                items.push(item.map_err(|source| Error::Record { index, source: Box::new(source) })?);
+            }
+        }
         Ok(self.batcher.batch(items, &self.device))
     }
 }

@@ -85,7 +85,23 @@ pub(crate) fn sum_of_outer_products(_input: &Tensor<2>, _gradient: &Tensor<2>) -
     None
 }
 
-pub(crate) fn all_finite(_values: &Tensor<1>) -> Option<bool> {
+pub(crate) fn outer_product_norms<const D: usize, const O: usize>(
+    _input: &Tensor<D>,
+    _gradient: &Tensor<O>,
+    _ones: f64,
+) -> Option<Tensor<1>> {
+    None
+}
+
+pub(crate) fn small_weighted_outer_products<const O: usize>(
+    _input: &Tensor<3>,
+    _gradient: &Tensor<O>,
+    _weights: &Tensor<1>,
+) -> Option<[Tensor<1>; 2]> {
+    None
+}
+
+pub(crate) fn clip_factors(_squared_norms: &Tensor<1>, _least: f64, _scale: f64) -> Option<(Tensor<1>, bool)> {
     None
 }
 

@@ -46,14 +46,17 @@ pub(super) fn largest(row: &[f32]) -> f32 {
 /// The sum of the squares of a row, in f64.
 #[inline(always)]
 pub(super) fn sum_of_squares(row: &[f32]) -> f64 {
-    let mut lanes = [0.0_f64; LANES];
     let (blocks, rest) = row.as_chunks::<LANES>();
+    let rest: f64 = rest.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    if blocks.is_empty() {
+        return rest;
+    }
+    let mut lanes = [0.0_f64; LANES];
     for block in blocks {
         for (lane, &x) in lanes.iter_mut().zip(block) {
             *lane += f64::from(x) * f64::from(x);
         }
     }
-    let rest: f64 = rest.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
     lanes.iter().sum::<f64>() + rest
 }
 

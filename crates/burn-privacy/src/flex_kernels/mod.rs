@@ -32,6 +32,8 @@ mod normalisation;
 mod normalisation_shape;
 #[cfg(feature = "flex")]
 mod on_flex;
+#[cfg(feature = "flex")]
+mod outer_products;
 #[cfg_attr(not(feature = "flex"), allow(dead_code))]
 mod pointwise_kind;
 #[cfg(feature = "flex")]

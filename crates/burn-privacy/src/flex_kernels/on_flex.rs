@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::convolution_shape::Convolution;
 use super::fresh_memory::{Cut, written_in_parts};
 use super::matrix_product::{Matrix, matrix_product, parallel_product};
+use super::outer_products::{self, RowPairs};
 use super::{convolution, ghost_norm, normalisation, rows, standardisation};
 use crate::per_example::{Rounding, rows_and_length};
 
@@ -225,7 +226,44 @@ pub(crate) fn sum_of_outer_products(input: &Tensor<2>, gradient: &Tensor<2>) -> 
     Some(tensor(parallel_product(input.transposed(), gradient), [d_input * d_output]))
 }
 
-/// Whether every value is finite.
-pub(crate) fn all_finite(values: &Tensor<1>) -> Option<bool> {
-    Some(Values::of(values)?.slice().iter().all(|value| value.is_finite()))
+/// Upper bounds `[examples]` of `(|a_i|^2 + ones) |g_i|^2` from the rows (axis 0) `a_i` of `input` and `g_i` of `gradient`:
+/// of the squared norms of `a_i g_i^T`.
+pub(crate) fn outer_product_norms<const D: usize, const O: usize>(
+    input: &Tensor<D>,
+    gradient: &Tensor<O>,
+    ones: f64,
+) -> Option<Tensor<1>> {
+    let ([examples, d_input], [_, d_output]) = (rows_and_length(input), rows_and_length(gradient));
+    if d_input * d_output == 0 {
+        return None;
+    }
+    let (input, gradient) = (Values::of(input)?, Values::of(gradient)?);
+    let pairs = RowPairs { inputs: input.slice(), d_input, gradients: gradient.slice(), d_output };
+    Some(tensor(outer_products::squared_norms(pairs, ones), [examples]))
+}
+
+/// `sum_i w_i sum_t a_it g_it^T` and `sum_i w_i sum_t g_it`, `[d_input * d_output]` and `[d_output]`, from
+/// `[examples, positions, d_input]`, `[examples, .., d_output]` and `[examples]`; where the sums are so small that the
+/// overhead of tensor operations counts.
+pub(crate) fn small_weighted_outer_products<const O: usize>(
+    input: &Tensor<3>,
+    gradient: &Tensor<O>,
+    weights: &Tensor<1>,
+) -> Option<[Tensor<1>; 2]> {
+    let ([_, positions, d_input], d_output) = (input.dims(), gradient.dims()[O - 1]);
+    let values = input.shape().num_elements() + gradient.shape().num_elements();
+    if positions * d_input * d_output == 0 || values >= rows::SMALL || !outer_products::is_small(d_input, d_output) {
+        return None;
+    }
+    let (input, gradient, weights) = (Values::of(input)?, Values::of(gradient)?, Values::of(weights)?);
+    let pairs = RowPairs { inputs: input.slice(), d_input, gradients: gradient.slice(), d_output };
+    let [weight, bias] = outer_products::weighted_sum(pairs, weights.slice(), positions);
+    Some([tensor(weight, [d_input * d_output]), tensor(bias, [d_output])])
+}
+
+/// The factors `scale / max(norm, least)` of squared norms, zero for one that is not finite, and whether all are finite.
+pub(crate) fn clip_factors(squared_norms: &Tensor<1>, least: f64, scale: f64) -> Option<(Tensor<1>, bool)> {
+    let [examples] = squared_norms.dims();
+    let (factors, all_finite) = rows::clip_factors(Values::of(squared_norms)?.slice(), least, scale);
+    Some((tensor(factors, [examples]), all_finite))
 }

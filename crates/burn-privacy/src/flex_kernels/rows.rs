@@ -1,5 +1,7 @@
 //! Passes over the rows of a matrix, one row an example.
 
+use std::hint::select_unpredictable;
+
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -7,7 +9,7 @@ use super::fresh_memory::{Cut, written_in_parts};
 use super::lanes::sum_of_squares;
 
 /// Below so many values a pass takes less time than handing it to the thread pool.
-const SMALL: usize = 1 << 15;
+pub(super) const SMALL: usize = 1 << 15;
 
 /// `row`, `count` times.
 pub(super) fn repeated(row: &[f32], count: usize) -> Vec<f32> {
@@ -53,6 +55,34 @@ impl WithSimd for SumsOfSquares<'_> {
 pub(super) fn round_up(value: f64) -> f32 {
     let nearest = value as f32;
     if f64::from(nearest) < value { nearest.next_up() } else { nearest }
+}
+
+/// The factors `scale / max(norm, least)` of squared norms, zero for one that is not finite, and whether all are finite.
+pub(super) fn clip_factors(squared_norms: &[f32], least: f64, scale: f64) -> (Vec<f32>, bool) {
+    Arch::new().dispatch(ClipFactors { squared_norms, least, scale })
+}
+
+struct ClipFactors<'a> {
+    squared_norms: &'a [f32],
+    least: f64,
+    scale: f64,
+}
+
+impl WithSimd for ClipFactors<'_> {
+    type Output = (Vec<f32>, bool);
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> (Vec<f32>, bool) {
+        let mut factors = vec![0.0; self.squared_norms.len()];
+        let mut all_finite = true;
+        for (factor, &square) in factors.iter_mut().zip(self.squared_norms) {
+            let norm = f64::from(square).sqrt();
+            let quotient = self.scale / if norm > self.least { norm } else { self.least };
+            *factor = select_unpredictable(square.is_finite(), quotient as f32, 0.0);
+            all_finite &= square.is_finite();
+        }
+        (factors, all_finite)
+    }
 }
 
 /// Rows times their weights. A row of weight zero becomes zero whatever it holds.
@@ -134,6 +164,15 @@ mod tests {
         assert!(squares(&[1e-30, 1e-30], 2)[0] > 0.0);
         assert_eq!(squares(&[3e38, 3e38], 2), [f32::INFINITY]);
         assert!(squares(&[f32::NAN, 1.0], 2)[0].is_nan());
+    }
+
+    #[test]
+    fn factors_clip_what_is_longer_and_drop_what_is_not_finite() {
+        let squares = [4.0, 0.25, 0.0, f32::INFINITY, 1.0, f32::NAN, 3e38, f32::MIN_POSITIVE];
+        let (factors, all_finite) = clip_factors(&squares, 1.0, 0.5);
+        assert_eq!(factors[..6], [0.25, 0.5, 0.5, 0.0, 0.5, 0.0]);
+        assert!((f64::from(factors[6]) * 3e38_f64.sqrt() - 0.5).abs() < 1e-7 && factors[7] == 0.5);
+        assert!(!all_finite && clip_factors(&squares[..3], 1.0, 0.5).1);
     }
 
     #[test]

@@ -225,14 +225,20 @@ impl<const O: usize> PerExampleRule<O> for LinearRule {
     }
 
     fn squared_norm_shortcut(&self, output_gradient: &Tensor<O>, rounding: Rounding) -> Option<Tensor<1>> {
-        let squared_gradient = sum_of_squares_bound(self.flat(output_gradient.clone()), rounding);
+        let squared_gradient = || sum_of_squares_bound(self.flat(output_gradient.clone()), rounding);
         if self.positions() == 1 {
             // Goodfellow 2015: || a g^T || = ||a|| ||g||, with the bias an input that is always one.
+            let ones = self.bias.map_or(0.0, |_| 1.0);
+            if self.weight.is_some()
+                && let Some(bound) = flex_kernels::outer_product_norms(&self.input, output_gradient, ones)
+            {
+                return Some(bound);
+            }
+            let squared_gradient = squared_gradient();
             let squared_input = match self.weight {
                 Some(_) => sum_of_squares_bound(self.input.clone(), rounding),
                 None => squared_gradient.zeros_like(),
             };
-            let ones = self.bias.map_or(0.0, |_| 1.0);
             return Some((squared_input + ones) * squared_gradient * (1.0 + rounding.sum(4)));
         }
         self.weight?;
@@ -246,7 +252,7 @@ impl<const O: usize> PerExampleRule<O> for LinearRule {
             .unwrap_or_else(|| ghost_norms(&self.input, &gradient, rounding));
         if self.bias.is_some() {
             let values = gradient.sum_dim(1).reshape([examples, self.d_output]);
-            let error = self.squared_bias_error(squared_gradient, rounding);
+            let error = self.squared_bias_error(squared_gradient(), rounding);
             bound = bound + add_error(sum_of_squares_bound(values, rounding), error, rounding);
         }
         Some(bound * (1.0 + rounding.sum(2)))
@@ -257,6 +263,12 @@ impl<const O: usize> PerExampleRule<O> for LinearRule {
     }
 
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<O>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
+        let small = flex_kernels::small_weighted_outer_products(&self.input, output_gradient, &factors.weights());
+        if let Some([weight, bias]) = small {
+            let weight = self.weight.map(|id| ParameterSum { id, values: weight });
+            let bias = self.bias.map(|id| ParameterSum { id, values: bias });
+            return Some(weight.into_iter().chain(bias).collect());
+        }
         let [examples, positions, d_input] = self.input.dims();
         let gradient = factors.scale(self.flat(output_gradient.clone())).reshape([examples * positions, self.d_output]);
         let mut sums = Vec::new();

@@ -11,9 +11,8 @@ use crate::flex_kernels;
 #[derive(Debug, Clone)]
 pub struct ClipFactors {
     weights: Tensor<1>,
-    excluded: Tensor<1, Bool>,
-    /// True where it is known, without waiting for a device, that no example is excluded.
-    none_excluded: bool,
+    /// `None` where it is known, without waiting for a device, that no example is excluded.
+    excluded: Option<Tensor<1, Bool>>,
 }
 
 impl ClipFactors {
@@ -22,13 +21,16 @@ impl ClipFactors {
     /// The factor is shrunk by a few units in the last place, so that its own rounding cannot lift a
     /// contribution above `C` (Abadi et al. 2016, arXiv 1607.00133, algorithm 1, with the division rounded down).
     pub(crate) fn flat(squared_norms: Tensor<1>, clipping_norm: f64, rounding: Rounding) -> Self {
-        let none_excluded = flex_kernels::all_finite(&squared_norms).unwrap_or(false);
-        let excluded = squared_norms.clone().is_finite().bool_not();
-        let norms = squared_norms.mask_fill(excluded.clone(), 1.0).sqrt();
         // Where norm <= C the quotient is 1 and nothing is shrunk but the last bits.
-        let weights = norms.clamp_min(clipping_norm).recip() * (clipping_norm * rounding.shrink());
-        let weights = weights.mask_fill(excluded.clone(), 0.0);
-        Self { weights, excluded, none_excluded }
+        let scale = clipping_norm * rounding.shrink();
+        let excluded = || squared_norms.clone().is_finite().bool_not();
+        if let Some((weights, all_finite)) = flex_kernels::clip_factors(&squared_norms, clipping_norm, scale) {
+            return Self { weights, excluded: (!all_finite).then(excluded) };
+        }
+        let excluded = excluded();
+        let norms = squared_norms.mask_fill(excluded.clone(), 1.0).sqrt();
+        let weights = (norms.clamp_min(clipping_norm).recip() * scale).mask_fill(excluded.clone(), 0.0);
+        Self { weights, excluded: Some(excluded) }
     }
 
     /// Number of examples.
@@ -43,10 +45,8 @@ impl ClipFactors {
 
     /// `values` with the rows (axis 0) of non-finite examples set to zero.
     pub fn select<const D: usize>(&self, values: Tensor<D>) -> Tensor<D> {
-        if self.none_excluded {
-            return values;
-        }
-        let mask = column::<D, Bool>(self.excluded.clone()).expand(values.dims());
+        let Some(excluded) = self.excluded.clone() else { return values };
+        let mask = column::<D, Bool>(excluded).expand(values.dims());
         values.mask_fill(mask, 0.0)
     }
 
@@ -76,19 +76,19 @@ impl ClipFactors {
             return self.clone();
         }
         let examples = self.examples();
-        let repeat =
-            |values: Tensor<1>| values.reshape([examples, 1]).expand([examples, views]).reshape([examples * views]);
-        let excluded =
-            self.excluded.clone().reshape([examples, 1]).expand([examples, views]).reshape([examples * views]);
-        Self { weights: repeat(self.weights.clone()), excluded, none_excluded: self.none_excluded }
+        let weights = self.weights.clone().reshape([examples, 1]).expand([examples, views]);
+        let excluded = self
+            .excluded
+            .clone()
+            .map(|excluded| excluded.reshape([examples, 1]).expand([examples, views]).reshape([examples * views]));
+        Self { weights: weights.reshape([examples * views]), excluded }
     }
 
     /// The factors of a range of examples.
     pub(crate) fn slice(&self, range: std::ops::Range<usize>) -> Self {
         Self {
             weights: self.weights.clone().slice([range.clone()]),
-            excluded: self.excluded.clone().slice([range]),
-            none_excluded: self.none_excluded,
+            excluded: self.excluded.clone().map(|excluded| excluded.slice([range])),
         }
     }
 }

@@ -1,0 +1,204 @@
+//! The gradients `a g^T` of a layer's weights, one an example, without forming them: their norms, and their weighted sum
+//! where it is so small that the overhead of a general matrix product would be most of it.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::lanes::sum_of_squares;
+use super::rows::{SMALL, round_up};
+
+/// Rows side by side: row `i` of one belongs to row `i` of the other.
+#[derive(Clone, Copy)]
+pub(super) struct RowPairs<'a> {
+    /// Rows of `d_input` values.
+    pub(super) inputs: &'a [f32],
+    pub(super) d_input: usize,
+    /// Rows of `d_output` values.
+    pub(super) gradients: &'a [f32],
+    pub(super) d_output: usize,
+}
+
+/// Upper bounds of `(|a|^2 + ones) |g|^2` for each pair of rows: of `|a g^T|^2`, and with one for `ones` of the bias too.
+///
+/// Squares of f32 and their products are far from the ends of f64's range, so that only its rounding counts: at most a
+/// factor of `1 + (n + 3) 2^-53` for `n` squares (Higham, section 4.2). The result is rounded up to f32.
+pub(super) fn squared_norms(pairs: RowPairs<'_>, ones: f64) -> Vec<f32> {
+    let RowPairs { inputs, d_input, gradients, d_output } = pairs;
+    let arch = Arch::new();
+    if inputs.len() + gradients.len() < SMALL {
+        return arch.dispatch(SquaredNorms { pairs, ones });
+    }
+    let rows = SMALL.div_ceil(d_input + d_output);
+    let parts = inputs.par_chunks(rows * d_input).zip(gradients.par_chunks(rows * d_output));
+    parts
+        .flat_map_iter(|(inputs, gradients)| {
+            arch.dispatch(SquaredNorms { pairs: RowPairs { inputs, gradients, ..pairs }, ones })
+        })
+        .collect()
+}
+
+struct SquaredNorms<'a> {
+    pairs: RowPairs<'a>,
+    ones: f64,
+}
+
+impl WithSimd for SquaredNorms<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Vec<f32> {
+        let RowPairs { inputs, d_input, gradients, d_output } = self.pairs;
+        let slack = 1.0 + (d_input + d_output + 4) as f64 * f64::EPSILON;
+        let rows = inputs.chunks_exact(d_input).zip(gradients.chunks_exact(d_output));
+        rows.map(|(a, g)| round_up((sum_of_squares(a) + self.ones) * sum_of_squares(g) * slack)).collect()
+    }
+}
+
+/// The longest gradient that [`weighted_sum`] is for: whole vectors, whatever the machine's.
+const MOST_OUTPUTS: usize = 32;
+
+/// The largest outer product that [`weighted_sum`] is for, in values.
+const MOST_ENTRIES: usize = 256;
+
+/// Whether [`weighted_sum`] is for outer products of this size.
+pub(super) fn is_small(d_input: usize, d_output: usize) -> bool {
+    d_output <= MOST_OUTPUTS && d_input * d_output <= MOST_ENTRIES
+}
+
+/// `sum_i w_i a_i g_i^T`, rows one after the other, and `sum_i w_i g_i`; weight `i` is that of `positions` rows. A row of
+/// weight zero adds zero whatever it holds.
+///
+/// On the calling thread.
+///
+/// # Panics
+///
+/// For sizes that [`is_small`] does not admit.
+pub(super) fn weighted_sum(pairs: RowPairs<'_>, weights: &[f32], positions: usize) -> [Vec<f32>; 2] {
+    assert!(is_small(pairs.d_input, pairs.d_output), "{} x {}", pairs.d_input, pairs.d_output);
+    // Room for whole vectors at the end of the last row.
+    let mut gradients = Vec::with_capacity(pairs.gradients.len() + MOST_OUTPUTS);
+    gradients.extend_from_slice(pairs.gradients);
+    gradients.resize(pairs.gradients.len() + MOST_OUTPUTS, 0.0);
+    let pairs = RowPairs { gradients: &gradients, ..pairs };
+    Arch::new().dispatch(WeightedSum { pairs, weights, positions })
+}
+
+struct WeightedSum<'a> {
+    pairs: RowPairs<'a>,
+    weights: &'a [f32],
+    positions: usize,
+}
+
+impl WithSimd for WeightedSum<'_> {
+    type Output = [Vec<f32>; 2];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> [Vec<f32>; 2] {
+        match self.pairs.d_output.div_ceil(S::F32_LANES) {
+            1 => self.with_vectors::<S, 1>(simd),
+            2 => self.with_vectors::<S, 2>(simd),
+            3 | 4 => self.with_vectors::<S, 4>(simd),
+            5..=8 => self.with_vectors::<S, 8>(simd),
+            _ => self.with_vectors::<S, MOST_OUTPUTS>(simd),
+        }
+    }
+}
+
+impl WeightedSum<'_> {
+    /// With so many vectors a row, if that is enough. The lanes beyond a row's end hold what follows it, and are cut off in
+    /// the end.
+    #[inline(always)]
+    fn with_vectors<S: Simd, const VECTORS: usize>(self, simd: S) -> [Vec<f32>; 2] {
+        let RowPairs { inputs, d_input, gradients, d_output } = self.pairs;
+        let zero = [simd.splat_f32s(0.0); VECTORS];
+        let (mut sums, mut sum_of_gradients) = (vec![zero; d_input], zero);
+        for (example, inputs) in inputs.chunks_exact(self.positions * d_input).enumerate() {
+            let weight = self.weights[example];
+            if weight == 0.0 {
+                continue;
+            }
+            let weight = simd.splat_f32s(weight);
+            for (position, input) in inputs.chunks_exact(d_input).enumerate() {
+                let start = (example * self.positions + position) * d_output;
+                let (gradient, _) = S::as_simd_f32s(&gradients[start..start + VECTORS * S::F32_LANES]);
+                let scaled: [S::f32s; VECTORS] = std::array::from_fn(|vector| simd.mul_f32s(weight, gradient[vector]));
+                for (sum, value) in sum_of_gradients.iter_mut().zip(scaled) {
+                    *sum = simd.add_f32s(*sum, value);
+                }
+                for (sums, factor) in sums.iter_mut().zip(input) {
+                    let factor = simd.splat_f32s(*factor);
+                    for (sum, value) in sums.iter_mut().zip(scaled) {
+                        *sum = simd.mul_add_e_f32s(factor, value, *sum);
+                    }
+                }
+            }
+        }
+        let row = |sums: &[S::f32s; VECTORS]| pulp::bytemuck::cast_slice::<S::f32s, f32>(sums)[..d_output].to_vec();
+        [sums.iter().flat_map(row).collect(), row(&sum_of_gradients)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(count: usize, seed: u32) -> Vec<f32> {
+        (0..count as u32).map(|i| ((i * 37 + seed) % 101) as f32 / 50.0 - 1.0).collect()
+    }
+
+    #[test]
+    fn norms_are_bounded_from_above_and_closely() {
+        for (rows, d_input, d_output) in [(5, 4, 10), (3, 17, 1), (40, 300, 900)] {
+            let (inputs, gradients) = (values(rows * d_input, 3), values(rows * d_output, 71));
+            let pairs = RowPairs { inputs: &inputs, d_input, gradients: &gradients, d_output };
+            let found = squared_norms(pairs, 1.0);
+            assert_eq!(found.len(), rows);
+            for (row, found) in found.into_iter().enumerate() {
+                let square = |of: &[f32], length: usize| -> f64 {
+                    of[row * length..][..length].iter().map(|&x| f64::from(x) * f64::from(x)).sum()
+                };
+                let exact = (square(&inputs, d_input) + 1.0) * square(&gradients, d_output);
+                assert!(
+                    f64::from(found) >= exact && f64::from(found) <= exact * (1.0 + 2e-7),
+                    "{row}: {found} {exact}"
+                );
+            }
+        }
+        let of = |inputs: &[f32], gradients: &[f32]| {
+            squared_norms(RowPairs { inputs, d_input: 1, gradients, d_output: 1 }, 0.0)[0]
+        };
+        assert!(of(&[1e-30], &[1e-30]) > 0.0);
+        assert_eq!(of(&[3e38], &[2.0]), f32::INFINITY);
+        assert!(of(&[f32::INFINITY], &[0.0]).is_nan() && of(&[f32::NAN], &[1.0]).is_nan());
+    }
+
+    #[test]
+    fn small_sums_are_those_of_their_definition() {
+        for (examples, positions, d_input, d_output) in
+            [(1, 1, 1, 1), (7, 1, 4, 10), (7, 1, 10, 1), (3, 5, 6, 17), (2, 2, 8, 32)]
+        {
+            let rows = examples * positions;
+            let (mut inputs, mut gradients) = (values(rows * d_input, 5), values(rows * d_output, 19));
+            let mut weights = values(examples, 11);
+            if examples > 1 {
+                weights[1] = 0.0;
+                inputs[positions * d_input..2 * positions * d_input].fill(f32::NAN);
+                gradients[positions * d_output..2 * positions * d_output].fill(f32::INFINITY);
+            }
+            let pairs = RowPairs { inputs: &inputs, d_input, gradients: &gradients, d_output };
+            let [weight, bias] = weighted_sum(pairs, &weights, positions);
+            let sum = |of: &dyn Fn(usize) -> f64| -> f64 {
+                let rows = (0..rows).filter(|row| weights[row / positions] != 0.0);
+                rows.map(|row| f64::from(weights[row / positions]) * of(row)).sum()
+            };
+            let gradient = |row: usize, j: usize| f64::from(gradients[row * d_output + j]);
+            for j in 0..d_output {
+                assert!((f64::from(bias[j]) - sum(&|row| gradient(row, j))).abs() < 1e-5);
+                for k in 0..d_input {
+                    let exact = sum(&|row| f64::from(inputs[row * d_input + k]) * gradient(row, j));
+                    assert!((f64::from(weight[k * d_output + j]) - exact).abs() < 1e-5, "{k}, {j}");
+                }
+            }
+        }
+    }
+}
