@@ -1,18 +1,24 @@
 //! Poisson sampling: one independent coin for each record.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use zeroize::Zeroize;
 
 use crate::error::MechanismError;
 use crate::key::PrivacyKey;
-use crate::stream::{KeyStream, Purpose, stream_number};
+use crate::key_stream_lanes::{BlockWords, LANES, fill_blocks};
+use crate::stream::{Purpose, stream_number};
 
-/// Records that one task of the thread pool decides. Fixed, so that the pattern of work depends on the population
-/// alone.
-const CHUNK: u64 = 1 << 16;
+/// Records whose coins lie in one block of the stream.
+const COINS: usize = 8;
 
-/// Records decided between two reads of the stream.
-const BLOCK: usize = 128;
+/// Records decided together: a block in each lane.
+const TILE: usize = COINS * LANES;
+
+/// Records that one task of the thread pool decides: whole tiles. Fixed, so that the pattern of work depends on the
+/// population alone.
+const CHUNK: u64 = 64 * TILE as u64;
 
 /// Draws a Poisson sample: each of the records `0 .. population` is included independently with probability
 /// `floor(q · 2^64) / 2^64`, where `q` is `rate`.
@@ -29,7 +35,7 @@ const BLOCK: usize = 128;
 ///
 /// # Cost
 ///
-/// 8 bytes of key stream for each record of the population, whatever the rate: about 7 ns a record on one core. Which
+/// 8 bytes of key stream for each record of the population, whatever the rate: about 4 ns a record on one core. Which
 /// coins are flipped, in which order and by which task depends on `population` alone, never on the records; the
 /// length of the result is random and is as secret as the sample.
 ///
@@ -61,16 +67,15 @@ pub fn poisson_sample(key: &PrivacyKey, step: u64, population: u64, rate: f64) -
     }
     let stream = stream_number(Purpose::Sampling, step)?;
     let coin = Coin::new(rate);
+    let arch = pulp::Arch::new();
+    let sample = |chunk: u64| {
+        let records = chunk * CHUNK..population.min((chunk + 1) * CHUNK);
+        arch.dispatch(SampleRange { key, stream, records, coin })
+    };
     if population <= CHUNK {
-        return Ok(sample_range(key, stream, 0, population, coin));
+        return Ok(sample(0));
     }
-    let parts: Vec<Vec<usize>> = (0..population.div_ceil(CHUNK))
-        .into_par_iter()
-        .map(|chunk| {
-            let start = chunk * CHUNK;
-            sample_range(key, stream, start, population.min(start + CHUNK), coin)
-        })
-        .collect();
+    let parts: Vec<Vec<usize>> = (0..population.div_ceil(CHUNK)).into_par_iter().map(sample).collect();
     Ok(parts.concat())
 }
 
@@ -91,35 +96,54 @@ impl Coin {
         Self { threshold, certain: rate >= 1.0 }
     }
 
-    fn heads(self, bits: u64) -> bool {
-        (bits < self.threshold) | self.certain
+    /// Heads is 1, tails 0, for the coin whose low and high words these are.
+    #[inline(always)]
+    fn heads(self, low: u32, high: u32) -> u32 {
+        let (threshold_low, threshold_high) = (self.threshold as u32, (self.threshold >> 32) as u32);
+        let below = (high < threshold_high) | ((high == threshold_high) & (low < threshold_low));
+        u32::from(below | self.certain)
     }
 }
 
-/// The included records of `start .. end`. Both the coins and the writes are free of data-dependent branches.
-fn sample_range(key: &PrivacyKey, stream: u64, start: u64, end: u64, coin: Coin) -> Vec<usize> {
-    let mut reader = KeyStream::at(key, stream, 2 * u128::from(start));
-    let mut included = Vec::new();
-    let mut bytes = [0_u8; 8 * BLOCK];
-    let mut block = [0_usize; BLOCK];
-    let mut record = start as usize; // fits: checked against the population
-    let end = end as usize;
-    while record < end {
-        let count = BLOCK.min(end - record);
-        let bytes = &mut bytes[..8 * count];
-        reader.read(bytes);
-        let mut heads = 0;
-        for eight in bytes.chunks_exact(8) {
-            let bits =
-                u64::from_le_bytes([eight[0], eight[1], eight[2], eight[3], eight[4], eight[5], eight[6], eight[7]]);
-            block[heads] = record;
-            heads += usize::from(coin.heads(bits));
-            record += 1;
+/// The included records of a range that begins with a tile, as something to compile for the widest vectors of the
+/// machine. Both the coins and the writes are free of data-dependent branches.
+struct SampleRange<'a> {
+    key: &'a PrivacyKey,
+    stream: u64,
+    records: Range<u64>,
+    coin: Coin,
+}
+
+impl pulp::WithSimd for SampleRange<'_> {
+    type Output = Vec<usize>;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, simd: S) -> Vec<usize> {
+        let Self { key, stream, records, coin } = self;
+        let mut included = Vec::new();
+        let mut words: BlockWords = [[0; LANES]; 16];
+        let mut found = [0_usize; TILE];
+        let end = records.end as usize; // fits: checked against the population
+        for first in (records.start as usize..end).step_by(TILE) {
+            fill_blocks(simd, key, stream, (first / COINS) as u64, &mut words);
+            // Bit `c` of a lane is coin `c` of its block.
+            let mut heads = [0_u32; LANES];
+            for (coin_of_block, [low, high]) in words.as_chunks::<2>().0.iter().enumerate() {
+                for ((heads, low), high) in heads.iter_mut().zip(low).zip(high) {
+                    *heads |= coin.heads(*low, *high) << coin_of_block;
+                }
+            }
+            let mut count = 0;
+            for place in 0..TILE.min(end - first) {
+                found[count] = first + place;
+                count += ((heads[place / COINS] >> (place % COINS)) & 1) as usize;
+            }
+            included.extend_from_slice(&found[..count]);
         }
-        included.extend_from_slice(&block[..heads]);
+        words.as_flattened_mut().zeroize();
+        found.zeroize();
+        included
     }
-    bytes.zeroize();
-    included
 }
 
 #[cfg(test)]
@@ -175,9 +199,19 @@ mod tests {
             assert!(threshold as f64 * 2.0_f64.powi(-64) <= rate, "{rate}");
             assert!((threshold as f64 + 2_048.0_f64.min(threshold as f64 * 1e-15 + 1.0)) * 2.0_f64.powi(-64) >= rate);
         }
-        let tails = Coin::new(0.0);
-        assert!(!tails.heads(0));
-        assert!(Coin::new(1.0).heads(u64::MAX));
+    }
+
+    #[test]
+    fn heads_are_the_numbers_below_the_threshold() {
+        for rate in [0.0, 3e-19, 1e-9, 0.3, 0.5, 1.0 - 2.0_f64.powi(-53)] {
+            let coin = Coin::new(rate);
+            let near = (-3..=3_i64).map(|step| coin.threshold.wrapping_add_signed(step));
+            for bits in near.chain([0, 1, u64::from(u32::MAX), 1 << 32, u64::MAX]) {
+                let heads = coin.heads(bits as u32, (bits >> 32) as u32);
+                assert_eq!(heads, u32::from(bits < coin.threshold), "{rate}, {bits}");
+            }
+        }
+        assert_eq!(Coin::new(1.0).heads(u32::MAX, u32::MAX), 1);
     }
 
     #[test]

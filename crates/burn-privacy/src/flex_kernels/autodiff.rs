@@ -19,6 +19,7 @@ use super::on_flex::{Values, owned, primitive, tensor};
 use super::pointwise_kind::Pointwise;
 use super::pooling;
 use super::pooling_shape::Pooling;
+use super::small_product::{is_small, small_product};
 use super::{rows, rowwise};
 
 /// A tensor equal to `output`, and a leaf whose gradient is the gradient of that tensor (of its shape, not the
@@ -185,6 +186,9 @@ impl Backward<Flex, 1> for RowByRow {
     }
 }
 
+/// Below so many rows a product with a small matrix takes less time than getting ready for a general one on all threads.
+const SMALL_BATCH: usize = 1 << 11;
+
 /// `input weight + bias` along the last axis, of an input with or without autodiff by weights that take no part in
 /// it.
 pub(crate) fn linear<const D: usize>(
@@ -204,8 +208,11 @@ pub(crate) fn linear<const D: usize>(
     dims[D - 1] = d_output;
     let forward = |input: &Values| {
         let rows = input.slice().len() / d_input;
-        let (input, weight) =
-            (Matrix::new(input.slice(), rows, d_input), Matrix::new(weight.slice(), d_input, d_output));
+        let weight = Matrix::new(weight.slice(), d_input, d_output);
+        if is_small(d_input, d_output) && rows < SMALL_BATCH {
+            return small_product(input.slice(), weight, bias.as_ref().map(Values::slice));
+        }
+        let input = Matrix::new(input.slice(), rows, d_input);
         match &bias {
             Some(bias) => {
                 let mut output = rows::repeated(bias.slice(), rows);
@@ -239,8 +246,12 @@ impl Backward<Flex, 1> for FrozenLinear {
         let (weight, [d_input, d_output]) = ops.state;
         let weight = Values::contiguous(weight);
         let rows = gradient.slice().len() / d_output;
-        let of_output = Matrix::new(gradient.slice(), rows, d_output);
-        let found = parallel_product(of_output, Matrix::new(weight.slice(), d_input, d_output).transposed());
+        let weight = Matrix::new(weight.slice(), d_input, d_output).transposed();
+        let found = if is_small(d_output, d_input) && rows < SMALL_BATCH {
+            small_product(gradient.slice(), weight, None)
+        } else {
+            parallel_product(Matrix::new(gradient.slice(), rows, d_output), weight)
+        };
         let mut dims = gradient.0.layout().shape().clone();
         let last = dims.num_dims() - 1;
         dims[last] = d_input;

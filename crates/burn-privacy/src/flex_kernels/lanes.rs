@@ -43,14 +43,32 @@ pub(super) fn largest(row: &[f32]) -> f32 {
     rest.iter().chain(&lanes).fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a })
 }
 
+/// The sums of the squares of rows of `length` values, in f64.
+#[inline(always)]
+pub(super) fn sums_of_squares(values: &[f32], length: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; values.len() / length];
+    if length >= LANES {
+        for (sum, row) in sums.iter_mut().zip(values.chunks_exact(length)) {
+            *sum = sum_of_squares(row);
+        }
+        return sums;
+    }
+    // Rows shorter than the lanes: all squares first.
+    let mut squares = vec![0.0; values.len()];
+    for (square, &x) in squares.iter_mut().zip(values) {
+        *square = f64::from(x) * f64::from(x);
+    }
+    for (sum, row) in sums.iter_mut().zip(squares.chunks_exact(length)) {
+        *sum = row.iter().fold(0.0, |sum, square| sum + square);
+    }
+    sums
+}
+
 /// The sum of the squares of a row, in f64.
 #[inline(always)]
 pub(super) fn sum_of_squares(row: &[f32]) -> f64 {
     let (blocks, rest) = row.as_chunks::<LANES>();
     let rest: f64 = rest.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-    if blocks.is_empty() {
-        return rest;
-    }
     let mut lanes = [0.0_f64; LANES];
     for block in blocks {
         for (lane, &x) in lanes.iter_mut().zip(block) {

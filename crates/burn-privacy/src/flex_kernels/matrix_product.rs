@@ -49,6 +49,14 @@ impl<'a> Matrix<'a> {
         Self { values: &self.values[skipped..], columns, ..self }
     }
 
+    /// # Panics
+    ///
+    /// If there is no such element.
+    pub(super) fn at(&self, row: usize, column: usize) -> f32 {
+        assert!(row < self.rows && column < self.columns, "({row}, {column}) of {} x {}", self.rows, self.columns);
+        self.values[row * self.row_step + column * self.column_step]
+    }
+
     pub(super) fn transposed(self) -> Self {
         Self { rows: self.columns, columns: self.rows, row_step: self.column_step, column_step: self.row_step, ..self }
     }

@@ -47,6 +47,8 @@ mod rows;
 #[cfg(feature = "flex")]
 mod rowwise;
 #[cfg(feature = "flex")]
+mod small_product;
+#[cfg(feature = "flex")]
 mod standardisation;
 #[cfg(feature = "flex")]
 mod transposition;

@@ -7,6 +7,7 @@ use super::convolution_shape::Convolution;
 use super::fresh_memory::{Cut, written_in_parts};
 use super::matrix_product::{Matrix, matrix_product, parallel_product};
 use super::outer_products::{self, RowPairs};
+use super::small_product::is_small;
 use super::{convolution, ghost_norm, normalisation, rows, standardisation};
 use crate::per_example::{Rounding, rows_and_length};
 
@@ -252,7 +253,7 @@ pub(crate) fn small_weighted_outer_products<const O: usize>(
 ) -> Option<[Tensor<1>; 2]> {
     let ([_, positions, d_input], d_output) = (input.dims(), gradient.dims()[O - 1]);
     let values = input.shape().num_elements() + gradient.shape().num_elements();
-    if positions * d_input * d_output == 0 || values >= rows::SMALL || !outer_products::is_small(d_input, d_output) {
+    if positions * d_input * d_output == 0 || values >= rows::SMALL || !is_small(d_input, d_output) {
         return None;
     }
     let (input, gradient, weights) = (Values::of(input)?, Values::of(gradient)?, Values::of(weights)?);

@@ -4,8 +4,9 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::lanes::sum_of_squares;
+use super::lanes::sums_of_squares;
 use super::rows::{SMALL, round_up};
+use super::small_product::{MOST_COLUMNS, is_small};
 
 /// Rows side by side: row `i` of one belongs to row `i` of the other.
 #[derive(Clone, Copy)]
@@ -49,20 +50,13 @@ impl WithSimd for SquaredNorms<'_> {
     fn with_simd<S: Simd>(self, _: S) -> Vec<f32> {
         let RowPairs { inputs, d_input, gradients, d_output } = self.pairs;
         let slack = 1.0 + (d_input + d_output + 4) as f64 * f64::EPSILON;
-        let rows = inputs.chunks_exact(d_input).zip(gradients.chunks_exact(d_output));
-        rows.map(|(a, g)| round_up((sum_of_squares(a) + self.ones) * sum_of_squares(g) * slack)).collect()
+        let (inputs, gradients) = (sums_of_squares(inputs, d_input), sums_of_squares(gradients, d_output));
+        let mut bounds = vec![0.0; inputs.len()];
+        for ((bound, input), gradient) in bounds.iter_mut().zip(inputs).zip(gradients) {
+            *bound = round_up((input + self.ones) * gradient * slack);
+        }
+        bounds
     }
-}
-
-/// The longest gradient that [`weighted_sum`] is for: whole vectors, whatever the machine's.
-const MOST_OUTPUTS: usize = 32;
-
-/// The largest outer product that [`weighted_sum`] is for, in values.
-const MOST_ENTRIES: usize = 256;
-
-/// Whether [`weighted_sum`] is for outer products of this size.
-pub(super) fn is_small(d_input: usize, d_output: usize) -> bool {
-    d_output <= MOST_OUTPUTS && d_input * d_output <= MOST_ENTRIES
 }
 
 /// `sum_i w_i a_i g_i^T`, rows one after the other, and `sum_i w_i g_i`; weight `i` is that of `positions` rows. A row of
@@ -76,9 +70,9 @@ pub(super) fn is_small(d_input: usize, d_output: usize) -> bool {
 pub(super) fn weighted_sum(pairs: RowPairs<'_>, weights: &[f32], positions: usize) -> [Vec<f32>; 2] {
     assert!(is_small(pairs.d_input, pairs.d_output), "{} x {}", pairs.d_input, pairs.d_output);
     // Room for whole vectors at the end of the last row.
-    let mut gradients = Vec::with_capacity(pairs.gradients.len() + MOST_OUTPUTS);
+    let mut gradients = Vec::with_capacity(pairs.gradients.len() + MOST_COLUMNS);
     gradients.extend_from_slice(pairs.gradients);
-    gradients.resize(pairs.gradients.len() + MOST_OUTPUTS, 0.0);
+    gradients.resize(pairs.gradients.len() + MOST_COLUMNS, 0.0);
     let pairs = RowPairs { gradients: &gradients, ..pairs };
     Arch::new().dispatch(WeightedSum { pairs, weights, positions })
 }
@@ -99,7 +93,7 @@ impl WithSimd for WeightedSum<'_> {
             2 => self.with_vectors::<S, 2>(simd),
             3 | 4 => self.with_vectors::<S, 4>(simd),
             5..=8 => self.with_vectors::<S, 8>(simd),
-            _ => self.with_vectors::<S, MOST_OUTPUTS>(simd),
+            _ => self.with_vectors::<S, MOST_COLUMNS>(simd),
         }
     }
 }

@@ -6,7 +6,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::fresh_memory::{Cut, written_in_parts};
-use super::lanes::sum_of_squares;
+use super::lanes::sums_of_squares;
 
 /// Below so many values a pass takes less time than handing it to the thread pool.
 pub(super) const SMALL: usize = 1 << 15;
@@ -47,7 +47,12 @@ impl WithSimd for SumsOfSquares<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> Vec<f32> {
         let slack = 1.0 + self.length as f64 * f64::EPSILON;
-        self.values.chunks(self.length).map(|row| round_up(sum_of_squares(row) * slack)).collect()
+        let mut bounds = vec![0.0; self.values.len() / self.length];
+        // Not a mapped iterator: what collects one may be compiled for narrower vectors.
+        for (bound, sum) in bounds.iter_mut().zip(sums_of_squares(self.values, self.length)) {
+            *bound = round_up(sum * slack);
+        }
+        bounds
     }
 }
 

@@ -16,9 +16,13 @@ pub(crate) struct NonTrainable {
 impl NonTrainable {
     /// Takes a snapshot (reference counted: nothing is copied).
     pub(crate) fn of<M: Module>(model: &M) -> Self {
-        // `valid` makes running states publish what a forward pass accumulated.
-        let mut visitor = Snapshot { path: Vec::new(), trainable: trainable_ids(model), taken: Self::empty() };
-        model.valid().visit(&mut visitor);
+        let mut kinds = Kinds::default();
+        model.visit(&mut kinds);
+        let mut visitor = Snapshot { path: Vec::new(), trainable: kinds.trainable, taken: Self::empty() };
+        if kinds.others {
+            // `valid` makes running states publish what a forward pass accumulated.
+            model.valid().visit(&mut visitor);
+        }
         visitor.taken
     }
 
@@ -54,18 +58,29 @@ fn same<const D: usize>(equal: Tensor<D, Bool>) -> bool {
     equal.all().into_scalar::<bool>()
 }
 
-fn trainable_ids<M: Module>(model: &M) -> Vec<burn::module::ParamId> {
-    struct Ids(Vec<burn::module::ParamId>);
-    impl ModuleVisitor for Ids {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if param.val().is_require_grad() {
-                self.0.push(param.id);
-            }
+/// Which parameters are trained, and whether there are other tensors.
+#[derive(Default)]
+struct Kinds {
+    trainable: Vec<burn::module::ParamId>,
+    others: bool,
+}
+
+impl ModuleVisitor for Kinds {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if param.val().is_require_grad() {
+            self.trainable.push(param.id);
+        } else {
+            self.others = true;
         }
     }
-    let mut ids = Ids(Vec::new());
-    model.visit(&mut ids);
-    ids.0
+
+    fn visit_int<const D: usize>(&mut self, _param: &Param<Tensor<D, Int>>) {
+        self.others = true;
+    }
+
+    fn visit_bool<const D: usize>(&mut self, _param: &Param<Tensor<D, Bool>>) {
+        self.others = true;
+    }
 }
 
 struct Snapshot {

@@ -125,7 +125,8 @@ struct Visitor {
 impl ModuleVisitor for Visitor {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.push(name.to_string());
-        self.layers.push(container_type.trim_start_matches("Struct:").trim_start_matches("Enum:").to_string());
+        let kind = container_type.strip_prefix("Struct:").or_else(|| container_type.strip_prefix("Enum:"));
+        self.layers.push(kind.unwrap_or(container_type).to_string());
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
