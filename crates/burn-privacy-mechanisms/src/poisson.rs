@@ -18,7 +18,7 @@ const TILE: usize = COINS * LANES;
 
 /// Records that one task of the thread pool decides: whole tiles. Fixed, so that the pattern of work depends on the
 /// population alone.
-const CHUNK: u64 = 64 * TILE as u64;
+const CHUNK: u64 = 128 * TILE as u64;
 
 /// Draws a Poisson sample: each of the records `0 .. population` is included independently with probability
 /// `floor(q · 2^64) / 2^64`, where `q` is `rate`.

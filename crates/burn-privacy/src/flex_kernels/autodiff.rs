@@ -186,9 +186,6 @@ impl Backward<Flex, 1> for RowByRow {
     }
 }
 
-/// Below so many rows a product with a small matrix takes less time than getting ready for a general one on all threads.
-const SMALL_BATCH: usize = 1 << 11;
-
 /// `input weight + bias` along the last axis, of an input with or without autodiff by weights that take no part in
 /// it.
 pub(crate) fn linear<const D: usize>(
@@ -209,7 +206,7 @@ pub(crate) fn linear<const D: usize>(
     let forward = |input: &Values| {
         let rows = input.slice().len() / d_input;
         let weight = Matrix::new(weight.slice(), d_input, d_output);
-        if is_small(d_input, d_output) && rows < SMALL_BATCH {
+        if is_small([d_input, d_output], rows) {
             return small_product(input.slice(), weight, bias.as_ref().map(Values::slice));
         }
         let input = Matrix::new(input.slice(), rows, d_input);
@@ -247,7 +244,7 @@ impl Backward<Flex, 1> for FrozenLinear {
         let weight = Values::contiguous(weight);
         let rows = gradient.slice().len() / d_output;
         let weight = Matrix::new(weight.slice(), d_input, d_output).transposed();
-        let found = if is_small(d_output, d_input) && rows < SMALL_BATCH {
+        let found = if is_small([d_output, d_input], rows) {
             small_product(gradient.slice(), weight, None)
         } else {
             parallel_product(Matrix::new(gradient.slice(), rows, d_output), weight)

@@ -251,9 +251,8 @@ pub(crate) fn small_weighted_outer_products<const O: usize>(
     gradient: &Tensor<O>,
     weights: &Tensor<1>,
 ) -> Option<[Tensor<1>; 2]> {
-    let ([_, positions, d_input], d_output) = (input.dims(), gradient.dims()[O - 1]);
-    let values = input.shape().num_elements() + gradient.shape().num_elements();
-    if positions * d_input * d_output == 0 || values >= rows::SMALL || !is_small(d_input, d_output) {
+    let ([examples, positions, d_input], d_output) = (input.dims(), gradient.dims()[O - 1]);
+    if positions * d_input * d_output == 0 || !is_small([d_input, d_output], examples * positions) {
         return None;
     }
     let (input, gradient, weights) = (Values::of(input)?, Values::of(gradient)?, Values::of(weights)?);

@@ -5,8 +5,8 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::lanes::sums_of_squares;
-use super::rows::{SMALL, round_up};
-use super::small_product::{MOST_COLUMNS, is_small};
+use super::rows::{PART, SMALL, round_up};
+use super::small_product::MOST_COLUMNS;
 
 /// Rows side by side: row `i` of one belongs to row `i` of the other.
 #[derive(Clone, Copy)]
@@ -29,7 +29,7 @@ pub(super) fn squared_norms(pairs: RowPairs<'_>, ones: f64) -> Vec<f32> {
     if inputs.len() + gradients.len() < SMALL {
         return arch.dispatch(SquaredNorms { pairs, ones });
     }
-    let rows = SMALL.div_ceil(d_input + d_output);
+    let rows = PART.div_ceil(d_input + d_output);
     let parts = inputs.par_chunks(rows * d_input).zip(gradients.par_chunks(rows * d_output));
     parts
         .flat_map_iter(|(inputs, gradients)| {
@@ -66,9 +66,9 @@ impl WithSimd for SquaredNorms<'_> {
 ///
 /// # Panics
 ///
-/// For sizes that [`is_small`] does not admit.
+/// For more outputs than [`MOST_COLUMNS`].
 pub(super) fn weighted_sum(pairs: RowPairs<'_>, weights: &[f32], positions: usize) -> [Vec<f32>; 2] {
-    assert!(is_small(pairs.d_input, pairs.d_output), "{} x {}", pairs.d_input, pairs.d_output);
+    assert!(pairs.d_output <= MOST_COLUMNS, "{} outputs", pairs.d_output);
     // Room for whole vectors at the end of the last row.
     let mut gradients = Vec::with_capacity(pairs.gradients.len() + MOST_COLUMNS);
     gradients.extend_from_slice(pairs.gradients);

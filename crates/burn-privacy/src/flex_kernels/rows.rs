@@ -8,15 +8,18 @@ use rayon::prelude::*;
 use super::fresh_memory::{Cut, written_in_parts};
 use super::lanes::sums_of_squares;
 
-/// Below so many values a pass takes less time than handing it to the thread pool.
-pub(super) const SMALL: usize = 1 << 15;
+/// Below so many values one thread is done before others have woken up, which takes up to 100 microseconds.
+pub(super) const SMALL: usize = 1 << 17;
+
+/// Values that one task handles, at least.
+pub(super) const PART: usize = 1 << 15;
 
 /// `row`, `count` times.
 pub(super) fn repeated(row: &[f32], count: usize) -> Vec<f32> {
     if count * row.len() < SMALL {
         return row.repeat(count);
     }
-    let (cut, least) = (Cut::parts(count, row.len()), SMALL.div_ceil(row.len()));
+    let (cut, least) = (Cut::parts(count, row.len()), PART.div_ceil(row.len()));
     let [rows] =
         written_in_parts([cut], (0..count).into_par_iter(), least, || (), |(), _, [place]| place.copy_from_slice(row));
     rows
@@ -31,7 +34,7 @@ pub(super) fn squares(values: &[f32], length: usize) -> Vec<f32> {
     if values.len() < SMALL {
         return arch.dispatch(SumsOfSquares { values, length });
     }
-    let parts = values.par_chunks(SMALL.div_ceil(length) * length);
+    let parts = values.par_chunks(PART.div_ceil(length) * length);
     parts.flat_map_iter(|values| arch.dispatch(SumsOfSquares { values, length })).collect()
 }
 
@@ -110,7 +113,7 @@ pub(super) fn weighted(values: &[f32], length: usize, weights: &[f32]) -> Vec<f3
     let [found] = written_in_parts(
         [cut],
         rows,
-        SMALL.div_ceil(length),
+        PART.div_ceil(length),
         || (),
         |(), (row, &weight), [out]| scale(out, row, weight),
     );

@@ -11,6 +11,9 @@ use super::pointwise_kind::Pointwise;
 /// Values that one task handles: they fit the nearest caches.
 const BLOCK: usize = 1 << 13;
 
+/// Below so many values one thread is done before others have woken up, which takes up to 100 microseconds.
+const SMALL: usize = 1 << 16;
+
 impl Pointwise {
     /// Writes `f(x)` over every `x`.
     pub(super) fn apply(self, values: &mut [f32]) {
@@ -19,7 +22,7 @@ impl Pointwise {
 
     /// `f(x)` of every `x`.
     pub(super) fn applied(self, values: &[f32]) -> Vec<f32> {
-        if values.len() <= BLOCK {
+        if values.len() < SMALL {
             let mut found = values.to_vec();
             self.apply(&mut found);
             return found;
@@ -45,7 +48,7 @@ impl Pointwise {
     /// If the slices differ in length.
     pub(super) fn pull_back(self, gradient: &mut [f32], kept: &[f32]) {
         assert_eq!(gradient.len(), kept.len(), "a gradient and the values it belongs to");
-        if gradient.len() <= BLOCK {
+        if gradient.len() < SMALL {
             pulp::Arch::new().dispatch(PullBack { of: self, gradient, kept });
             return;
         }
@@ -61,7 +64,7 @@ impl Pointwise {
 }
 
 fn for_each_block<'a, W: pulp::WithSimd<Output = ()>>(values: &'a mut [f32], work: impl Fn(&'a mut [f32]) -> W + Sync) {
-    if values.len() <= BLOCK {
+    if values.len() < SMALL {
         pulp::Arch::new().dispatch(work(values));
     } else {
         values.par_chunks_mut(BLOCK).for_each(|block| pulp::Arch::new().dispatch(work(block)));
@@ -128,11 +131,10 @@ fn for_each_rows<'a, W: pulp::WithSimd<Output = ()>>(
     length: usize,
     work: impl Fn(&'a mut [f32]) -> W + Sync,
 ) {
-    let block = rows_of_a_task(length) * length;
-    if values.len() <= block {
+    if values.len() < SMALL {
         pulp::Arch::new().dispatch(work(values));
     } else {
-        values.par_chunks_mut(block).for_each(|rows| pulp::Arch::new().dispatch(work(rows)));
+        values.par_chunks_mut(rows_of_a_task(length) * length).for_each(|rows| pulp::Arch::new().dispatch(work(rows)));
     }
 }
 
@@ -147,9 +149,13 @@ fn rows_of_a_task(length: usize) -> usize {
 /// If the slices differ in length.
 pub(super) fn softmax_pull_back(gradient: &mut [f32], outputs: &[f32], length: usize) {
     assert_eq!(gradient.len(), outputs.len(), "a gradient and the values it belongs to");
+    let arch = pulp::Arch::new();
+    if gradient.len() < SMALL {
+        return arch.dispatch(SoftmaxPullBack { gradient, outputs, length });
+    }
     let block = rows_of_a_task(length) * length;
     gradient.par_chunks_mut(block).zip(outputs.par_chunks(block)).for_each(|(gradient, outputs)| {
-        pulp::Arch::new().dispatch(SoftmaxPullBack { gradient, outputs, length });
+        arch.dispatch(SoftmaxPullBack { gradient, outputs, length });
     });
 }
 

@@ -8,21 +8,25 @@ use super::matrix_product::Matrix;
 pub(super) const MOST_COLUMNS: usize = 32;
 
 /// The most values of the small matrix.
-pub(super) const MOST_ENTRIES: usize = 256;
+const MOST_ENTRIES: usize = 256;
 
-/// Whether a matrix is small enough.
-pub(super) fn is_small(rows: usize, columns: usize) -> bool {
-    columns <= MOST_COLUMNS && rows * columns <= MOST_ENTRIES
+/// The most multiplications that one thread is given: some 100 microseconds, which others take to wake up.
+const MOST_MULTIPLICATIONS: usize = 1 << 21;
+
+/// Whether a matrix is small enough, for so many rows that are multiplied by it or form it.
+pub(super) fn is_small(matrix: [usize; 2], rows: usize) -> bool {
+    let [inner, columns] = matrix;
+    columns <= MOST_COLUMNS && inner * columns <= MOST_ENTRIES && rows * inner * columns <= MOST_MULTIPLICATIONS
 }
 
 /// `a b`, plus `bias` in each row where there is one: rows one after the other, as those of `a`. On the calling thread.
 ///
 /// # Panics
 ///
-/// If `b` is not [small](is_small), or a size doesn't fit.
+/// If `b` has more than [`MOST_COLUMNS`] columns, or a size doesn't fit.
 pub(super) fn small_product(a: &[f32], b: Matrix<'_>, bias: Option<&[f32]>) -> Vec<f32> {
     let (inner, columns) = (b.rows(), b.columns());
-    assert!(is_small(inner, columns) && inner > 0, "{inner} x {columns}");
+    assert!(columns <= MOST_COLUMNS && inner > 0, "{inner} x {columns}");
     assert!(a.len().is_multiple_of(inner) && bias.is_none_or(|bias| bias.len() == columns), "the sizes of a product");
     Arch::new().dispatch(SmallProduct { a, b, bias })
 }
