@@ -41,8 +41,9 @@ fn a_sweep_leaves_table_plots_and_report() {
     assert!(page.contains("--noise-multipliers 1,4") && page.contains("sweep_noise"), "the exact command");
     let csv = fs::read_to_string(folder.path().join("summary.csv")).unwrap();
     let mean = |line: usize| csv.lines().nth(line).unwrap().split(',').nth(10).unwrap().parse::<f64>().unwrap();
-    // More noise costs accuracy, and what is left is far from nothing.
-    assert!(mean(1) > mean(2) && mean(2) > 0.3 && mean(1) < 1.0, "{csv}");
+    // Privacy costs accuracy (how much noise hardly counts in batches of 1,000), and what is left is far from nothing.
+    let no_privacy = mean(3);
+    assert!([mean(1), mean(2)].iter().all(|mean| (0.3..no_privacy).contains(mean)) && no_privacy < 1.0, "{csv}");
     assert_eq!(lines(folder.path()), 1 + 4 + 2);
     // The same command again repeats nothing.
     assert!(run(&small, folder.path()).status.success());
