@@ -40,6 +40,8 @@ fn a_sweep_leaves_table_plots_and_report() {
     let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
     assert!(page.contains("--noise-multipliers 1,4") && page.contains("sweep_noise"), "the exact command");
     let csv = fs::read_to_string(folder.path().join("summary.csv")).unwrap();
+    let fields = |line: &str| line.split(',').count();
+    assert!(csv.lines().all(|line| fields(line) == fields(csv.lines().next().unwrap())), "{csv}");
     let mean = |line: usize| csv.lines().nth(line).unwrap().split(',').nth(10).unwrap().parse::<f64>().unwrap();
     // Privacy costs accuracy (how much noise hardly counts in batches of 1,000), and what is left is far from nothing.
     let no_privacy = mean(3);

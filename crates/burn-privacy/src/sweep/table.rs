@@ -23,7 +23,7 @@ impl SweepSummary {
         text.push_str("trials,failed,mean,standard_deviation,min,max\n");
         for row in &self.settings {
             let [shown, ran] = match &row.planned {
-                None => [",,,,,inf,inf,".to_owned(), ",,,,".to_owned()],
+                None => [",,,,,,inf,inf,".to_owned(), ",,,,".to_owned()],
                 Some(planned) => {
                     let Setting { noise, clip, learning_rate, .. } = planned.setting;
                     let target = match noise {
