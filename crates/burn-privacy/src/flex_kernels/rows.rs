@@ -60,9 +60,12 @@ impl WithSimd for SumsOfSquares<'_> {
 }
 
 /// The smallest f32 that is not below `value`; infinity above the largest.
+#[inline(always)]
 pub(super) fn round_up(value: f64) -> f32 {
     let nearest = value as f32;
-    if f64::from(nearest) < value { nearest.next_up() } else { nearest }
+    // `next_up`, but in operations that vectors have. Below a value that is not zero there is no -0.
+    let up = if nearest < 0.0 { u32::MAX } else { 1 };
+    f32::from_bits(nearest.to_bits().wrapping_add(if f64::from(nearest) < value { up } else { 0 }))
 }
 
 /// The factors `scale / max(norm, least)` of squared norms, zero for one that is not finite, and whether all are finite.
@@ -161,6 +164,18 @@ impl WithSimd for AddScaled<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rounding_up_gives_the_next_float_that_is_not_below() {
+        let largest = f64::from(f32::MAX);
+        for value in [0.0, 1.0, 0.1, -0.1, -1.0, 1e-60, -1e-60, 1e-40, -1e-40, largest, 1.00000001 * largest, 1e300] {
+            let found = round_up(value);
+            assert!(f64::from(found) >= value && (found == 0.0 || f64::from(found.next_down()) < value), "{value:e}");
+        }
+        assert_eq!(round_up(f64::INFINITY), f32::INFINITY);
+        assert_eq!(round_up(-1e300), f32::MIN);
+        assert!(round_up(f64::NAN).is_nan());
+    }
 
     #[test]
     fn squares_are_bounded_from_above_and_closely() {
