@@ -4,8 +4,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::lanes::sums_of_squares;
-use super::rows::{PART, SMALL, round_up};
+use super::rows::{PART, SMALL, round_up, squares_on_one_thread};
 use super::small_product::MOST_COLUMNS;
 
 /// Rows side by side: row `i` of one belongs to row `i` of the other.
@@ -51,16 +50,9 @@ impl WithSimd for SquaredNorms<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> Vec<f32> {
         let RowPairs { inputs, d_input, gradients, d_output } = self.pairs;
-        let squares = |values: &[f32], length| {
-            let slack = 1.0 + length as f64 * f64::EPSILON;
-            let mut squares = sums_of_squares(values, length);
-            squares.iter_mut().for_each(|square| *square = f64::from(round_up(*square * slack)));
-            squares
-        };
-        let (inputs, gradients) = (squares(inputs, d_input), squares(gradients, d_output));
-        let mut bounds = vec![0.0; inputs.len()];
-        for ((bound, input), gradient) in bounds.iter_mut().zip(inputs).zip(gradients) {
-            *bound = round_up((input + self.ones) * gradient * (1.0 + 4.0 * f64::EPSILON));
+        let mut bounds = squares_on_one_thread(inputs, d_input);
+        for (bound, gradient) in bounds.iter_mut().zip(squares_on_one_thread(gradients, d_output)) {
+            *bound = round_up((f64::from(*bound) + self.ones) * f64::from(gradient) * (1.0 + 4.0 * f64::EPSILON));
         }
         bounds
     }

@@ -49,14 +49,20 @@ impl WithSimd for SumsOfSquares<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> Vec<f32> {
-        let slack = 1.0 + self.length as f64 * f64::EPSILON;
-        let mut bounds = vec![0.0; self.values.len() / self.length];
-        // Not a mapped iterator: what collects one may be compiled for narrower vectors.
-        for (bound, sum) in bounds.iter_mut().zip(sums_of_squares(self.values, self.length)) {
-            *bound = round_up(sum * slack);
-        }
-        bounds
+        squares_on_one_thread(self.values, self.length)
     }
+}
+
+/// [`squares`], to be compiled into code for the widest vectors.
+#[inline(always)]
+pub(super) fn squares_on_one_thread(values: &[f32], length: usize) -> Vec<f32> {
+    let slack = 1.0 + length as f64 * f64::EPSILON;
+    let mut bounds = vec![0.0; values.len() / length];
+    // Not a mapped iterator: what collects one may be compiled for narrower vectors.
+    for (bound, sum) in bounds.iter_mut().zip(sums_of_squares(values, length)) {
+        *bound = round_up(sum * slack);
+    }
+    bounds
 }
 
 /// The smallest f32 that is not below `value`; infinity above the largest.
