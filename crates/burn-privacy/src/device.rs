@@ -96,32 +96,43 @@ fn real_gpu() -> Option<SelectedDevice> {
     #[cfg(feature = "wgpu")]
     {
         // Any failure to bring a GPU up means the CPU: `auto` must work on a bare machine.
-        let (device, setup) = Device::wgpu_options().init_with_setup().ok()?;
-        let info = setup.adapter.get_info();
-        let software = format!("{:?}", info.device_type) == "Cpu";
-        (!software)
-            .then(|| SelectedDevice { device, description: describe(&info.name, &format!("{:?}", info.backend)) })
+        let adapter = wgpu_adapter().as_ref().ok()?;
+        (!adapter.is_software).then(|| adapter.selected.clone())
     }
     #[cfg(not(feature = "wgpu"))]
     None
 }
 
-#[cfg(feature = "wgpu")]
-fn describe(name: &str, api: &str) -> String {
-    format!("wgpu ({name}, {api})")
-}
-
 fn wgpu() -> Result<SelectedDevice> {
     #[cfg(feature = "wgpu")]
-    {
-        let (device, setup) = Device::wgpu_options().init_with_setup().map_err(|error| {
-            Error::Device(format!("wgpu found no usable adapter ({error}): install a GPU driver, or use --device cpu"))
-        })?;
-        let info = setup.adapter.get_info();
-        Ok(SelectedDevice { device, description: describe(&info.name, &format!("{:?}", info.backend)) })
-    }
+    return match wgpu_adapter() {
+        Ok(adapter) => Ok(adapter.selected.clone()),
+        Err(reason) => Err(Error::Device(format!(
+            "wgpu found no usable adapter ({reason}): install a GPU driver, or use --device cpu"
+        ))),
+    };
     #[cfg(not(feature = "wgpu"))]
     not_built("wgpu", "wgpu")
+}
+
+/// What wgpu chooses by itself.
+#[cfg(feature = "wgpu")]
+struct WgpuAdapter {
+    selected: SelectedDevice,
+    is_software: bool,
+}
+
+/// Brought up once a process: the second time Burn refuses.
+#[cfg(feature = "wgpu")]
+fn wgpu_adapter() -> &'static std::result::Result<WgpuAdapter, String> {
+    static ADAPTER: std::sync::OnceLock<std::result::Result<WgpuAdapter, String>> = std::sync::OnceLock::new();
+    ADAPTER.get_or_init(|| {
+        let (device, setup) = Device::wgpu_options().init_with_setup().map_err(|error| error.to_string())?;
+        let info = setup.adapter.get_info();
+        let description = format!("wgpu ({}, {:?})", info.name, info.backend);
+        let is_software = format!("{:?}", info.device_type) == "Cpu";
+        Ok(WgpuAdapter { selected: SelectedDevice { device, description }, is_software })
+    })
 }
 
 fn vulkan() -> Result<SelectedDevice> {
@@ -173,5 +184,14 @@ mod tests {
     fn the_cpu_is_always_there() {
         assert_eq!(select_device(DeviceChoice::Cpu).unwrap().description, "cpu (flex)");
         assert!(select_device(DeviceChoice::Auto).is_ok());
+    }
+
+    #[test]
+    fn asking_again_gives_the_same_device() {
+        for choice in [DeviceChoice::Auto, DeviceChoice::Wgpu] {
+            let again =
+                || select_device(choice).map(|selected| selected.description).map_err(|error| error.to_string());
+            assert_eq!(again(), again());
+        }
     }
 }
