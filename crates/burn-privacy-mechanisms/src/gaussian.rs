@@ -1,13 +1,13 @@
 //! Gaussian noise from a key stream.
 
 use rayon::prelude::*;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::box_muller::normal_pairs;
 use crate::error::MechanismError;
 use crate::key::PrivacyKey;
 use crate::key_stream_lanes::{BlockWords, LANES, fill_blocks};
-use crate::stream::{KeyStream, Purpose, SECOND_HALF, stream_number};
+use crate::stream::{KeyStream, Purpose, SECOND_HALF};
 use crate::uniform::check_elements;
 
 /// The largest standard normal value that can be drawn, rounded up: `sqrt(2 · 129 · ln 2) = 13.3728…`.
@@ -24,38 +24,167 @@ const TILE: usize = 2 * PAIRS * LANES;
 /// Values that one task of the thread pool draws: whole tiles, so that only the ends are computed in vain.
 const CHUNK: usize = 128 * TILE;
 
-/// Fills `out` with independent Gaussian noise of mean 0 and standard deviation `std`, as `f32`.
+/// The Gaussian noise of one step of a run: a vector of up to 2^64 elements, of which any part can be drawn.
 ///
-/// `out[i]` is element `first_element + i` of the step's noise and depends only on `(key, step, first_element + i)`
-/// and `std`: not on the number of threads, nor on how a list of tensors is cut. `first_element` is the cumulative
-/// index over all tensors of the step, so that no two tensors share noise.
-///
-/// All arithmetic is in `f64`; `std · z` is rounded once to `f32`.
+/// Element `i` depends only on `(key, step, i)` and the standard deviation: not on the number of threads, nor on how a
+/// list of tensors is cut. `first_element` is the cumulative index over all tensors of the step, so that no two tensors
+/// share noise.
 ///
 /// # Layout
+///
+/// Each step has a key of its own (which words make it, and which words are read with it, is in
+/// [`stream`](crate::stream)), so that an accelerator that draws the noise learns that step's key alone.
 ///
 /// Pair `64t + p`, `p < 64`, gives the elements `128t + p = r cos θ` and `128t + 64 + p = r sin θ`, with
 /// `θ = 2π (a + 1/2) / 2^64` for a 64-bit `a` and `r = sqrt(-2 ln((n + 1/2) / 2^64))` for a 64-bit `n`, which 64 more bits
 /// refine where it lies within 2^52 of an end of its range, once in 2^11 pairs: `r = sqrt(-2 ln((m + 1/2) / 2^128))` with
-/// `m = 2^64 n + more`. Which words they come from is in [`stream`](crate::stream).
+/// `m = 2^64 n + more`.
 ///
 /// # Formal guarantees
 ///
 /// For uniform words the values are, up to the rounding of `f64`, independent Gaussians whose tail reaches 13.37
 /// ([`MAX_DEVIATION`]) standard deviations: the distribution function of the radius differs from the ideal one by at
 /// most 2^-129 where it is within 2^-12 of 0 or 1, elsewhere by at most 2^-65, and that of the angle by at most 2^-65.
+/// A step's key is a value of ChaCha20 at a place of its own, so steps are as independent as ChaCha20 is pseudo-random.
 /// The result is a float: the crate's documentation says what that does not protect against.
-///
-/// # Errors
-///
-/// [`MechanismError::StandardDeviation`] unless `std` is 0 (all zeros: no noise) or lies between the smallest value
-/// that `f32` carries with full precision (2^-102, 2e-31) and the largest that cannot overflow (1.3e37);
-/// [`MechanismError::StepOutOfRange`]; [`MechanismError::ElementOutOfRange`] if the elements run past `u64::MAX`.
-/// On an error `out` is left as it was.
 ///
 /// # Source
 ///
 /// Box and Muller, "A note on the generation of random normal deviates", Annals of Mathematical Statistics 29, 1958.
+#[derive(Debug)]
+pub struct StepNoise {
+    key: PrivacyKey,
+}
+
+impl StepNoise {
+    /// The noise of a step of the run with this key.
+    ///
+    /// # Errors
+    ///
+    /// [`MechanismError::StepOutOfRange`].
+    pub fn new(key: &PrivacyKey, step: u64) -> Result<Self, MechanismError> {
+        Ok(Self { key: key.derive(&mut KeyStream::open(key, Purpose::Noise, step, 0)?) })
+    }
+
+    /// Fills `out` with noise of mean 0 and standard deviation `std`, from element `first_element` on.
+    ///
+    /// All arithmetic is in `f64`; `std · z` is rounded once to `f32`.
+    ///
+    /// # Errors
+    ///
+    /// [`MechanismError::StandardDeviation`] unless `std` is 0 (all zeros: no noise) or lies between the smallest value
+    /// that `f32` carries with full precision (2^-102, 2e-31) and the largest that cannot overflow (1.3e37);
+    /// [`MechanismError::ElementOutOfRange`] if the elements run past `u64::MAX`. On an error `out` is left as it was.
+    pub fn fill_f32(&self, first_element: u64, out: &mut [f32], std: f64) -> Result<(), MechanismError> {
+        check_single_precision_std(std)?;
+        self.update(first_element, out, |value, z| *value = (std * z) as f32)
+    }
+
+    /// `values[i] = (values[i] + noise[i]) / divisor`, with the noise of [`fill_f32`](Self::fill_f32); the sum and the
+    /// quotient are rounded to `f32`.
+    ///
+    /// What a noisy mean needs, in one pass over memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`fill_f32`](Self::fill_f32). On an error `values` are left as they were.
+    pub fn add_f32(
+        &self,
+        first_element: u64,
+        values: &mut [f32],
+        std: f64,
+        divisor: f32,
+    ) -> Result<(), MechanismError> {
+        check_single_precision_std(std)?;
+        self.update(first_element, values, |value, z| *value = (*value + (std * z) as f32) / divisor)
+    }
+
+    /// The noise of [`fill_f32`](Self::fill_f32) before its rounding; `std` is 0 or between 2^-969 (1e-292) and 1.3e307.
+    ///
+    /// # Errors
+    ///
+    /// As [`fill_f32`](Self::fill_f32).
+    pub fn fill_f64(&self, first_element: u64, out: &mut [f64], std: f64) -> Result<(), MechanismError> {
+        check_std(std, "f64", f64::MIN_POSITIVE * 2.0_f64.powi(53), f64::MAX)?;
+        self.update(first_element, out, |value, z| *value = std * z)
+    }
+
+    /// What an accelerator must be told to draw the `count` values of [`fill_f32`](Self::fill_f32) itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`fill_f32`](Self::fill_f32).
+    pub fn for_kernel(&self, first_element: u64, count: usize, std: f64) -> Result<KernelNoise, MechanismError> {
+        check_single_precision_std(std)?;
+        check_elements(first_element, count)?;
+        let mut key = [0; 8];
+        for (word, bytes) in key.iter_mut().zip(self.key.expose().as_chunks::<4>().0) {
+            *word = u32::from_le_bytes(*bytes);
+        }
+        let nearest = std as f32;
+        let std = if f64::from(nearest) < std { nearest.next_up() } else { nearest };
+        let (first_tile, skipped) = (first_element / TILE as u64, (first_element % TILE as u64) as u32);
+        Ok(KernelNoise { key, first_tile, skipped, std })
+    }
+
+    /// Calls `update(&mut values[i], z)` for the standard normal values `z` of `first .. first + values.len()`.
+    fn update<T: Send>(
+        &self,
+        first: u64,
+        values: &mut [T],
+        update: impl Fn(&mut T, f64) + Sync,
+    ) -> Result<(), MechanismError> {
+        check_elements(first, values.len())?;
+        let key = &self.key;
+        // The first task ends where a chunk of the numbering does, so that all others begin with a tile.
+        let until_chunk = CHUNK - (first % CHUNK as u64) as usize;
+        let (head, rest) = values.split_at_mut(until_chunk.min(values.len()));
+        let after_head = first + head.len() as u64;
+        let arch = pulp::Arch::new();
+        let task = |first, values: &mut [T]| arch.dispatch(UpdateChunk { key, first, values, update: &update });
+        if rest.is_empty() {
+            task(first, head); // too little for a second thread
+            return Ok(());
+        }
+        rayon::join(
+            || task(first, head),
+            || {
+                rest.par_chunks_mut(CHUNK)
+                    .enumerate()
+                    .for_each(|(chunk, values)| task(after_head + (chunk * CHUNK) as u64, values));
+            },
+        );
+        Ok(())
+    }
+}
+
+/// A part of a step's noise as a kernel on an accelerator is told of it: enough to draw it, and nothing of other steps.
+///
+/// Secret: whoever knows it subtracts the noise. It is wiped when dropped; what a driver copies to its device is not, but
+/// the device's memory holds the noise itself as well.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct KernelNoise {
+    /// The key of the step's noise, as the words 4 to 11 of ChaCha20's state.
+    pub key: [u32; 8],
+    /// Which 128 elements the first value belongs to.
+    pub first_tile: u64,
+    /// How many elements of that tile come before the first value.
+    pub skipped: u32,
+    /// The standard deviation, rounded up.
+    pub std: f32,
+}
+
+impl std::fmt::Debug for KernelNoise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KernelNoise").finish_non_exhaustive()
+    }
+}
+
+/// [`StepNoise::fill_f32`] of the step's noise.
+///
+/// # Errors
+///
+/// As [`StepNoise::new`] and [`StepNoise::fill_f32`]; `out` is left as it was.
 pub fn fill_gaussian_f32(
     key: &PrivacyKey,
     step: u64,
@@ -63,34 +192,14 @@ pub fn fill_gaussian_f32(
     out: &mut [f32],
     std: f64,
 ) -> Result<(), MechanismError> {
-    check_single_precision_std(std)?;
-    update_with_normals(key, step, first_element, out, |value, z| *value = (std * z) as f32)
+    StepNoise::new(key, step)?.fill_f32(first_element, out, std)
 }
 
-/// `values[i] = (values[i] + noise[i]) / divisor`, with the noise of [`fill_gaussian_f32`]; the sum and the quotient
-/// are rounded to `f32`.
-///
-/// What a noisy mean needs, in one pass over memory.
+/// [`StepNoise::fill_f64`] of the step's noise.
 ///
 /// # Errors
 ///
-/// As [`fill_gaussian_f32`]. On an error `values` are left as they were.
-pub fn add_gaussian_f32(
-    key: &PrivacyKey,
-    step: u64,
-    first_element: u64,
-    values: &mut [f32],
-    std: f64,
-    divisor: f32,
-) -> Result<(), MechanismError> {
-    check_single_precision_std(std)?;
-    update_with_normals(key, step, first_element, values, |value, z| *value = (*value + (std * z) as f32) / divisor)
-}
-
-/// Fills `out` with independent Gaussian noise of mean 0 and standard deviation `std`, as `f64`.
-///
-/// The same noise as [`fill_gaussian_f32`] before its rounding: layout, guarantees and errors are the same, with
-/// `std` 0 or between 2^-969 (1e-292) and 1.3e307.
+/// As [`StepNoise::new`] and [`StepNoise::fill_f64`]; `out` is left as it was.
 pub fn fill_gaussian_f64(
     key: &PrivacyKey,
     step: u64,
@@ -98,8 +207,7 @@ pub fn fill_gaussian_f64(
     out: &mut [f64],
     std: f64,
 ) -> Result<(), MechanismError> {
-    check_std(std, "f64", f64::MIN_POSITIVE * 2.0_f64.powi(53), f64::MAX)?;
-    update_with_normals(key, step, first_element, out, |value, z| *value = std * z)
+    StepNoise::new(key, step)?.fill_f64(first_element, out, std)
 }
 
 /// [`check_std`] for `f32`: 24 bits of precision must remain for values of one standard deviation.
@@ -116,42 +224,10 @@ fn check_std(std: f64, format: &'static str, smallest: f64, max: f64) -> Result<
     Err(MechanismError::StandardDeviation { std, format, smallest, largest })
 }
 
-/// Calls `update(&mut values[i], z)` for the standard normal values `z` of `first .. first + values.len()`.
-fn update_with_normals<T: Send>(
-    key: &PrivacyKey,
-    step: u64,
-    first: u64,
-    values: &mut [T],
-    update: impl Fn(&mut T, f64) + Sync,
-) -> Result<(), MechanismError> {
-    check_elements(first, values.len())?;
-    let stream = stream_number(Purpose::Noise, step)?;
-    // The first task ends where a chunk of the numbering does, so that all others begin with a tile.
-    let until_chunk = CHUNK - (first % CHUNK as u64) as usize;
-    let (head, rest) = values.split_at_mut(until_chunk.min(values.len()));
-    let after_head = first + head.len() as u64;
-    let arch = pulp::Arch::new();
-    let task = |first, values: &mut [T]| arch.dispatch(UpdateChunk { key, stream, first, values, update: &update });
-    if rest.is_empty() {
-        task(first, head); // too little for a second thread
-        return Ok(());
-    }
-    rayon::join(
-        || task(first, head),
-        || {
-            rest.par_chunks_mut(CHUNK)
-                .enumerate()
-                .for_each(|(chunk, values)| task(after_head + (chunk * CHUNK) as u64, values));
-        },
-    );
-    Ok(())
-}
-
-/// [`update_with_normals`] on one thread, as something to compile for the widest vectors of the machine: the same
+/// [`StepNoise::update`] on one thread, as something to compile for the widest vectors of the machine: the same
 /// operations in the same order, none fused, and so the same values everywhere.
 struct UpdateChunk<'a, T, F> {
     key: &'a PrivacyKey,
-    stream: u64,
     first: u64,
     values: &'a mut [T],
     update: &'a F,
@@ -167,7 +243,7 @@ impl<T, F: Fn(&mut T, f64)> pulp::WithSimd for UpdateChunk<'_, T, F> {
         while !values.is_empty() {
             let (number, skipped) = (first / TILE as u64, (first % TILE as u64) as usize);
             let (now, later) = values.split_at_mut((TILE - skipped).min(values.len()));
-            tile.draw(simd, self.key, self.stream, number);
+            tile.draw(simd, self.key, number);
             for (value, z) in now.iter_mut().zip(&tile.normals.as_flattened().as_flattened()[skipped..]) {
                 (self.update)(value, *z);
             }
@@ -185,11 +261,11 @@ struct Tile {
 }
 
 impl Tile {
-    /// Draws the values `number · TILE` and following of a stream.
+    /// Draws the values `number · TILE` and following with a step's key.
     #[inline(always)]
-    fn draw<S: pulp::Simd>(&mut self, simd: S, key: &PrivacyKey, stream: u64, number: u64) {
+    fn draw<S: pulp::Simd>(&mut self, simd: S, key: &PrivacyKey, number: u64) {
         let first_block = number * LANES as u64;
-        fill_blocks(simd, key, stream, first_block, &mut self.words);
+        fill_blocks(simd, key, 0, first_block, &mut self.words);
         let [cosines, sines] = &mut self.normals;
         let pairs = self.words.as_chunks::<{ 16 / PAIRS }>().0.iter();
         for (pair, ((words, cosines), sines)) in pairs.zip(cosines).zip(sines).enumerate() {
@@ -199,7 +275,7 @@ impl Tile {
                 angle[lane] = u64::from(words[2][lane]) | (u64::from(words[3][lane]) << 32);
             }
             let first_pair = number * (TILE / 2) as u64 + (pair * LANES) as u64;
-            let more_bits = |lane| more_bits(key, stream, first_pair + lane as u64);
+            let more_bits = |lane| more_bits(key, first_pair + lane as u64);
             [*cosines, *sines] = normal_pairs(&radius, &angle, more_bits);
         }
     }
@@ -207,9 +283,9 @@ impl Tile {
 
 /// The 64 bits that refine a pair's radius: word `2 pair` of the stream's second half.
 #[cold]
-fn more_bits(key: &PrivacyKey, stream: u64, pair: u64) -> u64 {
+fn more_bits(key: &PrivacyKey, pair: u64) -> u64 {
     let mut bytes = [0; 8];
-    KeyStream::at(key, stream, SECOND_HALF + 2 * u128::from(pair)).read(&mut bytes);
+    KeyStream::at(key, 0, SECOND_HALF + 2 * u128::from(pair)).read(&mut bytes);
     u64::from_le_bytes(bytes)
 }
 
@@ -233,12 +309,13 @@ mod tests {
     fn noise_follows_the_documented_layout() {
         // From an independent ChaCha20 and the standard library's functions; elements enough for a dozen refined radii.
         let (key, step, std) = (key(), 9, 2.5);
-        let stream = (10 << 56) + step;
+        let of_step = reference_words(&key, (11 << 56) + step, 0, 8);
+        let key_of_step = PrivacyKey::from_bytes(std::array::from_fn(|i| of_step[i / 4].to_le_bytes()[i % 4]));
         let mut noise = vec![0.0_f64; 128 * 400];
         fill_gaussian_f64(&key, step, 0, &mut noise, std).unwrap();
         let mut refined = 0;
         for (tile, noise) in noise.chunks_exact(128).enumerate() {
-            let words = reference_words(&key, stream, 256 * tile as u128, 256);
+            let words = reference_words(&key_of_step, 0, 256 * tile as u128, 256);
             for p in 0..64 {
                 let number = |words: &[u32], at: usize| u64::from(words[at]) | (u64::from(words[at + 1]) << 32);
                 let at = 16 * (p % 16) + 4 * (p / 16);
@@ -247,7 +324,7 @@ mod tests {
                     (n as f64 + 0.5) / 2.0_f64.powi(64)
                 } else {
                     refined += 1;
-                    let more = reference_words(&key, stream, (1 << 67) + 2 * (64 * tile + p) as u128, 2);
+                    let more = reference_words(&key_of_step, 0, (1 << 67) + 2 * (64 * tile + p) as u128, 2);
                     ((u128::from(n) << 64) | u128::from(number(&more, 0))) as f64 / 2.0_f64.powi(128)
                 };
                 let angle = std::f64::consts::TAU * (a as f64 / 2.0_f64.powi(64));
@@ -266,7 +343,7 @@ mod tests {
         // Bits, so that any change of the layout or of the arithmetic shows on any machine.
         let mut noise = [0.0_f64; 66];
         fill_gaussian_f64(&key(), 9, 0, &mut noise, 1.0).unwrap();
-        let frozen = [0x3FB0_D5A9_D1E6_89F9, 0x3FC9_4E87_F8FA_318C, 0x3FC8_C584_1585_7D98, 0x3FA6_3E60_854C_02A1];
+        let frozen = [0x3FD9_C10F_6494_196B, 0x3FF8_0F66_C85F_AD30, 0xBFA9_49A9_178C_DAE4, 0x3FCB_C42E_30A2_45BB];
         assert_eq!([noise[0], noise[1], noise[64], noise[65]].map(f64::to_bits), frozen);
     }
 
@@ -301,6 +378,19 @@ mod tests {
         assert!(two.iter().all(|z| z.abs() < MAX_DEVIATION && *z != 0.0));
         let error = fill_gaussian_f64(&key, 0, u64::MAX - 1, &mut two, 1.0).unwrap_err();
         assert!(matches!(error, MechanismError::ElementOutOfRange { count: 2, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_kernel_is_told_the_steps_key_and_where_to_begin() {
+        let noise = StepNoise::new(&key(), 5).unwrap();
+        let told = noise.for_kernel(3 * 128 + 17, 10, 0.7).unwrap();
+        assert_eq!(told.key.to_vec(), reference_words(&key(), (11 << 56) + 5, 0, 8));
+        assert_eq!((told.first_tile, told.skipped), (3, 17));
+        // The nearest f32 to 0.7 lies below it, that to 0.1 above.
+        assert_eq!(told.std, 0.7_f32.next_up());
+        assert_eq!(noise.for_kernel(0, 1, 0.1).unwrap().std, 0.1);
+        assert!(!format!("{told:?}{noise:?}").contains(&told.key[0].to_string()), "{told:?}");
+        assert!(noise.for_kernel(0, 1, f64::NAN).is_err() && noise.for_kernel(u64::MAX, 2, 1.0).is_err());
     }
 
     #[test]

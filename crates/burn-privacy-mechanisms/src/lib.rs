@@ -5,7 +5,7 @@
 //! - [`Entropy`] says where a key comes from: the operating system, or a fixed seed, which is **not private**;
 //! - [`PrivacyKey`] is a 256-bit ChaCha20 key that lives in memory only and is wiped when dropped;
 //! - [`stream`] is the frozen layout of the key's streams, one for each [`Purpose`] and step;
-//! - [`fill_gaussian_f32`] and [`fill_gaussian_f64`] draw Gaussian noise;
+//! - [`StepNoise`] is a step's Gaussian noise, [`fill_gaussian_f32`] and [`fill_gaussian_f64`] draw a part of it at once;
 //! - [`poisson_sample`] flips one coin for each record;
 //! - [`local`] perturbs single values before anybody collects them, and `table` (with the feature of that name) whole CSV files,
 //!   under a schema;
@@ -73,7 +73,7 @@ mod box_muller;
 mod key_stream_lanes;
 
 pub use error::MechanismError;
-pub use gaussian::{MAX_DEVIATION, add_gaussian_f32, fill_gaussian_f32, fill_gaussian_f64};
+pub use gaussian::{KernelNoise, MAX_DEVIATION, StepNoise, fill_gaussian_f32, fill_gaussian_f64};
 pub use key::{Entropy, PrivacyKey};
 pub use poisson::poisson_sample;
 pub use stream::{MAX_STEP, Purpose};

@@ -22,8 +22,12 @@
 //! | purpose | what uses which words |
 //! |---|---|
 //! | [`Sampling`](Purpose::Sampling) | record `i`: the 64-bit number at word `2i` |
-//! | [`Noise`](Purpose::Noise) | pair `64t + 16j + l` (`j < 4`, `l < 16`), from word `4j` of block `16t + l` on: the 64-bit numbers of the radius and of the angle; the bits that refine its radius: the 64-bit number at word `2^67 + 2 (64t + 16j + l)` |
+//! | [`Noise`](Purpose::Noise) | words 0 to 7: the key of the step's noise |
 //! | others | element `i`: the 64-bit number at word `2i` |
+//!
+//! With the key of a step's noise, stream 0 holds for pair `64t + 16j + l` (`j < 4`, `l < 16`), from word `4j` of block
+//! `16t + l` on, the 64-bit numbers of the radius and of the angle, and at word `2^67 + 2 (64t + 16j + l)` the 64-bit
+//! number that refines its radius.
 //!
 //! The layout is frozen: a change needs new purpose numbers.
 
@@ -49,8 +53,8 @@ pub(crate) const SECOND_HALF: u128 = 1 << 67;
 pub enum Purpose {
     /// Which records a step uses. Secret: amplification by sampling holds only while nobody knows the coins.
     Sampling = 1,
-    /// The noise of a step. Secret: whoever knows it subtracts it. (Number 2 was that of an earlier layout.)
-    Noise = 10,
+    /// The key of a step's noise. Secret: whoever knows it subtracts the noise. (2 and 10 were earlier layouts.)
+    Noise = 11,
     /// Random inputs of checks, such as the parameters at which a model is validated.
     Validation = 3,
     /// Initial weights.
@@ -195,7 +199,7 @@ pub(crate) mod tests {
         let positions = [0, 1, 5, 6, 15, 16, 17, 63, 64, 65, 6 * 12_345, (16 << 32) - 3, (16 << 32) + 7, 1 << 67];
         for (purpose, number) in [
             (Purpose::Sampling, 1_u64),
-            (Purpose::Noise, 10),
+            (Purpose::Noise, 11),
             (Purpose::Validation, 3),
             (Purpose::Initialisation, 4),
             (Purpose::Augmentation, 5),

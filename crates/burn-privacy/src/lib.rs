@@ -78,6 +78,7 @@ pub mod attention;
 pub mod datasets;
 pub mod device;
 mod flex_kernels;
+mod gpu_kernels;
 pub mod ledger;
 pub mod loss;
 pub mod nn;

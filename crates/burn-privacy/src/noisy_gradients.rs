@@ -1,11 +1,11 @@
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
-use burn_privacy_mechanisms::{MechanismError, PrivacyKey, add_gaussian_f32, fill_gaussian_f32};
+use burn_privacy_mechanisms::{MechanismError, PrivacyKey, StepNoise};
 
 use crate::error::Result;
-use crate::flex_kernels;
 use crate::per_example::{GradientSum, TrainableParameters};
+use crate::{flex_kernels, gpu_kernels};
 
 /// The gradients of one step with noise added: what an optimizer gets.
 ///
@@ -32,10 +32,10 @@ impl NoisyGradients {
         noise_standard_deviation: f64,
         expected_batch_size: usize,
     ) -> Result<Self> {
+        let noise = StepNoise::new(key, step)?;
         let mut release = Release {
             sum,
-            key,
-            step,
+            noise,
             noise_standard_deviation,
             expected_batch_size: expected_batch_size as f64,
             trainable,
@@ -62,8 +62,7 @@ impl From<NoisyGradients> for GradientsParams {
 
 struct Release<'a> {
     sum: GradientSum,
-    key: &'a PrivacyKey,
-    step: u64,
+    noise: StepNoise,
     noise_standard_deviation: f64,
     expected_batch_size: f64,
     trainable: &'a TrainableParameters,
@@ -97,13 +96,16 @@ impl Release<'_> {
         let divisor = self.expected_batch_size as f32;
         flex_kernels::update_in_place(
             sum,
-            |values| add_gaussian_f32(self.key, self.step, first, values, std, divisor),
+            |values| self.noise.add_f32(first, values, std, divisor),
             |sum| {
                 let [entries] = sum.dims();
-                let mut noise = vec![0.0_f32; entries];
-                fill_gaussian_f32(self.key, self.step, first, &mut noise, std)?;
-                let noise = Tensor::<1>::from_data(TensorData::new(noise, [entries]), &sum.device());
-                Ok((sum + noise) / divisor)
+                let for_kernel = || self.noise.for_kernel(first, entries, std);
+                gpu_kernels::noisy_mean(sum, for_kernel, divisor, |sum| {
+                    let mut noise = vec![0.0_f32; entries];
+                    self.noise.fill_f32(first, &mut noise, std)?;
+                    let noise = Tensor::<1>::from_data(TensorData::new(noise, [entries]), &sum.device());
+                    Ok((sum + noise) / divisor)
+                })
             },
         )
     }

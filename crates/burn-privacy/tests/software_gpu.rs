@@ -302,3 +302,36 @@ fn noisy_steps_move_every_parameter() {
         }
     });
 }
+
+#[test]
+fn every_step_gets_the_noise_that_it_would_get_on_the_cpu() {
+    on_adapter("every_step_gets_the_noise_that_it_would_get_on_the_cpu", |device| {
+        // So much noise that the sums of gradients do not show.
+        let plan = PrivacyPlanConfig::new()
+            .with_sampling(Sampling::full_batch(5))
+            .with_noise(NoiseLevel::multiplier(1e4))
+            .with_delta(1e-5)
+            .with_steps(4)
+            .build()
+            .unwrap();
+        let after_each_step = |device: &Device| {
+            let mut session = plan.start(InMemDataset::new(images(5)), Rows, device, Entropy::seeded(3)).unwrap();
+            let model = with_values(Network::new(device), 1);
+            let mut found = Vec::new();
+            while let Some(step) = session.next_step().unwrap() {
+                let update = step.gradients(&model, |model, batch| Ok(model.losses(batch))).unwrap();
+                found.push(all_parameters(&SgdConfig::new().init().step(1.0, model.clone(), update.into())));
+            }
+            found
+        };
+        let (found, expected) = (after_each_step(device), after_each_step(&flex()));
+        assert_eq!(found.len(), 4);
+        for (step, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            for (path, expected) in expected {
+                for (found, expected) in found[path].iter().zip(expected) {
+                    assert!((found - expected).abs() <= 0.1, "step {step}, {path}: {found} against {expected}");
+                }
+            }
+        }
+    });
+}
