@@ -35,8 +35,8 @@ const CHUNK: u64 = 128 * TILE as u64;
 ///
 /// # Cost
 ///
-/// 8 bytes of key stream for each record of the population, whatever the rate: about 4 ns a record on one core. Which
-/// coins are flipped, in which order and by which task depends on `population` alone, never on the records; the
+/// 8 bytes of key stream for each record of the population, whatever the rate below 1: about 4 ns a record on one core.
+/// Which coins are flipped, in which order and by which task depends on `population` alone, never on the records; the
 /// length of the result is random and is as secret as the sample.
 ///
 /// # Errors
@@ -66,6 +66,9 @@ pub fn poisson_sample(key: &PrivacyKey, step: u64, population: u64, rate: f64) -
         return Err(MechanismError::Population { population, largest });
     }
     let stream = stream_number(Purpose::Sampling, step)?;
+    if rate == 1.0 {
+        return Ok((0..population as usize).collect()); // fits: checked above
+    }
     let coin = Coin::new(rate);
     let arch = pulp::Arch::new();
     let sample = |chunk: u64| {
@@ -79,29 +82,25 @@ pub fn poisson_sample(key: &PrivacyKey, step: u64, population: u64, rate: f64) -
     Ok(parts.concat())
 }
 
-/// A coin whose probability of heads is a multiple of 2^-64, 0 and 1 included.
+/// A coin whose probability of heads is a multiple of 2^-64 below 1, 0 included.
 #[derive(Debug, Clone, Copy)]
 struct Coin {
     /// Heads if a uniform 64-bit number is below this.
     threshold: u64,
-    /// Heads in any case: the probability 1, whose threshold would not fit.
-    certain: bool,
 }
 
 impl Coin {
-    /// The coin of the probability `floor(rate · 2^64) / 2^64`; `rate` lies in `[0, 1]`.
+    /// The coin of the probability `floor(rate · 2^64) / 2^64`; `rate` lies in `[0, 1)`.
     fn new(rate: f64) -> Self {
-        // Scaling by a power of two is exact, and the cast rounds down (and saturates at rate 1).
-        let threshold = (rate * 2.0_f64.powi(64)) as u64;
-        Self { threshold, certain: rate >= 1.0 }
+        // Scaling by a power of two is exact, and the cast rounds down.
+        Self { threshold: (rate * 2.0_f64.powi(64)) as u64 }
     }
 
     /// Heads is 1, tails 0, for the coin whose low and high words these are.
     #[inline(always)]
     fn heads(self, low: u32, high: u32) -> u32 {
         let (threshold_low, threshold_high) = (self.threshold as u32, (self.threshold >> 32) as u32);
-        let below = (high < threshold_high) | ((high == threshold_high) & (low < threshold_low));
-        u32::from(below | self.certain)
+        u32::from((high < threshold_high) | ((high == threshold_high) & (low < threshold_low)))
     }
 }
 
@@ -193,7 +192,6 @@ mod tests {
         assert_eq!(Coin::new(2.0_f64.powi(-64)).threshold, 1);
         assert_eq!(Coin::new(0.5).threshold, 1 << 63);
         assert_eq!(Coin::new(1.0 - 2.0_f64.powi(-53)).threshold, u64::MAX - ((1 << 11) - 1));
-        assert!(!Coin::new(1.0 - 2.0_f64.powi(-53)).certain);
         for rate in [0.005, 0.1, 1.0 / 3.0, 1e-9, 3e-19, 0.999_999] {
             let threshold = Coin::new(rate).threshold;
             assert!(threshold as f64 * 2.0_f64.powi(-64) <= rate, "{rate}");
@@ -211,7 +209,6 @@ mod tests {
                 assert_eq!(heads, u32::from(bits < coin.threshold), "{rate}, {bits}");
             }
         }
-        assert_eq!(Coin::new(1.0).heads(u32::MAX, u32::MAX), 1);
     }
 
     #[test]

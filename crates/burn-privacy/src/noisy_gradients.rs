@@ -33,9 +33,13 @@ impl NoisyGradients {
         expected_batch_size: usize,
     ) -> Result<Self> {
         let noise = StepNoise::new(key, step)?;
+        let entries: usize = trainable.iter().map(|parameter| parameter.entries).sum();
+        let mut drawn = vec![0.0; if entries <= DRAWN_AT_ONCE { entries } else { 0 }];
+        noise.fill_f32(0, &mut drawn, noise_standard_deviation)?;
         let mut release = Release {
             sum,
             noise,
+            drawn,
             noise_standard_deviation,
             expected_batch_size: expected_batch_size as f64,
             trainable,
@@ -60,9 +64,15 @@ impl From<NoisyGradients> for GradientsParams {
     }
 }
 
+/// The most entries of a model whose noise is drawn at once: parameters that end within a tile of the generator would
+/// otherwise draw it again, which in a tiny network is most of the noise's time.
+const DRAWN_AT_ONCE: usize = 1 << 12;
+
 struct Release<'a> {
     sum: GradientSum,
     noise: StepNoise,
+    /// All of the noise, or none of it yet.
+    drawn: Vec<f32>,
     noise_standard_deviation: f64,
     expected_batch_size: f64,
     trainable: &'a TrainableParameters,
@@ -96,7 +106,15 @@ impl Release<'_> {
         let divisor = self.expected_batch_size as f32;
         flex_kernels::update_in_place(
             sum,
-            |values| self.noise.add_f32(first, values, std, divisor),
+            |values| {
+                if self.drawn.is_empty() {
+                    return self.noise.add_f32(first, values, std, divisor);
+                }
+                for (value, noise) in values.iter_mut().zip(&self.drawn[first as usize..]) {
+                    *value = (*value + noise) / divisor;
+                }
+                Ok(())
+            },
             |sum| {
                 let [entries] = sum.dims();
                 let for_kernel = || self.noise.for_kernel(first, entries, std);

@@ -101,7 +101,7 @@ pub(crate) fn small_weighted_outer_products<const O: usize>(
     None
 }
 
-pub(crate) fn clip_factors(_squared_norms: &Tensor<1>, _least: f64, _scale: f64) -> Option<(Tensor<1>, bool)> {
+pub(crate) fn clip_factors(_squared_norms: &[Tensor<1>], _least: f64, _scale: f64) -> Option<(Tensor<1>, bool)> {
     None
 }
 

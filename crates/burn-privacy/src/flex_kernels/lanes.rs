@@ -53,15 +53,36 @@ pub(super) fn sums_of_squares(values: &[f32], length: usize) -> Vec<f64> {
         }
         return sums;
     }
-    // Rows shorter than the lanes: all squares first.
-    let mut squares = vec![0.0; values.len()];
-    for (square, &x) in squares.iter_mut().zip(values) {
-        *square = f64::from(x) * f64::from(x);
-    }
-    for (sum, row) in sums.iter_mut().zip(squares.chunks_exact(length)) {
-        *sum = row.iter().fold(0.0, |sum, square| sum + square);
+    match length {
+        1 => sums_of_few_squares::<1>(values, &mut sums),
+        2 => sums_of_few_squares::<2>(values, &mut sums),
+        3 => sums_of_few_squares::<3>(values, &mut sums),
+        4 => sums_of_few_squares::<4>(values, &mut sums),
+        5 => sums_of_few_squares::<5>(values, &mut sums),
+        6 => sums_of_few_squares::<6>(values, &mut sums),
+        7 => sums_of_few_squares::<7>(values, &mut sums),
+        8 => sums_of_few_squares::<8>(values, &mut sums),
+        9 => sums_of_few_squares::<9>(values, &mut sums),
+        10 => sums_of_few_squares::<10>(values, &mut sums),
+        11 => sums_of_few_squares::<11>(values, &mut sums),
+        12 => sums_of_few_squares::<12>(values, &mut sums),
+        13 => sums_of_few_squares::<13>(values, &mut sums),
+        14 => sums_of_few_squares::<14>(values, &mut sums),
+        _ => sums_of_few_squares::<15>(values, &mut sums),
     }
     sums
+}
+
+/// [`sums_of_squares`] of rows whose length the compiler knows, so that a row takes no loop.
+#[inline(always)]
+fn sums_of_few_squares<const LENGTH: usize>(values: &[f32], sums: &mut [f64]) {
+    for (sum, row) in sums.iter_mut().zip(values.as_chunks::<LENGTH>().0) {
+        let mut lanes = [0.0_f64; 4];
+        for (i, &x) in row.iter().enumerate() {
+            lanes[i % 4] += f64::from(x) * f64::from(x);
+        }
+        *sum = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+    }
 }
 
 /// The sum of the squares of a row, in f64.
@@ -75,7 +96,13 @@ pub(super) fn sum_of_squares(row: &[f32]) -> f64 {
             *lane += f64::from(x) * f64::from(x);
         }
     }
-    lanes.iter().sum::<f64>() + rest
+    for width in [8, 4, 2, 1] {
+        let (kept, added) = lanes.split_at_mut(width);
+        for (kept, added) in kept.iter_mut().zip(added) {
+            *kept += *added;
+        }
+    }
+    lanes[0] + rest
 }
 
 /// The sum of a row and its scalar product with another of the same length, in f64.

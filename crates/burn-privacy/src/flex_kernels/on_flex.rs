@@ -261,9 +261,12 @@ pub(crate) fn small_weighted_outer_products<const O: usize>(
     Some([tensor(weight, [d_input * d_output]), tensor(bias, [d_output])])
 }
 
-/// The factors `scale / max(norm, least)` of squared norms, zero for one that is not finite, and whether all are finite.
-pub(crate) fn clip_factors(squared_norms: &Tensor<1>, least: f64, scale: f64) -> Option<(Tensor<1>, bool)> {
-    let [examples] = squared_norms.dims();
-    let (factors, all_finite) = rows::clip_factors(Values::of(squared_norms)?.slice(), least, scale);
+/// The factors `scale / max(norm, least)` of the square roots of sums of squared norms, zero where one is not finite, and
+/// whether all are finite.
+pub(crate) fn clip_factors(squared_norms: &[Tensor<1>], least: f64, scale: f64) -> Option<(Tensor<1>, bool)> {
+    let [examples] = squared_norms.first()?.dims();
+    let values: Vec<Values> = squared_norms.iter().map(Values::of).collect::<Option<_>>()?;
+    let slices: Vec<&[f32]> = values.iter().map(Values::slice).collect();
+    let (factors, all_finite) = rows::clip_factors(&slices, least, scale);
     Some((tensor(factors, [examples]), all_finite))
 }

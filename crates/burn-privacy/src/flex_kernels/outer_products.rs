@@ -1,9 +1,12 @@
 //! The gradients `a g^T` of a layer's weights, one an example, without forming them: their norms, and their weighted sum
 //! where it is so small that the overhead of a general matrix product would be most of it.
 
+use std::iter::repeat_n;
+
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::lanes;
 use super::rows::{PART, SMALL, round_up, squares_on_one_thread};
 use super::small_product::MOST_COLUMNS;
 
@@ -68,18 +71,33 @@ impl WithSimd for SquaredNorms<'_> {
 /// For more outputs than [`MOST_COLUMNS`].
 pub(super) fn weighted_sum(pairs: RowPairs<'_>, weights: &[f32], positions: usize) -> [Vec<f32>; 2] {
     assert!(pairs.d_output <= MOST_COLUMNS, "{} outputs", pairs.d_output);
-    // Room for whole vectors at the end of the last row.
-    let mut gradients = Vec::with_capacity(pairs.gradients.len() + MOST_COLUMNS);
-    gradients.extend_from_slice(pairs.gradients);
-    gradients.resize(pairs.gradients.len() + MOST_COLUMNS, 0.0);
-    let pairs = RowPairs { gradients: &gradients, ..pairs };
-    Arch::new().dispatch(WeightedSum { pairs, weights, positions })
+    if positions == 1 {
+        return weighted_sum_of_rows(pairs, weights);
+    }
+    let of_rows: Vec<f32> = weights.iter().flat_map(|&weight| repeat_n(weight, positions)).collect();
+    weighted_sum_of_rows(pairs, &of_rows)
+}
+
+/// [`weighted_sum`] with a weight for each row.
+fn weighted_sum_of_rows(pairs: RowPairs<'_>, weights: &[f32]) -> [Vec<f32>; 2] {
+    let RowPairs { inputs, d_input, gradients, d_output } = pairs;
+    if d_output == 1 && (2..=MOST_COLUMNS).contains(&d_input) {
+        // The inputs side by side in vectors, instead of the one output.
+        let turned = RowPairs { inputs: gradients, d_input: 1, gradients: inputs, d_output: d_input };
+        let [weight, _] = weighted_sum_of_rows(turned, weights);
+        let mut bias = lanes::sum_of_products(gradients, weights);
+        if !bias.is_finite() {
+            let products = gradients.iter().zip(weights).filter(|(_, weight)| **weight != 0.0);
+            bias = products.map(|(value, weight)| weight * value).sum();
+        }
+        return [weight, vec![bias]];
+    }
+    Arch::new().dispatch(WeightedSum { pairs, weights })
 }
 
 struct WeightedSum<'a> {
     pairs: RowPairs<'a>,
     weights: &'a [f32],
-    positions: usize,
 }
 
 impl WithSimd for WeightedSum<'_> {
@@ -98,36 +116,72 @@ impl WithSimd for WeightedSum<'_> {
 }
 
 impl WeightedSum<'_> {
-    /// With so many vectors a row, if that is enough. The lanes beyond a row's end hold what follows it, and are cut off in
-    /// the end.
+    /// With so many vectors a row, if that is enough.
     #[inline(always)]
     fn with_vectors<S: Simd, const VECTORS: usize>(self, simd: S) -> [Vec<f32>; 2] {
+        let RowPairs { d_input, d_output, .. } = self.pairs;
+        let mut sum_of_gradients = [simd.splat_f32s(0.0); VECTORS];
+        let mut sums = Vec::with_capacity(d_input * d_output);
+        let row = |sum: &[S::f32s; VECTORS], sums: &mut Vec<f32>| {
+            sums.extend_from_slice(&pulp::bytemuck::cast_slice::<S::f32s, f32>(sum)[..d_output]);
+        };
+        // Sums of some inputs at a time, which stay in registers.
+        let mut first = 0;
+        while first < d_input {
+            let found: &[[S::f32s; VECTORS]] = match d_input - first {
+                1 => &self.of_inputs::<S, VECTORS, 1>(simd, first, &mut sum_of_gradients),
+                2 => &self.of_inputs::<S, VECTORS, 2>(simd, first, &mut sum_of_gradients),
+                3 => &self.of_inputs::<S, VECTORS, 3>(simd, first, &mut sum_of_gradients),
+                _ => &self.of_inputs::<S, VECTORS, 4>(simd, first, &mut sum_of_gradients),
+            };
+            found.iter().for_each(|sum| row(sum, &mut sums));
+            first += found.len();
+        }
+        let mut bias = Vec::new();
+        row(&sum_of_gradients, &mut bias);
+        [sums, bias]
+    }
+
+    /// The sums of the inputs from `first` on, and that of the gradients.
+    #[inline(always)]
+    fn of_inputs<S: Simd, const VECTORS: usize, const INPUTS: usize>(
+        &self,
+        simd: S,
+        first: usize,
+        sum_of_gradients: &mut [S::f32s; VECTORS],
+    ) -> [[S::f32s; VECTORS]; INPUTS] {
         let RowPairs { inputs, d_input, gradients, d_output } = self.pairs;
         let zero = [simd.splat_f32s(0.0); VECTORS];
-        let (mut sums, mut sum_of_gradients) = (vec![zero; d_input], zero);
-        for (example, inputs) in inputs.chunks_exact(self.positions * d_input).enumerate() {
-            let weight = self.weights[example];
+        let (mut sums, mut sum) = ([zero; INPUTS], zero);
+        // Whole vectors: their lanes beyond a row's end hold what follows it, and are cut off in the end. Rows that too
+        // little follows are copied to where zeros do.
+        let width = VECTORS * S::F32_LANES;
+        let mut padded = [0.0; MOST_COLUMNS];
+        let mut left = gradients;
+        for (input, &weight) in inputs.chunks_exact(d_input).zip(self.weights) {
+            let (row, next) = left.split_at(d_output);
+            let gradient = left.get(..width).unwrap_or_else(|| {
+                padded[..d_output].copy_from_slice(row);
+                &padded[..width]
+            });
+            left = next;
             if weight == 0.0 {
                 continue;
             }
-            let weight = simd.splat_f32s(weight);
-            for (position, input) in inputs.chunks_exact(d_input).enumerate() {
-                let start = (example * self.positions + position) * d_output;
-                let (gradient, _) = S::as_simd_f32s(&gradients[start..start + VECTORS * S::F32_LANES]);
-                let scaled: [S::f32s; VECTORS] = std::array::from_fn(|vector| simd.mul_f32s(weight, gradient[vector]));
-                for (sum, value) in sum_of_gradients.iter_mut().zip(scaled) {
-                    *sum = simd.add_f32s(*sum, value);
-                }
-                for (sums, factor) in sums.iter_mut().zip(input) {
-                    let factor = simd.splat_f32s(*factor);
-                    for (sum, value) in sums.iter_mut().zip(scaled) {
-                        *sum = simd.mul_add_e_f32s(factor, value, *sum);
-                    }
+            let (weight, gradient) = (simd.splat_f32s(weight), S::as_simd_f32s(gradient).0);
+            let scaled: [S::f32s; VECTORS] = std::array::from_fn(|vector| simd.mul_f32s(weight, gradient[vector]));
+            for (sum, value) in sum.iter_mut().zip(scaled) {
+                *sum = simd.add_f32s(*sum, value);
+            }
+            for (sums, factor) in sums.iter_mut().zip(&input[first..first + INPUTS]) {
+                let factor = simd.splat_f32s(*factor);
+                for (sum, value) in sums.iter_mut().zip(scaled) {
+                    *sum = simd.mul_add_e_f32s(factor, value, *sum);
                 }
             }
         }
-        let row = |sums: &[S::f32s; VECTORS]| pulp::bytemuck::cast_slice::<S::f32s, f32>(sums)[..d_output].to_vec();
-        [sums.iter().flat_map(row).collect(), row(&sum_of_gradients)]
+        *sum_of_gradients = sum;
+        sums
     }
 }
 

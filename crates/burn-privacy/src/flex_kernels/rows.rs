@@ -74,13 +74,16 @@ pub(super) fn round_up(value: f64) -> f32 {
     f32::from_bits(nearest.to_bits().wrapping_add(if f64::from(nearest) < value { up } else { 0 }))
 }
 
-/// The factors `scale / max(norm, least)` of squared norms, zero for one that is not finite, and whether all are finite.
-pub(super) fn clip_factors(squared_norms: &[f32], least: f64, scale: f64) -> (Vec<f32>, bool) {
+/// The factors `scale / max(norm, least)` of the square roots of sums of squared norms, zero where one is not finite, and
+/// whether all are finite.
+///
+/// Sums, root and quotient are formed in f64: but for its rounding, a factor errs by one rounding to f32.
+pub(super) fn clip_factors(squared_norms: &[&[f32]], least: f64, scale: f64) -> (Vec<f32>, bool) {
     Arch::new().dispatch(ClipFactors { squared_norms, least, scale })
 }
 
 struct ClipFactors<'a> {
-    squared_norms: &'a [f32],
+    squared_norms: &'a [&'a [f32]],
     least: f64,
     scale: f64,
 }
@@ -90,13 +93,19 @@ impl WithSimd for ClipFactors<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> (Vec<f32>, bool) {
-        let mut factors = vec![0.0; self.squared_norms.len()];
+        let mut totals = vec![0.0; self.squared_norms[0].len()];
+        for squares in self.squared_norms {
+            for (total, &square) in totals.iter_mut().zip(*squares) {
+                *total += f64::from(square);
+            }
+        }
+        let mut factors = vec![0.0; totals.len()];
         let mut all_finite = true;
-        for (factor, &square) in factors.iter_mut().zip(self.squared_norms) {
-            let norm = f64::from(square).sqrt();
+        for (factor, &total) in factors.iter_mut().zip(&totals) {
+            let norm = total.sqrt();
             let quotient = self.scale / if norm > self.least { norm } else { self.least };
-            *factor = select_unpredictable(square.is_finite(), quotient as f32, 0.0);
-            all_finite &= square.is_finite();
+            *factor = select_unpredictable(total.is_finite(), quotient as f32, 0.0);
+            all_finite &= total.is_finite();
         }
         (factors, all_finite)
     }
@@ -196,12 +205,26 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_every_length_have_their_own_square() {
+        for length in 1..40 {
+            let values: Vec<f32> = (0..3 * length).map(|i| (i * 29 % 17) as f32 - 8.0).collect();
+            let expected = values.chunks_exact(length).map(|row| row.iter().map(|x| x * x).sum::<f32>());
+            for (found, expected) in squares(&values, length).into_iter().zip(expected) {
+                assert!(found >= expected && found <= expected.next_up(), "{length}: {found} against {expected}");
+            }
+        }
+    }
+
+    #[test]
     fn factors_clip_what_is_longer_and_drop_what_is_not_finite() {
         let squares = [4.0, 0.25, 0.0, f32::INFINITY, 1.0, f32::NAN, 3e38, f32::MIN_POSITIVE];
-        let (factors, all_finite) = clip_factors(&squares, 1.0, 0.5);
+        let (factors, all_finite) = clip_factors(&[&squares], 1.0, 0.5);
         assert_eq!(factors[..6], [0.25, 0.5, 0.5, 0.0, 0.5, 0.0]);
         assert!((f64::from(factors[6]) * 3e38_f64.sqrt() - 0.5).abs() < 1e-7 && factors[7] == 0.5);
-        assert!(!all_finite && clip_factors(&squares[..3], 1.0, 0.5).1);
+        assert!(!all_finite && clip_factors(&[&squares[..3]], 1.0, 0.5).1);
+        // 9 + 16 = 25, also where f32 would overflow.
+        assert_eq!(clip_factors(&[&[9.0, f32::MAX], &[16.0, f32::MAX]], 1.0, 1.0).0[0], 0.2);
+        assert!(clip_factors(&[&[9.0, f32::MAX], &[16.0, f32::MAX]], 1.0, 1.0).0[1] > 0.0);
     }
 
     #[test]

@@ -72,20 +72,22 @@ impl Linear {
             return flex_kernels::linear(input.clone(), &self.0.weight.val(), bias.as_ref())
                 .unwrap_or_else(|| self.0.forward(input));
         }
-        let layer = burn::nn::Linear {
-            weight: if weight.is_some() { untracked(&self.0.weight) } else { self.0.weight.clone() },
-            bias: self.0.bias.as_ref().map(|param| if bias.is_some() { untracked(param) } else { param.clone() }),
-        };
-        let [d_input, d_output] = layer.weight.val().dims();
+        let [d_input, d_output] = self.0.weight.val().dims();
         let rows = if D == 1 { 0 } else { input.dims()[0] };
         // Where the rows are views, an example's views are positions of one sequence.
         let views = recording_layout().filter(|layout| rows == layout.rows()).map_or(1, |layout| layout.views());
         let rows = rows / views;
         let positions = input.shape().num_elements() / (rows * d_input).max(1);
         let recorded = input.clone().inner();
-        let bias_values = layer.bias.as_ref().map(|bias| bias.val().inner());
-        let output = flex_kernels::linear(input.clone(), &layer.weight.val().inner(), bias_values.as_ref())
-            .unwrap_or_else(|| layer.forward(input));
+        let bias_values = self.0.bias.as_ref().map(|bias| bias.val().inner());
+        let output = flex_kernels::linear(input.clone(), &self.0.weight.val().inner(), bias_values.as_ref())
+            .unwrap_or_else(|| {
+                let layer = burn::nn::Linear {
+                    weight: weight.map_or_else(|| self.0.weight.clone(), |_| untracked(&self.0.weight)),
+                    bias: self.0.bias.as_ref().map(|param| bias.map_or_else(|| param.clone(), |_| untracked(param))),
+                };
+                layer.forward(input)
+            });
         if rows == 0 {
             // A vector has no example axis: recorded so that the scope refuses it by name.
             return record(

@@ -39,19 +39,17 @@ pub(crate) fn clipped_sum<M: Module>(
 
     let norms = trace_span!("norms").entered();
     let mut memory = GradientMemory::of(&uses);
-    let mut total: Option<Tensor<1>> = None;
+    let mut squared_norms = Vec::new();
     let mut contributions = Vec::new();
     for group in group_by_parameter(uses) {
         let NormBound { squared, kept } = squared_norm_bound(&group, layout, rounding, &mut memory);
-        total = Some(match total {
-            Some(total) => total + squared,
-            None => squared,
-        });
+        squared_norms.push(squared);
         contributions.push(kept.map_or(Contribution::Recorded(group), Contribution::Kept));
     }
-    let total = total.ok_or(Error::NothingToTrain)? * (1.0 + rounding.sum(contributions.len()));
-
-    let factors = ClipFactors::flat(total, clipping_norm, rounding);
+    if squared_norms.is_empty() {
+        return Err(Error::NothingToTrain);
+    }
+    let factors = ClipFactors::flat(&squared_norms, clipping_norm, rounding);
     drop(norms);
 
     let _sum = trace_span!("clipped_sum").entered();

@@ -16,19 +16,26 @@ pub struct ClipFactors {
 }
 
 impl ClipFactors {
-    /// `min(1, C / norm)` for squared-norm bounds `[examples]`; zero where the bound is not finite.
+    /// `min(1, C / norm)` for bounds `[examples]` of the squared norms of some parts of a gradient each, at least one; zero
+    /// where the sum of the bounds is not finite.
     ///
     /// The factor is shrunk by a few units in the last place, so that its own rounding cannot lift a
     /// contribution above `C` (Abadi et al. 2016, arXiv 1607.00133, algorithm 1, with the division rounded down).
-    pub(crate) fn flat(squared_norms: Tensor<1>, clipping_norm: f64, rounding: Rounding) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// Without a part.
+    pub(crate) fn flat(squared_norms: &[Tensor<1>], clipping_norm: f64, rounding: Rounding) -> Self {
         // Where norm <= C the quotient is 1 and nothing is shrunk but the last bits.
         let scale = clipping_norm * rounding.shrink();
-        let excluded = || squared_norms.clone().is_finite().bool_not();
-        if let Some((weights, all_finite)) = flex_kernels::clip_factors(&squared_norms, clipping_norm, scale) {
-            return Self { weights, excluded: (!all_finite).then(excluded) };
+        if let Some((weights, all_finite)) = flex_kernels::clip_factors(squared_norms, clipping_norm, scale) {
+            let excluded = (!all_finite).then(|| weights.clone().equal_elem(0.0));
+            return Self { weights, excluded };
         }
-        let excluded = excluded();
-        let norms = squared_norms.mask_fill(excluded.clone(), 1.0).sqrt();
+        let total = squared_norms.iter().cloned().reduce(|total, next| total + next).expect("a part of a gradient");
+        let total = total * (1.0 + rounding.sum(squared_norms.len()));
+        let excluded = total.clone().is_finite().bool_not();
+        let norms = total.mask_fill(excluded.clone(), 1.0).sqrt();
         let weights = (norms.clamp_min(clipping_norm).recip() * scale).mask_fill(excluded.clone(), 0.0);
         Self { weights, excluded: Some(excluded) }
     }

@@ -23,14 +23,12 @@ pub(crate) fn clipped_gradient_of_one<M: Module>(
     }
     let mut collector = Collector { gradients: loss.backward(), found: Vec::new() };
     model.visit(&mut collector);
-    let squared_norm = collector
-        .found
-        .iter()
-        .map(|gradient| sum_of_squares_bound(gradient.values.clone(), rounding))
-        .reduce(|total, next| total + next);
-    let Some(squared_norm) = squared_norm else { return Ok(()) };
-    let squared_norm = squared_norm * (1.0 + rounding.sum(collector.found.len()));
-    let factors = ClipFactors::flat(squared_norm, clipping_norm, rounding);
+    let squares = |gradient: &ParameterGradients| sum_of_squares_bound(gradient.values.clone(), rounding);
+    let squared_norms: Vec<_> = collector.found.iter().map(squares).collect();
+    if squared_norms.is_empty() {
+        return Ok(());
+    }
+    let factors = ClipFactors::flat(&squared_norms, clipping_norm, rounding);
     for gradient in collector.found {
         sum.add(factors.sum_of(gradient));
     }
