@@ -107,10 +107,11 @@ impl Release<'_> {
         flex_kernels::update_in_place(
             sum,
             |values| {
-                if self.drawn.is_empty() {
+                let start = first as usize;
+                let Some(drawn) = self.drawn.get(start..start + values.len()) else {
                     return self.noise.add_f32(first, values, std, divisor);
-                }
-                for (value, noise) in values.iter_mut().zip(&self.drawn[first as usize..]) {
+                };
+                for (value, noise) in values.iter_mut().zip(drawn) {
                     *value = (*value + noise) / divisor;
                 }
                 Ok(())
@@ -126,5 +127,42 @@ impl Release<'_> {
                 })
             },
         )
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::tensor::Device;
+    use burn_privacy_mechanisms::Entropy;
+
+    use super::*;
+    use crate::nn::{Linear, LinearConfig};
+
+    #[test]
+    fn every_entry_gets_its_own_element_of_the_steps_noise_however_it_is_drawn() {
+        let device = Device::flex().autodiff();
+        let key = PrivacyKey::draw(&Entropy::seeded(4)).unwrap();
+        // All noise at once, and a parameter at a time.
+        for width in [7, 1_000] {
+            let model: [Linear; 2] = std::array::from_fn(|_| LinearConfig::new(3, width).init(&device));
+            let trainable = TrainableParameters::of(&model).unwrap();
+            let entries = 2 * 4 * width;
+            assert_eq!(entries <= DRAWN_AT_ONCE, width == 7);
+            let update = NoisyGradients::release(&model, &trainable, GradientSum::default(), &key, 9, 2.0, 5).unwrap();
+            let mut expected = vec![0.0; entries];
+            StepNoise::new(&key, 9).unwrap().fill_f32(0, &mut expected, 2.0).unwrap();
+            let mut first = 0;
+            for layer in &model {
+                let weight = update.get::<2>(layer.weight.id).unwrap().into_data();
+                let bias = update.get::<1>(layer.bias.as_ref().unwrap().id).unwrap().into_data();
+                for found in [weight, bias] {
+                    for found in found.try_to_vec::<f32>().unwrap() {
+                        assert_eq!(found, expected[first] / 5.0, "entry {first}");
+                        first += 1;
+                    }
+                }
+            }
+            assert_eq!(first, entries);
+        }
     }
 }
