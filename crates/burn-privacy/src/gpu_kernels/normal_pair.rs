@@ -2,7 +2,7 @@
 //!
 //! # How near it comes
 //!
-//! From the same words as on the CPU, a value lies within [`TOLERANCE`] `|z|` of the CPU's `z`; the tolerance leaves room
+//! From the same words as on the CPU, a value lies within `1e-6 |z|` of the CPU's `z`, a tolerance that leaves room
 //! for divisions and square roots of graphics APIs, which may err in their last two or three bits. The tail reaches as far,
 //! 13.37 standard deviations: numbers are taken apart in integers, with the same 128 bits near the ends of their range.
 //! Only radii below 2^-62, of probability 2^-125, end there instead.
@@ -11,7 +11,7 @@ use std::f32::consts::{FRAC_PI_2, LN_2, SQRT_2};
 
 use cubecl::prelude::*;
 
-/// How far a value may lie from that of the CPU; see the [module](self).
+/// How far a value may lie from that of the CPU, relative to it.
 #[cfg(test)]
 pub(super) const TOLERANCE: f64 = 1e-6;
 
