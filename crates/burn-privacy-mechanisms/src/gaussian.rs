@@ -1,5 +1,8 @@
 //! Gaussian noise from a key stream.
 
+use std::cell::RefCell;
+use std::fmt;
+
 use rayon::prelude::*;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -51,9 +54,10 @@ const CHUNK: usize = 128 * TILE;
 /// # Source
 ///
 /// Box and Muller, "A note on the generation of random normal deviates", Annals of Mathematical Statistics 29, 1958.
-#[derive(Debug)]
 pub struct StepNoise {
     key: PrivacyKey,
+    /// The tile that the last part may have ended in: parts that follow each other within a tile draw it once.
+    last: RefCell<Tile>,
 }
 
 impl StepNoise {
@@ -63,7 +67,8 @@ impl StepNoise {
     ///
     /// [`MechanismError::StepOutOfRange`].
     pub fn new(key: &PrivacyKey, step: u64) -> Result<Self, MechanismError> {
-        Ok(Self { key: key.derive(&mut KeyStream::open(key, Purpose::Noise, step, 0)?) })
+        let key = key.derive(&mut KeyStream::open(key, Purpose::Noise, step, 0)?);
+        Ok(Self { key, last: RefCell::new(Tile::empty()) })
     }
 
     /// Fills `out` with noise of mean 0 and standard deviation `std`, from element `first_element` on.
@@ -141,20 +146,29 @@ impl StepNoise {
         let (head, rest) = values.split_at_mut(until_chunk.min(values.len()));
         let after_head = first + head.len() as u64;
         let arch = pulp::Arch::new();
-        let task = |first, values: &mut [T]| arch.dispatch(UpdateChunk { key, first, values, update: &update });
+        let task = |first, values: &mut [T], tile: &mut Tile| {
+            arch.dispatch(UpdateChunk { key, first, values, tile, update: &update });
+        };
+        let tile = &mut *self.last.borrow_mut();
         if rest.is_empty() {
-            task(first, head); // too little for a second thread
+            task(first, head, tile); // too little for a second thread
             return Ok(());
         }
         rayon::join(
-            || task(first, head),
+            || task(first, head, tile),
             || {
                 rest.par_chunks_mut(CHUNK)
                     .enumerate()
-                    .for_each(|(chunk, values)| task(after_head + (chunk * CHUNK) as u64, values));
+                    .for_each(|(chunk, values)| task(after_head + (chunk * CHUNK) as u64, values, &mut Tile::empty()));
             },
         );
         Ok(())
+    }
+}
+
+impl fmt::Debug for StepNoise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StepNoise").field("key", &self.key).finish_non_exhaustive()
     }
 }
 
@@ -166,7 +180,7 @@ impl StepNoise {
 pub struct KernelNoise {
     /// The key of the step's noise, as the words 4 to 11 of ChaCha20's state.
     pub key: [u32; 8],
-    /// Which 128 elements the first value belongs to.
+    /// Which [`TILE`](Self::TILE) elements the first value belongs to.
     pub first_tile: u64,
     /// How many elements of that tile come before the first value.
     pub skipped: u32,
@@ -174,8 +188,13 @@ pub struct KernelNoise {
     pub std: f32,
 }
 
-impl std::fmt::Debug for KernelNoise {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl KernelNoise {
+    /// Elements of a tile: those of 16 blocks of the stream.
+    pub const TILE: usize = TILE;
+}
+
+impl fmt::Debug for KernelNoise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KernelNoise").finish_non_exhaustive()
     }
 }
@@ -230,6 +249,7 @@ struct UpdateChunk<'a, T, F> {
     key: &'a PrivacyKey,
     first: u64,
     values: &'a mut [T],
+    tile: &'a mut Tile,
     update: &'a F,
 }
 
@@ -238,14 +258,13 @@ impl<T, F: Fn(&mut T, f64)> pulp::WithSimd for UpdateChunk<'_, T, F> {
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, simd: S) {
-        let mut tile = Tile { words: [[0; LANES]; 16], normals: [[[0.0; LANES]; PAIRS]; 2] };
-        let Self { mut first, mut values, .. } = self;
+        let Self { key, mut first, mut values, tile, update } = self;
         while !values.is_empty() {
             let (number, skipped) = (first / TILE as u64, (first % TILE as u64) as usize);
             let (now, later) = values.split_at_mut((TILE - skipped).min(values.len()));
-            tile.draw(simd, self.key, number);
+            tile.draw(simd, key, number);
             for (value, z) in now.iter_mut().zip(&tile.normals.as_flattened().as_flattened()[skipped..]) {
-                (self.update)(value, *z);
+                update(value, *z);
             }
             first += now.len() as u64;
             values = later;
@@ -255,15 +274,24 @@ impl<T, F: Fn(&mut T, f64)> pulp::WithSimd for UpdateChunk<'_, T, F> {
 
 /// The standard normal values that are drawn together and the words they are made of; wiped when dropped.
 struct Tile {
+    /// Which tile of the step it is, once it is drawn.
+    number: Option<u64>,
     words: BlockWords,
     /// Cosines, then sines: `[2][pair of its block][block]`.
     normals: [[[f64; LANES]; PAIRS]; 2],
 }
 
 impl Tile {
-    /// Draws the values `number · TILE` and following with a step's key.
+    const fn empty() -> Self {
+        Self { number: None, words: [[0; LANES]; 16], normals: [[[0.0; LANES]; PAIRS]; 2] }
+    }
+
+    /// Draws the values `number · TILE` and following with a step's key, unless they are there.
     #[inline(always)]
     fn draw<S: pulp::Simd>(&mut self, simd: S, key: &PrivacyKey, number: u64) {
+        if self.number.replace(number) == Some(number) {
+            return;
+        }
         let first_block = number * LANES as u64;
         fill_blocks(simd, key, 0, first_block, &mut self.words);
         let [cosines, sines] = &mut self.normals;
@@ -352,12 +380,15 @@ mod tests {
         let key = key();
         let mut whole = vec![0.0_f32; 2 * CHUNK + 777];
         fill_gaussian_f32(&key, 1, 0, &mut whole, 3.0).unwrap();
+        let noise = StepNoise::new(&key, 1).unwrap();
         for first in [0, 1, 2, 3, 127, 128, 129, CHUNK - 1, CHUNK, CHUNK + 1, whole.len() - 1, whole.len()] {
             for length in [0, 1, 2, 3, 127, 128, 129, 255, CHUNK - 1, CHUNK + 5] {
                 let end = (first + length).min(whole.len());
                 let mut part = vec![0.0_f32; end - first];
                 fill_gaussian_f32(&key, 1, first as u64, &mut part, 3.0).unwrap();
                 assert_eq!(part, whole[first..end], "{first} + {length}");
+                noise.fill_f32(first as u64, &mut part, 3.0).unwrap();
+                assert_eq!(part, whole[first..end], "{first} + {length}, after other parts");
             }
         }
     }

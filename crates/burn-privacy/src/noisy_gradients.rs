@@ -33,13 +33,9 @@ impl NoisyGradients {
         expected_batch_size: usize,
     ) -> Result<Self> {
         let noise = StepNoise::new(key, step)?;
-        let entries: usize = trainable.iter().map(|parameter| parameter.entries).sum();
-        let mut drawn = vec![0.0; if entries <= DRAWN_AT_ONCE { entries } else { 0 }];
-        noise.fill_f32(0, &mut drawn, noise_standard_deviation)?;
         let mut release = Release {
             sum,
             noise,
-            drawn,
             noise_standard_deviation,
             expected_batch_size: expected_batch_size as f64,
             trainable,
@@ -64,15 +60,9 @@ impl From<NoisyGradients> for GradientsParams {
     }
 }
 
-/// The most entries of a model whose noise is drawn at once: parameters that end within a tile of the generator would
-/// otherwise draw it again, which in a tiny network is most of the noise's time.
-const DRAWN_AT_ONCE: usize = 1 << 12;
-
 struct Release<'a> {
     sum: GradientSum,
     noise: StepNoise,
-    /// All of the noise, or none of it yet.
-    drawn: Vec<f32>,
     noise_standard_deviation: f64,
     expected_batch_size: f64,
     trainable: &'a TrainableParameters,
@@ -106,16 +96,7 @@ impl Release<'_> {
         let divisor = self.expected_batch_size as f32;
         flex_kernels::update_in_place(
             sum,
-            |values| {
-                let start = first as usize;
-                let Some(drawn) = self.drawn.get(start..start + values.len()) else {
-                    return self.noise.add_f32(first, values, std, divisor);
-                };
-                for (value, noise) in values.iter_mut().zip(drawn) {
-                    *value = (*value + noise) / divisor;
-                }
-                Ok(())
-            },
+            |values| self.noise.add_f32(first, values, std, divisor),
             |sum| {
                 let [entries] = sum.dims();
                 let for_kernel = || self.noise.for_kernel(first, entries, std);
@@ -139,15 +120,14 @@ mod tests {
     use crate::nn::{Linear, LinearConfig};
 
     #[test]
-    fn every_entry_gets_its_own_element_of_the_steps_noise_however_it_is_drawn() {
+    fn every_entry_gets_its_own_element_of_the_steps_noise() {
         let device = Device::flex().autodiff();
         let key = PrivacyKey::draw(&Entropy::seeded(4)).unwrap();
-        // All noise at once, and a parameter at a time.
+        // All parameters within one tile of the generator, and over many.
         for width in [7, 1_000] {
             let model: [Linear; 2] = std::array::from_fn(|_| LinearConfig::new(3, width).init(&device));
             let trainable = TrainableParameters::of(&model).unwrap();
             let entries = 2 * 4 * width;
-            assert_eq!(entries <= DRAWN_AT_ONCE, width == 7);
             let update = NoisyGradients::release(&model, &trainable, GradientSum::default(), &key, 9, 2.0, 5).unwrap();
             let mut expected = vec![0.0; entries];
             StepNoise::new(&key, 9).unwrap().fill_f32(0, &mut expected, 2.0).unwrap();

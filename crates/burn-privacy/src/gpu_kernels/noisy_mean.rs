@@ -12,11 +12,8 @@ use cubecl::prelude::*;
 use super::chacha20::{StreamKey, fill_block, key_argument};
 use super::normal_pair::{Fraction, HALF, cos_sin, is_near_one, radius};
 
-/// Elements that [`BLOCKS`] blocks of the stream make together: two for each pair of words' pairs.
-const TILE: usize = 128;
-
-/// Blocks of a tile, a thread each.
-const BLOCKS: usize = 16;
+/// Blocks of the stream that make a tile of elements, a thread each.
+const BLOCKS: usize = KernelNoise::TILE / 8;
 
 /// The operation as Burn's backends take it, deferred by Burn's fusion like any other.
 #[backend_extension(Cube, Fusion)]
@@ -30,7 +27,7 @@ impl NoisyMean for CubeBackend {
         let sum = into_contiguous(sum);
         let client = sum.client.clone();
         let entries = sum.meta.num_elements();
-        let threads = (noise.skipped as usize + entries).div_ceil(TILE) * BLOCKS;
+        let threads = (noise.skipped as usize + entries).div_ceil(KernelNoise::TILE) * BLOCKS;
         let cube_dim = CubeDim::new(&client, threads);
         let cube_count = calculate_cube_count_elemwise(&client, threads, cube_dim);
         // Memory of its own: were the kernel never to run, the sum must not be what is found there.
@@ -70,7 +67,7 @@ fn noisy_mean_kernel(
 ) {
     let tile_of_launch = ABSOLUTE_POS / comptime!(BLOCKS);
     let lane = ABSOLUTE_POS % comptime!(BLOCKS);
-    let first = tile_of_launch * comptime!(TILE) + lane;
+    let first = tile_of_launch * comptime!(KernelNoise::TILE) + lane;
     let (start, end) = (skipped as usize, skipped as usize + mean.len());
     if first >= end {
         terminate!();
