@@ -1,13 +1,12 @@
 //! The core's equalities on a GPU or a software Vulkan driver: few tests, small shapes, because kernels are tuned and
 //! compiled for every new shape.
 //!
-//! The reference is the batch-of-one loop on the CPU. Each test prints one line, `software-gpu test ran: NAME` or
-//! `skipped: ...` where no adapter is found, past the test harness's capture, so that a pipeline can count them.
+//! The reference is the batch-of-one loop on the CPU. Each test prints one line that says whether it ran.
 #![cfg(all(feature = "wgpu", feature = "flex"))]
 
+#[path = "support/on_adapter.rs"]
+mod on_adapter;
 mod support;
-
-use std::sync::OnceLock;
 
 use burn::data::dataset::InMemDataset;
 use burn::module::Param;
@@ -28,27 +27,10 @@ use support::{
     relative_difference, with_values,
 };
 
-/// Runs `test` where there is an adapter, and says which of the two happened.
 fn on_adapter(name: &str, test: impl FnOnce(&Device)) {
-    static DEVICE: OnceLock<Result<Device, String>> = OnceLock::new();
-    let device = DEVICE.get_or_init(|| {
-        let selected = select_device(DeviceChoice::Wgpu).map_err(|error| error.to_string())?;
-        say(&format!("adapter: {}", selected.description));
-        Ok(selected.device.autodiff())
-    });
-    match device {
-        Ok(device) => {
-            test(device);
-            say(&format!("software-gpu test ran: {name}"));
-        }
-        Err(reason) => say(&format!("skipped: {name}: {reason}")),
-    }
-}
-
-/// The harness captures what macros print, not what is written.
-fn say(line: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let adapter = select_device(DeviceChoice::Wgpu);
+    let adapter = adapter.map(|selected| (selected.description, selected.device.autodiff()));
+    on_adapter::on_adapter(name, adapter, |device| test(&device));
 }
 
 /// One backward pass there against the loop on the CPU; `new` makes the same model on any device.

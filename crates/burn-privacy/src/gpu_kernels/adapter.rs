@@ -1,5 +1,8 @@
 //! An adapter for tests of the kernels, and what they are compared with.
 
+#[path = "../../tests/support/on_adapter.rs"]
+mod on_adapter;
+
 use burn::backend::Cube;
 use burn::tensor::{DType, Device, Tensor};
 use burn_cubecl::CubeBackend;
@@ -43,23 +46,13 @@ impl Adapter {
     }
 }
 
-/// Runs `test` where there is an adapter, and says which of the two happened, past the test harness's capture.
 pub(super) fn on_adapter(name: &str, test: impl FnOnce(&Adapter)) {
-    match select_device(DeviceChoice::Wgpu) {
-        Ok(selected) => {
-            let tensor =
-                Tensor::<1>::zeros([1], &selected.device).try_into_primitive::<Cube>().expect("a GPU's tensor");
-            let tensor = tensor.client.clone().resolve_tensor_float::<CubeBackend>(tensor);
-            test(&Adapter { device: selected.device, tensor });
-            say(&format!("software-gpu test ran: {name}"));
-        }
-        Err(error) => say(&format!("skipped: {name}: {error}")),
-    }
-}
-
-fn say(line: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let adapter = select_device(DeviceChoice::Wgpu).map(|selected| {
+        let tensor = Tensor::<1>::zeros([1], &selected.device).try_into_primitive::<Cube>().expect("a GPU's tensor");
+        let tensor = tensor.client.clone().resolve_tensor_float::<CubeBackend>(tensor);
+        (selected.description, Adapter { device: selected.device, tensor })
+    });
+    on_adapter::on_adapter(name, adapter, |adapter| test(&adapter));
 }
 
 /// Words of the key's stream 0 by the generator of the CPU.
