@@ -17,8 +17,8 @@ pub(crate) fn statement(
         "the loss of a record depends on that record and the model only (layers, losses and buffers are checked; a \
          batcher that mixes records is outside their sight)"
             .into(),
-        "the Gaussian noise is computed in 64-bit floating point and added in 32-bit: attacks on its lowest bits are not \
-         excluded"
+        "the Gaussian noise is computed in 64-bit floating point, on a GPU in 32-bit, and added in 32-bit: attacks on its \
+         lowest bits are not excluded"
             .into(),
     ]);
     // The tight bound first, which the headline shows.
