@@ -15,9 +15,11 @@
 mod atomic_file;
 mod digits;
 mod error;
+mod fingerprint;
 #[cfg(feature = "plot")]
 pub mod plot;
 
 pub use atomic_file::write_atomically;
 pub use digits::grouped;
 pub use error::OutputError;
+pub use fingerprint::fingerprint;

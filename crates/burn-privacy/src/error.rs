@@ -212,14 +212,33 @@ pub enum Error {
     Mechanism(#[from] burn_privacy_mechanisms::MechanismError),
     /// The ledger refused.
     #[error(transparent)]
-    Ledger(#[from] crate::ledger::LedgerError),
+    Ledger(#[from] burn_privacy_budget::ledger::LedgerError),
+    /// The plan or the ledger refused for a reason that has no name of its own here.
+    #[error(transparent)]
+    Budget(burn_privacy_budget::BudgetError),
     /// A data set could not be loaded.
     #[error(transparent)]
-    Dataset(#[from] crate::datasets::DatasetError),
+    Dataset(#[from] burn_privacy_datasets::DatasetError),
+    /// An ensemble refused.
+    #[error(transparent)]
+    Ensemble(#[from] burn_privacy_ensemble::EnsembleError),
     /// A sweep could not start or go on.
     #[error(transparent)]
-    Sweep(#[from] crate::sweep::SweepError),
+    Sweep(#[from] burn_privacy_sweep::SweepError),
     /// A report could not be written or read.
     #[error(transparent)]
-    Report(#[from] crate::report::ReportError),
+    Report(#[from] burn_privacy_report::ReportError),
+}
+
+impl From<burn_privacy_budget::BudgetError> for Error {
+    fn from(error: burn_privacy_budget::BudgetError) -> Self {
+        use burn_privacy_budget::BudgetError;
+        match error {
+            BudgetError::Plan { field, given, allowed } => Self::Plan { field, given, allowed },
+            BudgetError::DatasetSize { found, stated, adjacency } => Self::DatasetSize { found, stated, adjacency },
+            BudgetError::Accounting(error) => Self::Accounting(error),
+            BudgetError::Ledger(error) => Self::Ledger(error),
+            error => Self::Budget(error),
+        }
+    }
 }

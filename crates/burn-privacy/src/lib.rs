@@ -59,8 +59,8 @@
 //!
 //! | level | for | entry |
 //! |---|---|---|
-//! | session | a training loop of your own | [`PrivacyPlan::start`](plan::PrivacyPlan::start) |
-//! | sampler and session | batches you load or prefetch yourself | [`PrivacyPlan::sampler`](plan::PrivacyPlan::sampler), [`Session::step_with`](session::Session::step_with) |
+//! | session | a training loop of your own | [`StartPlan::start`](session::StartPlan::start) |
+//! | sampler and session | batches you load or prefetch yourself | [`StartPlan::sampler`](session::StartPlan::sampler), [`Session::step_with`](session::Session::step_with) |
 //! | parts | a layer of your own | [`PerExampleRule`](per_example::PerExampleRule), [`record`](per_example::record), [`per_example`](per_example::per_example) |
 //!
 //! # Features
@@ -75,30 +75,27 @@
 
 pub mod activation;
 pub mod attention;
-pub mod datasets;
 pub mod device;
 mod flex_kernels;
 mod gpu_kernels;
-pub mod ledger;
 pub mod loss;
 pub mod nn;
 pub mod per_example;
-pub mod plan;
-pub mod prediction;
-pub mod report;
 pub mod sampler;
 pub mod session;
-pub mod sweep;
 
 mod error;
-mod ledger_run;
 mod noisy_gradients;
 mod process_memory;
-mod statement;
 mod weight_average;
 
 pub use burn_privacy_accounting as accounting;
+pub use burn_privacy_budget::{ledger, plan};
+pub use burn_privacy_datasets as datasets;
+pub use burn_privacy_ensemble as prediction;
 pub use burn_privacy_mechanisms as mechanisms;
+pub use burn_privacy_report as report;
+pub use burn_privacy_sweep as sweep;
 pub use error::{Error, Result};
 pub use noisy_gradients::NoisyGradients;
 pub use process_memory::keep_freed_memory;
@@ -113,6 +110,6 @@ pub mod prelude {
     pub use crate::mechanisms::Entropy;
     pub use crate::per_example::{PerExample, per_example};
     pub use crate::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
-    pub use crate::session::{Session, Step};
+    pub use crate::session::{Session, StartPlan, Step};
     pub use crate::{Error, NoisyGradients};
 }

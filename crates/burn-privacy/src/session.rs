@@ -8,11 +8,12 @@ use burn::data::dataset::Dataset;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use burn_privacy_accounting::{PlannedSchedule, PrivacyStatement};
+use burn_privacy_budget::LedgerRun;
+use burn_privacy_budget::statement::statement;
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
-use crate::ledger_run::LedgerRun;
 use crate::noisy_gradients::NoisyGradients;
 use crate::per_example::{
     BatchLayout, GradientSum, NonTrainable, PerExample, Rounding, TrainableParameters, clipped_gradient_of_one,
@@ -20,7 +21,6 @@ use crate::per_example::{
 };
 use crate::plan::PrivacyPlan;
 use crate::sampler::{DrawnBatch, PoissonSampler};
-use crate::statement::statement;
 
 /// What a loss closure returns: one loss per example, `[batch]`, or any error.
 pub type LossResult = std::result::Result<Tensor<1>, Box<dyn std::error::Error + Send + Sync>>;
@@ -50,6 +50,54 @@ pub struct Session<I, O, D, B> {
     views: usize,
     validated: bool,
     items: PhantomData<fn() -> (I, O)>,
+}
+
+/// Starts what a [`PrivacyPlan`] describes.
+pub trait StartPlan {
+    /// Starts a run with the defaults: one backward pass, physical batches of at most 256 examples, no ledger.
+    ///
+    /// See [`Session`] for what can be set, and [`Session::with_ledger`] for a durable record of what was spent.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system gives no randomness, or the data set's public size is not the plan's.
+    fn start<I, O, D, B>(
+        &self,
+        dataset: D,
+        batcher: B,
+        device: &Device,
+        entropy: Entropy,
+    ) -> Result<Session<I, O, D, B>>
+    where
+        D: Dataset<I>,
+        B: Batcher<I, O>;
+
+    /// The plan's own sampler, for programs that load their batches themselves; see [`Session::step_with`].
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    fn sampler(&self, population: usize, entropy: Entropy) -> Result<PoissonSampler>;
+}
+
+impl StartPlan for PrivacyPlan {
+    fn start<I, O, D, B>(
+        &self,
+        dataset: D,
+        batcher: B,
+        device: &Device,
+        entropy: Entropy,
+    ) -> Result<Session<I, O, D, B>>
+    where
+        D: Dataset<I>,
+        B: Batcher<I, O>,
+    {
+        Session::new(Arc::new(self.clone()), dataset, batcher, device, entropy)
+    }
+
+    fn sampler(&self, population: usize, entropy: Entropy) -> Result<PoissonSampler> {
+        PoissonSampler::new(Arc::new(self.clone()), population, entropy)
+    }
 }
 
 impl<I, O, D, B> Session<I, O, D, B>
@@ -204,7 +252,7 @@ where
     /// None for a plan that was built; the type is the accounting crate's.
     pub fn statement(&self) -> Result<PrivacyStatement> {
         let dataset = self.ledger.as_ref().map_or("not named (no ledger)", |ledger| ledger.dataset());
-        statement(&self.plan, dataset, self.charged, self.private)
+        Ok(statement(&self.plan, dataset, self.charged, self.private)?)
     }
 
     /// Ends the run: writes the true number of charged steps to the ledger, and returns the statement.

@@ -96,7 +96,7 @@ impl Settings {
     /// # Errors
     ///
     /// If the settings make no plan.
-    pub fn plan(&self, privacy: &PrivacySettings, images: usize) -> burn_privacy::Result<PrivacyPlan> {
+    pub fn plan(&self, privacy: &PrivacySettings, images: usize) -> burn_privacy::plan::Result<PrivacyPlan> {
         let noise = match privacy.noise {
             Noise::Epsilon(epsilon) => NoiseLevel::target(epsilon, privacy.delta),
             Noise::Multiplier(multiplier) => NoiseLevel::multiplier(multiplier),

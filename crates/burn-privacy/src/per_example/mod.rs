@@ -36,7 +36,8 @@ mod rule;
 mod tape;
 mod validator;
 
-pub use batch_layout::{BatchLayout, ProtectedUnit};
+pub use batch_layout::BatchLayout;
+pub use burn_privacy_budget::plan::ProtectedUnit;
 pub use factors::ClipFactors;
 #[cfg(feature = "flex")]
 pub(crate) use norm_bound::rows_and_length;

@@ -1,0 +1,77 @@
+use burn_privacy_accounting::Adjacency;
+use serde::{Deserialize, Serialize};
+
+use super::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling, refuse};
+use crate::error::{BudgetError, Result};
+use crate::plan::ProtectedUnit;
+
+/// What a plan looks like as data.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlanRecord {
+    schema: String,
+    version: u32,
+    adjacency: Adjacency,
+    protected_unit: ProtectedUnit,
+    sampling: Sampling,
+    clipping: Clipping,
+    noise_multiplier: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target_epsilon: Option<f64>,
+    delta: f64,
+    steps: u64,
+}
+
+const SCHEMA: &str = "burn-privacy/plan";
+const VERSION: u32 = 1;
+
+impl From<PrivacyPlan> for PlanRecord {
+    fn from(plan: PrivacyPlan) -> Self {
+        Self {
+            schema: SCHEMA.into(),
+            version: VERSION,
+            adjacency: plan.adjacency,
+            protected_unit: plan.protected_unit,
+            sampling: plan.sampling,
+            clipping: plan.clipping,
+            noise_multiplier: plan.noise_multiplier,
+            target_epsilon: plan.target_epsilon,
+            delta: plan.delta,
+            steps: plan.steps,
+        }
+    }
+}
+
+impl TryFrom<PlanRecord> for PrivacyPlan {
+    type Error = BudgetError;
+
+    fn try_from(record: PlanRecord) -> Result<Self> {
+        if record.schema != SCHEMA || record.version != VERSION {
+            return Err(refuse(
+                "schema",
+                format!("{} version {}", record.schema, record.version),
+                format!("{SCHEMA} version {VERSION}"),
+            ));
+        }
+        let mut plan = PrivacyPlanConfig::new()
+            .with_adjacency(record.adjacency)
+            .with_sampling(record.sampling)
+            .with_clipping(record.clipping)
+            .with_noise(NoiseLevel::multiplier(record.noise_multiplier))
+            .with_delta(record.delta)
+            .with_steps(record.steps)
+            .build()?;
+        if let Some(target) = record.target_epsilon {
+            let epsilon = plan.epsilon(plan.delta)?;
+            if target.is_nan() || epsilon > target {
+                return Err(refuse(
+                    "target epsilon",
+                    target,
+                    format!("at least {epsilon}, which is what this plan's noise multiplier gives"),
+                ));
+            }
+            plan.target_epsilon = Some(target);
+        }
+        Ok(plan)
+    }
+}
