@@ -73,6 +73,9 @@
 //! | `download` | no | fetching public data sets over HTTPS |
 //! | `plot` | no | PNG and SVG plots of runs and sweeps |
 
+#[cfg(doctest)]
+mod book;
+
 pub mod activation;
 pub mod attention;
 pub mod device;
