@@ -77,7 +77,16 @@ impl TermCurve {
     }
 
     /// [`Self::divergence`] at an order up to a prepared one; a looser upper bound at any other.
+    ///
+    /// No Renyi divergence is negative. A formula that gives a negative number, or NaN, was used outside of what it holds
+    /// for, and proves nothing: that is infinite here, never a small epsilon.
     pub(super) fn prepared_divergence(&self, order: f64) -> f64 {
+        let bound = self.by_formula(order);
+        debug_assert!(bound >= 0.0, "{:?} at order {order}: {bound}", self.term);
+        if bound >= 0.0 { bound } else { f64::INFINITY }
+    }
+
+    fn by_formula(&self, order: f64) -> f64 {
         let above = order - 1.0;
         match self.term {
             Term::Infinite => f64::INFINITY,
