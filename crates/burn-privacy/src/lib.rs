@@ -60,7 +60,7 @@
 //! | level | for | entry |
 //! |---|---|---|
 //! | session | a training loop of your own | [`PrivacyPlan::start`](plan::PrivacyPlan::start) |
-//! | sampler and session | batches you load or prefetch yourself | [`PrivacyPlan::sampler`](plan::PrivacyPlan::sampler), [`Session::step_with`](session::Session::step_with) |
+//! | sampler and session | batches you load or prefetch yourself | [`Session::take_sampler`](session::Session::take_sampler), [`Session::step_with`](session::Session::step_with) |
 //! | parts | a layer of your own | [`PerExampleRule`](per_example::PerExampleRule), [`record`](per_example::record), [`per_example`](per_example::per_example) |
 //!
 //! # Features
@@ -90,6 +90,7 @@ pub mod sampler;
 pub mod session;
 pub mod sweep;
 
+mod charges;
 mod error;
 mod ledger_run;
 mod noisy_gradients;
@@ -99,7 +100,7 @@ mod weight_average;
 
 pub use burn_privacy_accounting as accounting;
 pub use burn_privacy_mechanisms as mechanisms;
-pub use error::{Error, Result};
+pub use error::{Error, Result, Unprotected};
 pub use noisy_gradients::NoisyGradients;
 pub use process_memory::keep_freed_memory;
 pub use weight_average::WeightAverage;

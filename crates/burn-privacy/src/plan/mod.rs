@@ -22,7 +22,6 @@ use record::PlanRecord;
 
 use crate::error::{Error, Result};
 use crate::per_example::ProtectedUnit;
-use crate::sampler::PoissonSampler;
 use crate::session::Session;
 
 /// What will run, checked: adjacency, sampling, clipping, noise and length of one training run.
@@ -163,23 +162,13 @@ impl PrivacyPlan {
         Session::new(Arc::new(self.clone()), dataset, batcher, device, entropy)
     }
 
-    /// The plan's own sampler, for programs that load their batches themselves; see
-    /// [`Session::step_with`](crate::session::Session::step_with).
-    ///
-    /// # Errors
-    ///
-    /// As [`start`](Self::start).
-    pub fn sampler(&self, population: usize, entropy: Entropy) -> Result<PoissonSampler> {
-        PoissonSampler::new(Arc::new(self.clone()), population, entropy)
-    }
-
     /// Under adjacencies where the number of records is public, it must be the stated one.
     pub(crate) fn check_population(&self, population: usize) -> Result<()> {
         let stated = self.sampling.nominal_size();
         match self.adjacency {
             Adjacency::AddOrRemoveOne => Ok(()),
             Adjacency::ReplaceOne | Adjacency::ZeroOut if population == stated => Ok(()),
-            adjacency => Err(Error::DatasetSize { found: population, stated, adjacency: adjacency.to_string() }),
+            adjacency => Err(Error::DatasetSize { stated, adjacency: adjacency.to_string() }),
         }
     }
 }
