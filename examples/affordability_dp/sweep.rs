@@ -64,11 +64,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.out.join(LEDGER).exists() {
         let all = composed_epsilon(&arguments.out, arguments.delta)?;
         println!(
-            "\nEach epsilon is that of one run. All runs in the ledger {} together: epsilon {} at delta {} (PLD, upper \
-             bound).",
+            "\nEach epsilon is that of one run. All runs in the ledger {} together: epsilon {} at delta {} (PLD, {}).",
             arguments.out.join(LEDGER).display(),
             burn_privacy::accounting::round_up_for_display(all),
             arguments.delta,
+            burn_privacy::ledger::COMPOSITION_CAVEAT,
         );
     }
     let written = report::write(arguments, &data, &results)?;

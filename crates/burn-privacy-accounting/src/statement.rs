@@ -213,12 +213,20 @@ impl PrivacyStatement {
             ("Delta".into(), round_up_for_display(self.delta)),
         ];
         for report in &self.planned_epsilon {
-            facts.push((format!("Planned epsilon by {}", method(report)), round_up_for_display(report.epsilon)));
+            let epsilon = round_up_for_display(report.epsilon);
+            facts.push((
+                format!("Planned epsilon by {}", method(report)),
+                if self.is_void() { format!("void: fixed seed; with fresh randomness {epsilon}") } else { epsilon },
+            ));
         }
         for report in &self.epsilon_so_far {
             facts.push((
                 format!("Epsilon so far by {}", method(report)),
-                format!("{} ({STOPPING_CAVEAT})", round_up_for_display(report.epsilon)),
+                if self.is_void() {
+                    "infinite: fixed seed".into()
+                } else {
+                    format!("{} ({STOPPING_CAVEAT})", round_up_for_display(report.epsilon))
+                },
             ));
         }
         facts.push((
@@ -346,6 +354,9 @@ mod tests {
         assert!(statement(Entropy::Seeded).to_string().starts_with("*** NOT PRIVATE: fixed seed ***"));
         let markdown = statement(Entropy::Seeded).to_markdown();
         assert!(markdown.find("NOT PRIVATE").unwrap() < markdown.find("DP-SGD").unwrap());
+        // No number stands there as if it held.
+        assert!(markdown.contains("void: fixed seed; with fresh randomness 1.184"), "{markdown}");
+        assert!(markdown.contains("| infinite: fixed seed |") && !markdown.contains("0.8"), "{markdown}");
     }
 
     #[test]

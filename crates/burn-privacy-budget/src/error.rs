@@ -21,12 +21,10 @@ pub enum BudgetError {
     },
     /// The data set does not have the public size that the plan states.
     #[error(
-        "the data set has {found} records, the plan states {stated}. Under {adjacency} adjacency the size is public \
+        "the data set does not have as many records as the plan states, {stated}. Under {adjacency} adjacency the size is public \
          and must be right: state the true size, or use add/remove adjacency, where it is private."
     )]
     DatasetSize {
-        /// Records in the data set.
-        found: usize,
         /// The plan's nominal size.
         stated: usize,
         /// The plan's adjacency.

@@ -18,7 +18,7 @@
 //! let shards = Shards::draw(10_000, 50, Entropy::os())?; // train a teacher on each
 //! let teachers: Vec<f64> = shards.iter().map(|records| records.len() as f64 / 10_000.0).collect();
 //!
-//! let plan = QueryPlan::for_target(3, 1.0, 1e-5)?;
+//! let plan = QueryPlan::for_target(3, 1.0, 1e-5, 10_000)?;
 //! let ledger = Ledger::open(path, "incomes")?;
 //! let mut predictor = NoisyMean::open(plan, 0.0..=1.0, teachers.len(), ledger, "answers", Entropy::os())?;
 //! for _ in 0..3 {
@@ -29,6 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod clipped_mean;
 mod error;
 mod plan;
 mod predictor;

@@ -22,10 +22,12 @@ impl QueryPlan {
     ///
     /// # Errors
     ///
-    /// [`EnsembleError::Plan`] for no queries; [`EnsembleError::Accounting`] for an epsilon that is not above 0 and finite, or a delta
-    /// that is not strictly between 0 and 1.
-    pub fn for_target(queries: u64, epsilon: f64, delta: f64) -> Result<Self> {
+    /// [`EnsembleError::Plan`] for no queries, or a delta that is not above 0 and below 1 / `nominal_size`, the public nominal number
+    /// of records (a larger one allows publishing whole records); [`EnsembleError::Accounting`] for an epsilon that is not above 0
+    /// and finite.
+    pub fn for_target(queries: u64, epsilon: f64, delta: f64, nominal_size: usize) -> Result<Self> {
         check_queries(queries)?;
+        check_delta(delta, nominal_size)?;
         // Rounded up, so that rounding in the accountant can't make the target unreachable.
         let multiplier = gaussian_sigma(epsilon, delta, (queries as f64).sqrt())? * (1.0 + 1e-9);
         Ok(Self { queries, noise_multiplier: multiplier, delta })
@@ -35,18 +37,17 @@ impl QueryPlan {
     ///
     /// # Errors
     ///
-    /// [`EnsembleError::Plan`] for no queries, a multiplier that is not above 0 and finite, or a delta that is not strictly
-    /// between 0 and 1.
-    pub fn with_noise_multiplier(queries: u64, noise_multiplier: f64, delta: f64) -> Result<Self> {
+    /// [`EnsembleError::Plan`] for no queries, a multiplier that is not above 0 and finite, or a delta that is not above 0 and below
+    /// 1 / `nominal_size`, the public nominal number of records.
+    pub fn with_noise_multiplier(queries: u64, noise_multiplier: f64, delta: f64, nominal_size: usize) -> Result<Self> {
         check_queries(queries)?;
-        let refuse = |field, given: f64, allowed: &str| {
-            Err(EnsembleError::Plan { field, given: given.to_string(), allowed: allowed.into() })
-        };
+        check_delta(delta, nominal_size)?;
         if !(noise_multiplier > 0.0 && noise_multiplier.is_finite()) {
-            return refuse("noise multiplier", noise_multiplier, "a finite number above 0");
-        }
-        if !(delta > 0.0 && delta < 1.0) {
-            return refuse("delta", delta, "strictly between 0 and 1, well below one over the number of records");
+            return Err(EnsembleError::Plan {
+                field: "noise multiplier",
+                given: noise_multiplier.to_string(),
+                allowed: "a finite number above 0".into(),
+            });
         }
         Ok(Self { queries, noise_multiplier, delta })
     }
@@ -101,6 +102,22 @@ pub(super) fn epsilon(answers: &[(&QueryPlan, u64)], delta: f64) -> Result<f64> 
     Ok(accountant.epsilon(delta)?)
 }
 
+/// As for a training plan.
+fn check_delta(delta: f64, nominal_size: usize) -> Result<()> {
+    let refuse = |field, given: String, allowed: String| Err(EnsembleError::Plan { field, given, allowed });
+    if nominal_size == 0 {
+        return refuse("nominal size", "0".into(), "at least 1 record".into());
+    }
+    let largest = 1.0 / nominal_size as f64;
+    if delta > 0.0 && delta < largest {
+        return Ok(());
+    }
+    let allowed = format!(
+        "above 0 and below 1 / nominal size = {largest:e} (a delta that large allows publishing whole records)"
+    );
+    refuse("delta", format!("{delta:e}"), allowed)
+}
+
 fn check_queries(queries: u64) -> Result<()> {
     if (1..=MOST_QUERIES).contains(&queries) {
         return Ok(());
@@ -115,7 +132,7 @@ mod tests {
     #[test]
     fn targets_are_met_and_nearly_spent() {
         for (queries, target) in [(1, 0.1), (100, 1.0), (5_000, 8.0)] {
-            let plan = QueryPlan::for_target(queries, target, 1e-6).unwrap();
+            let plan = QueryPlan::for_target(queries, target, 1e-6, 10_000).unwrap();
             let found = plan.epsilon_after(queries).unwrap();
             assert!(found <= target && found > 0.999 * target, "{queries}: {found}");
             assert_eq!(plan.epsilon_after(0).unwrap(), 0.0);
@@ -124,10 +141,17 @@ mod tests {
 
     #[test]
     fn impossible_plans_are_refused() {
-        assert!(QueryPlan::for_target(0, 1.0, 1e-5).is_err());
-        assert!(QueryPlan::for_target(10, f64::NAN, 1e-5).is_err());
-        assert!(QueryPlan::for_target(10, 1.0, 0.0).is_err());
-        assert!(QueryPlan::with_noise_multiplier(10, 0.0, 1e-5).is_err());
-        assert!(QueryPlan::with_noise_multiplier(10, 1.0, 1.0).is_err());
+        assert!(QueryPlan::for_target(0, 1.0, 1e-5, 100).is_err());
+        assert!(QueryPlan::for_target(10, f64::NAN, 1e-5, 100).is_err());
+        assert!(QueryPlan::with_noise_multiplier(10, 0.0, 1e-5, 100).is_err());
+        // A delta of one over the number of records publishes a record.
+        for (delta, size) in [(0.0, 100), (-0.0, 100), (f64::NAN, 100), (0.01, 100), (0.5, 2), (1.0, 1), (1e-5, 0)] {
+            for plan in
+                [QueryPlan::for_target(10, 1.0, delta, size), QueryPlan::with_noise_multiplier(10, 1.0, delta, size)]
+            {
+                assert!(matches!(plan, Err(EnsembleError::Plan { .. })), "{delta} {size}");
+            }
+        }
+        assert!(QueryPlan::for_target(10, 1.0, 0.0099, 100).is_ok());
     }
 }

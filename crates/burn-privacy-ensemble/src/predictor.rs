@@ -2,6 +2,7 @@ use std::ops::RangeInclusive;
 
 use burn_privacy_mechanisms::{Entropy, PrivacyKey, fill_gaussian_f64};
 
+use super::clipped_mean::{clipped_mean, sensitivity};
 use super::plan::{QueryPlan, epsilon};
 use super::statement::PredictionStatement;
 use crate::error::{EnsembleError, Result};
@@ -12,7 +13,8 @@ use burn_privacy_budget::ledger::{Ledger, RunId};
 /// # Formal guarantees
 ///
 /// A record more or less changes one teacher's prediction by no more than the range is wide, and so the mean by range /
-/// teachers; the noise is that times the plan's multiplier (Dwork and Roth, The Algorithmic Foundations of Differential
+/// teachers; the noise is that times the plan's multiplier, both in units of the range's width, so that no rounding of
+/// numbers far away from zero is larger than counted (it is scaled back afterwards) (Dwork and Roth, The Algorithmic Foundations of Differential
 /// Privacy, 2014, appendix A, with the exact curve of Balle and Wang, arXiv 1805.06530).
 pub struct NoisyMean {
     range: RangeInclusive<f64>,
@@ -100,7 +102,7 @@ impl Queries {
             noise_multiplier: self.plan.noise_multiplier(),
             delta: self.plan.delta(),
             planned_epsilon: self.plan.epsilon_after(self.plan.queries())?,
-            epsilon_so_far: self.plan.epsilon_after(charged)?,
+            epsilon_so_far: if self.private { self.plan.epsilon_after(charged)? } else { f64::INFINITY },
             private: self.private,
         })
     }
@@ -147,15 +149,10 @@ impl NoisyMean {
     pub fn answer(&mut self, predictions: &[f64]) -> Result<f64> {
         self.queries.check(predictions.len())?;
         self.queries.ledger.charge_step(self.queries.run)?;
-        let (low, high) = (*self.range.start(), *self.range.end());
-        let teachers = self.queries.teachers as f64;
-        let clipped = |value: f64| if value.is_nan() { low } else { value.clamp(low, high) };
-        let mean = predictions.iter().map(|&value| clipped(value)).sum::<f64>() / teachers;
-        // A little more for the sum's rounding.
-        let sensitivity = (high - low) / teachers * (1.0 + 1e-12 * teachers);
+        let mean = clipped_mean(&self.range, predictions);
         let mut noise = [0.0];
-        self.queries.noise(&mut noise, sensitivity * self.queries.plan.noise_multiplier())?;
-        Ok(mean + noise[0])
+        self.queries.noise(&mut noise, sensitivity(self.queries.teachers) * self.queries.plan.noise_multiplier())?;
+        Ok(self.range.start() + (self.range.end() - self.range.start()) * (mean + noise[0]))
     }
 
     /// Answers that are left.
@@ -352,7 +349,10 @@ impl ConfidentVote {
                 &[(&self.tests, self.tests.queries()), (&answers.plan, answers.plan.queries())],
                 delta,
             )?,
-            epsilon_so_far: epsilon(&[(&self.tests, tested), (&answers.plan, answered)], delta)?,
+            epsilon_so_far: match answers.private {
+                true => epsilon(&[(&self.tests, tested), (&answers.plan, answered)], delta)?,
+                false => f64::INFINITY,
+            },
             private: answers.private,
         })
     }

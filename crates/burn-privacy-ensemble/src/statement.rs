@@ -20,6 +20,7 @@ pub struct PredictionStatement {
     /// Epsilon of all planned answers, an upper bound.
     pub planned_epsilon: f64,
     /// Epsilon of the charged answers, an upper bound; valid if the decision to stop does not depend on private data.
+    /// Infinite for a fixed seed.
     pub epsilon_so_far: f64,
     /// False for a fixed seed: nothing here holds then.
     pub private: bool,
@@ -34,9 +35,10 @@ impl fmt::Display for PredictionStatement {
         writeln!(f, "Privacy statement")?;
         writeln!(
             f,
-            "Output perturbation: all {} answers together are ({}, {delta})-differentially private for one training record \
+            "Output perturbation: all {} answers together {} ({}, {delta})-differentially private for one training record \
              under add-or-remove-one adjacency (by PLD, upper bound)\n",
             self.planned_queries,
+            if self.private { "are" } else { "would be, with fresh randomness," },
             round_up_for_display(self.planned_epsilon),
         )?;
         writeln!(f, "  Data set          {}", self.dataset)?;

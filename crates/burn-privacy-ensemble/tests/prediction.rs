@@ -10,7 +10,7 @@ fn ledger(folder: &tempfile::TempDir) -> Ledger {
 }
 
 fn mean(folder: &tempfile::TempDir, queries: u64) -> Result<NoisyMean, Error> {
-    let plan = QueryPlan::for_target(queries, 2.0, 1e-5).unwrap();
+    let plan = QueryPlan::for_target(queries, 2.0, 1e-5, 100).unwrap();
     NoisyMean::open(plan, 0.0..=1.0, 10, ledger(folder), "answers", Entropy::os())
 }
 
@@ -63,7 +63,7 @@ fn a_question_with_the_wrong_number_of_predictions_costs_nothing() {
 fn the_noise_of_a_mean_is_the_stated_one() {
     let folder = tempfile::tempdir().unwrap();
     let (queries, multiplier) = (20_000, 3.0);
-    let plan = QueryPlan::with_noise_multiplier(queries, multiplier, 1e-5).unwrap();
+    let plan = QueryPlan::with_noise_multiplier(queries, multiplier, 1e-5, 100).unwrap();
     let ledger = Ledger::open(folder.path().join("ledger.jsonl"), "test set").unwrap();
     let mut predictor = NoisyMean::open(plan, -1.0..=3.0, 8, ledger, "noise", Entropy::seeded(7)).unwrap();
     // Clipped to -1, -1 (for NaN), 3, and five times 0.6.
@@ -86,9 +86,9 @@ fn neighbours_cannot_be_told_apart_better_than_claimed() {
     let queries = 40_000;
     let (epsilon, delta) = (1.0_f64, 1e-3);
     // One answer's share of noise, asked 40,000 times.
-    let multiplier = QueryPlan::for_target(1, epsilon, delta).unwrap().noise_multiplier();
+    let multiplier = QueryPlan::for_target(1, epsilon, delta, 100).unwrap().noise_multiplier();
     let exceeds = |name: &str, seed: u64, predictions: [f64; 4], threshold: f64| {
-        let plan = QueryPlan::with_noise_multiplier(queries, multiplier, delta).unwrap();
+        let plan = QueryPlan::with_noise_multiplier(queries, multiplier, delta, 100).unwrap();
         let ledger = Ledger::open(folder.path().join(format!("{name}.jsonl")), name).unwrap();
         let mut predictor = NoisyMean::open(plan, 0.0..=1.0, 4, ledger, name, Entropy::seeded(seed)).unwrap();
         (0..queries).filter(|_| predictor.answer(&predictions).unwrap() > threshold).count() as f64 / queries as f64
@@ -107,7 +107,7 @@ fn neighbours_cannot_be_told_apart_better_than_claimed() {
 #[test]
 fn votes_find_the_majority_and_confident_ones_abstain() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = |queries| QueryPlan::with_noise_multiplier(queries, 4.0, 1e-5).unwrap();
+    let plan = |queries| QueryPlan::with_noise_multiplier(queries, 4.0, 1e-5, 100).unwrap();
     let clear: Vec<usize> = (0..100).map(|teacher| if teacher < 85 { 2 } else { teacher % 3 }).collect();
     let mut vote = NoisyVote::open(plan(50), 3, 100, ledger(&folder), "votes", Entropy::os()).unwrap();
     // A lead of 80 votes over noise of standard deviation 5.7 each: wrong with probability 1e-23.
@@ -134,12 +134,12 @@ fn votes_find_the_majority_and_confident_ones_abstain() {
 #[test]
 fn impossible_predictors_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = || QueryPlan::for_target(3, 1.0, 1e-5).unwrap();
+    let plan = || QueryPlan::for_target(3, 1.0, 1e-5, 100).unwrap();
     let open = |range, teachers| NoisyMean::open(plan(), range, teachers, ledger(&folder), "x", Entropy::os()).err();
     assert!(matches!(open(1.0..=1.0, 5), Some(Error::Plan { .. })));
     assert!(matches!(open(0.0..=f64::INFINITY, 5), Some(Error::Plan { .. })));
     assert!(matches!(open(0.0..=1.0, 0), Some(Error::Plan { .. })));
     assert!(NoisyVote::open(plan(), 1, 5, ledger(&folder), "y", Entropy::os()).is_err());
-    let other = QueryPlan::for_target(3, 1.0, 1e-6).unwrap();
+    let other = QueryPlan::for_target(3, 1.0, 1e-6, 100).unwrap();
     assert!(ConfidentVote::open(other, plan(), 3.0, 2, 5, ledger(&folder), "z", Entropy::os()).is_err());
 }

@@ -45,6 +45,7 @@ mod planned;
 mod report;
 mod runner;
 mod selection;
+mod silence;
 mod summary;
 mod table;
 mod trial;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::config::SweepConfig;
 use super::log::{TrialEnd, TrialLog, TrialRecord};
 use super::planned::PlannedSetting;
+use super::silence::silence_thread;
 use super::summary::SweepSummary;
 use super::trial::{Trial, TrialResult};
 use crate::error::Result;
@@ -225,21 +226,25 @@ pub(super) fn run_alone(trial: impl FnOnce() -> TrialResult + Send) -> (TrialEnd
     (end, start.elapsed().as_secs_f64())
 }
 
-/// The outcome with a finite score, or what went wrong.
+/// The outcome with a finite score, or what went wrong. A panic prints nothing, and its message is not kept: unlike an
+/// error, nobody chose its words, and it likes to show the value that was met.
 pub(super) fn outcome_of(
     trial: impl FnOnce() -> TrialResult + Send,
 ) -> std::result::Result<super::TrialOutcome, String> {
-    let joined = std::thread::scope(|scope| scope.spawn(|| trial().map_err(|error| error.to_string())).join());
-    match joined {
+    let run = || {
+        silence_thread();
+        trial().map_err(|error| error.to_string())
+    };
+    match std::thread::scope(|scope| scope.spawn(run).join()) {
         Ok(Ok(outcome)) if !outcome.score.is_finite() => Err(format!("the score is {}", outcome.score)),
         Ok(result) => result,
-        Err(panic) => {
-            let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
-            Err(format!("the trial panicked: {}", message.unwrap_or_else(|| "no message".into())))
-        }
+        Err(_) => Err(PANICKED.into()),
     }
 }
+
+/// What is kept of a panic.
+const PANICKED: &str = "the trial panicked (its message is not kept, since it may show private values: run the setting by \
+                        itself, outside of a sweep, to see it)";
 
 /// How many trials may run at a time: no more than there are processor cores, and than memory is free for, if the system
 /// tells how much is; `memory` is what one trial needs, in bytes.

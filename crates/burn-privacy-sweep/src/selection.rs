@@ -7,6 +7,7 @@ use super::config::{Setting, SweepConfig};
 use super::error::refuse;
 use super::planned::PlannedSetting;
 use super::runner::outcome_of;
+use super::silence::SilentProcess;
 use super::trial::{Trial, TrialResult};
 use crate::error::Result;
 use burn_privacy_budget::describe_run;
@@ -128,7 +129,7 @@ impl PrivateSelection {
 
     /// Charges the selection to the ledger, under the name `run`, makes it, and returns the winner; `None` if there was no
     /// run (which only a Poisson number allows) or if every run failed. A failed run counts as the worst possible score, and
-    /// its error is not shown: it may depend on the data.
+    /// its error is not shown: it may depend on the data. While trials run, panics of any thread of the process print nothing.
     ///
     /// Runs are made one after the other, in threads of their own, without any sign of progress.
     ///
@@ -153,6 +154,7 @@ impl PrivateSelection {
             fill_secret_uniform(&key, Purpose::Assignment, 0, index, &mut number).map(|()| number[0])
         };
         let count = draw_count(self.runs, uniform(0)?);
+        let _silence = SilentProcess::begin();
         let mut best: Option<Selected> = None;
         for index in 0..count {
             let choice = (uniform(index + 1)? * self.planned.len() as f64) as usize;

@@ -1,11 +1,10 @@
-use burn_privacy_accounting::{Accountant, AccountingError, Adjacency, EpsilonReport, PldAccountant, RdpAccountant};
+use burn_privacy_accounting::{Adjacency, EpsilonReport};
 
 use super::config::{Setting, SweepConfig};
 use super::log::{TrialEnd, TrialRecord};
 use super::planned::PlannedSetting;
 use crate::error::Result;
-use burn_privacy_budget::BudgetError;
-use burn_privacy_budget::ledger::{Charge, compose_charges};
+use burn_privacy_budget::ledger::{Charge, epsilons};
 
 /// What one setting reached.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,23 +92,8 @@ impl SweepSummary {
             settings,
             charged_trials: own.len(),
             other_runs: charges.len() - own.len(),
-            composed: composed(own, config.delta)?,
-            ledger: composed(charges.iter().collect(), config.delta)?,
+            composed: epsilons(&own, Adjacency::AddOrRemoveOne, config.delta)?,
+            ledger: epsilons(&charges.iter().collect::<Vec<_>>(), Adjacency::AddOrRemoveOne, config.delta)?,
         })
     }
-}
-
-/// Epsilon of all these charges together, by every accountant that supports them.
-fn composed(charges: Vec<&Charge>, delta: f64) -> Result<Vec<EpsilonReport>> {
-    fn report(charges: &[&Charge], delta: f64, mut accountant: impl Accountant) -> Result<Option<EpsilonReport>> {
-        match compose_charges(charges.iter().copied(), &mut accountant) {
-            Ok(()) => Ok(Some(EpsilonReport::of(&accountant, delta)?)),
-            Err(BudgetError::Accounting(AccountingError::Unsupported { .. })) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-    let adjacency = Adjacency::AddOrRemoveOne;
-    let tight = report(&charges, delta, PldAccountant::new(adjacency))?;
-    let renyi = report(&charges, delta, RdpAccountant::new(adjacency))?;
-    Ok(tight.into_iter().chain(renyi).collect())
 }

@@ -7,6 +7,7 @@ use burn_privacy_accounting::{EpsilonReport, round_up_for_display};
 use super::config::{Setting, SweptNoise};
 use super::planned::{PlanFigures, PlannedSetting};
 use super::summary::{SettingSummary, SweepSummary};
+use burn_privacy_budget::ledger::COMPOSITION_CAVEAT;
 
 impl SweepSummary {
     /// One line a setting, at full precision: what the same sweep with the same fixed seed gives again, whether it was
@@ -121,8 +122,8 @@ impl SweepSummary {
         let mut notes = Vec::new();
         if !self.private {
             notes.push(
-                "NOT PRIVATE: fixed seed. The randomness can be repeated, so these runs protect nobody, and every epsilon \
-                 here is what the same runs would have cost with secret randomness."
+                "NOT PRIVATE: fixed seed. The randomness can be repeated, so these runs protect nobody; the epsilons of the \
+                 table are what the same runs would have cost with secret randomness."
                     .into(),
             );
         }
@@ -141,7 +142,7 @@ impl SweepSummary {
         ));
         if self.other_runs > 0 {
             notes.push(format!(
-                "The ledger has {} other runs on these data; everything in it together costs ε {}.",
+                "The ledger has {} other runs on these data; everything in it together costs ε {} ({COMPOSITION_CAVEAT}).",
                 self.other_runs,
                 list(&self.ledger)
             ));

@@ -191,7 +191,9 @@ fn a_failed_trial_is_recorded_and_ends_nothing_else() {
         .unwrap();
     let summary = sweep.summary().unwrap();
     let errors: Vec<&str> = summary.settings.iter().flat_map(|row| &row.errors).map(String::as_str).collect();
-    assert_eq!(errors, ["the disk is full", "the trial panicked: index out of range", "the score is NaN"]);
+    assert_eq!((errors.len(), errors[0], errors[2]), (3, "the disk is full", "the score is NaN"));
+    // A panic's message shows values, private ones perhaps.
+    assert!(errors[1].starts_with("the trial panicked") && !errors[1].contains("range"), "{}", errors[1]);
     assert_eq!(summary.settings.iter().map(|row| row.scores.len()).sum::<usize>(), 9);
     assert!(summary.to_markdown("score").contains("1 failed trials of noise multiplier 1"));
     assert!(summary.to_csv().lines().nth(1).unwrap().contains(",2,1,"));
@@ -404,6 +406,62 @@ fn what_protects_nobody_is_no_private_selection() {
     assert!(refused(config(), RunCount::Poisson { mean: 1e9 }).contains("mean number of runs"));
     assert!(refused(config(), RunCount::TruncatedNegativeBinomial { shape: 1.0, gamma: 1e-9 }).contains("stopping"));
     assert!(refused(config(), RunCount::TruncatedNegativeBinomial { shape: -2.0, gamma: 0.1 }).contains("shape"));
+}
+
+/// The variable that tells a test process to play the selection of the next test.
+const PANICKING: &str = "BURN_PRIVACY_PANICKING_TRIALS";
+
+/// Plays a sweep and a selection whose trials panic, here and in a thread of their own.
+#[test]
+fn panicking_trials() {
+    if std::env::var_os(PANICKING).is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let runs = RunCount::TruncatedNegativeBinomial { shape: 1.0, gamma: 0.05 };
+    let panics = |_: &PrivacyPlan, _: &Trial| -> TrialResult {
+        let _ = std::thread::spawn(|| panic!("a helper met the label 73519")).join();
+        panic!("the label was 73519")
+    };
+    let selection = PrivateSelection::new(config().with_repeats(1), runs).unwrap();
+    assert_eq!(selection.run(&folder.path().join("ledger.jsonl"), "first", panics).unwrap(), None);
+    let sweep = Sweep::open(config(), folder.path(), None).unwrap();
+    sweep.run(|_, _| panic!("the label was 73519"), quiet).unwrap();
+    assert!(!sweep.summary().unwrap().to_markdown("score").contains("73519"));
+    drop(sweep);
+    let everything: Vec<String> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|file| String::from_utf8_lossy(&fs::read(file.unwrap().path()).unwrap()).into_owned())
+        .collect();
+    assert!(everything.iter().all(|text| !text.contains("73519")), "{everything:?}");
+    // Other panics are shown as ever.
+    let _ = std::thread::spawn(|| panic!("this one is public")).join();
+}
+
+#[test]
+fn panicking_trials_print_nothing() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "panicking_trials", "--nocapture", "--test-threads=1"])
+        .env(PANICKING, "")
+        .output()
+        .unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    assert!(!text.contains("73519"), "{text}");
+    assert_eq!(text.matches("panicked at").count(), 1, "{text}");
+    assert!(text.contains("this one is public"), "{text}");
+}
+
+#[test]
+fn a_seeded_sweeps_cost_is_infinite() {
+    let folder = tempfile::tempdir().unwrap();
+    let sweep = Sweep::open(config().with_seed(Some(1)), folder.path(), None).unwrap();
+    sweep.run(score, quiet).unwrap();
+    let summary = sweep.summary().unwrap();
+    for reports in [&summary.composed, &summary.ledger] {
+        assert!(reports.len() == 2 && reports.iter().all(|report| report.epsilon == f64::INFINITY), "{reports:?}");
+    }
+    assert!(summary.to_markdown("score").contains("NOT PRIVATE: fixed seed"));
 }
 
 #[test]

@@ -67,15 +67,13 @@ pub enum Error {
     },
     /// Axis 0 of a recorded tensor is not the example axis.
     #[error(
-        "a layer received {found} rows along axis 0 where the batch has {expected} examples: axis 0 must be the \
+        "a layer received {rows} along axis 0, where there must be one for each example (and view): axis 0 must be the \
          example axis. Keep inputs as [batch, .., features] instead of [batch * tokens, features] or \
          [tokens, batch, features]; Linear and LayerNorm take any rank."
     )]
     ExampleAxis {
-        /// Rows of the recorded input or output.
-        found: usize,
-        /// Examples in the physical batch.
-        expected: usize,
+        /// Rows of the recorded input or output, in terms of examples: how many of those there are is private.
+        rows: String,
         /// Parameters of the layer.
         parameters: Vec<ParamId>,
     },
@@ -127,14 +125,12 @@ pub enum Error {
     NothingToTrain,
     /// The loss closure did not return one loss an example.
     #[error(
-        "the loss closure returned {found} value(s) for a batch of {expected} examples. Return one loss per example, \
+        "the loss closure returned {found}. Return one loss per example, \
          [batch]: do not average or sum over the batch (see burn_privacy::loss)."
     )]
     LossPerExample {
-        /// Length of the returned tensor.
-        found: usize,
-        /// Examples in the physical batch.
-        expected: usize,
+        /// What it returned, in terms of examples: how many of those there are is private.
+        found: String,
     },
     /// The loss is not connected to the model.
     #[error(
@@ -162,24 +158,22 @@ pub enum Error {
     },
     /// The data set does not have the public size that the plan states.
     #[error(
-        "the data set has {found} records, the plan states {stated}. Under {adjacency} adjacency the size is public \
+        "the data set does not have as many records as the plan states, {stated}. Under {adjacency} adjacency the size is public \
          and must be right: state the true size, or use add/remove adjacency, where it is private."
     )]
     DatasetSize {
-        /// Records in the data set.
-        found: usize,
         /// The plan's nominal size.
         stated: usize,
         /// The plan's adjacency.
         adjacency: String,
     },
-    /// A batch that another plan's sampler drew.
+    /// A batch that was not drawn for this session and step, or a sampler that can't be had.
     #[error(
-        "this batch was drawn by a sampler that is not the plan's: {difference}. Take batches from \
-         Session::next_step, or from the sampler of this session's own plan, in order."
+        "this batch can't be used here: {difference}. Take batches from Session::next_step, or all of them, in order, \
+         from the one sampler that Session::take_sampler gives."
     )]
     ForeignSampler {
-        /// In what the two differ.
+        /// What is wrong with it.
         difference: String,
     },
     /// Every planned step was charged.
@@ -190,7 +184,16 @@ pub enum Error {
     },
 
     // ---- Around it. ----
-    /// A record of the data set could not be read.
+    /// A record that was drawn could not be read.
+    #[error(
+        "a record of the batch could not be read. Which one is private, since who is drawn must stay secret: read all \
+         records of the data set once before training to find it (or look at the error's unprotected source)."
+    )]
+    DrawnRecord {
+        /// What the data set said.
+        unprotected_source: Unprotected<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// A record could not be read or perturbed while a whole data set was.
     #[error("record {index} of the data set could not be read: {source}")]
     Record {
         /// Index of the record.
@@ -235,10 +238,51 @@ impl From<burn_privacy_budget::BudgetError> for Error {
         use burn_privacy_budget::BudgetError;
         match error {
             BudgetError::Plan { field, given, allowed } => Self::Plan { field, given, allowed },
-            BudgetError::DatasetSize { found, stated, adjacency } => Self::DatasetSize { found, stated, adjacency },
+            BudgetError::DatasetSize { stated, adjacency } => Self::DatasetSize { stated, adjacency },
             BudgetError::Accounting(error) => Self::Accounting(error),
             BudgetError::Ledger(error) => Self::Ledger(error),
             error => Self::Budget(error),
         }
+    }
+}
+
+impl Error {
+    /// A layer that got `found` rows for `expected` ones. The ratio is a shape, and public; the numbers are not.
+    pub(crate) fn example_axis(found: usize, expected: usize, parameters: Vec<ParamId>) -> Self {
+        let rows = match found.checked_rem(expected) {
+            Some(0) => format!("{} rows for each", found / expected),
+            _ => "a number of rows that is no multiple of the examples'".into(),
+        };
+        Self::ExampleAxis { rows, parameters }
+    }
+
+    /// A loss closure that returned `found` values for `expected` examples.
+    pub(crate) fn loss_per_example(found: usize, expected: usize) -> Self {
+        let found = match found.checked_rem(expected) {
+            _ if found == 1 => "1 value for the whole batch".into(),
+            Some(0) => format!("{} values for each example", found / expected),
+            _ => "a number of values that is not the number of examples".to_owned(),
+        };
+        Self::LossPerExample { found }
+    }
+}
+
+/// Something private that an error keeps for whoever may see it. It is not shown.
+pub struct Unprotected<T>(T);
+
+impl<T> Unprotected<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The private value: not for logs or reports.
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> std::fmt::Debug for Unprotected<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unprotected(..)")
     }
 }

@@ -60,7 +60,6 @@
 //! | level | for | entry |
 //! |---|---|---|
 //! | session | a training loop of your own | [`StartPlan::start`](session::StartPlan::start) |
-//! | sampler and session | batches you load or prefetch yourself | [`StartPlan::sampler`](session::StartPlan::sampler), [`Session::step_with`](session::Session::step_with) |
 //! | parts | a layer of your own | [`PerExampleRule`](per_example::PerExampleRule), [`record`](per_example::record), [`per_example`](per_example::per_example) |
 //!
 //! # Features
@@ -87,6 +86,7 @@ pub mod per_example;
 pub mod sampler;
 pub mod session;
 
+mod charges;
 mod error;
 mod noisy_gradients;
 mod process_memory;
@@ -99,7 +99,7 @@ pub use burn_privacy_ensemble as prediction;
 pub use burn_privacy_mechanisms as mechanisms;
 pub use burn_privacy_report as report;
 pub use burn_privacy_sweep as sweep;
-pub use error::{Error, Result};
+pub use error::{Error, Result, Unprotected};
 pub use noisy_gradients::NoisyGradients;
 pub use process_memory::keep_freed_memory;
 pub use weight_average::WeightAverage;

@@ -12,7 +12,8 @@ use burn_privacy_budget::LedgerRun;
 use burn_privacy_budget::statement::statement;
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
-use crate::error::{Error, Result};
+use crate::charges::Charges;
+use crate::error::{Error, Result, Unprotected};
 use crate::ledger::Ledger;
 use crate::noisy_gradients::NoisyGradients;
 use crate::per_example::{
@@ -28,22 +29,28 @@ pub type LossResult = std::result::Result<Tensor<1>, Box<dyn std::error::Error +
 const DEFAULT_PHYSICAL_BATCH: usize = 256;
 /// Enough to see a coupling, few enough to cost nothing.
 const VALIDATED_EXAMPLES: usize = 4;
+/// More views of a record are a mistake, and would not fit into memory.
+const MOST_VIEWS: usize = 1 << 16;
 
 /// One training run under a [`PrivacyPlan`].
 ///
-/// The session owns the plan's sampler, the key of the noise and the count of charged steps. Each
+/// The session owns its sampler, the key of the noise and the count of charged steps. Each
 /// [`Step`] is consumed by use, and the only gradients it gives are [`NoisyGradients`]. See the [crate documentation](crate) for a whole program.
 pub struct Session<I, O, D, B> {
     plan: Arc<PrivacyPlan>,
     dataset: D,
     batcher: B,
     device: Device,
-    sampler: PoissonSampler,
+    /// `None` once it was taken.
+    sampler: Option<PoissonSampler>,
     key: PrivacyKey,
     /// False if the entropy is a fixed seed.
     private: bool,
-    ledger: Option<LedgerRun>,
-    charged: u64,
+    /// Name of the data set, if there is a ledger.
+    dataset_name: Option<String>,
+    charges: Arc<Charges>,
+    /// The next step to be used.
+    next: u64,
     schedule: PlannedSchedule,
     per_example: PerExample,
     physical_batch: usize,
@@ -71,13 +78,6 @@ pub trait StartPlan {
     where
         D: Dataset<I>,
         B: Batcher<I, O>;
-
-    /// The plan's own sampler, for programs that load their batches themselves; see [`Session::step_with`].
-    ///
-    /// # Errors
-    ///
-    /// As [`start`](Self::start).
-    fn sampler(&self, population: usize, entropy: Entropy) -> Result<PoissonSampler>;
 }
 
 impl StartPlan for PrivacyPlan {
@@ -93,10 +93,6 @@ impl StartPlan for PrivacyPlan {
         B: Batcher<I, O>,
     {
         Session::new(Arc::new(self.clone()), dataset, batcher, device, entropy)
-    }
-
-    fn sampler(&self, population: usize, entropy: Entropy) -> Result<PoissonSampler> {
-        PoissonSampler::new(Arc::new(self.clone()), population, entropy)
     }
 }
 
@@ -114,18 +110,20 @@ where
     ) -> Result<Self> {
         let private = entropy.is_private();
         let key = PrivacyKey::draw(&entropy)?;
-        let sampler = PoissonSampler::new(plan.clone(), dataset.len(), entropy)?;
+        let charges = Charges::new();
+        let sampler = PoissonSampler::new(&charges, plan.clone(), dataset.len(), &entropy)?;
         let schedule = plan.schedule()?;
         Ok(Self {
             plan,
             dataset,
             batcher,
             device: device.clone(),
-            sampler,
+            sampler: Some(sampler),
             key,
             private,
-            ledger: None,
-            charged: 0,
+            dataset_name: None,
+            charges,
+            next: 0,
             schedule,
             per_example: PerExample::default(),
             physical_batch: DEFAULT_PHYSICAL_BATCH,
@@ -146,7 +144,8 @@ where
     /// augmented view of it each time. Zero counts as one.
     ///
     /// The loss closure returns one loss for each view, in the batcher's order. A record's gradient is that of the mean of
-    /// its views' losses, and it is clipped as one: the guarantee is the same, whatever the number of views. A step costs the
+    /// its views' losses, and it is clipped as one: the guarantee is the same, whatever the number of views (65,536 at most:
+    /// with more, no step is charged or made, and [`Error::Plan`] says so). A step costs the
     /// forward and backward passes of all views, but one norm for each record. `physical_batch` counts views.
     ///
     /// The batcher must make a view from its record alone: no mixing of records.
@@ -170,20 +169,20 @@ where
     ///
     /// # Errors
     ///
-    /// If the ledger refuses: another plan under the name, a run that is spent, a file that can't be written. If
-    /// steps were already taken.
+    /// If the ledger refuses: another plan under the name, a run that is spent or does not fit into the data set's
+    /// budget, a file that can't be written. If steps were already taken, or the sampler was.
     pub fn with_ledger(mut self, ledger: Ledger, run: &str) -> Result<Self> {
-        if self.charged > 0 {
+        if self.charged_steps() > 0 || self.dataset_name.is_some() || self.sampler.is_none() {
             return Err(Error::Plan {
                 field: "ledger",
-                given: format!("after {} steps", self.charged),
-                allowed: "open the ledger before the first step, so that every step is in it".into(),
+                given: format!("after {} steps, another ledger or take_sampler()", self.charged_steps()),
+                allowed: "open one ledger before anything else, so that every step is in it".into(),
             });
         }
         let run = LedgerRun::begin_or_resume(ledger, run, &self.plan, self.private)?;
-        self.charged = run.charged_steps()?;
-        self.sampler.skip_to(self.charged);
-        self.ledger = Some(run);
+        self.dataset_name = Some(run.dataset().to_owned());
+        self.charges.continue_in(run)?;
+        self.next = self.charged_steps();
         Ok(self)
     }
 
@@ -192,13 +191,13 @@ where
         &self.plan
     }
 
-    /// Steps charged so far, released or not.
+    /// Steps charged so far, released or not, those of earlier sessions on the ledger's run included.
     pub fn charged_steps(&self) -> u64 {
-        self.charged
+        self.charges.charged()
     }
 
-    /// Epsilon of the charged steps at the plan's delta, an upper bound; see [`PlannedSchedule`]. Some microseconds, and now
-    /// and then some milliseconds.
+    /// Epsilon of the charged steps at the plan's delta, an upper bound; see [`PlannedSchedule`]. Infinite in a session with
+    /// a fixed seed. Some microseconds, and now and then some milliseconds.
     ///
     /// Valid as a guarantee of what was released so far only if the decision to stop here does not depend on
     /// the private data.
@@ -207,42 +206,64 @@ where
     ///
     /// None for a plan that was built; the type is the accounting crate's.
     pub fn epsilon_so_far(&self) -> Result<f64> {
-        Ok(self.schedule.epsilon_after(self.charged)?)
+        if self.private { Ok(self.schedule.epsilon_after(self.charged_steps())?) } else { Ok(f64::INFINITY) }
     }
 
     /// Charges a step and draws its batch; `None` when the plan's steps are spent.
     ///
     /// # Errors
     ///
-    /// If the ledger can't be written. Then nothing was released.
+    /// [`Error::Ledger`] if the ledger can't be written, or the data set's budget is spent: then nothing was drawn or
+    /// released. [`Error::ForeignSampler`] after [`take_sampler`](Self::take_sampler).
     pub fn next_step(&mut self) -> Result<Option<Step<'_, I, O, D, B>>> {
-        // After a failed charge the same step is drawn again.
-        self.sampler.skip_to(self.charged);
-        match self.sampler.next_batch()? {
-            Some(batch) => self.step_with(batch).map(Some),
+        self.check_views()?;
+        let Some(sampler) = &mut self.sampler else {
+            return Err(Error::ForeignSampler {
+                difference: "the session's sampler was taken, so that its batches come to step_with".into(),
+            });
+        };
+        match sampler.next_batch()? {
+            Some(batch) => {
+                // Whatever happened to earlier batches: this one is the last that was drawn.
+                self.next = batch.step;
+                self.step_with(batch).map(Some)
+            }
             None => Ok(None),
         }
     }
 
-    /// [`next_step`](Self::next_step) with a batch drawn by a [`PoissonSampler`] of the same plan, for programs
-    /// that prefetch their data: batches must come in order, each once.
+    /// The session's own sampler, for programs that prefetch their data, in another thread for instance: each batch that it
+    /// draws is charged, and goes to [`step_with`](Self::step_with).
     ///
     /// # Errors
     ///
-    /// [`Error::ForeignSampler`] for a batch of another plan, another step or a larger data set, or one drawn from a
-    /// fixed seed in a private session;
-    /// [`Error::BudgetSpent`] after the last step.
+    /// [`Error::ForeignSampler`] the second time: there is one sampler for each session.
+    pub fn take_sampler(&mut self) -> Result<PoissonSampler> {
+        self.check_views()?;
+        self.sampler
+            .take()
+            .ok_or_else(|| Error::ForeignSampler { difference: "the session's only sampler was taken before".into() })
+    }
+
+    /// [`next_step`](Self::next_step) with a batch of the session's own sampler, which
+    /// [`take_sampler`](Self::take_sampler) gave: batches must come in order, each once, and none left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignSampler`] for a batch of another session's sampler, or of another step. The batch is lost then, and
+    /// stays charged.
     pub fn step_with(&mut self, batch: DrawnBatch) -> Result<Step<'_, I, O, D, B>> {
-        if self.charged >= self.plan.steps() {
-            return Err(Error::BudgetSpent { steps: self.plan.steps() });
-        }
-        batch.require_drawn_for(&self.plan, self.charged, self.dataset.len(), self.private)?;
-        if let Some(ledger) = &mut self.ledger {
-            ledger.charge_step()?;
-        }
-        self.charged += 1;
-        self.sampler.skip_to(self.charged);
+        self.check_views()?;
+        batch.require_drawn_for(&self.charges, self.next)?;
+        self.next += 1;
         Ok(Step { session: self, batch })
+    }
+
+    fn check_views(&self) -> Result<()> {
+        if self.views <= MOST_VIEWS {
+            return Ok(());
+        }
+        Err(Error::Plan { field: "views", given: self.views.to_string(), allowed: format!("from 1 to {MOST_VIEWS}") })
     }
 
     /// What can be said now: the planned guarantee, and epsilon so far.
@@ -251,21 +272,19 @@ where
     ///
     /// None for a plan that was built; the type is the accounting crate's.
     pub fn statement(&self) -> Result<PrivacyStatement> {
-        let dataset = self.ledger.as_ref().map_or("not named (no ledger)", |ledger| ledger.dataset());
-        Ok(statement(&self.plan, dataset, self.charged, self.private)?)
+        let dataset = self.dataset_name.as_deref().unwrap_or("not named (no ledger)");
+        Ok(statement(&self.plan, dataset, self.charged_steps(), self.private)?)
     }
 
-    /// Ends the run: writes the true number of charged steps to the ledger, and returns the statement.
+    /// Ends the run: writes the true number of charged steps to the ledger, and returns the statement. A sampler that was
+    /// taken draws nothing afterwards.
     ///
     /// # Errors
     ///
     /// If the ledger can't be written; it then still holds the larger, reserved number.
-    pub fn finish(mut self) -> Result<PrivacyStatement> {
-        let statement = self.statement()?;
-        if let Some(ledger) = self.ledger.take() {
-            ledger.close()?;
-        }
-        Ok(statement)
+    pub fn finish(self) -> Result<PrivacyStatement> {
+        self.charges.end()?;
+        self.statement()
     }
 
     fn load(&self, indices: &[usize]) -> Result<O> {
@@ -274,7 +293,11 @@ where
         for &index in indices {
             for _ in 0..self.views {
                 let item = self.dataset.get(index);
-                items.push(item.map_err(|source| Error::Record { index, source: Box::new(source) })?);
+                items.push(
+                    item.map_err(|source| Error::DrawnRecord {
+                        unprotected_source: Unprotected::new(Box::new(source)),
+                    })?,
+                );
             }
         }
         Ok(self.batcher.batch(items, &self.device))
@@ -285,7 +308,7 @@ impl<I, O, D, B> std::fmt::Debug for Session<I, O, D, B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session")
             .field("plan", &self.plan)
-            .field("charged", &self.charged)
+            .field("charged", &self.charges.charged())
             .field("private", &self.private)
             .finish_non_exhaustive()
     }
@@ -392,7 +415,7 @@ where
         }
         let (found, expected) = (losses.dims()[0], examples * self.views);
         if found != expected {
-            return Err(Error::LossPerExample { found, expected });
+            return Err(Error::loss_per_example(found, expected));
         }
         Ok(losses.reshape([examples, self.views]).mean_dim(1).reshape([examples]))
     }

@@ -94,19 +94,19 @@ pub enum LedgerError {
         reason: String,
     },
 
-    /// The file is not as this process left it.
+    /// The path does not lead to the file as this process left it.
     #[error(
-        "the privacy ledger {} has {found} while this run, which holds its lock, wrote {expected} bytes: someone \
-         replaced, removed or edited it; put the original back and resume the run",
-        path.display()
+        "the privacy ledger {} {found}, while this run holds its lock: someone replaced, removed or edited it, and the \
+         steps that this run charged may be missing there; no step was released by this call. {}", path.display(),
+        way_back(saved)
     )]
     Changed {
         /// The ledger's file.
         path: PathBuf,
-        /// The bytes that this process knows of.
-        expected: u64,
         /// What was found.
         found: String,
+        /// A copy of the ledger as this run has it.
+        saved: Option<PathBuf>,
     },
 
     /// An earlier write failed, and the state of the file is unknown.
@@ -200,6 +200,67 @@ pub enum LedgerError {
         asked: u64,
     },
 
+    /// The data set's budget has no room for a run or a step.
+    #[error(
+        "the data set's budget of ({epsilon}, {delta}) does not cover run {name:?}: {asked} steps are asked for, and \
+         {fitting} of them fit; plan fewer steps or more noise, or stop here: nothing more may be released from these data \
+         than the budget allows"
+    )]
+    BudgetExceeded {
+        /// The run.
+        name: String,
+        /// The budget's epsilon.
+        epsilon: f64,
+        /// The budget's delta.
+        delta: f64,
+        /// Steps asked for.
+        asked: u64,
+        /// Steps that fit.
+        fitting: u64,
+    },
+
+    /// A budget was to be set that can't be set any more.
+    #[error(
+        "the budget of data set {dataset:?} can't be set now: {reason}. It is fixed before the first step is charged, \
+         since a budget that was chosen by looking at results bounds nothing; go on as it is"
+    )]
+    BudgetFixed {
+        /// The data set.
+        dataset: String,
+        /// What there is already.
+        reason: String,
+    },
+
+    /// A run that a budget can't count.
+    #[error(
+        "run {name:?} can't be charged to a data set with a budget: {reason}. Plan it as the budget counts, or keep it off \
+         these data"
+    )]
+    NotCounted {
+        /// The run.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+
+    /// Runs under different adjacencies do not compose.
+    #[error(
+        "adjacency = {found} in run {name:?} is not possible: {expected} here, and runs under different adjacencies do not \
+         compose; compose each kind by itself"
+    )]
+    OtherAdjacency {
+        /// The run.
+        name: String,
+        /// Its adjacency.
+        found: String,
+        /// The total's.
+        expected: String,
+    },
+
+    /// The accounting of a run or a budget refused.
+    #[error(transparent)]
+    Accounting(#[from] burn_privacy_accounting::AccountingError),
+
     /// A run was to be closed at an impossible number of steps.
     #[error(
         "run {name:?} cannot be closed at {given} steps: {least} were released or charged before, and {most} are \
@@ -215,4 +276,16 @@ pub enum LedgerError {
         /// The largest count possible.
         most: u64,
     },
+}
+
+/// What to do about a ledger that was replaced.
+fn way_back(saved: &Option<PathBuf>) -> String {
+    match saved {
+        Some(saved) => format!(
+            "This run's ledger was saved as {}: put it in its place (if nothing was charged to the other file), and resume \
+             the run",
+            saved.display()
+        ),
+        None => "Put the original back and resume the run, or add this run's steps by hand to your total".to_owned(),
+    }
 }

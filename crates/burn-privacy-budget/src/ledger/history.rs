@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::budget::Budget;
 use super::error::LedgerError;
 use super::record::{Chain, FORMAT, HEADER_START, Header, Record, RunDescription, TORN, VERSION};
 
@@ -47,6 +48,7 @@ pub struct Charge {
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
     dataset: String,
+    budget: Option<Budget>,
     runs: Vec<Run>,
     torn_lines: u64,
 }
@@ -75,13 +77,19 @@ pub(super) struct Replayed {
 impl History {
     /// An empty ledger.
     pub(super) fn new(dataset: &str) -> Self {
-        Self { dataset: dataset.to_owned(), runs: Vec::new(), torn_lines: 0 }
+        Self { dataset: dataset.to_owned(), budget: None, runs: Vec::new(), torn_lines: 0 }
     }
 
     /// The data set whose ledger this is.
     #[must_use]
     pub fn dataset(&self) -> &str {
         &self.dataset
+    }
+
+    /// The data set's budget, if it has one.
+    #[must_use]
+    pub const fn budget(&self) -> Option<&Budget> {
+        self.budget.as_ref()
     }
 
     /// What each run has cost, in the order in which they began.
@@ -110,6 +118,11 @@ impl History {
     /// Notes that a torn line was completed.
     pub(super) fn count_torn_line(&mut self) {
         self.torn_lines += 1;
+    }
+
+    /// Steps charged to all runs.
+    pub(super) fn charged_steps(&self) -> u64 {
+        self.runs.iter().map(|run| run.charged).fold(0, u64::saturating_add)
     }
 
     pub(super) fn runs(&self) -> &[Run] {
@@ -211,6 +224,13 @@ impl History {
                 run.charged = *charged;
                 run.closed = true;
             }
+            Record::Budget { budget, .. } => {
+                budget.filter().map_err(|error| error.to_string())?;
+                if self.budget.is_some() || self.charged_steps() > 0 {
+                    return Err("a budget after another one, or after the first charge".to_owned());
+                }
+                self.budget = Some(budget.clone());
+            }
         }
         Ok(())
     }
@@ -238,7 +258,7 @@ fn check_format(path: &Path, header: &[u8]) -> Result<(), LedgerError> {
         return Err(not_a_ledger("its first line does not name the format burn-privacy-ledger"));
     }
     match value.get("version").and_then(Value::as_u64) {
-        Some(VERSION) => Ok(()),
+        Some(1..=VERSION) => Ok(()),
         Some(found) => Err(LedgerError::Version { path: path.to_owned(), found, supported: VERSION }),
         None => Err(not_a_ledger("its first line has no version number")),
     }

@@ -16,7 +16,9 @@
 //! charged: about one second of steps too many, never one too few. Nothing happens on drop: a ledger that is dropped
 //! without [`Ledger::close`] is in the same state as after a crash. The guarantee needs a disk that keeps what it
 //! says it has synchronised, and a file that nobody edits or restores from an older copy; the lines are chained by
-//! check sums, which detect accidents, not forgery.
+//! check sums, which detect accidents, not forgery. While a run holds the ledger, a file that is replaced (also by a
+//! copy of the same length), removed or edited is found out before the next step is released, by device, inode and length;
+//! the run stops, and saves what it has charged beside the ledger.
 //!
 //! # Runs
 //!
@@ -24,6 +26,12 @@
 //! name. [`Ledger::resume`] continues a run, crashed or closed, if its description is identical and steps
 //! remain: remaining steps are planned minus charged, so a run that crashed ends short, never over. A run whose steps
 //! are all charged is over for good; to train on, begin a run with a new name, whose charge adds to the old one's.
+//!
+//! # Totals and budgets
+//!
+//! [`History::total`] composes all charges: an upper bound only if all runs were planned without looking at each other's
+//! results. Where later runs depend on earlier ones' results, as they do in any search, [`Ledger::set_budget`] gives the data
+//! set a [`Budget`] before its first run, which a Rényi filter enforces from then on.
 //!
 //! # Example
 //!
@@ -55,11 +63,11 @@
 //! # }
 //! ```
 //!
-//! # File format, version 1
+//! # File format, version 2
 //!
 //! UTF-8, one JSON object a line, each line ended by a line feed. The first line is the header:
 //!
-//! `{"format":"burn-privacy-ledger","version":1,"dataset":"…","software":"…","time":…,"check":"…"}`
+//! `{"format":"burn-privacy-ledger","version":2,"dataset":"…","software":"…","time":…,"check":"…"}`
 //!
 //! Every other line is a record, `{"KIND":{…},"check":"…"}`; `time` is in seconds since 1970 (UTC), `run` counts from
 //! 0:
@@ -70,6 +78,10 @@
 //! | `resume` | `run`, `charged`, `process`, `software`, `time` | the run goes on; what was charged stays charged |
 //! | `reserve` | `run`, `steps`, `charged`, `time` | `steps` more are charged, `charged` in all |
 //! | `close` | `run`, `charged`, `time` | the steps really released in all; replaces the reservations since begin or resume |
+//! | `budget` | `budget` (`adjacency`, `epsilon`, `delta`, `order`), `software`, `time` | the data set's budget; once, before the first `reserve` |
+//!
+//! Version 1 had no `budget`. Its files are read and gone on with; one that is given a budget is refused by programs that
+//! know version 1 only, as damaged at that line.
 //!
 //! `check` is always last: 16 hexadecimal digits, the FNV-1a hash (64 bits) of the previous line's digits (none before
 //! the header) followed by the line's bytes up to the comma before `check`. A changed, lost or inserted line is thereby
@@ -80,21 +92,33 @@
 //! kept, take no part in the chain and are skipped.
 
 mod block;
+mod budget;
 mod composition;
 mod error;
 mod file;
 mod history;
+mod identity;
+mod listing;
 mod record;
+mod total;
 mod writer;
 
 #[cfg(test)]
+mod budget_tests;
+#[cfg(test)]
 mod crash_tests;
+#[cfg(all(test, unix))]
+mod identity_tests;
 #[cfg(test)]
 mod writer_tests;
 
 pub use block::BlockReservation;
-pub use composition::compose_charges;
+pub use budget::Budget;
+pub use composition::epsilons;
+pub use composition::{COMPOSITION_CAVEAT, compose_charges};
 pub use error::LedgerError;
 pub use history::{Charge, History, RunId};
+pub use listing::Verification;
 pub use record::RunDescription;
+pub use total::LedgerTotal;
 pub use writer::Ledger;

@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::budget::Budget;
 use super::error::LedgerError;
 
 /// The format's name in the header.
 pub(super) const FORMAT: &str = "burn-privacy-ledger";
 
-/// The format's version, which this code reads and writes.
-pub(super) const VERSION: u64 = 1;
+/// The format's version, which this code writes. It reads all versions from 1; version 1 has no budgets.
+pub(super) const VERSION: u64 = 2;
 
 /// How every header starts.
 pub(super) const HEADER_START: &[u8] = b"{\"format\":\"burn-privacy-ledger\",\"version\":";
@@ -104,6 +105,7 @@ pub(super) enum Record {
     Resume { run: u64, charged: u64, process: u32, software: String, time: u64 },
     Reserve { run: u64, steps: u64, charged: u64, time: u64 },
     Close { run: u64, charged: u64, time: u64 },
+    Budget { budget: Budget, software: String, time: u64 },
 }
 
 /// The running check sum of a file: the hash of its last line.

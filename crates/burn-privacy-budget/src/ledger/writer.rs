@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::block::BlockReservation;
+use super::budget::Budget;
 use super::error::LedgerError;
 use super::file::LedgerFile;
 use super::history::{Charge, History, Replayed, Run, RunId, is_torn_header};
@@ -117,10 +118,35 @@ impl Ledger {
         self
     }
 
+    /// Gives the data set a budget that all its runs together never exceed, durably. Setting an equal one again changes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::BudgetFixed`] if there is another one, or steps are charged already: the filter's order and budget
+    /// must be fixed before the first release; errors of writing.
+    pub fn set_budget(&mut self, budget: Budget) -> Result<(), LedgerError> {
+        if self.history.budget() == Some(&budget) {
+            return Ok(());
+        }
+        let charged = self.history.charged_steps();
+        if self.history.budget().is_some() || charged > 0 {
+            let reason = match self.history.budget() {
+                Some(budget) => format!("its budget is {budget}"),
+                None => format!("{charged} steps are charged to it without one"),
+            };
+            return Err(LedgerError::BudgetFixed { dataset: self.dataset().to_owned(), reason });
+        }
+        self.record(Record::Budget { budget, software: SOFTWARE.to_owned(), time: now() })
+    }
+
     /// Begins a new run, durably, with no steps charged.
     ///
     /// # Errors
     ///
+    /// [`LedgerError::BudgetExceeded`] if the data set has a budget and not all planned steps fit into what is left of it;
+    /// [`LedgerError::NotCounted`] if it has one and the run is seeded, under another adjacency, or of an event that the
+    /// Rényi accountant does not know;
     /// [`LedgerError::NameInUse`] if the ledger has a run of this name, whatever its state; [`LedgerError::Invalid`]
     /// for a description that [`RunDescription`] does not allow; errors of writing.
     pub fn begin(&mut self, description: RunDescription) -> Result<RunId, LedgerError> {
@@ -129,6 +155,7 @@ impl Ledger {
             let (charged, planned) = (run.charged, run.description.planned_steps);
             return Err(LedgerError::NameInUse { name: description.name, charged, planned });
         }
+        self.history.fitting(&description, description.planned_steps, description.planned_steps)?;
         let run = RunId(self.history.runs().len() as u64);
         let (process, software) = (std::process::id(), SOFTWARE.to_owned());
         self.record(Record::Begin { run: run.0, description, process, software, time: now() })?;
@@ -142,7 +169,8 @@ impl Ledger {
     /// # Errors
     ///
     /// [`LedgerError::NoSuchName`]; [`LedgerError::PlanDiffers`] if the descriptions are not equal;
-    /// [`LedgerError::BudgetSpent`] if no steps remain; [`LedgerError::AlreadyActive`]; errors of writing.
+    /// [`LedgerError::BudgetSpent`] if no steps remain; [`LedgerError::BudgetExceeded`] if the data set's budget has no room
+    /// for one of them; [`LedgerError::AlreadyActive`]; errors of writing.
     pub fn resume(&mut self, description: &RunDescription) -> Result<RunId, LedgerError> {
         let name = description.name.clone();
         let Some((run, recorded)) = self.history.named(&name) else {
@@ -159,6 +187,7 @@ impl Ledger {
         if charged == description.planned_steps {
             return Err(LedgerError::BudgetSpent { name, planned: charged, charged, asked: 1 });
         }
+        self.history.fitting(description, 1, 1)?;
         let (process, software) = (std::process::id(), SOFTWARE.to_owned());
         self.record(Record::Resume { run: run.0, charged, process, software, time: now() })?;
         self.activate(run, charged);
@@ -184,8 +213,8 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// [`LedgerError::BudgetSpent`] if fewer steps remain (none is reserved then); [`LedgerError::NotActive`]; errors
-    /// of writing.
+    /// [`LedgerError::BudgetSpent`] if fewer steps remain, [`LedgerError::BudgetExceeded`] if fewer fit into the data set's
+    /// budget (none is reserved then); [`LedgerError::NotActive`]; errors of writing.
     pub fn reserve(&mut self, run: RunId, steps: u64) -> Result<(), LedgerError> {
         let at = self.find(run)?;
         if steps == 0 {
@@ -197,6 +226,7 @@ impl Ledger {
             let name = recorded.description.name.clone();
             return Err(LedgerError::BudgetSpent { name, planned, charged, asked: steps });
         }
+        self.history.fitting(&recorded.description, steps, steps)?;
         self.record(Record::Reserve { run: run.0, steps, charged: charged + steps, time: now() })?;
         let active = &mut self.active[at];
         active.block_start = Some((Instant::now(), active.released));
@@ -206,12 +236,13 @@ impl Ledger {
     /// Charges one step and returns the steps released in all, this one included. The step may be released from
     /// then on.
     ///
-    /// Within a reserved block this touches no file. When the block is used up, the next is reserved durably, sized by
+    /// Within a reserved block this writes nothing, but looks whether the ledger's path still leads to the same file. When the block is used up, the next is reserved durably, sized by
     /// [`BlockReservation`] from the time that the steps took.
     ///
     /// # Errors
     ///
-    /// [`LedgerError::BudgetSpent`] if all planned steps are charged; [`LedgerError::NotActive`]; errors of writing.
+    /// [`LedgerError::BudgetSpent`] if all planned steps are charged; [`LedgerError::BudgetExceeded`] if the data set's
+    /// budget has no room for one more; [`LedgerError::Changed`]; [`LedgerError::NotActive`]; errors of writing.
     /// The step must not be made then.
     pub fn charge_step(&mut self, run: RunId) -> Result<u64, LedgerError> {
         let at = self.find(run)?;
@@ -222,9 +253,13 @@ impl Ledger {
             if let Some((start, released)) = active.block_start {
                 active.blocks.observe(active.released - released, start.elapsed());
             }
-            let block = active.blocks.next_block(planned - charged);
-            self.reserve(run, block.max(1))?; // of a spent budget one step is asked for, and refused
+            // Of a spent plan one step is asked for, and refused.
+            let block = active.blocks.next_block(planned - charged).max(1);
+            let block = self.history.fitting(&self.recorded(run)?.description, 1, block)?;
+            self.reserve(run, block)?;
         }
+        // What was reserved is charged only as long as the file is there.
+        self.file.check_unchanged()?;
         let active = &mut self.active[at];
         active.released += 1;
         Ok(active.released)

@@ -144,7 +144,7 @@ impl PrivacyPlan {
         match self.adjacency {
             Adjacency::AddOrRemoveOne => Ok(()),
             Adjacency::ReplaceOne | Adjacency::ZeroOut if population == stated => Ok(()),
-            adjacency => Err(BudgetError::DatasetSize { found: population, stated, adjacency: adjacency.to_string() }),
+            adjacency => Err(BudgetError::DatasetSize { stated, adjacency: adjacency.to_string() }),
         }
     }
 }

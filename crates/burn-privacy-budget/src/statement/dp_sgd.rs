@@ -27,6 +27,11 @@ pub fn statement(plan: &PrivacyPlan, dataset: &str, charged_steps: u64, private:
         renyi.compose(&step, steps)?;
         Ok(vec![EpsilonReport::of(&tight, plan.delta())?, EpsilonReport::of(&renyi, plan.delta())?])
     };
+    let mut epsilon_so_far = reports(charged_steps)?;
+    if !private {
+        // Whoever knows the seed can subtract the noise.
+        epsilon_so_far.iter_mut().for_each(|report| report.epsilon = f64::INFINITY);
+    }
     Ok(PrivacyStatement {
         protected_unit: plan.protected_unit().to_string(),
         adjacency: plan.adjacency(),
@@ -46,7 +51,7 @@ pub fn statement(plan: &PrivacyPlan, dataset: &str, charged_steps: u64, private:
         charged_steps,
         delta: plan.delta(),
         planned_epsilon: reports(plan.steps())?,
-        epsilon_so_far: reports(charged_steps)?,
+        epsilon_so_far,
         entropy: if private { accounting::Entropy::Os } else { accounting::Entropy::Seeded },
         dataset: dataset.into(),
         assumptions,

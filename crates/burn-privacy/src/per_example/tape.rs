@@ -48,7 +48,7 @@ pub fn record<const O: usize>(output: Tensor<O>, rule: impl PerExampleRule<O>) -
         let rows_of_rule = if rule.adds_up_views() { rule.rows() * layout.views() } else { rule.rows() };
         let found = if rows_of_rule == rows { output.dims()[0] } else { rows_of_rule };
         if found != rows && tape.refusal.is_none() {
-            tape.refusal = Some(Error::ExampleAxis { found, expected: rows, parameters: rule.parameters() });
+            tape.refusal = Some(Error::example_axis(found, rows, rule.parameters()));
         }
         let dims = output.dims();
         let (output, probe) = flex_kernels::tap(&output).unwrap_or_else(|| {

@@ -50,7 +50,7 @@ fn a_mean_or_a_sum() {
     let message = refusal(&Ask::flex(1.0).loop_over_examples(), &model(), &examples(), |model, batch| {
         (model.forward(batch.input) - batch.target).square().reshape([2])
     });
-    assert_says(&message, &["returned 2 value", "batch of 1 example"]);
+    assert_says(&message, &["returned 2 values for each example"]);
 }
 
 #[test]
