@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use burn_privacy_output::InvalidValue;
-
 use super::encoding::FormatProblem;
 use super::structure::StructureProblem;
 use crate::error::MechanismError;
@@ -111,10 +109,6 @@ pub enum TableError {
         /// What it is, and how it can be read.
         problem: FormatProblem,
     },
-
-    /// An option is out of range.
-    #[error(transparent)]
-    Option(#[from] InvalidValue),
 
     /// The row's delta says nothing for a table of this length.
     #[error(

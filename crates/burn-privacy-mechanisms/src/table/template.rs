@@ -93,14 +93,15 @@ const INTRODUCTION: &str = r#"# What each column of the table may hold, and what
 # epsilon = 1.0              # or share = 2.0, a weight in what is left of the row's epsilon
 # clamp_output = true        # brings outputs back into the bounds; costs nothing, adds bias
 #
-# A number. Mechanisms: laplace (the default), gaussian, piecewise, duchi. 12.5 and 1e3 are read as they are; say what
-# else stands in the cells: thousands = "," for 1,234.50, decimal = "," for 1234,5, suffix = "%" for 45%.
+# A number. Mechanisms: laplace (the default), gaussian, piecewise, duchi. 12.5 and 1e3 are read as they are; what else
+# stands in the cells is stated.
 # [[column]]
 # name = "weight"
 # kind = "real"
 # lo = 0.0
 # hi = 250.0
 # default = 70.0
+# thousands = ","            # reads 1,234.50; likewise decimal for 1234,5 and suffix for 45%
 # treatment = "randomise"
 # mechanism = "piecewise"
 #
