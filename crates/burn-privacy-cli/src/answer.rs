@@ -5,7 +5,8 @@ use std::io::Write;
 use burn_privacy_accounting::round_up_for_display;
 use serde_json::{Map, Value, json};
 
-use crate::accountants::{Certified, Filled};
+use crate::accountants::{Certified, ComposedAccountant};
+use crate::delta_check::warn;
 use crate::failure::Failure;
 
 /// A number in JSON; infinity is the string "inf".
@@ -32,21 +33,26 @@ pub struct Answer<'a> {
     /// `epsilon` or `delta`.
     pub name: &'a str,
     /// The first one is the answer.
-    pub results: Vec<(&'a Filled, Certified)>,
+    pub results: Vec<(&'a ComposedAccountant, Certified)>,
     /// What was asked about, for JSON and for the line below.
     pub context: Vec<(&'static str, Value)>,
+    /// What makes it mean little.
+    pub warning: Option<String>,
 }
 
 impl Answer<'_> {
     /// Prints it.
     pub fn print(&self, json: bool, out: &mut impl Write) -> Result<(), Failure> {
+        if let Some(warning) = &self.warning {
+            warn(warning);
+        }
         if json { self.print_json(out) } else { self.print_text(out) }
     }
 
     fn print_json(&self, out: &mut impl Write) -> Result<(), Failure> {
         let mut object = Map::new();
-        for (index, (filled, certified)) in self.results.iter().enumerate() {
-            let name = filled.accountant().name().to_lowercase();
+        for (index, (composed, certified)) in self.results.iter().enumerate() {
+            let name = composed.accountant().name().to_lowercase();
             if index == 0 {
                 object.append(&mut fields(self.name, *certified));
                 object.insert("accountant".to_owned(), json!(name));
@@ -57,12 +63,15 @@ impl Answer<'_> {
         for (key, value) in &self.context {
             object.insert((*key).to_owned(), value.clone());
         }
+        if let Some(warning) = &self.warning {
+            object.insert("warning".to_owned(), json!(warning));
+        }
         writeln!(out, "{}", Value::Object(object))?;
         Ok(())
     }
 
     fn print_text(&self, out: &mut impl Write) -> Result<(), Failure> {
-        for (index, (filled, certified)) in self.results.iter().enumerate() {
+        for (index, (composed, certified)) in self.results.iter().enumerate() {
             let label = if index == 0 { self.name } else { "" };
             let kind = match (certified.upper, certified.lower) {
                 (None, _) => "an estimate, not a bound".to_owned(),
@@ -72,7 +81,7 @@ impl Answer<'_> {
                 (Some(_), _) => "upper bound".to_owned(),
             };
             let value = round_up_for_display(certified.value);
-            writeln!(out, "{label:7} {value:<10} {} ({kind})", filled.accountant().name())?;
+            writeln!(out, "{label:7} {value:<10} {} ({kind})", composed.accountant().name())?;
         }
         let context: Vec<String> =
             self.context.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value))).collect();

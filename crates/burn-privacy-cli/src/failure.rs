@@ -6,13 +6,15 @@ use std::process::ExitCode;
 
 use burn_privacy_accounting::AccountingError;
 use burn_privacy_mechanisms::table::TableError;
-use burn_privacy_output::OutputError;
+use burn_privacy_output::{InvalidValue, OutputError};
 
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum Failure {
     /// A value was refused.
     Accounting(AccountingError),
+    /// A value of the command line or of a query was refused.
+    Invalid(InvalidValue),
     /// A sentence about the input.
     Input(String),
     /// A schema or a table was refused.
@@ -42,6 +44,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accounting(error) => error.fmt(f),
+            Self::Invalid(error) => error.fmt(f),
             Self::Table(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
             Self::Input(sentence) => f.write_str(sentence),
@@ -53,6 +56,12 @@ impl fmt::Display for Failure {
 impl From<AccountingError> for Failure {
     fn from(error: AccountingError) -> Self {
         Self::Accounting(error)
+    }
+}
+
+impl From<InvalidValue> for Failure {
+    fn from(error: InvalidValue) -> Self {
+        Self::Invalid(error)
     }
 }
 

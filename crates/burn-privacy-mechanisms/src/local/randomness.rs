@@ -1,3 +1,5 @@
+//! The coins and the noise of one cell.
+
 use zeroize::Zeroize;
 
 use crate::error::MechanismError;

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use burn_privacy_accounting::round_up_for_display;
 
+use super::number_format::NumberFormat;
 use super::statement::ColumnGuarantee;
 use crate::local::{CellRandomness, Duchi, IntegerNoise, Piecewise, RandomisedResponse, RealNoise};
 
@@ -27,8 +28,8 @@ pub(super) enum Treatment {
 /// A mechanism and what it needs to read and write cells.
 #[derive(Debug, Clone)]
 pub(super) enum Perturbed {
-    Real { mechanism: RealMechanism, name: &'static str, default: f64, clamp: bool },
-    Integer { mechanism: IntegerNoise, name: &'static str, default: i64, clamp: bool },
+    Real { mechanism: RealMechanism, name: &'static str, default: f64, clamp: bool, format: NumberFormat },
+    Integer { mechanism: IntegerNoise, name: &'static str, default: i64, clamp: bool, format: NumberFormat },
     Category(Categories),
 }
 
@@ -56,9 +57,11 @@ impl Categories {
         Self { response, names, places, other }
     }
 
-    fn perturb(&self, cell: &[u8], randomness: &CellRandomness) -> &str {
-        let place = self.places.get(cell.trim_ascii()).copied().unwrap_or(self.other);
-        self.names.get(self.response.perturb(place, randomness) as usize).map_or("", String::as_str)
+    /// What is released, and whether the cell was one of the categories.
+    fn perturb(&self, cell: &[u8], randomness: &CellRandomness) -> (&str, bool) {
+        let place = self.places.get(cell.trim_ascii()).copied();
+        let released = self.response.perturb(place.unwrap_or(self.other), randomness);
+        (self.names.get(released as usize).map_or("", String::as_str), place.is_some())
     }
 }
 
@@ -102,31 +105,39 @@ impl Perturbed {
         matches!(self, Self::Real { mechanism: RealMechanism::Noise(_), .. } | Self::Integer { .. })
     }
 
-    /// Writes what is released instead of a cell. Whatever the cell holds, something is.
-    pub(super) fn perturb(&self, cell: &[u8], randomness: &CellRandomness, out: &mut Vec<u8>) {
+    /// Writes what is released instead of a cell. Whatever the cell holds, something is; the answer, whether the cell
+    /// could be read, is as private as the cell.
+    pub(super) fn perturb(&self, cell: &[u8], randomness: &CellRandomness, out: &mut Vec<u8>) -> bool {
         // Writing to memory cannot fail.
-        let _ = match self {
-            Self::Real { mechanism, default, clamp, .. } => {
-                let mut value = mechanism.perturb(number(cell).unwrap_or(*default), randomness);
+        let (readable, _) = match self {
+            Self::Real { mechanism, default, clamp, format, .. } => {
+                let number = format.number(cell);
+                let mut value = mechanism.perturb(number.unwrap_or(*default), randomness);
                 if *clamp {
                     let (lo, hi) = mechanism.bounds();
                     value = value.clamp(lo, hi);
                 }
-                match mechanism.decimals() {
+                let written = match mechanism.decimals() {
                     Some(decimals) if value.abs() < 1e15 => write!(out, "{value:.decimals$}"),
                     _ => write!(out, "{value:e}"),
-                }
+                };
+                (number.is_some(), written)
             }
-            Self::Integer { mechanism, default, clamp, .. } => {
-                let mut value = mechanism.perturb(integer(cell).unwrap_or(*default), randomness);
+            Self::Integer { mechanism, default, clamp, format, .. } => {
+                let number = format.integer(cell);
+                let mut value = mechanism.perturb(number.unwrap_or(*default), randomness);
                 if *clamp {
                     let (lo, hi) = mechanism.bounds();
                     value = value.clamp(lo.into(), hi.into());
                 }
-                write!(out, "{value}")
+                (number.is_some(), write!(out, "{value}"))
             }
-            Self::Category(categories) => out.write_all(categories.perturb(cell, randomness).as_bytes()),
+            Self::Category(categories) => {
+                let (released, known) = categories.perturb(cell, randomness);
+                (known, out.write_all(released.as_bytes()))
+            }
         };
+        readable
     }
 
     /// What the column contributes to the statement.
@@ -165,36 +176,5 @@ impl Perturbed {
             }
         };
         ColumnGuarantee { column: column.to_owned(), label, mechanism, epsilon, delta }
-    }
-}
-
-/// A cell as a number, infinite ones included.
-fn number(cell: &[u8]) -> Option<f64> {
-    let value: f64 = std::str::from_utf8(cell).ok()?.trim().parse().ok()?;
-    (!value.is_nan()).then_some(value)
-}
-
-/// A cell as an integer; fractions are rounded, and numbers beyond the range count as its end.
-fn integer(cell: &[u8]) -> Option<i64> {
-    let whole = std::str::from_utf8(cell).ok().and_then(|text| text.trim().parse().ok());
-    whole.or_else(|| number(cell).map(|value| value.round() as i64))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_are_numbers_or_missing() {
-        for cell in ["", " ", "NA", "nan", "NaN", "-", "1,5", "0x10", "12 kg"] {
-            assert_eq!((number(cell.as_bytes()), integer(cell.as_bytes())), (None, None), "{cell}");
-        }
-        assert_eq!(number(&[0xFF, 0xFE]), None);
-        assert_eq!(number(b" 2.5 "), Some(2.5));
-        assert_eq!(number(b"-inf"), Some(f64::NEG_INFINITY));
-        assert_eq!(
-            [&b"12"[..], b"12.6", b"-1e3", b"inf", b"99999999999999999999"].map(|cell| integer(cell).unwrap()),
-            [12, 13, -1000, i64::MAX, i64::MAX]
-        );
     }
 }

@@ -1,6 +1,9 @@
+//! Why a table was not perturbed.
+
 use std::path::PathBuf;
 
-use super::structure::MAX_RECORD_BYTES;
+use super::encoding::FormatProblem;
+use super::structure::StructureProblem;
 use crate::error::MechanismError;
 use crate::local::LocalError;
 
@@ -56,7 +59,7 @@ pub enum TableError {
     },
 
     /// The header lacks a column of the schema.
-    #[error("{}:1: the header has no column {column:?}, which the schema names", file.display())]
+    #[error("{}:1: the header has no column {}, which the schema names", file.display(), shown(column))]
     MissingColumn {
         /// The input.
         file: PathBuf,
@@ -66,9 +69,10 @@ pub enum TableError {
 
     /// The header has a column that the schema lacks.
     #[error(
-        "{}:1: the header's column {column:?} is not in the schema: add it, with treatment \"randomise\", \
+        "{}:1: the header's column {} is not in the schema: add it, with treatment \"randomise\", \
          \"drop\" or \"keep\"",
-        file.display()
+        file.display(),
+        shown(column)
     )]
     UnknownColumn {
         /// The input.
@@ -78,7 +82,7 @@ pub enum TableError {
     },
 
     /// The header has a name twice.
-    #[error("{}:1: the header has column {column:?} twice: rename one", file.display())]
+    #[error("{}:1: the header has column {} twice: rename one", file.display(), shown(column))]
     RepeatedColumn {
         /// The input.
         file: PathBuf,
@@ -95,6 +99,27 @@ pub enum TableError {
         line: u64,
         /// What is wrong there.
         problem: StructureProblem,
+    },
+
+    /// The input is no comma-separated UTF-8 text, or not in the way that was said.
+    #[error("{}: {problem}", file.display())]
+    Format {
+        /// The input.
+        file: PathBuf,
+        /// What it is, and how it can be read.
+        problem: FormatProblem,
+    },
+
+    /// The row's delta says nothing for a table of this length.
+    #[error(
+        "delta is {delta:e} for a table of {rows} rows, but must be below one over the number of rows: else the \
+         guarantee allows a row to be published as it is; nothing was written, give a smaller delta in the schema"
+    )]
+    Delta {
+        /// The row's delta.
+        delta: f64,
+        /// Rows of the table.
+        rows: u64,
     },
 
     /// The output is there already.
@@ -134,36 +159,11 @@ pub enum TableError {
     Randomness(#[from] MechanismError),
 }
 
-/// What makes a file no table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StructureProblem {
-    /// A record has more or fewer cells than the header.
-    #[error("{found} cells, but the header has {expected}")]
-    Cells {
-        /// Cells of the header.
-        expected: u64,
-        /// Cells of the record.
-        found: u64,
-    },
-
-    /// A line has nothing on it.
-    #[error("an empty line: remove it, or write \"\" for an empty cell of a table with one column")]
-    EmptyLine,
-
-    /// A quote where none may be.
-    #[error("broken quoting: a quote inside a cell must be doubled, and the cell be in quotes")]
-    StrayQuote,
-
-    /// A quoted cell has no end.
-    #[error("broken quoting: a quoted cell begins in this record and never ends")]
-    UnclosedQuote,
-
-    /// A record is very long.
-    #[error("a record of more than {MAX_RECORD_BYTES} bytes; is a quote missing?")]
-    TooLong,
-
-    /// There is no header.
-    #[error("no header: the first line must name the columns")]
-    NoHeader,
+/// A column's name in quotes, or what it is without one.
+fn shown(column: &str) -> String {
+    if column.is_empty() {
+        "\"\" (one without a name, as pandas writes its index)".to_owned()
+    } else {
+        format!("{column:?}")
+    }
 }

@@ -5,8 +5,14 @@
 //! that says what that is worth.
 //!
 //! Cells are clamped to the bounds; what is missing, unreadable or unknown becomes the column's public default, without
-//! any trace: no message and no count depends on a cell. Only a broken file stops the run (a wrong number of cells,
-//! broken quoting, another header), and then leaves no output.
+//! any trace: no message and no count depends on a cell. A schema with a `readability_epsilon` tells, privately and for
+//! that epsilon, which columns seem unreadable throughout, such as 1,234.50 without `thousands = ","`.
+//!
+//! Only a broken file stops the run (a wrong number of cells, broken quoting, another header), and then leaves no
+//! output. The message names a line, so that it is for whoever has the table, and no part of what may be published.
+//!
+//! Tables are UTF-8, plain or packed by gzip; [`TableFormat`] has the separator and comments. What else a file is,
+//! UTF-16 or a workbook, is named and refused.
 //!
 //! ```
 //! use burn_privacy_mechanisms::table::{ProtectionLevel, TableSchema};
@@ -44,16 +50,21 @@
 
 mod budget;
 mod column;
+mod decimal_sum;
+mod encoding;
 mod error;
+mod number_format;
+mod readability;
 mod run;
 mod schema;
 mod statement;
 mod structure;
 mod template;
 
-pub use error::{StructureProblem, TableError};
-pub use run::{PerturbOptions, Progress, perturb_table};
+pub use encoding::{FormatProblem, TableFormat};
+pub use error::TableError;
+pub use run::{PerturbOptions, Progress, perturb_stream, perturb_table};
 pub use schema::TableSchema;
 pub use statement::{ColumnGuarantee, PerturbationStatement, ProtectionLevel};
-pub use structure::MAX_RECORD_BYTES;
-pub use template::schema_template;
+pub use structure::{MAX_RECORD_BYTES, StructureProblem};
+pub use template::{schema_template, schema_template_of};

@@ -7,6 +7,8 @@ use serde::Deserialize;
 use super::budget::{Request, divide};
 use super::column::{Categories, Column, Perturbed, RealMechanism, Treatment};
 use super::error::TableError;
+use super::number_format::NumberFormat;
+use super::readability::ReadabilityCheck;
 use super::statement::PerturbationStatement;
 use crate::key::Entropy;
 use crate::local::{Duchi, IntegerNoise, LocalError, MAX_INTEGER_BOUND, Piecewise, RandomisedResponse, RealNoise};
@@ -18,10 +20,12 @@ use crate::local::{Duchi, IntegerNoise, LocalError, MAX_INTEGER_BOUND, Piecewise
 /// | key | of | meaning |
 /// |---|---|---|
 /// | `epsilon`, `delta` | the row | what is divided among the columns without their own |
-/// | `name` | every column | as in the header |
+/// | `readability_epsilon` | the row | what is spent to tell, privately, which columns seem unreadable; in the sum |
+/// | `name` | every column | as in the header; `""` for a column without a name, such as pandas' index |
 /// | `treatment` | every column | `randomise`, `obfuscate`, `drop`, or `keep` (in the clear) |
 /// | `kind` | perturbed columns | `real`, `integer` or `category` |
 /// | `lo`, `hi`, `default` | numbers | bounds, and the public value of missing or unreadable cells |
+/// | `thousands`, `decimal`, `suffix` | numbers | what cells hold beside digits: `","`, `"."` and `"%"` read 1,234.5 and 45% |
 /// | `values`, `other` | categories | the known ones, and the one that stands for everything else |
 /// | `mechanism` | randomised columns | `laplace`, `gaussian`, `piecewise`, `duchi`; `discrete-laplace`, `gaussian`; `randomised-response` |
 /// | `epsilon` or `share` | randomised columns | an epsilon of its own, or a weight (1 by default) in what is left of the row's |
@@ -34,13 +38,18 @@ pub struct TableSchema {
     columns: Vec<Column>,
     epsilon: f64,
     delta: f64,
+    readability: Option<ReadabilityCheck>,
 }
+
+/// Deltas from here on say nothing, however few rows there are: every tenth row could be published as it is.
+const MEANINGLESS_DELTA: f64 = 0.1;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSchema {
     epsilon: Option<f64>,
     delta: Option<f64>,
+    readability_epsilon: Option<f64>,
     #[serde(default)]
     column: Vec<RawColumn>,
 }
@@ -54,6 +63,9 @@ struct RawColumn {
     lo: Option<f64>,
     hi: Option<f64>,
     default: Option<f64>,
+    thousands: Option<String>,
+    decimal: Option<String>,
+    suffix: Option<String>,
     values: Option<Vec<String>>,
     other: Option<String>,
     mechanism: Option<Mechanism>,
@@ -109,8 +121,9 @@ impl TableSchema {
         }
         let mut names = HashSet::new();
         for column in &raw.column {
-            if column.name.trim() != column.name || column.name.is_empty() {
-                return Err(column.wrong("a name must not be empty, nor begin or end with a space"));
+            // As headers are read; a column of a data frame's index has no name.
+            if column.name.trim_ascii() != column.name {
+                return Err(column.wrong("a name must not begin or end with a space: headers are read without"));
             }
             if !names.insert(column.name.as_str()) {
                 return Err(TableError::DuplicateColumn { column: column.name.clone() });
@@ -129,11 +142,20 @@ impl TableSchema {
         let requests: Vec<Request> =
             noisy.iter().map(|column| column.delta.map_or(Request::Share(1.0), Request::Own)).collect();
         let (deltas, delta) = divide("delta", raw.delta, &requests).map_err(budget)?;
+        if delta >= MEANINGLESS_DELTA {
+            return Err(budget(format!(
+                "delta is {delta}, but must be below {MEANINGLESS_DELTA}, and well below one over the number of rows"
+            )));
+        }
         let mut deltas = deltas.into_iter();
         let deltas: Vec<f64> =
             perturbed.iter().map(|c| if c.needs_delta() { deltas.next().unwrap_or(0.0) } else { 0.0 }).collect();
 
         // What obfuscation is worth follows from its deviation; it comes off the row's epsilon first.
+        let check = raw.readability_epsilon.map(|epsilon| ReadabilityCheck::new(epsilon, perturbed.len())).transpose();
+        let readability = check.map_err(|source| TableError::Budget {
+            problem: format!("readability_epsilon, divided among {} columns: {source}", perturbed.len()),
+        })?;
         let requests = perturbed
             .iter()
             .zip(&deltas)
@@ -141,6 +163,7 @@ impl TableSchema {
                 RawTreatment::Obfuscate => Ok(Request::Own(column.obfuscation(delta)?.guarantee("", false).epsilon)),
                 _ => column.request(),
             })
+            .chain(readability.iter().map(|check| Ok(Request::Own(check.epsilon()))))
             .collect::<Result<Vec<_>, TableError>>()?;
         let (epsilons, epsilon) = divide("epsilon", epsilon.or(raw.epsilon), &requests).map_err(budget)?;
 
@@ -164,7 +187,7 @@ impl TableSchema {
                 Ok(Column { name: column.name.clone(), label: column.label, treatment })
             })
             .collect::<Result<Vec<_>, TableError>>()?;
-        Ok(Self { columns, epsilon, delta })
+        Ok(Self { columns, epsilon, delta, readability })
     }
 
     /// The epsilon of a whole row: the sum over the perturbed columns.
@@ -183,6 +206,16 @@ impl TableSchema {
         &self.columns
     }
 
+    pub(super) fn readability(&self) -> Option<&ReadabilityCheck> {
+        self.readability.as_ref()
+    }
+
+    /// True if it is told, privately, which columns seem unreadable (`readability_epsilon`).
+    #[must_use]
+    pub fn checks_readability(&self) -> bool {
+        self.readability.is_some()
+    }
+
     /// What a table perturbed under this schema is worth, with this randomness.
     #[must_use]
     pub fn statement(&self, entropy: &Entropy) -> PerturbationStatement {
@@ -194,7 +227,8 @@ impl TableSchema {
                 Treatment::Perturb(perturbed) => guarantees.push(perturbed.guarantee(name, *label)),
             }
         }
-        PerturbationStatement::new(guarantees, kept, dropped, (self.epsilon, self.delta), entropy.is_private())
+        let check = self.readability.map(|check| check.epsilon());
+        PerturbationStatement::new(guarantees, kept, dropped, (self.epsilon, self.delta), check, entropy.is_private())
     }
 }
 
@@ -228,6 +262,9 @@ impl RawColumn {
             (category && self.hi.is_some(), "hi", "is for numbers"),
             (category && self.default.is_some(), "default", "is for numbers; categories have other"),
             (category && self.clamp_output, "clamp_output", "is for numbers"),
+            (category && self.thousands.is_some(), "thousands", "is for numbers"),
+            (category && self.decimal.is_some(), "decimal", "is for numbers"),
+            (category && self.suffix.is_some(), "suffix", "is for numbers"),
             (!category && self.values.is_some(), "values", "is for categories"),
             (!category && self.other.is_some(), "other", "is for categories; numbers have default"),
             (obfuscated && category, "treatment", "obfuscate is for numbers; use randomise"),
@@ -280,25 +317,31 @@ impl RawColumn {
         Ok((whole("lo", lo)?, whole("hi", hi)?, whole("default", default)?))
     }
 
+    fn number_format(&self) -> Result<NumberFormat, TableError> {
+        NumberFormat::new(self.thousands.as_deref(), self.decimal.as_deref(), self.suffix.as_deref())
+            .map_err(|problem| self.wrong(problem))
+    }
+
     fn obfuscation(&self, delta: f64) -> Result<Perturbed, TableError> {
         let Some(deviation) = self.standard_deviation else {
             return Err(self.wrong("needs standard_deviation, that of the Gaussian noise"));
         };
         let (name, clamp) = ("plain obfuscation with Gaussian noise", self.clamp_output);
+        let format = self.number_format()?;
         if self.kind()? == Kind::Integer {
             let (lo, hi, default) = self.integer_bounds()?;
             let mechanism = IntegerNoise::obfuscation(lo, hi, deviation, delta).map_err(self.local())?;
-            Ok(Perturbed::Integer { mechanism, name, default, clamp })
+            Ok(Perturbed::Integer { mechanism, name, default, clamp, format })
         } else {
             let (lo, hi, default) = self.bounds()?;
             let mechanism = RealNoise::obfuscation(lo, hi, deviation, delta).map_err(self.local())?;
-            Ok(Perturbed::Real { mechanism: RealMechanism::Noise(mechanism), name, default, clamp })
+            Ok(Perturbed::Real { mechanism: RealMechanism::Noise(mechanism), name, default, clamp, format })
         }
     }
 
     fn randomisation(&self, epsilon: f64, delta: f64) -> Result<Perturbed, TableError> {
         let failed = self.local();
-        let clamp = self.clamp_output;
+        let (clamp, format) = (self.clamp_output, self.number_format()?);
         match self.kind()? {
             Kind::Real => {
                 let (lo, hi, default) = self.bounds()?;
@@ -312,7 +355,7 @@ impl RawColumn {
                     Mechanism::Duchi => ("Duchi's mechanism", Duchi::new(lo, hi, epsilon).map(RealMechanism::Duchi)),
                     _ => return Err(self.wrong("a real column takes mechanism laplace, gaussian, piecewise or duchi")),
                 };
-                Ok(Perturbed::Real { mechanism: mechanism.map_err(failed)?, name, default, clamp })
+                Ok(Perturbed::Real { mechanism: mechanism.map_err(failed)?, name, default, clamp, format })
             }
             Kind::Integer => {
                 let (lo, hi, default) = self.integer_bounds()?;
@@ -321,7 +364,7 @@ impl RawColumn {
                     Mechanism::Gaussian => ("Gaussian noise, rounded", IntegerNoise::gaussian(lo, hi, epsilon, delta)),
                     _ => return Err(self.wrong("an integer column takes mechanism discrete-laplace or gaussian")),
                 };
-                Ok(Perturbed::Integer { mechanism: mechanism.map_err(failed)?, name, default, clamp })
+                Ok(Perturbed::Integer { mechanism: mechanism.map_err(failed)?, name, default, clamp, format })
             }
             Kind::Category => {
                 if self.mechanism.is_some_and(|mechanism| mechanism != Mechanism::RandomisedResponse) {

@@ -60,6 +60,13 @@ pub struct PerturbationStatement {
     pub unprotected_columns: Vec<String>,
     /// Columns that are not released.
     pub dropped_columns: Vec<String>,
+    /// What the check of unreadable columns costs, in nats, if there is one; it is in the sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readability_epsilon: Option<f64>,
+    /// Columns most of whose cells seem to have become the default, by that check, once a table is perturbed; nothing
+    /// if there are too few rows to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable_columns: Option<Vec<String>>,
     /// Where the randomness came from.
     pub entropy: Entropy,
     /// Rows of the table, once it is perturbed. Replace-one takes it for public.
@@ -78,6 +85,7 @@ impl PerturbationStatement {
         unprotected_columns: Vec<String>,
         dropped_columns: Vec<String>,
         (epsilon, delta): (f64, f64),
+        readability_epsilon: Option<f64>,
         private: bool,
     ) -> Self {
         let level = match (unprotected_columns.is_empty(), protected_columns.as_slice()) {
@@ -105,11 +113,14 @@ impl PerturbationStatement {
             protected_columns,
             unprotected_columns,
             dropped_columns,
+            readability_epsilon,
+            unreadable_columns: None,
             entropy: if private { Entropy::Os } else { Entropy::Seeded },
             unprotected_rows: None,
             assumptions: lines(&[
                 "each person is in one row only",
                 "bounds, categories, defaults and budgets were chosen without looking at the data",
+                "cells are written as the schema says; all others count as their column's default",
                 "the rows are perturbed and released once; every further release of them adds its epsilon",
                 "the key of the perturbation is not known to anyone; it was never stored",
             ]),
@@ -176,17 +187,38 @@ impl PerturbationStatement {
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
-        let names = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let names = |names: &[String]| match names {
+            [] => "none".to_owned(),
+            names => names.iter().map(|name| named(name.as_str())).collect::<Vec<_>>().join(", "),
+        };
         let mut facts = vec![
             ("Model", "LOCAL DP: every row is perturbed on its own, before anybody collects it".to_owned()),
             ("Adjacency", self.adjacency.clone()),
-            ("Epsilon", format!("{} (sum over the protected columns)", round_up_for_display(self.epsilon))),
+            (
+                "Epsilon",
+                format!(
+                    "{} (sum over the protected columns{})",
+                    round_up_for_display(self.epsilon),
+                    if self.readability_epsilon.is_some() { " and the check" } else { "" }
+                ),
+            ),
             ("Delta", round_up_for_display(self.delta)),
             ("Unprotected columns", names(&self.unprotected_columns)),
             ("Dropped columns", names(&self.dropped_columns)),
         ];
         if let Some(rows) = self.unprotected_rows {
             facts.push(("Rows (unprotected)", rows.to_string()));
+        }
+        if let Some(epsilon) = self.readability_epsilon {
+            let outcome = match (&self.unreadable_columns, self.unprotected_rows) {
+                (Some(columns), _) => format!("columns that seem unreadable: {}", names(columns)),
+                (None, Some(_)) => "too few rows to tell".to_owned(),
+                (None, None) => "tells which columns seem unreadable".to_owned(),
+            };
+            facts.push((
+                "Readability check",
+                format!("epsilon {} in the sum; {outcome}", round_up_for_display(epsilon)),
+            ));
         }
         facts.push((
             "Randomness",
@@ -205,8 +237,14 @@ impl PerturbationStatement {
 
 impl ColumnGuarantee {
     fn name(&self) -> String {
-        if self.label { format!("{} (label)", self.column) } else { self.column.clone() }
+        let name = named(&self.column);
+        if self.label { format!("{name} (label)") } else { name.to_owned() }
     }
+}
+
+/// A column's name, or that it has none.
+fn named(column: &str) -> &str {
+    if column.is_empty() { "(no name)" } else { column }
 }
 
 impl fmt::Display for PerturbationStatement {

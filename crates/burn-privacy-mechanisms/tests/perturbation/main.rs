@@ -5,6 +5,7 @@
 
 mod distributions;
 mod empirical_epsilon;
+mod formats;
 mod schemas;
 mod tables;
 

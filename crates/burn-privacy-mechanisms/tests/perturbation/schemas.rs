@@ -44,8 +44,11 @@ fn bad_schemas_are_refused_with_the_column_and_the_remedy() {
         ("'randomise'", "'randomise'\nvalues = ['a']", "values is for categories"),
         ("'randomise'", "'randomise'\nlow = 0", "unknown field `low`"),
         ("'randomise'", "'drop'", "perturbs no column"),
-        ("name = 'x'", "name = ' x'", "must not be empty"),
-        ("name = 'x'", "name = ''", "must not be empty"),
+        ("name = 'x'", "name = ' x'", "must not begin or end with a space"),
+        ("'randomise'", "'randomise'\nthousands = '.'", "1.234 could be either"),
+        ("'randomise'", "'randomise'\ndecimal = '1'", "must be one character"),
+        ("'randomise'", "'randomise'\nmechanism = 'gaussian'\ndelta = 0.2", "must be below 0.1"),
+        ("default = 0.5", "default = 0.5\n[[column]]\nname = 'y'\ntreatment = 'drop'\nsuffix = 1", "can't be read"),
     ] {
         let text = budget.to_owned() + &column(&REAL.replace(old, new));
         let refused = refusal(&text);

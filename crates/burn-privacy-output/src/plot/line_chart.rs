@@ -1,3 +1,5 @@
+//! Line charts with axes, a legend and error bars.
+
 use std::ops::Range;
 
 use plotters::chart::{ChartBuilder, ChartContext};

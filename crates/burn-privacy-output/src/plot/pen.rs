@@ -1,3 +1,5 @@
+//! Colors and strokes for the drawing library.
+
 use plotters::style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle};
 
 use super::font::FAMILY;

@@ -1,3 +1,5 @@
+//! Pictures as PNG files.
+
 use std::io::Write;
 
 use flate2::write::ZlibEncoder;
