@@ -7,6 +7,7 @@ mod metrics;
 mod models;
 mod sensitive_distance;
 
+pub(crate) use dataset::header_of;
 pub use dataset::{Column, Sensitive, Table, TableRoles};
 pub use equivalence_classes::{EquivalenceClass, Partition};
 pub use hierarchy::Hierarchy;
