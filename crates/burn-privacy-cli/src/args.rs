@@ -6,6 +6,7 @@ use burn_privacy_accounting::Adjacency;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::accountants::Counting;
+use crate::commands::anonymize::AnonymizeCommand;
 use crate::failure::Failure;
 
 /// Says what differentially private training costs, and what it takes to cost less.
@@ -78,6 +79,15 @@ Example:
         /// What to do.
         #[command(subcommand)]
         command: PerturbCommand,
+    },
+    /// Makes a table in which nobody can be found, or tries to find somebody in one
+    #[command(after_help = "Example:
+  burn-privacy anonymize search people.csv --separator ';' --hierarchies hierarchies --k 5 --metric loss --suppression 0.02
+  burn-privacy anonymize mdav salaries.csv --k 5 --output grouped.csv")]
+    Anonymize {
+        /// What to do.
+        #[command(subcommand)]
+        command: AnonymizeCommand,
     },
     /// Answers questions from standard input, one JSON object a line, in order
     #[command(

@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use burn_privacy_accounting::AccountingError;
+use burn_privacy_anonymize::AnonymizeError;
 use burn_privacy_mechanisms::table::TableError;
 use burn_privacy_output::OutputError;
 
@@ -13,6 +14,8 @@ use burn_privacy_output::OutputError;
 pub enum Failure {
     /// A value was refused.
     Accounting(AccountingError),
+    /// A table could not be anonymized.
+    Anonymize(AnonymizeError),
     /// A sentence about the input.
     Input(String),
     /// A schema or a table was refused.
@@ -27,7 +30,8 @@ impl Failure {
     /// 3 for a target that nothing reaches, 1 for everything else.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Accounting(AccountingError::UnreachableTarget { .. }) => ExitCode::from(3),
+            Self::Accounting(AccountingError::UnreachableTarget { .. })
+            | Self::Anonymize(AnonymizeError::Unreachable { .. }) => ExitCode::from(3),
             _ => ExitCode::from(1),
         }
     }
@@ -42,6 +46,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accounting(error) => error.fmt(f),
+            Self::Anonymize(error) => error.fmt(f),
             Self::Table(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
             Self::Input(sentence) => f.write_str(sentence),
@@ -53,6 +58,12 @@ impl fmt::Display for Failure {
 impl From<AccountingError> for Failure {
     fn from(error: AccountingError) -> Self {
         Self::Accounting(error)
+    }
+}
+
+impl From<AnonymizeError> for Failure {
+    fn from(error: AnonymizeError) -> Self {
+        Self::Anonymize(error)
     }
 }
 

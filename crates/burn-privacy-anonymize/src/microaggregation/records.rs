@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::AnonymizeError;
+use crate::statement::{Grade, Statement};
 use crate::table::header_of;
 
 /// Numeric records, row after row.
@@ -93,6 +94,22 @@ impl Records {
         self.values.is_empty()
     }
 
+    /// CSV of the records, sorted by their numbers, so that the order tells nothing.
+    pub fn to_csv_sorted(&self, separator: u8) -> Vec<u8> {
+        let mut order: Vec<&[f64]> = (0..self.len()).map(|index| self.record(index)).collect();
+        order.sort_by(|one, other| {
+            let cells = one.iter().zip(*other).map(|(one, other)| one.total_cmp(other));
+            cells.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+        });
+        let mut writer = csv::WriterBuilder::new().delimiter(separator).from_writer(Vec::new());
+        // Memory can't fail, and every record has as many cells as the header.
+        let _ = writer.write_record(&self.names);
+        for record in order {
+            let _ = writer.write_record(record.iter().map(f64::to_string));
+        }
+        writer.into_inner().unwrap_or_default()
+    }
+
     /// One record.
     pub fn record(&self, index: usize) -> &[f64] {
         &self.values[index * self.names.len()..(index + 1) * self.names.len()]
@@ -176,6 +193,29 @@ impl Grouping {
             .sum();
         let total: f64 = records.values.iter().map(|value| value * value).sum();
         if total > 0.0 { 100.0 * within / total } else { 0.0 }
+    }
+
+    /// What replacing each record by its group's mean is worth.
+    pub fn statement(&self, records: &Records) -> Statement {
+        Statement::new(
+            Grade::Syntactic,
+            format!(
+                "{}-anonymity of all columns ({}): each record shows the mean of a group of at least {} records.",
+                self.smallest(),
+                records.names.join(", "),
+                self.smallest()
+            ),
+        )
+        .fact("records", records.len())
+        .fact("groups", self.groups.len())
+        .fact("records of the smallest group", self.smallest())
+        .fact(
+            "information loss, 100 SSE / SST of standardized columns",
+            format!("{:.4} %", self.information_loss_percent(records)),
+        )
+        .caveat("whoever knows all but one record of a group computes the one from the mean")
+        .caveat("groups of equal records show those records as they are")
+        .caveat("how the groups were chosen depends on all records; two releases can be compared")
     }
 
     /// The records with each replaced by its group's mean, in their order.

@@ -236,6 +236,19 @@ impl Table {
     }
 }
 
+/// The names of a CSV file's columns; only its first line is read.
+///
+/// # Errors
+///
+/// [`AnonymizeError`] if the file can't be read, has no header, or repeats a name.
+pub fn column_names(file: &Path, separator: u8) -> Result<Vec<String>, AnonymizeError> {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
+        .from_path(file)
+        .map_err(|error| AnonymizeError::csv(file, error))?;
+    header_of(file, &mut reader)
+}
+
 /// The names of a header, each once.
 pub(crate) fn header_of<R: Read>(file: &Path, reader: &mut csv::Reader<R>) -> Result<Vec<String>, AnonymizeError> {
     let header = reader.headers().map_err(|error| AnonymizeError::csv(file, error))?;

@@ -8,7 +8,7 @@ mod models;
 mod sensitive_distance;
 
 pub(crate) use dataset::header_of;
-pub use dataset::{Column, Sensitive, Table, TableRoles};
+pub use dataset::{Column, Sensitive, Table, TableRoles, column_names};
 pub use equivalence_classes::{EquivalenceClass, Partition};
 pub use hierarchy::Hierarchy;
 pub use metrics::{Metric, Quality};

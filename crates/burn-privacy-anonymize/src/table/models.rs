@@ -2,6 +2,8 @@
 //!
 //! A class meets a model or its rows are suppressed; a model never is met by a class of no rows.
 
+use std::fmt;
+
 use super::hierarchy::Hierarchy;
 use super::sensitive_distance::{equal_numerator, hierarchical, ordered_numerator};
 use crate::AnonymizeError;
@@ -74,6 +76,24 @@ pub enum PrivacyModel {
         /// From `lower` to 1.
         upper: f64,
     },
+}
+
+impl fmt::Display for PrivacyModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KAnonymity { k } => write!(f, "{k}-anonymity"),
+            Self::DistinctLDiversity { l } => write!(f, "distinct {l}-diversity"),
+            Self::EntropyLDiversity { l } => write!(f, "entropy {l}-diversity"),
+            Self::RecursiveLDiversity { c, l } => write!(f, "recursive ({c}, {l})-diversity"),
+            Self::EqualTCloseness { t } => write!(f, "{t}-closeness by the equal distance"),
+            Self::OrderedTCloseness { t } => write!(f, "{t}-closeness by the ordered distance"),
+            Self::HierarchicalTCloseness { t, .. } => write!(f, "{t}-closeness by the hierarchical distance"),
+            Self::BetaLikeness { beta, enhanced: false } => write!(f, "basic {beta}-likeness"),
+            Self::BetaLikeness { beta, enhanced: true } => write!(f, "enhanced {beta}-likeness"),
+            Self::KMap { k } => write!(f, "{k}-map"),
+            Self::DeltaPresence { lower, upper } => write!(f, "({lower}, {upper})-presence"),
+        }
+    }
 }
 
 /// How often each sensitive value occurs in a whole table.
