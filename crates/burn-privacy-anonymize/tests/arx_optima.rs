@@ -2,39 +2,11 @@
 //! `BURN_PRIVACY_ORACLES` and holds `adult.csv`, its hierarchies and `arx_optima_visible.json`.
 #![allow(missing_docs)]
 
-use std::path::{Path, PathBuf};
+mod common;
 
 use burn_privacy_anonymize::search::{SearchOptions, optimum};
-use burn_privacy_anonymize::table::{Column, Hierarchy, Metric, Partition, PrivacyModel, Table, TableRoles};
+use burn_privacy_anonymize::table::{Metric, Partition, PrivacyModel};
 use serde_json::Value;
-
-/// The folder, or a printed reason why there is no test.
-fn oracles() -> Option<PathBuf> {
-    let folder = std::env::var_os("BURN_PRIVACY_ORACLES").map(PathBuf::from);
-    match folder.filter(|folder| folder.join("arx_optima_visible.json").exists()) {
-        Some(folder) => Some(folder),
-        None => {
-            println!("skipped: BURN_PRIVACY_ORACLES names no folder with ARX's optima");
-            None
-        }
-    }
-}
-
-const COLUMNS: [&str; 9] =
-    ["sex", "age", "race", "marital-status", "education", "native-country", "workclass", "occupation", "salary-class"];
-
-fn adult(folder: &Path, sensitive: Option<&str>) -> Table {
-    let quasi_identifiers = COLUMNS
-        .into_iter()
-        .filter(|name| sensitive != Some(name))
-        .map(|name| Column {
-            name: name.to_owned(),
-            hierarchy: Hierarchy::read(name, &folder.join(format!("adult_hierarchy_{name}.csv"))).unwrap(),
-        })
-        .collect();
-    let roles = TableRoles { quasi_identifiers, sensitive: sensitive.map(str::to_owned) };
-    Table::read(&folder.join("adult.csv"), b';', roles).unwrap()
-}
 
 fn options(setting: &Value) -> SearchOptions {
     let mut models = vec![PrivacyModel::KAnonymity { k: setting["k"].as_f64().unwrap() as u64 }];
@@ -106,14 +78,14 @@ fn processor_time() -> u64 {
 
 #[test]
 fn the_search_proves_every_optimum_of_arx() {
-    let Some(folder) = oracles() else { return };
+    let Some(folder) = common::oracles() else { return };
     let text = std::fs::read_to_string(folder.join("arx_optima_visible.json")).unwrap();
     let visible: Value = serde_json::from_str(&text).unwrap();
     let entries = visible["entries"].as_array().unwrap();
     assert!(entries.len() >= 36);
     for entry in entries.iter().chain(&further()) {
         let setting = &entry["setting"];
-        let table = adult(&folder, setting["sensitive"].as_str());
+        let table = common::adult(&folder, setting["sensitive"].as_str());
         let start = processor_time();
         let found = optimum(&table, &options(setting)).unwrap();
         println!("{setting}: {} choices, {} ns of processor time", found.choices, processor_time() - start);

@@ -1,6 +1,15 @@
 //! Recodings: which generalized cells each row gets. In a full-domain recoding a column has one level throughout; in a
 //! local one every class has its own.
 
+mod certificate;
+mod clustering;
+mod improvement;
+mod local;
+mod pair_losses;
+
+pub use certificate::loss_lower_bound;
+pub use local::{LocalRecoding, recode_locally};
+
 use std::collections::HashMap;
 
 use crate::AnonymizeError;
