@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::anonymize::AnonymizeCommand;
 use crate::commands::compose::ComposeArgs;
 use crate::commands::cost::{DeltaArgs, EpsilonArgs};
 use crate::commands::curve::CurveArgs;
@@ -82,6 +83,15 @@ Example:
         /// What to do.
         #[command(subcommand)]
         command: PerturbCommand,
+    },
+    /// Makes a table in which nobody can be found, or tries to find somebody in one
+    #[command(after_help = "Example:
+  burn-privacy anonymize search people.csv --separator ';' --hierarchies hierarchies --k 5 --metric loss --suppression 0.02
+  burn-privacy anonymize mdav salaries.csv --k 5 --output grouped.csv")]
+    Anonymize {
+        /// What to do.
+        #[command(subcommand)]
+        command: AnonymizeCommand,
     },
     /// Answers questions, one JSON object a line, in order
     #[command(

@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use burn_privacy_accounting::AccountingError;
+use burn_privacy_anonymize::AnonymizeError;
 use burn_privacy_mechanisms::table::TableError;
 use burn_privacy_output::{InvalidValue, OutputError};
 
@@ -15,6 +16,8 @@ pub enum Failure {
     Accounting(AccountingError),
     /// A value of the command line or of a query was refused.
     Invalid(InvalidValue),
+    /// A table could not be anonymized.
+    Anonymize(AnonymizeError),
     /// A sentence about the input.
     Input(String),
     /// A schema or a table was refused.
@@ -29,7 +32,8 @@ impl Failure {
     /// 3 for a target that nothing reaches, 1 for everything else.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Accounting(AccountingError::UnreachableTarget { .. }) => ExitCode::from(3),
+            Self::Accounting(AccountingError::UnreachableTarget { .. })
+            | Self::Anonymize(AnonymizeError::Unreachable { .. }) => ExitCode::from(3),
             _ => ExitCode::from(1),
         }
     }
@@ -45,6 +49,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Accounting(error) => error.fmt(f),
             Self::Invalid(error) => error.fmt(f),
+            Self::Anonymize(error) => error.fmt(f),
             Self::Table(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
             Self::Input(sentence) => f.write_str(sentence),
@@ -62,6 +67,12 @@ impl From<AccountingError> for Failure {
 impl From<InvalidValue> for Failure {
     fn from(error: InvalidValue) -> Self {
         Self::Invalid(error)
+    }
+}
+
+impl From<AnonymizeError> for Failure {
+    fn from(error: AnonymizeError) -> Self {
+        Self::Anonymize(error)
     }
 }
 

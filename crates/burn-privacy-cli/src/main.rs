@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::Compose(args) => commands::compose::compose(&args, &mut out),
         Command::Curve(args) => commands::curve::curve(&args, &mut out),
         Command::Statement(args) => commands::statement::statement(&args, &mut out),
+        Command::Anonymize { command } => commands::anonymize::anonymize(&command, &mut out),
         Command::Perturb { command } => commands::perturb::perturb(&command, &mut out),
         Command::Query(args) => commands::query::query(&args, &mut out),
         Command::Completions { shell } => commands::shell::completions(shell, Cli::command(), &mut out),

@@ -1,0 +1,223 @@
+//! Classes under a partial choice of levels, rolled up one attribute at a time.
+//!
+//! At depth d the levels of the first d attributes are chosen and the rest is at level 0. Rows are grouped by the chosen
+//! labels alone: whatever the rest will be, a class is part of one group. So a group with too few rows (or sensitive
+//! values) is suppressed under every completion, and is dropped here for good.
+
+use super::problem::Problem;
+
+/// A group: its entries, rows, and the loss of one of its rows in the chosen attributes.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Group {
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) rows: u64,
+    pub(super) loss: f64,
+}
+
+/// Tuples that are equal under the choice, the first standing for all.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Entry {
+    pub(super) tuple: u32,
+    pub(super) rows: u32,
+}
+
+/// The groups at some depth.
+#[derive(Clone, Default)]
+pub(super) struct Classes {
+    pub(super) entries: Vec<Entry>,
+    pub(super) groups: Vec<Group>,
+    pub(super) suppressed: u64,
+}
+
+/// What one label of the attribute collects within a group.
+#[derive(Clone, Copy, Default)]
+struct Bucket {
+    entries: u32,
+    next: u32,
+    rows: u64,
+    group: u32,
+    first: u32,
+}
+
+/// Buckets for the labels, kept between calls.
+#[derive(Default)]
+pub(super) struct Scratch {
+    buckets: Vec<Bucket>,
+    touched: Vec<u32>,
+    seen: Vec<u32>,
+    stamp: u32,
+}
+
+/// Marks a label whose rows are too few.
+const DROPPED: u32 = u32::MAX;
+
+impl Classes {
+    /// All tuples in one group: nothing is chosen.
+    pub(super) fn root(problem: &Problem) -> Self {
+        let entries: Vec<Entry> =
+            problem.counts.iter().enumerate().map(|(tuple, &rows)| Entry { tuple: tuple as u32, rows }).collect();
+        let whole = Group { start: 0, end: entries.len() as u32, rows: problem.rows, loss: 0.0 };
+        if problem.rows < problem.least_rows {
+            return Self { suppressed: problem.rows, ..Self::default() };
+        }
+        Self { entries, groups: vec![whole], suppressed: 0 }
+    }
+
+    /// Chooses `level` for the attribute at `depth`, into `out`. Gives up, with false, once more rows are suppressed than
+    /// may be.
+    pub(super) fn refine(
+        &self,
+        problem: &Problem,
+        depth: usize,
+        level: usize,
+        scratch: &mut Scratch,
+        out: &mut Self,
+    ) -> bool {
+        let attribute = &problem.attributes[depth];
+        let chosen = &attribute.levels[level];
+        let suffix = &problem.suffix[depth + 1];
+        if scratch.buckets.len() < chosen.loss.len() {
+            scratch.buckets.resize(chosen.loss.len(), Bucket::default());
+        }
+        if out.entries.len() < self.entries.len() {
+            out.entries.resize(self.entries.len(), Entry::default());
+        }
+        out.groups.clear();
+        out.suppressed = self.suppressed;
+        let mut next = 0_u32;
+        // At full depth, without sensitive values, a class is one entry: no need to sort any.
+        let counts_only = depth + 1 == problem.depth() && !problem.needs_values();
+        for group in &self.groups {
+            let entries = &self.entries[group.start as usize..group.end as usize];
+            if let ([entry], true) = (entries, problem.least_values <= 1) {
+                // A tuple alone in its group stays alone, and was enough before.
+                let code = chosen.code_of_leaf[attribute.leaf[entry.tuple as usize] as usize];
+                out.entries[next as usize] = *entry;
+                let loss = group.loss + chosen.loss[code as usize];
+                out.groups.push(Group { start: next, end: next + 1, rows: group.rows, loss });
+                next += 1;
+                continue;
+            }
+            scratch.touched.clear();
+            for entry in entries {
+                let code = chosen.code_of_leaf[attribute.leaf[entry.tuple as usize] as usize];
+                let bucket = &mut scratch.buckets[code as usize];
+                if bucket.entries == 0 {
+                    scratch.touched.push(code);
+                    bucket.first = entry.tuple;
+                }
+                bucket.entries += 1;
+                bucket.rows += u64::from(entry.rows);
+            }
+            let first = out.groups.len();
+            for &code in &scratch.touched {
+                let bucket = &mut scratch.buckets[code as usize];
+                if bucket.rows < problem.least_rows {
+                    out.suppressed += bucket.rows;
+                    bucket.group = DROPPED;
+                    continue;
+                }
+                bucket.group = out.groups.len() as u32;
+                bucket.next = next;
+                let loss = group.loss + chosen.loss[code as usize];
+                out.groups.push(Group { start: next, end: next, rows: bucket.rows, loss });
+                if counts_only {
+                    out.entries[next as usize] = Entry { tuple: bucket.first, rows: bucket.rows as u32 };
+                    out.groups.last_mut().into_iter().for_each(|group| group.end += 1);
+                    next += 1;
+                } else {
+                    next += bucket.entries;
+                }
+            }
+            if out.suppressed > problem.limit {
+                scratch.clear();
+                return false;
+            }
+            for entry in entries.iter().filter(|_| !counts_only) {
+                let code = chosen.code_of_leaf[attribute.leaf[entry.tuple as usize] as usize];
+                let bucket = &mut scratch.buckets[code as usize];
+                if bucket.group == DROPPED {
+                    continue;
+                }
+                let group = &mut out.groups[bucket.group as usize];
+                if group.end > group.start {
+                    let last = &mut out.entries[group.end as usize - 1];
+                    if suffix[last.tuple as usize] == suffix[entry.tuple as usize] {
+                        last.rows += entry.rows;
+                        continue;
+                    }
+                }
+                out.entries[group.end as usize] = *entry;
+                group.end += 1;
+            }
+            scratch.clear();
+            if problem.least_values > 1 && !out.drop_poor_groups(problem, first, scratch) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Drops groups from `first` on that have too few sensitive values; false once too many rows are suppressed.
+    fn drop_poor_groups(&mut self, problem: &Problem, first: usize, scratch: &mut Scratch) -> bool {
+        scratch.seen.resize(problem.sensitive_values, 0);
+        let mut kept = first;
+        for index in first..self.groups.len() {
+            let group = self.groups[index];
+            scratch.stamp = scratch.stamp.wrapping_add(1);
+            if scratch.stamp == 0 {
+                scratch.seen.fill(0);
+                scratch.stamp = 1;
+            }
+            let mut values = 0;
+            for entry in &self.entries[group.start as usize..group.end as usize] {
+                let seen = &mut scratch.seen[problem.sensitive[entry.tuple as usize] as usize];
+                values += u64::from(*seen != scratch.stamp);
+                *seen = scratch.stamp;
+                if values >= problem.least_values {
+                    break;
+                }
+            }
+            if values < problem.least_values {
+                self.suppressed += group.rows;
+            } else {
+                self.groups[kept] = group;
+                kept += 1;
+            }
+        }
+        self.groups.truncate(kept);
+        self.suppressed <= problem.limit
+    }
+
+    /// Judges complete classes (at full depth) by the models; false once more rows are suppressed than may be.
+    pub(super) fn judge(&mut self, problem: &Problem) -> bool {
+        if !problem.needs_values() {
+            return self.suppressed <= problem.limit;
+        }
+        let mut histogram = vec![0_u64; problem.sensitive_values];
+        let (mut suppressed, entries) = (self.suppressed, &self.entries);
+        self.groups.retain(|group| {
+            histogram.fill(0);
+            for entry in &entries[group.start as usize..group.end as usize] {
+                histogram[problem.sensitive[entry.tuple as usize] as usize] += u64::from(entry.rows);
+            }
+            let met = problem
+                .models
+                .iter()
+                .all(|model| model.is_met(group.rows, &histogram, problem.distribution.as_ref(), None));
+            suppressed += if met { 0 } else { group.rows };
+            met
+        });
+        self.suppressed = suppressed;
+        suppressed <= problem.limit
+    }
+}
+
+impl Scratch {
+    fn clear(&mut self) {
+        for &code in &self.touched {
+            self.buckets[code as usize] = Bucket::default();
+        }
+    }
+}
