@@ -1,3 +1,5 @@
+//! Random views of images: shifted and mirrored.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

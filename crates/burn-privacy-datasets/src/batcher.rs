@@ -1,3 +1,5 @@
+//! Images as tensors, scaled by public constants.
+
 use burn::data::dataloader::batcher::Batcher;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 

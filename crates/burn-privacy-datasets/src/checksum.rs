@@ -1,6 +1,13 @@
+//! Published checksums of files, and how they are computed.
+
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 use md5::{Digest as _, Md5};
+
+use super::DatasetError;
 
 /// Whether files are compared with their published checksums.
 ///
@@ -42,6 +49,36 @@ pub(crate) fn md5_hex(bytes: &[u8]) -> String {
     let mut sum = Md5Sum::new();
     sum.update(bytes);
     sum.hex()
+}
+
+/// The length and the MD5 of a file as it lies there, read piece by piece.
+pub(super) fn file_md5(path: &Path) -> Result<(u64, String), DatasetError> {
+    let mut byte = 0;
+    let mut sum = Md5Sum::new();
+    let mut buffer = vec![0; 1 << 16];
+    let mut hash = || -> io::Result<()> {
+        let mut file = File::open(path)?;
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(()),
+                length => {
+                    sum.update(&buffer[..length]);
+                    byte += length as u64;
+                }
+            }
+        }
+    };
+    let outcome = hash();
+    outcome.map_err(|source| DatasetError::Read { file: path.to_owned(), byte, source })?;
+    Ok((byte, sum.hex()))
+}
+
+/// Compares the MD5 of what was read with the published one. `bytes` is how many went into it.
+pub(super) fn expect_md5(file: &str, bytes: u64, found: String, expected: &str) -> Result<(), DatasetError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(DatasetError::Checksum { file: file.to_owned(), bytes, found, expected: expected.to_owned() })
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+//! A reader that counts.
+
 use std::cell::Cell;
 use std::io::{self, BufRead, Read};
 use std::rc::Rc;

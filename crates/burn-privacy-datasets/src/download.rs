@@ -1,3 +1,5 @@
+//! Fetching data sets, whole or not at all.
+
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -6,7 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use tempfile::NamedTempFile;
 
-use super::checksum::Md5Sum;
+use super::checksum::{Md5Sum, file_md5};
 use super::{CIFAR10_ARCHIVE, DatasetError, MnistVariant};
 
 /// How long to wait for a connection, for the server's answer, and for each further piece of the file.
@@ -79,7 +81,7 @@ impl Download {
         let path = folder.join(&self.file_name);
         let unwritable = |source| DatasetError::Write { path: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(unwritable)?;
-        if path.is_file() && file_md5(&path)? == self.md5 {
+        if path.is_file() && file_md5(&path)?.1 == self.md5 {
             return Ok(path);
         }
 
@@ -175,27 +177,6 @@ fn progress_bar(file_name: &str, length: Option<u64>) -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
-}
-
-fn file_md5(path: &Path) -> Result<String, DatasetError> {
-    let mut byte = 0;
-    let mut sum = Md5Sum::new();
-    let mut buffer = vec![0; 1 << 16];
-    let mut hash = || -> io::Result<()> {
-        let mut file = File::open(path)?;
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(()),
-                length => {
-                    sum.update(&buffer[..length]);
-                    byte += length as u64;
-                }
-            }
-        }
-    };
-    let outcome = hash();
-    outcome.map_err(|source| DatasetError::Read { file: path.to_owned(), byte, source })?;
-    Ok(sum.hex())
 }
 
 #[cfg(test)]

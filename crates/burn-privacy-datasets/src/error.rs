@@ -1,3 +1,5 @@
+//! Why a data set could not be found, read or fetched.
+
 use std::io;
 use std::path::PathBuf;
 
@@ -94,14 +96,77 @@ pub enum DatasetError {
 
     /// A file was named that is no archive of the data set.
     #[error(
-        "{}: not a gzip file: byte 0 on is {found}, expected 1f 8b; give the original cifar-10-binary.tar.gz, or \
-         the folder that holds the files", file.display()
+        "{}: not a gzip file: byte 0 on is {found}, expected 1f 8b (nor is it an unpacked tar archive); give the original \
+         cifar-10-binary.tar.gz, or the folder that holds the files", file.display()
     )]
     NotAnArchive {
         /// The file.
         file: PathBuf,
         /// The first bytes in hexadecimal, or that there are none.
         found: String,
+    },
+
+    /// A file holds something else altogether, whatever its name says.
+    #[error(
+        "{}: this is {found}, not the data; fetch the file again, and check that what arrives is the file itself and not a page \
+         about it", file.display()
+    )]
+    OtherContents {
+        /// The file.
+        file: PathBuf,
+        /// What it is, in words.
+        found: &'static str,
+    },
+
+    /// CIFAR-10 was found in the form for Python.
+    #[error(
+        "{}: this is CIFAR-10's Python version, whose files are pickles; only the binary version can be read: get \
+         cifar-10-binary.tar.gz (\"CIFAR-10 binary version\") from https://www.cs.toronto.edu/~kriz/cifar.html, or use the \
+         download option", place.display()
+    )]
+    PythonVersion {
+        /// The archive, or the folder or file.
+        place: PathBuf,
+    },
+
+    /// A file or an archive holds, or unpacks to, more than any data set of its kind.
+    #[error(
+        "{}: holds or unpacks to more than {most} bytes, which are allowed; this is not the original file: fetch it again",
+        file.display()
+    )]
+    TooLarge {
+        /// The file.
+        file: PathBuf,
+        /// Bytes of contents that are allowed.
+        most: u64,
+    },
+
+    /// A member of an archive has a longer name than any file has.
+    #[error(
+        "{}: the properties of a member (such as its name), at byte {byte} of the unpacked archive, are longer than the {most} \
+         bytes that are allowed; this is not the original archive: fetch it again", file.display()
+    )]
+    LongProperties {
+        /// The archive.
+        file: PathBuf,
+        /// Where they start in the unpacked archive.
+        byte: u64,
+        /// Bytes that are allowed.
+        most: u64,
+    },
+
+    /// The header of a file promises more records than any data set of its kind has.
+    #[error(
+        "{file}: the number of records (byte 4 on) is {found}, allowed are at most {most}; the file is damaged or made to fill \
+         the memory: fetch it again"
+    )]
+    TooMany {
+        /// The file.
+        file: String,
+        /// How many its header promises.
+        found: u32,
+        /// How many are allowed.
+        most: u32,
     },
 
     /// A compressed file or an archive does not unpack.

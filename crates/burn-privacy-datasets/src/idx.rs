@@ -1,3 +1,5 @@
+//! The IDX format of MNIST's files.
+
 use std::io::{self, Read};
 
 use super::DatasetError;
@@ -5,6 +7,10 @@ use super::DatasetError;
 /// The first four bytes: unsigned bytes in one dimension (labels) or three (images).
 const LABELS: u32 = 0x0801;
 const IMAGES: u32 = 0x0803;
+
+/// No data set of this form has as many images or labels: EMNIST, the largest, has 814,255. What a header promises beyond that is
+/// not read into memory.
+pub(super) const MOST_RECORDS: u32 = 1_000_000;
 
 /// The contents of a file in the IDX format of MNIST: a big-endian header with the number of dimensions and the size of
 /// each, then the bytes. Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section
@@ -24,14 +30,15 @@ impl Idx {
         values
     }
 
-    /// Reads labels below `classes`, all that `reader` holds.
+    /// Reads labels below `classes`, all that `reader` holds and at most `most`.
     pub(super) fn labels(
         name: &str,
         classes: u8,
+        most: u32,
         reader: impl Read,
         failed: impl Fn(u64, io::Error) -> DatasetError,
     ) -> Result<Self, DatasetError> {
-        let labels = Self::read(name, LABELS, &[], reader, failed)?;
+        let labels = Self::read(name, LABELS, &[], most, reader, failed)?;
         let wrong = labels.contents[labels.header..].iter().position(|label| *label >= classes);
         match wrong {
             None => Ok(labels),
@@ -46,20 +53,22 @@ impl Idx {
         }
     }
 
-    /// Reads images of this many rows and columns, all that `reader` holds.
+    /// Reads images of this many rows and columns, all that `reader` holds and at most `most`.
     pub(super) fn images(
         name: &str,
         size: [u32; 2],
+        most: u32,
         reader: impl Read,
         failed: impl Fn(u64, io::Error) -> DatasetError,
     ) -> Result<Self, DatasetError> {
-        Self::read(name, IMAGES, &size, reader, failed)
+        Self::read(name, IMAGES, &size, most, reader, failed)
     }
 
     fn read(
         name: &str,
         magic: u32,
         size: &[u32],
+        most: u32,
         mut reader: impl Read,
         failed: impl Fn(u64, io::Error) -> DatasetError,
     ) -> Result<Self, DatasetError> {
@@ -81,7 +90,11 @@ impl Idx {
         for (index, &side) in size.iter().enumerate() {
             check(["the number of rows", "the number of columns"][index.min(1)], 8 + 4 * index, side)?;
         }
-        let records = number(4).map_or(0, u64::from);
+        let promised = number(4).unwrap_or(0);
+        if promised > most {
+            return Err(DatasetError::TooMany { file: name.to_owned(), found: promised, most });
+        }
+        let records = u64::from(promised);
         let expected = header as u64 + records * record;
         // One byte more than there must be: it tells a longer file, and makes a decoder check its trailer.
         take(&mut contents, records * record + 1)?;

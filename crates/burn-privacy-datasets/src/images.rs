@@ -1,3 +1,5 @@
+//! Images in memory, with their labels.
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;

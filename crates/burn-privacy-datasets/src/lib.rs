@@ -7,6 +7,7 @@
 //! | MNIST or Fashion-MNIST from a folder | [`locate_mnist`], [`Mnist::load`] |
 //! | the same from a well-known address (feature `download`) | `Download::mnist` |
 //! | 20,000 + 2,000 images made by code, at once | [`generated()`] |
+//! | a CSV file, packed or not, in bounded memory | [`open_text`] |
 //! | images of your own | [`ImageDataset::with_shape`] |
 //! | any data set, perturbed once before training | [`PerturbedDataset`] |
 //!
@@ -19,6 +20,8 @@ mod augmented;
 mod batcher;
 mod checksum;
 mod cifar10;
+mod cifar10_assembly;
+mod contents;
 mod counted;
 #[cfg(feature = "download")]
 mod download;
@@ -26,6 +29,7 @@ mod error;
 mod generated;
 mod idx;
 mod images;
+mod listing;
 mod locate;
 mod mnist;
 mod perturbed;
@@ -34,7 +38,9 @@ mod records;
 pub use augmented::{Augmentation, AugmentedBatcher};
 pub use batcher::{ImageBatch, ImageBatcher, Normalization};
 pub use checksum::Checksum;
-pub use cifar10::{CIFAR10_ARCHIVE, CIFAR10_CLASSES, Cifar10};
+pub use cifar10::{CIFAR10_ARCHIVE, Cifar10, DEFAULT_FOLDER, locate_cifar10};
+pub use cifar10_assembly::CIFAR10_CLASSES;
+pub use contents::open_text;
 #[cfg(feature = "download")]
 pub use download::Download;
 pub use error::{DatasetError, Result};
@@ -42,6 +48,6 @@ pub use generated::{
     GENERATED_CLASSES, GENERATED_SEED, GENERATED_TEST, GENERATED_TRAIN, Generated, generated, generated_with,
 };
 pub use images::{IMAGE_BYTES, IMAGE_SHAPE, ImageDataset, ImageItem};
-pub use locate::{DATA_VARIABLE, DEFAULT_FOLDER, locate_cifar10, locate_mnist};
-pub use mnist::{FASHION_MNIST_CLASSES, MNIST_CLASSES, MNIST_SHAPE, Mnist, MnistVariant};
+pub use locate::DATA_VARIABLE;
+pub use mnist::{FASHION_MNIST_CLASSES, MNIST_CLASSES, MNIST_SHAPE, Mnist, MnistVariant, locate_mnist};
 pub use perturbed::PerturbedDataset;

@@ -1,13 +1,13 @@
-use std::fs::File;
-use std::io::{BufReader, Read};
+//! MNIST and Fashion-MNIST from their files.
+
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
-
-use super::checksum::md5_hex;
-use super::counted::Counted;
-use super::idx::Idx;
-use super::locate::{FileSet, GIVEN};
+use super::checksum::{expect_md5, file_md5, md5_hex};
+use super::contents::Unpacked;
+use super::idx::{Idx, MOST_RECORDS};
+use super::listing::Listing;
+use super::locate::{FileSet, GIVEN, variable};
 use super::{Checksum, DatasetError, ImageDataset};
 
 /// The shape of an image: one plane of 28 rows of 28 pixels.
@@ -23,6 +23,16 @@ pub const FASHION_MNIST_CLASSES: [&str; 10] =
 /// What must be there, in words.
 const FILES: &str = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and \
                      t10k-labels-idx1-ubyte (each plain or .gz)";
+
+/// Finds the folder with MNIST's files, or Fashion-MNIST's, as [`locate_cifar10`](super::locate_cifar10) does: the subfolder is
+/// `mnist` or `fashion-mnist`, the default [`MnistVariant::default_folder`]. Give the answer to [`Mnist::load`].
+///
+/// # Errors
+///
+/// As [`locate_cifar10`](super::locate_cifar10).
+pub fn locate_mnist(variant: MnistVariant, explicit: Option<&Path>) -> Result<Option<PathBuf>, DatasetError> {
+    variant.files().locate(explicit, variable().as_deref(), &variant.default_folder())
+}
 
 /// Which of the two data sets of MNIST's form. Their files have the same names; the checksums tell them apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +52,8 @@ pub(super) struct Member {
     pub(super) packed_md5: &'static str,
     /// MD5 of the contents, where it is known.
     contents_md5: Option<&'static str>,
+    /// How many images or labels the published file has.
+    records: u32,
 }
 
 impl MnistVariant {
@@ -61,7 +73,7 @@ impl MnistVariant {
             Self::Digits => ("MNIST", "mnist"),
             Self::Fashion => ("Fashion-MNIST", "fashion-mnist"),
         };
-        FileSet { set, folder, files: FILES, holds_files }
+        FileSet { set, folder, inner: "raw", files: FILES, holds_files }
     }
 
     /// Training images, training labels, test images, test labels.
@@ -95,6 +107,7 @@ impl MnistVariant {
             name: NAMES[index],
             packed_md5: packed[index],
             contents_md5: contents[index],
+            records: if index < 2 { 60_000 } else { 10_000 },
         })
     }
 
@@ -110,13 +123,14 @@ impl MnistVariant {
 const NAMES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
-/// A file of that name, plain or packed.
-fn find(folder: &Path, name: &str) -> Option<PathBuf> {
-    [folder.join(name), folder.join(format!("{name}.gz"))].into_iter().find(|file| file.is_file())
+/// The four files in a folder, in the order of [`NAMES`].
+fn files_in(folder: &Path) -> [Option<PathBuf>; 4] {
+    let listing = Listing::of(folder);
+    NAMES.map(|name| listing.file(name))
 }
 
 fn holds_files(folder: &Path) -> bool {
-    NAMES.iter().any(|name| find(folder, name).is_some())
+    files_in(folder).iter().any(Option::is_some)
 }
 
 /// MNIST or Fashion-MNIST: 60,000 training and 10,000 test images of 28 x 28 grey pixels in ten classes.
@@ -130,14 +144,20 @@ pub struct Mnist {
 
 impl Mnist {
     /// Reads the four original files from `folder`, each plain or with `.gz` (the plain one is taken if both are there).
-    /// [`locate_mnist`](super::locate_mnist) finds the folder. Takes 55 MB of memory, and as much again while reading.
+    /// [`locate_mnist`] finds the folder. Takes 55 MB of memory, and as much again while reading.
     ///
-    /// With [`Checksum::Skip`] any number of images is taken, as long as each has its label.
+    /// The files may also lie in its folder `raw`, in `mnist` or `fashion-mnist`, or in the `raw` of that, as PyTorch leaves
+    /// them. Names are compared by letters and digits (`train-images.idx3-ubyte`, as Kaggle has it, is one), and whether a file
+    /// is packed is seen in its contents.
+    ///
+    /// With [`Checksum::Skip`] any number of images up to 1,000,000 is taken, as long as each has its label. The number is then
+    /// the file's own, and no public figure.
     ///
     /// # Errors
     ///
     /// A [`DatasetError`] that names the file and the byte: a missing folder or file, headers other than those of the
-    /// format, files that are cut off or too long, damaged compression, labels above 9, images without labels, and,
+    /// format, more images than allowed, files that are cut off or too long, damaged compression, web pages and archives in the
+    /// place of files, labels above 9, images without labels, and,
     /// unless `checksum` is [`Checksum::Skip`], contents other than the published ones. Checksums of Fashion-MNIST are
     /// published for the packed files only, so its plain files need [`Checksum::Skip`].
     pub fn load(variant: MnistVariant, folder: impl AsRef<Path>, checksum: Checksum) -> Result<Self, DatasetError> {
@@ -145,17 +165,16 @@ impl Mnist {
         if !folder.exists() {
             return Err(files.not_found(folder, GIVEN));
         }
-        if !holds_files(folder) {
+        let places = files.places(folder);
+        let complete = places.iter().find(|place| files_in(place).iter().all(Option::is_some));
+        let Some(place) = complete.or_else(|| places.iter().find(|place| holds_files(place))) else {
             return Err(files.no_files(folder));
-        }
-        let found = NAMES.map(|name| find(folder, name));
+        };
+        let found = files_in(place);
+        let missing = NAMES.iter().zip(&found).filter(|(_, file)| file.is_none()).map(|(name, _)| (*name).to_owned());
+        let missing: Vec<String> = missing.collect();
         let [Some(train_images), Some(train_labels), Some(test_images), Some(test_labels)] = found else {
-            let missing = NAMES.iter().filter(|name| find(folder, name).is_none()).map(|name| (*name).to_owned());
-            return Err(DatasetError::MissingFiles {
-                place: folder.to_owned(),
-                missing: missing.collect(),
-                needed: FILES,
-            });
+            return Err(DatasetError::MissingFiles { place: place.clone(), missing, needed: FILES });
         };
         let [train_image_member, train_label_member, test_image_member, test_label_member] = variant.members();
         let read = |path: &Path, member| read(variant, path, member, checksum);
@@ -177,37 +196,24 @@ impl Mnist {
 /// The values of one file, checked.
 fn read(variant: MnistVariant, path: &Path, member: Member, checksum: Checksum) -> Result<Vec<u8>, DatasetError> {
     let name = path.display().to_string();
-    let unreadable = |byte, source| DatasetError::Read { file: path.to_owned(), byte, source };
-    let packed = path.extension().is_some_and(|extension| extension == "gz");
-    let mut file = Vec::new();
-    File::open(path)
-        .and_then(|mut opened| opened.read_to_end(&mut file))
-        .map_err(|source| unreadable(file.len() as u64, source))?;
-    let contents = if packed {
-        let counted = Counted::new(BufReader::new(file.as_slice()));
-        let count = counted.count();
-        parse(&name, member, MultiGzDecoder::new(counted), |byte, source| DatasetError::Damaged {
-            file: name.clone(),
-            byte,
-            packed_bytes: count.get(),
-            source,
-        })?
-    } else {
-        parse(&name, member, file.as_slice(), unreadable)?
-    };
+    let file = Unpacked::open(path)?;
+    let (failure, packed) = (file.failure(), file.is_packed());
+    let most = if checksum == Checksum::Verify { member.records } else { MOST_RECORDS };
+    let contents = parse(&name, member, most, file, |byte, source| failure.at(&name, byte, source))?;
     if checksum == Checksum::Verify {
-        let (bytes, expected) = match (member.contents_md5, packed) {
-            (Some(md5), _) => (&contents.contents, md5),
-            (None, true) => (&file, member.packed_md5),
+        match (member.contents_md5, packed) {
+            (Some(md5), _) => {
+                let bytes = &contents.contents;
+                expect_md5(&name, bytes.len() as u64, md5_hex(bytes), md5)?;
+            }
+            (None, true) => {
+                let (bytes, found) = file_md5(path)?;
+                expect_md5(&name, bytes, found, member.packed_md5)?;
+            }
             (None, false) => {
                 let (set, name) = (variant.name(), member.name);
                 return Err(DatasetError::NoChecksum { file: path.to_owned(), set, name });
             }
-        };
-        let found = md5_hex(bytes);
-        if found != expected {
-            let (bytes, expected) = (bytes.len() as u64, expected.to_owned());
-            return Err(DatasetError::Checksum { file: name, bytes, found, expected });
         }
     }
     Ok(contents.values())
@@ -216,13 +222,14 @@ fn read(variant: MnistVariant, path: &Path, member: Member, checksum: Checksum) 
 fn parse(
     name: &str,
     member: Member,
+    most: u32,
     reader: impl Read,
     failed: impl Fn(u64, std::io::Error) -> DatasetError,
 ) -> Result<Idx, DatasetError> {
     if member.name.contains("labels") {
-        Idx::labels(name, MNIST_CLASSES.len() as u8, reader, failed)
+        Idx::labels(name, MNIST_CLASSES.len() as u8, most, reader, failed)
     } else {
-        Idx::images(name, [MNIST_SHAPE[1] as u32, MNIST_SHAPE[2] as u32], reader, failed)
+        Idx::images(name, [MNIST_SHAPE[1] as u32, MNIST_SHAPE[2] as u32], most, reader, failed)
     }
 }
 

@@ -96,7 +96,8 @@ fn wrong_headers_sizes_and_labels_are_named_with_the_byte() {
         (with(11, 29), ["the number of rows (byte 8 on) is 29", "expected 28"]),
         (with(15, 27), ["the number of columns (byte 12 on) is 27", "expected 28"]),
         (with(7, 6), ["ends at byte 3936, in record 5", "6 records of 784 bytes"]),
-        (with(4, 255), ["ends at byte 3936", "4278190085 records"]),
+        (with(4, 255), ["the number of records (byte 4 on) is 4278190085", "allowed are at most 1000000"]),
+        (with(5, 15), ["ends at byte 3936", "983045 records"]),
         (with(7, 4), ["goes on at byte 3152", "4 records"]),
         (good[..10].to_vec(), ["ends at byte 10", "record 0"]),
         (Vec::new(), ["ends at byte 0", "record 0"]),
@@ -122,6 +123,77 @@ fn other_contents_than_the_published_are_refused_unless_asked_for() {
     fs::write(packed, gzip(&images(TRAIN))).unwrap();
     fs::remove_file(folder.path().join(NAMES[0])).unwrap();
     assert!(verify(MnistVariant::Fashion).contains("published is 8d4fb7e6c68d591d4c3dfef9ec88bf0d"));
+}
+
+#[test]
+fn names_as_kaggle_and_pytorch_leave_them() {
+    let expected = load(folder().path()).unwrap();
+    let similar = |data: Mnist| {
+        assert_eq!((data.train.pixels(), data.test.labels()), (expected.train.pixels(), expected.test.labels()));
+    };
+    let kaggle = |name: &str| name.replace("-idx", ".idx");
+    let packed = |name: &str| format!("{name}.gz");
+    type Names<'a> = &'a dyn Fn(&str) -> String;
+    let kinds: [(&str, Names<'_>); 7] = [
+        ("", &kaggle),
+        ("", &|name| name.to_uppercase()),
+        ("", &|name| format!("{}/{}", kaggle(name), kaggle(name))), // each in a folder of its name
+        ("raw", &|name| name.to_owned()),
+        ("MNIST/raw", &|name| name.to_owned()),
+        ("mnist", &packed), // gzip by its name alone
+        ("Mnist", &kaggle),
+    ];
+    for (inner, name) in kinds {
+        for pack in [false, true] {
+            let above = tempfile::tempdir().unwrap();
+            for (original, contents) in NAMES.iter().zip(contents()) {
+                let path = above.path().join(inner).join(name(original));
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                // Whether it's packed is seen in the file.
+                fs::write(path, if pack { gzip(&contents) } else { contents }).unwrap();
+            }
+            similar(load(above.path()).unwrap());
+            let found = locate_mnist(MnistVariant::Digits, Some(above.path())).unwrap().unwrap();
+            similar(load(&found).unwrap());
+            if inner == "MNIST/raw" {
+                assert!(locate_mnist(MnistVariant::Fashion, Some(above.path())).is_err());
+            }
+        }
+    }
+}
+
+#[test]
+fn web_pages_and_archives_in_the_place_of_files_are_named() {
+    let folder = folder();
+    let file = folder.path().join("t10k-labels-idx1-ubyte.gz");
+    fs::remove_file(folder.path().join(NAMES[3])).unwrap();
+    fs::write(&file, "\n<html><head><title>403 Forbidden</title>").unwrap();
+    refused(folder.path(), &["t10k-labels-idx1-ubyte.gz: this is a web page", "fetch the file again"]);
+    fs::write(&file, "version https://git-lfs.github.com/spec/v1\noid sha256:1\n").unwrap();
+    refused(folder.path(), &["Git LFS pointer"]);
+}
+
+#[test]
+fn small_files_that_unpack_to_much_are_not_unpacked() {
+    let folder = folder();
+    let file = folder.path().join("train-images-idx3-ubyte.gz");
+    fs::remove_file(folder.path().join(NAMES[0])).unwrap();
+    let bomb = |records: u32, megabytes: usize| {
+        let mut encoder = GzEncoder::new(fs::File::create(&file).unwrap(), Compression::best());
+        encoder.write_all(&[0x0803, records, 28, 28].map(u32::to_be_bytes).concat()).unwrap();
+        (0..megabytes).for_each(|_| encoder.write_all(&[0; 1 << 20]).unwrap());
+        encoder.finish().unwrap();
+    };
+    // All that its header promises.
+    bomb(u32::MAX, 256);
+    refused(folder.path(), &["train-images-idx3-ubyte.gz: the number of records (byte 4 on) is 4294967295"]);
+    // More than its header promises: no more is read.
+    bomb(10, 256);
+    refused(folder.path(), &["goes on at byte 7856"]);
+    // Published contents have a published number: more is refused before it's read.
+    bomb(900_000, 256);
+    let error = Mnist::load(MnistVariant::Digits, folder.path(), Checksum::Verify).unwrap_err().to_string();
+    assert!(error.contains("the number of records (byte 4 on) is 900000, allowed are at most 60000"), "{error}");
 }
 
 proptest! {

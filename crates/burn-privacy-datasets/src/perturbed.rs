@@ -1,3 +1,5 @@
+//! A data set whose items were perturbed once.
+
 use burn::data::dataset::{Dataset, DatasetError as BurnDatasetError};
 
 use crate::error::{DatasetError, Result};

@@ -1,6 +1,8 @@
+//! The contents of one file of CIFAR-10's binary form: records of a label and an image.
+
 use std::io::{self, Read};
 
-use super::checksum::md5_hex;
+use super::checksum::{expect_md5, md5_hex};
 use super::{Checksum, DatasetError, IMAGE_BYTES};
 
 /// One byte of label, then the pixels.
@@ -75,16 +77,7 @@ impl Records {
         if checksum == Checksum::Skip {
             return Ok(());
         }
-        let found = md5_hex(&self.bytes);
-        if found == md5 {
-            return Ok(());
-        }
-        Err(DatasetError::Checksum {
-            file: name.to_owned(),
-            bytes: self.bytes.len() as u64,
-            found,
-            expected: md5.to_owned(),
-        })
+        expect_md5(name, self.bytes.len() as u64, md5_hex(&self.bytes), md5)
     }
 
     /// Copies pixels and labels apart; both must have room for exactly these records.

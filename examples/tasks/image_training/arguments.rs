@@ -1,3 +1,5 @@
+//! The options that programs which train on images have in common.
+
 use std::path::PathBuf;
 
 use burn_privacy::device::DeviceChoice;
@@ -45,6 +47,11 @@ pub struct TrainingArguments {
     /// Delta of the guarantee, below 1 / (number of training images)
     #[arg(long, value_name = "D", help_heading = PRIVACY)]
     pub delta: Option<f64>,
+
+    /// Public number of images to train on, before any are held out: sampling, epochs and everything that is printed are made
+    /// with it, and the images are not counted [default: the published number; --unverified needs it]
+    #[arg(long, value_name = "N", help_heading = PRIVACY, value_parser = at_least_one())]
+    pub nominal_size: Option<u64>,
 
     /// Norm to which each image's gradient is clipped
     #[arg(long, value_name = "C", help_heading = PRIVACY)]

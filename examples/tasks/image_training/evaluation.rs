@@ -1,3 +1,5 @@
+//! How many images a model gets right.
+
 use burn::data::dataloader::batcher::Batcher;
 use burn::prelude::*;
 use burn_privacy::datasets::{ImageBatcher, ImageDataset};

@@ -1,3 +1,5 @@
+//! Ctrl-C: the first time asks, the second time ends.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

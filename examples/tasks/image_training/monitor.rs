@@ -1,3 +1,5 @@
+//! Watching a training loop: steps, epochs, evaluations, the curve.
+
 use std::time::Duration;
 
 use burn_privacy::report::CurvePoint;

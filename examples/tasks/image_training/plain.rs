@@ -1,3 +1,5 @@
+//! Training without privacy, to see what privacy costs.
+
 use std::hash::{BuildHasher, RandomState};
 
 use burn::data::dataloader::DataLoaderBuilder;

@@ -1,3 +1,5 @@
+//! Training with privacy: the loop that Burn users know, with a session in the place of a data loader.
+
 use burn::prelude::*;
 use burn_privacy::WeightAverage;
 use burn_privacy::datasets::{Augmentation, AugmentedBatcher, ImageBatch, ImageBatcher, ImageDataset};

@@ -1,3 +1,5 @@
+//! What is shown while a run lasts.
+
 use std::io::Write;
 use std::time::{Duration, Instant};
 

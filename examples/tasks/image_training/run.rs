@@ -1,3 +1,5 @@
+//! A run of a program, from its start to the files that it leaves.
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
@@ -187,7 +189,7 @@ impl Job {
             self.say_evaluation();
             return self.train_plain(model);
         };
-        let plan = settings.plan(privacy, self.data.train.len())?;
+        let plan = settings.plan(privacy, self.data.nominal_size().get())?;
         let ledger = Ledger::open(&self.ledger, self.data.train.name())?;
         say_plan(&plan, settings)?;
         say(&format!("Optimiser:   {optimizer}"));
@@ -220,7 +222,8 @@ impl Job {
             momentum: self.settings.momentum,
             average: self.settings.average,
         };
-        let (model, statement) = train_private(model, training, |model, epsilon| monitor.watch(model, epsilon))?;
+        let (model, mut statement) = train_private(model, training, |model, epsilon| monitor.watch(model, epsilon))?;
+        statement.assumptions.push(self.data.nominal_size().assumption());
         let results = monitor.finish(&model)?;
         let (plan, statement) = (Box::new(plan.clone()), Box::new(statement));
         Ok(Trained { model, results, protection: Protection::DifferentialPrivacy { plan, statement } })

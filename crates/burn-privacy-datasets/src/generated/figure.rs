@@ -1,3 +1,5 @@
+//! What a class of the generated images looks like.
+
 /// What a class looks like, around the origin, in units of the figure's half size.
 #[derive(Clone, Copy)]
 pub(super) enum Figure {

@@ -1,3 +1,5 @@
+//! A generated image: its background, its figure, its noise.
+
 use super::figure::Figure;
 use super::stream::Stream;
 use crate::{IMAGE_BYTES, IMAGE_SHAPE};

@@ -1,3 +1,5 @@
+//! Random numbers to draw images with.
+
 /// Random numbers for one image: SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number
 /// generators", OOPSLA 2014), started at a hash of seed and index. Good enough to draw with, and not for privacy.
 pub(super) struct Stream {
