@@ -71,6 +71,7 @@ pub mod uniform;
 
 mod box_muller;
 mod key_stream_lanes;
+mod purpose;
 
 pub use error::MechanismError;
 pub use gaussian::{KernelNoise, MAX_DEVIATION, StepNoise, fill_gaussian_f32, fill_gaussian_f64};

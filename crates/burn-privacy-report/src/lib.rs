@@ -14,6 +14,7 @@
 
 mod curve;
 mod error;
+mod files;
 mod markdown;
 #[cfg(feature = "plot")]
 mod plot;

@@ -1,10 +1,10 @@
-use std::path::{Path, PathBuf};
+//! What a run says of itself, for machines.
 
 use burn_privacy_accounting::PrivacyStatement;
 use serde::{Deserialize, Serialize};
 
 use super::curve::number_or_inf;
-use super::{CurvePoint, ReportError, curve_csv, write_atomically};
+use super::{CurvePoint, ReportError};
 use burn_privacy_budget::plan::PrivacyPlan;
 
 /// What [`RunReport::schema`] says.
@@ -212,35 +212,6 @@ impl RunReport {
             });
         }
         Ok(serde_json::from_str(text)?)
-    }
-
-    /// Writes the report's files (see the [module](crate)) into `folder`, which is made if it isn't
-    /// there, each atomically. Returns their paths.
-    ///
-    /// # Errors
-    ///
-    /// [`ReportError::Output`]; the files that were written before it stay.
-    pub fn write(&self, folder: impl AsRef<Path>) -> Result<Vec<PathBuf>, ReportError> {
-        let folder = folder.as_ref();
-        let accuracy = format!("{}_accuracy", self.data.monitored.name());
-        #[allow(unused_mut)]
-        let mut files: Vec<(&str, Vec<u8>)> = vec![
-            ("report.json", (self.to_json()? + "\n").into_bytes()),
-            ("statement.md", self.to_markdown().into_bytes()),
-            ("curve.csv", curve_csv(&self.curve, &accuracy).into_bytes()),
-        ];
-        #[cfg(feature = "plot")]
-        {
-            files.push(("curve.png", super::plot_png(self)?));
-            files.push(("curve.svg", super::plot_svg(self)?.into_bytes()));
-        }
-        let mut paths = Vec::new();
-        for (name, contents) in files {
-            let path = folder.join(name);
-            write_atomically(&path, contents)?;
-            paths.push(path);
-        }
-        Ok(paths)
     }
 }
 

@@ -1,4 +1,5 @@
 use std::fs;
+use std::path::PathBuf;
 
 use burn_privacy_accounting::{Adjacency, Entropy, EpsilonReport};
 

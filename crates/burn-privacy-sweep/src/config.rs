@@ -1,9 +1,10 @@
+//! What a sweep runs over.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{Result, SweepError, refuse};
-use super::planned::PlannedSetting;
+use super::error::{SweepError, refuse};
 
 /// More trials than this are a slip of the keyboard.
 const MOST_TRIALS: usize = 1_000_000;
@@ -190,22 +191,6 @@ impl SweepConfig {
         settings
     }
 
-    /// A plan for each setting, its noise calibrated where an epsilon is asked for.
-    ///
-    /// # Errors
-    ///
-    /// [`SweepError::Empty`], [`SweepError::Value`] or [`SweepError::Setting`], the same as at the start of a sweep.
-    pub fn planned(&self) -> Result<Vec<PlannedSetting>> {
-        self.check()?;
-        let plan = |(index, setting): (usize, Setting)| {
-            PlannedSetting::new(self, setting).map_err(|error| {
-                let (number, setting) = (index + 1, setting.to_string());
-                SweepError::Setting { number, setting, source: error }
-            })
-        };
-        self.settings().into_iter().enumerate().map(plan).collect()
-    }
-
     /// What two sweeps must have in common to be one: everything.
     pub(super) fn to_json(&self) -> serde_json::Value {
         // A structure with string keys can't fail; a number that is not finite becomes null.
@@ -227,7 +212,7 @@ impl SweepConfig {
         (self.epochs * self.nominal_size as f64 / batch_size as f64).ceil() as u64
     }
 
-    fn check(&self) -> Result<(), SweepError> {
+    pub(super) fn check(&self) -> Result<(), SweepError> {
         if self.listed.is_empty() {
             for (what, empty) in [
                 ("noise multiplier or epsilon", self.noises.is_empty()),

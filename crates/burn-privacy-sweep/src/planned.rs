@@ -1,7 +1,10 @@
+//! The plan of each setting, and its figures.
+
 use burn_privacy_accounting::{Accountant, RdpAccountant};
 use serde::{Deserialize, Serialize};
 
 use super::config::{Setting, SweepConfig, SweptNoise};
+use super::error::SweepError;
 use burn_privacy_budget::Result;
 use burn_privacy_budget::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
 
@@ -46,6 +49,24 @@ pub struct PlannedSetting {
     pub figures: PlanFigures,
     /// The large run that a simulation stands for.
     pub predicted: Option<(PrivacyPlan, PlanFigures)>,
+}
+
+impl SweepConfig {
+    /// A plan for each setting, its noise calibrated where an epsilon is asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`SweepError::Empty`], [`SweepError::Value`] or [`SweepError::Setting`], the same as at the start of a sweep.
+    pub fn planned(&self) -> Result<Vec<PlannedSetting>, SweepError> {
+        self.check()?;
+        let plan = |(index, setting): (usize, Setting)| {
+            PlannedSetting::new(self, setting).map_err(|error| {
+                let (number, setting) = (index + 1, setting.to_string());
+                SweepError::Setting { number, setting, source: error }
+            })
+        };
+        self.settings().into_iter().enumerate().map(plan).collect()
+    }
 }
 
 impl PlannedSetting {

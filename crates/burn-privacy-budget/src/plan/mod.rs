@@ -9,13 +9,11 @@ mod record;
 mod tests;
 
 use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, PlannedSchedule, PldAccountant};
-use serde::{Deserialize, Serialize};
 
 pub use crate::error::{BudgetError, Result};
 pub use config::PrivacyPlanConfig;
 pub use parts::{Clipping, NoiseLevel, Sampling};
 pub use protected_unit::ProtectedUnit;
-use record::PlanRecord;
 
 /// What will run, checked: adjacency, sampling, clipping, noise and length of one training run.
 ///
@@ -29,8 +27,7 @@ use record::PlanRecord;
 /// delta in (0, 1): each update is a Poisson-subsampled Gaussian mechanism (Abadi et al. 2016; Mironov, Talwar
 /// and Zhang 2019, arXiv 1908.10530) of L2 sensitivity [`sensitivity`](Self::sensitivity) with noise standard deviation
 /// [`noise_standard_deviation`](Self::noise_standard_deviation), and updates compose adaptively.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "PlanRecord", into = "PlanRecord")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PrivacyPlan {
     adjacency: Adjacency,
     protected_unit: ProtectedUnit,

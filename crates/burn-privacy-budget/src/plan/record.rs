@@ -1,5 +1,8 @@
+//! A plan as data, which is checked again when it is read.
+
 use burn_privacy_accounting::Adjacency;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling, refuse};
 use crate::error::{BudgetError, Result};
@@ -8,7 +11,7 @@ use crate::plan::ProtectedUnit;
 /// What a plan looks like as data.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PlanRecord {
+struct PlanRecord {
     schema: String,
     version: u32,
     adjacency: Adjacency,
@@ -25,8 +28,20 @@ pub(super) struct PlanRecord {
 const SCHEMA: &str = "burn-privacy/plan";
 const VERSION: u32 = 1;
 
-impl From<PrivacyPlan> for PlanRecord {
-    fn from(plan: PrivacyPlan) -> Self {
+impl Serialize for PrivacyPlan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        PlanRecord::from(self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PrivacyPlan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::try_from(PlanRecord::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl From<&PrivacyPlan> for PlanRecord {
+    fn from(plan: &PrivacyPlan) -> Self {
         Self {
             schema: SCHEMA.into(),
             version: VERSION,
