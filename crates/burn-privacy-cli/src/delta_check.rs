@@ -4,6 +4,8 @@ use std::io::Write;
 
 use burn_privacy_output::InvalidValue;
 
+use crate::numbers::shortest;
+
 /// Deltas from here on say nothing, however few records there are: every tenth could be published as it is.
 const MEANINGLESS: f64 = 0.1;
 
@@ -25,7 +27,7 @@ pub fn warning(delta: f64, dataset_size: Option<u64>) -> Option<String> {
         format!(
             "delta {} is not below {reason}: with it, a mechanism that publishes a record as it is counts as private; \
              choose it well below",
-            crate::answer::shortest(delta)
+            shortest(delta)
         )
     })
 }
@@ -38,7 +40,7 @@ pub fn require_meaningful(name: &'static str, delta: f64, dataset_size: u64) -> 
             "well below {reason}: with it, a mechanism that publishes a record as it is counts as private, and no \
              statement is issued"
         );
-        return Err(InvalidValue::new(name, crate::answer::shortest(delta), allowed));
+        return Err(InvalidValue::new(name, shortest(delta), allowed));
     }
     Ok(())
 }

@@ -63,6 +63,12 @@ pub fn with_whole_numbers(value: Value) -> Value {
     }
 }
 
+/// The shorter of the two ways to write a number.
+pub fn shortest(value: f64) -> String {
+    let (plain, scientific) = (value.to_string(), format!("{value:e}"));
+    if scientific.len() < plain.len() && !(1e-3..1e6).contains(&value.abs()) { scientific } else { plain }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,5 +92,10 @@ mod tests {
     fn minus_zero_is_zero() {
         assert_eq!(real("-0.0").map(f64::to_bits), Ok(0));
         assert!(real("NaN").unwrap().is_nan() && real("one").is_err());
+    }
+
+    #[test]
+    fn numbers_are_written_the_shorter_way() {
+        assert_eq!([1e-5, 0.005, 2000.0, 1e12].map(shortest), ["1e-5", "0.005", "2000", "1e12"]);
     }
 }

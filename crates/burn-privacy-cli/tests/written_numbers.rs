@@ -77,9 +77,7 @@ fn phases_are_a_list_or_one_and_share_their_records() {
     assert_eq!(compose(&format!("[{plain}]")), once);
     assert_eq!(compose(&format!(r#"{{"phases":[{epochs}],"dataset_size":5e4}}"#)), once);
     assert_eq!(
-        compose(&format!(
-            r#"{{"phases":[{{"noise_multiplier":1,"steps":500}}],"dataset_size":50000,"batch_size":500}}"#
-        )),
+        compose(r#"{"phases":[{"noise_multiplier":1,"steps":500}],"dataset_size":50000,"batch_size":500}"#),
         once
     );
     let twice = compose(&format!("[{plain}, {plain}]"));
@@ -150,6 +148,9 @@ fn minus_zero_is_written_as_zero() {
         let shown = command(line);
         assert!(shown.ok && !shown.out.contains("-0.0"), "{} {}", shown.out, shown.err);
     }
+    // The divergence of nothing is a sum of nothing.
+    let nothing = &answers(r#"{"query":"rdp","sampling_rate":0.1,"noise_multiplier":1,"steps":0,"order":8}"#)[0];
+    assert_eq!(nothing["rdp"].to_string(), "0.0");
 }
 
 #[test]

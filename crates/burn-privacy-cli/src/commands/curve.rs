@@ -8,12 +8,12 @@ use burn_privacy_output::plot::{self, Axis, LineChart, Series, Stroke};
 use burn_privacy_output::write_atomically;
 use clap::{Args, ValueEnum};
 
-use crate::answer::shortest;
 use crate::delta_check;
 use crate::failure::Failure;
 use crate::flags::{AdjacencyName, DeltaArg, RunArgs};
 use crate::input::is_standard;
 use crate::mechanism::{Place, RunDescription, run};
+use crate::numbers::shortest;
 
 /// What a curve shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -7,11 +7,12 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::accountants::{AccountantChoice, ComposedAccountant};
-use crate::answer::{fields, shortest};
+use crate::answer::fields;
 use crate::delta_check;
 use crate::failure::Failure;
 use crate::flags::{AccountantArgs, DeltaArg, EpsilonArg, LengthArgs, NoiseArg, SamplingArgs};
 use crate::mechanism::{Place, RunDescription, run, target_epsilon};
+use crate::numbers::shortest;
 
 /// `noise`.
 #[derive(Debug, Args)]

@@ -54,6 +54,7 @@ mod decimal_sum;
 mod encoding;
 mod error;
 mod number_format;
+mod raw_schema;
 mod readability;
 mod run;
 mod schema;

@@ -33,7 +33,7 @@ impl NumberFormat {
 
     /// A cell as a number, infinite ones included.
     pub(super) fn number(&self, cell: &[u8]) -> Option<f64> {
-        let value: f64 = if *self == Self::default() {
+        let value: f64 = if self.is_plain() {
             std::str::from_utf8(cell).ok()?.trim().parse().ok()?
         } else {
             self.plain(cell)?.parse().ok()?
@@ -43,12 +43,17 @@ impl NumberFormat {
 
     /// A cell as an integer; fractions are rounded, and numbers beyond the range count as its end.
     pub(super) fn integer(&self, cell: &[u8]) -> Option<i64> {
-        let whole = if *self == Self::default() {
+        let whole = if self.is_plain() {
             std::str::from_utf8(cell).ok().and_then(|text| text.trim().parse().ok())
         } else {
             self.plain(cell).and_then(|text| text.parse().ok())
         };
         whole.or_else(|| self.number(cell).map(|value| value.round() as i64))
+    }
+
+    /// True if cells are numbers as programs write them.
+    fn is_plain(&self) -> bool {
+        self.thousands.is_none() && self.decimal.is_none() && self.suffix.is_none()
     }
 
     /// The cell's number as programs write it.

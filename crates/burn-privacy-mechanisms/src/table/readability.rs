@@ -7,8 +7,8 @@ use crate::error::MechanismError;
 use crate::key::PrivacyKey;
 use crate::local::{CellRandomness, IntegerNoise, LocalError};
 
-/// Scales of the noise by which a wrong answer is out of reach: one in `2 e^14`, two in a million columns, if no cell
-/// of the column is readable, or every one.
+/// Scales of the noise from the threshold to a column of which every cell is readable, or none: the answer is then wrong
+/// with probability below e^-14, once in a million columns.
 const SURE: f64 = 14.0;
 
 /// Scales to which the count's distance from the threshold is clamped; less than where the noise is cut off.

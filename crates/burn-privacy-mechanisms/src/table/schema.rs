@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 
-use serde::Deserialize;
-
 use super::budget::{Request, divide};
 use super::column::{Categories, Column, Perturbed, RealMechanism, Treatment};
 use super::error::TableError;
 use super::number_format::NumberFormat;
+use super::raw_schema::{Kind, Mechanism, RawColumn, RawSchema, RawTreatment};
 use super::readability::ReadabilityCheck;
 use super::statement::PerturbationStatement;
 use crate::key::Entropy;
@@ -43,69 +42,6 @@ pub struct TableSchema {
 
 /// Deltas from here on say nothing, however few rows there are: every tenth row could be published as it is.
 const MEANINGLESS_DELTA: f64 = 0.1;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSchema {
-    epsilon: Option<f64>,
-    delta: Option<f64>,
-    readability_epsilon: Option<f64>,
-    #[serde(default)]
-    column: Vec<RawColumn>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawColumn {
-    name: String,
-    treatment: RawTreatment,
-    kind: Option<Kind>,
-    lo: Option<f64>,
-    hi: Option<f64>,
-    default: Option<f64>,
-    thousands: Option<String>,
-    decimal: Option<String>,
-    suffix: Option<String>,
-    values: Option<Vec<String>>,
-    other: Option<String>,
-    mechanism: Option<Mechanism>,
-    epsilon: Option<f64>,
-    share: Option<f64>,
-    delta: Option<f64>,
-    standard_deviation: Option<f64>,
-    #[serde(default)]
-    clamp_output: bool,
-    #[serde(default)]
-    label: bool,
-}
-
-#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-enum RawTreatment {
-    Randomise,
-    Obfuscate,
-    Drop,
-    Keep,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    Real,
-    Integer,
-    Category,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-enum Mechanism {
-    Laplace,
-    DiscreteLaplace,
-    Gaussian,
-    Piecewise,
-    Duchi,
-    RandomisedResponse,
-}
 
 impl TableSchema {
     /// Reads a schema. `epsilon`, if given, takes the place of the row's.
@@ -143,19 +79,18 @@ impl TableSchema {
             noisy.iter().map(|column| column.delta.map_or(Request::Share(1.0), Request::Own)).collect();
         let (deltas, delta) = divide("delta", raw.delta, &requests).map_err(budget)?;
         if delta >= MEANINGLESS_DELTA {
-            return Err(budget(format!(
-                "delta is {delta}, but must be below {MEANINGLESS_DELTA}, and well below one over the number of rows"
-            )));
+            let allowed = "and well below one over the number of rows";
+            return Err(budget(format!("delta is {delta}, but must be below {MEANINGLESS_DELTA}, {allowed}")));
         }
         let mut deltas = deltas.into_iter();
         let deltas: Vec<f64> =
             perturbed.iter().map(|c| if c.needs_delta() { deltas.next().unwrap_or(0.0) } else { 0.0 }).collect();
 
         // What obfuscation is worth follows from its deviation; it comes off the row's epsilon first.
-        let check = raw.readability_epsilon.map(|epsilon| ReadabilityCheck::new(epsilon, perturbed.len())).transpose();
-        let readability = check.map_err(|source| TableError::Budget {
-            problem: format!("readability_epsilon, divided among {} columns: {source}", perturbed.len()),
-        })?;
+        let columns = perturbed.len();
+        let check = raw.readability_epsilon.map(|epsilon| ReadabilityCheck::new(epsilon, columns)).transpose();
+        let readability =
+            check.map_err(|error| budget(format!("readability_epsilon, divided among {columns} columns: {error}")))?;
         let requests = perturbed
             .iter()
             .zip(&deltas)
@@ -262,9 +197,7 @@ impl RawColumn {
             (category && self.hi.is_some(), "hi", "is for numbers"),
             (category && self.default.is_some(), "default", "is for numbers; categories have other"),
             (category && self.clamp_output, "clamp_output", "is for numbers"),
-            (category && self.thousands.is_some(), "thousands", "is for numbers"),
-            (category && self.decimal.is_some(), "decimal", "is for numbers"),
-            (category && self.suffix.is_some(), "suffix", "is for numbers"),
+            (category && self.has_number_format(), "thousands, decimal and suffix", "are for numbers"),
             (!category && self.values.is_some(), "values", "is for categories"),
             (!category && self.other.is_some(), "other", "is for categories; numbers have default"),
             (obfuscated && category, "treatment", "obfuscate is for numbers; use randomise"),
@@ -315,6 +248,10 @@ impl RawColumn {
             }
         };
         Ok((whole("lo", lo)?, whole("hi", hi)?, whole("default", default)?))
+    }
+
+    fn has_number_format(&self) -> bool {
+        self.thousands.is_some() || self.decimal.is_some() || self.suffix.is_some()
     }
 
     fn number_format(&self) -> Result<NumberFormat, TableError> {
