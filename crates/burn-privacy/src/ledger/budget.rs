@@ -36,8 +36,8 @@ impl Budget {
     ///
     /// # Errors
     ///
-    /// [`LedgerError::Accounting`] for an epsilon that is not finite and above 0, or a delta that is not strictly between 0
-    /// and 1.
+    /// [`LedgerError::Invalid`] for an epsilon that is not finite and above 0; [`LedgerError::Accounting`] for a delta that is
+    /// not strictly between 0 and 1.
     pub fn new(adjacency: Adjacency, epsilon: f64, delta: f64) -> Result<Self, LedgerError> {
         Self::for_expected(adjacency, &DpEvent::gaussian(10.0)?, epsilon, delta)
     }
@@ -54,6 +54,10 @@ impl Budget {
         epsilon: f64,
         delta: f64,
     ) -> Result<Self, LedgerError> {
+        if !(epsilon > 0.0 && epsilon.is_finite()) {
+            let allowed = "give a finite number above 0";
+            return Err(LedgerError::Invalid { what: "a budget's epsilon", given: epsilon.to_string(), allowed });
+        }
         let order = RdpFilter::for_expected(adjacency, expected, epsilon, delta)?.order();
         Ok(Self { adjacency, epsilon, delta, order })
     }
