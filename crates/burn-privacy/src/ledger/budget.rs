@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::error::LedgerError;
 use super::history::History;
-use super::record::RunDescription;
+use super::record::{Record, RunDescription, SOFTWARE};
+use super::writer::{Ledger, now};
 
 /// The (epsilon, delta) of everything that is ever released from a data set, enforced by a Rényi filter over the ledger's
-/// runs: set once, before the first step is charged, by [`Ledger::set_budget`](super::Ledger::set_budget).
+/// runs: set once, before the first step is charged, by [`Ledger::set_budget`].
 ///
 /// A sum of the runs' epsilons bounds them only if all of them were planned without looking at each other's results. Under a
 /// budget each run, its plan, its name and its end may depend on everything that was released before.
@@ -125,6 +126,30 @@ pub(super) fn event_of(document: &serde_json::Value) -> Result<DpEvent, Accounti
     serde_json::from_value(document.clone())
         .map(EventDocument::into_event)
         .map_err(|error| AccountingError::MalformedJson { reason: error.to_string() })
+}
+
+impl Ledger {
+    /// Gives the data set a budget that all its runs together never exceed, durably. Setting an equal one again changes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::BudgetFixed`] if there is another one, or steps are charged already: the filter's order and budget
+    /// must be fixed before the first release; errors of writing.
+    pub fn set_budget(&mut self, budget: Budget) -> Result<(), LedgerError> {
+        if self.history().budget() == Some(&budget) {
+            return Ok(());
+        }
+        let charged = self.history().charged_steps();
+        if self.history().budget().is_some() || charged > 0 {
+            let reason = match self.history().budget() {
+                Some(budget) => format!("its budget is {budget}"),
+                None => format!("{charged} steps are charged to it without one"),
+            };
+            return Err(LedgerError::BudgetFixed { dataset: self.dataset().to_owned(), reason });
+        }
+        self.record(Record::Budget { budget, software: SOFTWARE.to_owned(), time: now() })
+    }
 }
 
 impl History {

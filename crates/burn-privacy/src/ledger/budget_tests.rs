@@ -128,7 +128,9 @@ fn blocks_of_runs_side_by_side_keep_to_the_budget_and_what_is_given_back_is_free
     assert!(matches!(error, LedgerError::BudgetExceeded { .. }), "{error}");
     // The first run made one step of its block.
     ledger.close(first, 1).unwrap();
-    ledger.charge_step(second).unwrap();
+    let released = ledger.charge_step(second).unwrap();
+    assert_eq!(released, steps + 1);
+    ledger.close(second, released).unwrap();
     drop(ledger);
 
     let mut ledger = Ledger::open(&path, "patients").unwrap();
