@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::error::LedgerError;
 use super::history::History;
-use super::record::RunDescription;
+use super::record::{Record, RunDescription, SOFTWARE};
+use super::writer::{Ledger, now};
 
 /// The (epsilon, delta) of everything that is ever released from a data set, enforced by a Rényi filter over the ledger's
-/// runs: set once, before the first step is charged, by [`Ledger::set_budget`](super::Ledger::set_budget).
+/// runs: set once, before the first step is charged, by [`Ledger::set_budget`].
 ///
 /// A sum of the runs' epsilons bounds them only if all of them were planned without looking at each other's results. Under a
 /// budget each run, its plan, its name and its end may depend on everything that was released before.
@@ -36,8 +37,8 @@ impl Budget {
     ///
     /// # Errors
     ///
-    /// [`LedgerError::Accounting`] for an epsilon that is not finite and above 0, or a delta that is not strictly between 0
-    /// and 1.
+    /// [`LedgerError::Invalid`] for an epsilon that is not finite and above 0; [`LedgerError::Accounting`] for a delta that is
+    /// not strictly between 0 and 1.
     pub fn new(adjacency: Adjacency, epsilon: f64, delta: f64) -> Result<Self, LedgerError> {
         Self::for_expected(adjacency, &DpEvent::gaussian(10.0)?, epsilon, delta)
     }
@@ -54,6 +55,10 @@ impl Budget {
         epsilon: f64,
         delta: f64,
     ) -> Result<Self, LedgerError> {
+        if !(epsilon > 0.0 && epsilon.is_finite()) {
+            let allowed = "give a finite number above 0";
+            return Err(LedgerError::Invalid { what: "a budget's epsilon", given: epsilon.to_string(), allowed });
+        }
         let order = RdpFilter::for_expected(adjacency, expected, epsilon, delta)?.order();
         Ok(Self { adjacency, epsilon, delta, order })
     }
@@ -121,6 +126,30 @@ pub(super) fn event_of(document: &serde_json::Value) -> Result<DpEvent, Accounti
     serde_json::from_value(document.clone())
         .map(EventDocument::into_event)
         .map_err(|error| AccountingError::MalformedJson { reason: error.to_string() })
+}
+
+impl Ledger {
+    /// Gives the data set a budget that all its runs together never exceed, durably. Setting an equal one again changes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::BudgetFixed`] if there is another one, or steps are charged already: the filter's order and budget
+    /// must be fixed before the first release; errors of writing.
+    pub fn set_budget(&mut self, budget: Budget) -> Result<(), LedgerError> {
+        if self.history().budget() == Some(&budget) {
+            return Ok(());
+        }
+        let charged = self.history().charged_steps();
+        if self.history().budget().is_some() || charged > 0 {
+            let reason = match self.history().budget() {
+                Some(budget) => format!("its budget is {budget}"),
+                None => format!("{charged} steps are charged to it without one"),
+            };
+            return Err(LedgerError::BudgetFixed { dataset: self.dataset().to_owned(), reason });
+        }
+        self.record(Record::Budget { budget, software: SOFTWARE.to_owned(), time: now() })
+    }
 }
 
 impl History {

@@ -102,11 +102,11 @@ impl LedgerFile {
     /// Checks that the path still leads to the open file, and that it has the known length: the lock does not keep anyone
     /// from deleting, replacing or editing the file. If another is there, the open one is saved beside it.
     pub fn check_unchanged(&mut self) -> Result<(), LedgerError> {
-        let found = match (std::fs::metadata(&self.path), self.file.metadata()) {
-            (Err(error), _) | (_, Err(error)) => format!("can't be found any more ({error})"),
-            (Ok(there), Ok(_)) if FileIdentity::of(&there) != self.identity => "is another file now".to_owned(),
-            (Ok(there), Ok(here)) if there.len() == self.length && here.len() == self.length => return Ok(()),
-            (Ok(there), Ok(_)) => format!("has {} bytes, and this run left {}", there.len(), self.length),
+        let found = match std::fs::metadata(&self.path) {
+            Err(error) => format!("can't be found any more ({error})"),
+            Ok(there) if FileIdentity::of(&there) != self.identity => "is another file now".to_owned(),
+            Ok(there) if there.len() == self.length => return Ok(()),
+            Ok(there) => format!("has {} bytes, and this run left {}", there.len(), self.length),
         };
         if self.saved.as_ref().is_none_or(|(_, length)| *length != self.length) {
             self.saved = self.save().ok().map(|path| (path, self.length));

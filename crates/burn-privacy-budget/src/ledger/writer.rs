@@ -6,7 +6,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::block::BlockReservation;
-use super::budget::Budget;
 use super::error::LedgerError;
 use super::file::LedgerFile;
 use super::history::{Charge, History, Replayed, Run, RunId, is_torn_header};
@@ -116,28 +115,6 @@ impl Ledger {
     pub const fn with_block_target(mut self, target: Duration) -> Self {
         self.target = target;
         self
-    }
-
-    /// Gives the data set a budget that all its runs together never exceed, durably. Setting an equal one again changes
-    /// nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`LedgerError::BudgetFixed`] if there is another one, or steps are charged already: the filter's order and budget
-    /// must be fixed before the first release; errors of writing.
-    pub fn set_budget(&mut self, budget: Budget) -> Result<(), LedgerError> {
-        if self.history.budget() == Some(&budget) {
-            return Ok(());
-        }
-        let charged = self.history.charged_steps();
-        if self.history.budget().is_some() || charged > 0 {
-            let reason = match self.history.budget() {
-                Some(budget) => format!("its budget is {budget}"),
-                None => format!("{charged} steps are charged to it without one"),
-            };
-            return Err(LedgerError::BudgetFixed { dataset: self.dataset().to_owned(), reason });
-        }
-        self.record(Record::Budget { budget, software: SOFTWARE.to_owned(), time: now() })
     }
 
     /// Begins a new run, durably, with no steps charged.
@@ -347,7 +324,7 @@ impl Ledger {
     }
 
     /// Writes a record durably, then takes it in.
-    fn record(&mut self, record: Record) -> Result<(), LedgerError> {
+    pub(super) fn record(&mut self, record: Record) -> Result<(), LedgerError> {
         self.append(&record)?;
         // Cannot fail: each caller checks the same conditions first.
         self.history.apply(&record).map_err(|reason| LedgerError::Corrupt {
@@ -405,6 +382,6 @@ impl Ledger {
 }
 
 /// Seconds since 1970; 0 on a machine whose clock stands before.
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

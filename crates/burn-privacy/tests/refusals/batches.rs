@@ -160,7 +160,7 @@ fn a_data_set_of_another_size_is_refused_where_the_size_is_public() {
     let refused = |plan: &PrivacyPlan, words: &[&str]| {
         let dataset = InMemDataset::new(Values::new(1).examples(39, 4, 2));
         let error = plan.start::<Example, Batch, _, _>(dataset, Rows, &flex(), Entropy::os()).unwrap_err().to_string();
-        assert_says(&error, &["states 40", "state the true size", "add/remove"]);
+        assert_says(&error, &["plan states, 40", "state the true size", "add/remove"]);
         assert!(!error.contains("39"), "{error}");
         assert_says(&error, words);
     };
