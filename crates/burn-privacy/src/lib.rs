@@ -91,6 +91,7 @@ pub mod session;
 pub mod sweep;
 
 mod error;
+mod index_range;
 mod ledger_run;
 mod noisy_gradients;
 mod process_memory;

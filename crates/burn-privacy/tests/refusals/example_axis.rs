@@ -22,7 +22,7 @@ fn positions_folded_into_the_batch() {
     };
     let message = refusal(&Ask::flex(1.0), &linear(), &Values::new(1).examples(6, 12, 6), loss);
     assert_says(&message, &ADVICE);
-    assert_says(&message, &["12 rows", "4 examples"]);
+    assert_says(&message, &["3 rows", "1 examples"]);
     // The remedy: keep the batch axis.
     assert_equals_loop(&flex(), &linear(), &Values::new(1).examples(6, 12, 6), |model, batch| {
         distance(model.forward(batch.shaped::<3>(&[3, 4])), batch.target)
