@@ -13,25 +13,27 @@ pub enum Error {
     // ---- The model is not one whose per-example gradients are known. ----
     /// A trainable parameter was used by no recorded layer.
     #[error(
-        "parameter `{path}` (in {layer}) is trainable, but no per-example rule covers it. Use the layer of the same \
-         name from burn_privacy::nn, wrap a bare parameter in burn_privacy::per_example::per_example, implement \
-         PerExampleRule for your own layer, freeze the parameter, or train with PerExample::Loop. (A layer that the \
-         forward pass skips counts as uncovered, too.)"
+        "parameter `{path}` (in {layer}) is trainable, but no per-example rule covers it. {remedy}. (A layer that the \
+         forward pass skips, or whose inner Burn layer it calls, counts as uncovered, too.)"
     )]
     UntrackedParameter {
         /// Dotted path in the module.
         path: String,
-        /// The struct that holds it.
+        /// The layer that holds it.
         layer: String,
+        /// What works for such a layer.
+        remedy: String,
     },
     /// The forward pass recorded a parameter that the model does not hold.
     #[error(
-        "the forward pass used the trainable parameter {id}, which is not part of the model that was given to \
-         gradients(). Pass the module that owns every trainable layer."
+        "the loss closure used {layer}, which is not part of the model that was given to gradients(). If it should be \
+         trained by this step, pass the module that owns every trainable layer. If it is a second network (a generator, a \
+         teacher), take its gradients off: teacher.clone().no_grad() takes tensors of the training device, \
+         teacher.valid() those of the device without autodiff (Tensor::inner, Tensor::from_inner)."
     )]
     ForeignParameter {
-        /// The parameter's id.
-        id: String,
+        /// Kind and shape of the layer.
+        layer: String,
     },
     /// A weight was used outside its layer.
     #[error(
@@ -80,12 +82,23 @@ pub enum Error {
     /// The loss of one example depends on another.
     #[error(
         "the loss of one example depends on other examples of the batch (seen {seen}). Remove batch statistics, \
-         division by the batch size, losses that compare examples, and masks or weights made from the whole batch; \
-         check that axis 0 is the batch axis everywhere."
+         division by the batch size, losses that compare examples, masks or weights made from the whole batch, and \
+         state that the closure, the batcher or the model keeps from one call to the next; check that axis 0 is the \
+         batch axis everywhere."
     )]
     CoupledExamples {
         /// Where it showed.
         seen: String,
+    },
+    /// No record was found on which a model and a loss could be validated.
+    #[error(
+        "it could not be checked that the loss of one example depends on no other: none of up to {tried} records of the \
+         data set, drawn at random, has a finite loss and a finite gradient. Look for NaN or infinity in the data, in \
+         the loss or in the model's parameters (a learning rate that is too high)."
+    )]
+    NothingToValidate {
+        /// Most records that were tried.
+        tried: usize,
     },
     /// A tensor that is not trained changed during the forward pass.
     #[error(
@@ -120,7 +133,8 @@ pub enum Error {
     /// The model has no trainable parameter.
     #[error(
         "the model has no trainable parameter. Create it on an autodiff device (device.autodiff()), call train() \
-         after valid(), and unfreeze what should be trained."
+         after valid(), and unfreeze what should be trained. (clone().no_grad() before a model's first use freezes the \
+         original, too: freeze a copy after it, or take valid().)"
     )]
     NothingToTrain,
     /// The loss closure did not return one loss an example.
@@ -201,7 +215,7 @@ pub enum Error {
         /// What the data set said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A device that was asked for is not to be had.
+    /// A device that was asked for cannot be used.
     #[error("{0}")]
     Device(String),
     /// A value could not be read back from the device.

@@ -88,6 +88,7 @@ pub mod session;
 
 mod charges;
 mod error;
+mod index_range;
 mod noisy_gradients;
 mod process_memory;
 mod weight_average;

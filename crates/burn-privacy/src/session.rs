@@ -1,5 +1,7 @@
 //! A training run under a plan: draw, clip, add noise, charge.
 
+mod validation;
+
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -17,8 +19,8 @@ use crate::error::{Error, Result, Unprotected};
 use crate::ledger::Ledger;
 use crate::noisy_gradients::NoisyGradients;
 use crate::per_example::{
-    BatchLayout, GradientSum, NonTrainable, PerExample, Rounding, TrainableParameters, clipped_gradient_of_one,
-    clipped_sum, require_one_loss_per_example, validate,
+    BatchLayout, GradientSum, NonTrainable, PerExample, Rounding, TrainableParameters, ValidationSchedule,
+    clipped_gradient_of_one, clipped_sum, require_one_loss_per_example,
 };
 use crate::plan::PrivacyPlan;
 use crate::sampler::{DrawnBatch, PoissonSampler};
@@ -27,8 +29,6 @@ use crate::sampler::{DrawnBatch, PoissonSampler};
 pub type LossResult = std::result::Result<Tensor<1>, Box<dyn std::error::Error + Send + Sync>>;
 
 const DEFAULT_PHYSICAL_BATCH: usize = 256;
-/// Enough to see a coupling, few enough to cost nothing.
-const VALIDATED_EXAMPLES: usize = 4;
 /// More views of a record are a mistake, and would not fit into memory.
 const MOST_VIEWS: usize = 1 << 16;
 
@@ -55,7 +55,7 @@ pub struct Session<I, O, D, B> {
     per_example: PerExample,
     physical_batch: usize,
     views: usize,
-    validated: bool,
+    validated: ValidationSchedule,
     items: PhantomData<fn() -> (I, O)>,
 }
 
@@ -128,7 +128,7 @@ where
             per_example: PerExample::default(),
             physical_batch: DEFAULT_PHYSICAL_BATCH,
             views: 1,
-            validated: false,
+            validated: ValidationSchedule::default(),
             items: PhantomData,
         })
     }
@@ -347,10 +347,11 @@ where
     /// Clips, sums, adds noise once, and divides by the public expected batch size.
     ///
     /// `loss` is called once per physical batch and returns one loss per example, `[batch]`; an empty batch
-    /// never calls it. Before the first update the closure is also called to validate the model (see
-    /// [`Error::CoupledExamples`]).
+    /// never calls it. Before the first update, and now and then again, the closure is also called with other records
+    /// of the data set to validate that no example's loss depends on another
+    /// ([what is checked, and what is promised](crate::per_example#what-is-checked-and-what-is-promised)).
     ///
-    /// The phases are [`tracing`] spans at trace level: `load`, `forward`, `backward`, `norms`, `clipped_sum`, `noise`. On a
+    /// The phases are [`tracing`] spans at trace level: `validation`, `load`, `forward`, `backward`, `norms`, `clipped_sum`, `noise`. On a
     /// GPU they time the launches, not the work.
     ///
     /// # Formal guarantee
@@ -420,19 +421,19 @@ where
         Ok(losses.reshape([examples, self.views]).mean_dim(1).reshape([examples]))
     }
 
-    fn clipped_sum<M: Module>(
+    fn clipped_sum<M: Module, F: FnMut(&M, O) -> LossResult>(
         &mut self,
         model: &M,
         trainable: &TrainableParameters,
         batch: &DrawnBatch,
-        loss: &mut impl FnMut(&M, O) -> LossResult,
+        loss: &mut F,
     ) -> Result<GradientSum> {
+        self.validate_where_due(model, trainable, batch, loss)?;
         let rounding = Rounding::of(&self.device);
         let clipping_norm = self.plan.clipping().norm();
         let mut sum = GradientSum::default();
         match self.per_example {
             PerExample::OneBackward => {
-                self.validate_once(model, trainable, batch, loss)?;
                 for indices in batch.indices.chunks((self.physical_batch / self.views).max(1)) {
                     let input = self.load(indices)?;
                     let layout = BatchLayout::new(indices.len(), self.views);
@@ -449,21 +450,5 @@ where
             }
         }
         Ok(sum)
-    }
-
-    fn validate_once<M: Module>(
-        &mut self,
-        model: &M,
-        trainable: &TrainableParameters,
-        batch: &DrawnBatch,
-        loss: &mut impl FnMut(&M, O) -> LossResult,
-    ) -> Result<()> {
-        if self.validated || batch.indices.len() < 2 {
-            return Ok(());
-        }
-        let indices = &batch.indices[..batch.indices.len().min(VALIDATED_EXAMPLES)];
-        let layout = BatchLayout::new(indices.len(), self.views);
-        self.validated = validate(model, trainable, layout, |model, range| self.losses(model, &indices[range], loss))?;
-        Ok(())
     }
 }

@@ -11,8 +11,10 @@ pub fn statement(plan: &PrivacyPlan, dataset: &str, charged_steps: u64, private:
     let sampling = plan.sampling();
     let mut assumptions = PrivacyStatement::standard_assumptions();
     assumptions.extend([
-        "the loss of a record depends on that record and the model only (layers, losses and buffers are checked; a \
-         batcher that mixes records is outside their sight)"
+        "the loss and the gradient of a record depend on that record and the model only: checked in part, on records \
+         drawn at random, before the first step and now and then again (batches with a common half must give it the same \
+         losses and gradients), and promised by the author of the program for what that can't see: influences smaller \
+         than the randomness of a loss, state or behaviour that shows later, a few particular records"
             .into(),
         "the Gaussian noise is computed in 64-bit floating point, on a GPU in 32-bit, and added in 32-bit: attacks on its \
          lowest bits are not excluded"
