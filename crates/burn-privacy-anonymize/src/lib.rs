@@ -8,6 +8,7 @@
 
 mod error;
 pub mod microaggregation;
+pub mod perturb;
 pub mod recoding;
 mod release;
 pub mod search;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use burn_privacy_accounting::AccountingError;
 use burn_privacy_anonymize::AnonymizeError;
-use burn_privacy_mechanisms::table::TableError;
+use burn_privacy_anonymize::perturb::TableError;
 use burn_privacy_output::{InvalidValue, OutputError};
 
 /// Why there is no answer.

@@ -61,12 +61,9 @@
 pub mod error;
 pub mod gaussian;
 pub mod key;
-#[cfg_attr(not(feature = "table"), allow(dead_code, unused_imports))]
 pub mod local;
 pub mod poisson;
 pub mod stream;
-#[cfg(feature = "table")]
-pub mod table;
 pub mod uniform;
 
 mod box_muller;

@@ -4,11 +4,11 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use burn_privacy_mechanisms::Entropy;
-use burn_privacy_mechanisms::table::{
+use burn_privacy_anonymize::perturb::{
     PerturbOptions, PerturbationStatement, Progress, TableFormat, TableSchema, perturb_stream, perturb_table,
     schema_template_of,
 };
+use burn_privacy_mechanisms::Entropy;
 use burn_privacy_output::write_atomically;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};

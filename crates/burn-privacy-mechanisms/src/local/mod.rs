@@ -59,7 +59,7 @@ pub use noise::{IntegerNoise, RealNoise};
 pub use randomised_response::RandomisedResponse;
 pub use randomness::CellRandomness;
 
-pub(crate) use randomness::RandomnessBlock;
+pub use randomness::RandomnessBlock;
 
 /// The smallest epsilon that a mechanism takes.
 pub const MIN_EPSILON: f64 = 1e-4;

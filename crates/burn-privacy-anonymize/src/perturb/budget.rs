@@ -16,7 +16,7 @@ pub(super) enum Request {
 /// Amounts are summed as the decimals they were written as: 0.1 and 0.2 are 0.3. A double holds a decimal, and the
 /// decimal sum, to `2^-53` of itself, so that the sum of the doubles may exceed what is stated by `2^-52` of it. That is
 /// sound because each mechanism spends less than its own amount by far more: noise holds back
-/// [`EPSILON_SLACK`](crate::local::EPSILON_SLACK) (`2^-20`) of epsilon and the same part of delta, of which the rounding
+/// [`EPSILON_SLACK`](burn_privacy_mechanisms::local::EPSILON_SLACK) (`2^-20`) of epsilon and the same part of delta, of which the rounding
 /// of the noise needs no more than a quarter, and coins hold back `2^-40` of their probability. Where there is no
 /// decimal sum, doubles are added and rounded up.
 ///

@@ -9,8 +9,10 @@ use super::number_format::NumberFormat;
 use super::raw_schema::{Kind, Mechanism, RawColumn, RawSchema, RawTreatment};
 use super::readability::ReadabilityCheck;
 use super::statement::PerturbationStatement;
-use crate::key::Entropy;
-use crate::local::{Duchi, IntegerNoise, LocalError, MAX_INTEGER_BOUND, Piecewise, RandomisedResponse, RealNoise};
+use burn_privacy_mechanisms::key::Entropy;
+use burn_privacy_mechanisms::local::{
+    Duchi, IntegerNoise, LocalError, MAX_INTEGER_BOUND, Piecewise, RandomisedResponse, RealNoise,
+};
 
 /// What each column of a table may hold and what happens to it, checked, with the row's budget divided.
 ///

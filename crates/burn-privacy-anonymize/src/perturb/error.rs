@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::encoding::FormatProblem;
 use super::structure::StructureProblem;
-use crate::error::MechanismError;
-use crate::local::LocalError;
+use burn_privacy_mechanisms::error::MechanismError;
+use burn_privacy_mechanisms::local::LocalError;
 
 /// Why a table was not perturbed. Messages name columns, files and lines, never what a cell holds.
 #[derive(Debug, thiserror::Error)]

@@ -15,9 +15,9 @@ use super::error::TableError;
 use super::schema::TableSchema;
 use super::statement::PerturbationStatement;
 use super::structure::{Broken, StructureProblem, TableReader};
-use crate::error::MechanismError;
-use crate::key::{Entropy, PrivacyKey};
-use crate::local::RandomnessBlock;
+use burn_privacy_mechanisms::error::MechanismError;
+use burn_privacy_mechanisms::key::{Entropy, PrivacyKey};
+use burn_privacy_mechanisms::local::RandomnessBlock;
 
 /// Records that one task of the thread pool perturbs.
 const BLOCK: usize = 1_024;

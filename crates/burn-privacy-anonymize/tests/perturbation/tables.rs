@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burn_privacy_mechanisms::Entropy;
-use burn_privacy_mechanisms::table::{
+use burn_privacy_anonymize::perturb::{
     PerturbOptions, PerturbationStatement, Progress, TableError, TableFormat, TableSchema, perturb_table,
     schema_template,
 };
+use burn_privacy_mechanisms::Entropy;
 
 const SCHEMA: &str = r#"
     epsilon = 6.0

@@ -15,7 +15,7 @@
 //! UTF-16 or a workbook, is named and refused.
 //!
 //! ```
-//! use burn_privacy_mechanisms::table::{ProtectionLevel, TableSchema};
+//! use burn_privacy_anonymize::perturb::{ProtectionLevel, TableSchema};
 //! use burn_privacy_mechanisms::Entropy;
 //!
 //! let schema = TableSchema::parse(
@@ -45,7 +45,7 @@
 //! )?;
 //! let statement = schema.statement(&Entropy::os());
 //! assert_eq!((statement.level, statement.epsilon), (ProtectionLevel::Row, 2.0));
-//! # Ok::<(), burn_privacy_mechanisms::table::TableError>(())
+//! # Ok::<(), burn_privacy_anonymize::perturb::TableError>(())
 //! ```
 
 mod budget;

@@ -7,7 +7,7 @@ use burn_privacy_accounting::round_up_for_display;
 
 use super::number_format::NumberFormat;
 use super::statement::ColumnGuarantee;
-use crate::local::{CellRandomness, Duchi, IntegerNoise, Piecewise, RandomisedResponse, RealNoise};
+use burn_privacy_mechanisms::local::{CellRandomness, Duchi, IntegerNoise, Piecewise, RandomisedResponse, RealNoise};
 
 /// A column of the schema.
 #[derive(Debug, Clone)]

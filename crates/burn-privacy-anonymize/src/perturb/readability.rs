@@ -3,9 +3,9 @@
 //! What a cell holds must leave no trace, and a count of unreadable cells is one. With a budget of its own the check
 //! tells, for each perturbed column, one noisy bit: whether about half of its cells or more became the default.
 
-use crate::error::MechanismError;
-use crate::key::PrivacyKey;
-use crate::local::{CellRandomness, IntegerNoise, LocalError};
+use burn_privacy_mechanisms::error::MechanismError;
+use burn_privacy_mechanisms::key::PrivacyKey;
+use burn_privacy_mechanisms::local::{CellRandomness, IntegerNoise, LocalError};
 
 /// Scales of the noise from the threshold to a column of which every cell is readable, or none: the answer is then wrong
 /// with probability below e^-14, once in a million columns.
@@ -76,7 +76,7 @@ impl ReadabilityCheck {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::Entropy;
+    use burn_privacy_mechanisms::key::Entropy;
 
     fn told(check: &ReadabilityCheck, unreadable: u64, rows: u64, seed: u64) -> Option<bool> {
         let key = PrivacyKey::draw(&Entropy::seeded(seed)).unwrap();
