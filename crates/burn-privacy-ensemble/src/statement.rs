@@ -1,6 +1,9 @@
+//! What the answers of a predictor have cost, and what that rests on.
+
 use std::fmt;
 
 use burn_privacy_accounting::round_up_for_display;
+use burn_privacy_budget::statement::{Caveats, Fact, Guarantee, STOPPING_CAVEAT, Statement, text};
 
 /// What the answers of a predictor have cost, and what that rests on.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,35 +29,54 @@ pub struct PredictionStatement {
     pub private: bool,
 }
 
+impl Statement for PredictionStatement {
+    fn kind(&self) -> &'static str {
+        "Privacy statement"
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::DifferentialPrivacy {
+            mechanism: format!("Output perturbation, all {} answers together", self.planned_queries),
+            epsilon: self.planned_epsilon,
+            delta: self.delta,
+            is_bound: true,
+            of: "one training record under add-or-remove-one adjacency".into(),
+            accountant: "PLD".into(),
+            local: false,
+        }
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        let so_far = round_up_for_display(self.epsilon_so_far);
+        vec![
+            Fact::new("Data set", &self.dataset),
+            Fact::new("Mechanism", &self.mechanism),
+            Fact::new("Noise multiplier", self.noise_multiplier),
+            Fact::new("Answers", format!("{} planned, {} charged", self.planned_queries, self.charged_queries)),
+            Fact::new("Epsilon so far", format!("{so_far} ({STOPPING_CAVEAT})")),
+        ]
+    }
+
+    fn caveats(&self) -> Vec<Caveats> {
+        let assumptions = [
+            "each record belongs to one protected unit only, and to one teacher's shard",
+            "teachers learn from their own shard alone, and are never released",
+            "questions are not chosen by looking at the private data",
+        ];
+        let not_covered = ["the questions themselves, and hyper-parameters that were chosen on the private data"];
+        vec![
+            Caveats { title: "Assumptions", sentences: assumptions.map(str::to_owned).to_vec() },
+            Caveats { title: "Not covered", sentences: not_covered.map(str::to_owned).to_vec() },
+        ]
+    }
+
+    fn is_void(&self) -> bool {
+        !self.private
+    }
+}
+
 impl fmt::Display for PredictionStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.private {
-            writeln!(f, "*** NOT PRIVATE: fixed seed ***\n")?;
-        }
-        let delta = round_up_for_display(self.delta);
-        writeln!(f, "Privacy statement")?;
-        writeln!(
-            f,
-            "Output perturbation: all {} answers together {} ({}, {delta})-differentially private for one training record \
-             under add-or-remove-one adjacency (by PLD, upper bound)\n",
-            self.planned_queries,
-            if self.private { "are" } else { "would be, with fresh randomness," },
-            round_up_for_display(self.planned_epsilon),
-        )?;
-        writeln!(f, "  Data set          {}", self.dataset)?;
-        writeln!(f, "  Mechanism         {}", self.mechanism)?;
-        writeln!(f, "  Noise multiplier  {}", self.noise_multiplier)?;
-        writeln!(f, "  Answers           {} planned, {} charged", self.planned_queries, self.charged_queries)?;
-        writeln!(
-            f,
-            "  Epsilon so far    {} (valid if the decision to stop does not depend on private data)",
-            round_up_for_display(self.epsilon_so_far),
-        )?;
-        writeln!(f, "\nAssumptions:")?;
-        writeln!(f, "  - each record belongs to one protected unit only, and to one teacher's shard")?;
-        writeln!(f, "  - teachers learn from their own shard alone, and are never released")?;
-        writeln!(f, "  - questions are not chosen by looking at the private data")?;
-        writeln!(f, "\nNot covered:")?;
-        writeln!(f, "  - the questions themselves, and hyper-parameters that were chosen on the private data")
+        f.write_str(&text(self))
     }
 }

@@ -1,6 +1,6 @@
 //! What a run says of itself, for machines.
 
-use burn_privacy_accounting::PrivacyStatement;
+use burn_privacy_budget::statement::{PrivacyStatement, Statement};
 use serde::{Deserialize, Serialize};
 
 use super::curve::number_or_inf;

@@ -1,12 +1,13 @@
 use std::fs;
 use std::path::PathBuf;
 
-use burn_privacy_accounting::{Adjacency, Entropy, EpsilonReport};
+use burn_privacy_accounting::{Adjacency, EpsilonReport};
+use burn_privacy_budget::statement::RandomnessSource;
 
 use super::*;
 use burn_privacy_budget::plan::{Clipping, NoiseLevel, PrivacyPlanConfig, Sampling};
 
-fn statement(plan: &PrivacyPlan, entropy: Entropy) -> PrivacyStatement {
+fn statement(plan: &PrivacyPlan, entropy: RandomnessSource) -> PrivacyStatement {
     let report = |epsilon| vec![EpsilonReport { accountant: "PLD".into(), epsilon, is_bound: true }];
     PrivacyStatement {
         protected_unit: "one training image".into(),
@@ -33,7 +34,7 @@ fn statement(plan: &PrivacyPlan, entropy: Entropy) -> PrivacyStatement {
 }
 
 /// A report of ten epochs whose accuracy rises, by a plan with target epsilon 3.
-pub(crate) fn private_report(entropy: Entropy) -> RunReport {
+pub(crate) fn private_report(entropy: RandomnessSource) -> RunReport {
     let plan = PrivacyPlanConfig::new()
         .with_sampling(Sampling::poisson(500, 20_000))
         .with_clipping(Clipping::flat(1.0))
@@ -90,14 +91,14 @@ pub(crate) fn report(protection: Protection, curve: Vec<CurvePoint>) -> RunRepor
 
 /// A report without privacy.
 pub(crate) fn plain_report() -> RunReport {
-    let mut curve = private_report(Entropy::Os).curve;
+    let mut curve = private_report(RandomnessSource::Os).curve;
     curve.iter_mut().for_each(|point| point.epsilon = f64::INFINITY);
     report(Protection::NotPrivate, curve)
 }
 
 #[test]
 fn reports_survive_json() {
-    for report in [private_report(Entropy::Os), private_report(Entropy::Seeded), plain_report()] {
+    for report in [private_report(RandomnessSource::Os), private_report(RandomnessSource::Seeded), plain_report()] {
         let json = report.to_json().unwrap();
         assert_eq!(RunReport::from_json(&json).unwrap(), report);
     }
@@ -105,7 +106,7 @@ fn reports_survive_json() {
 
 #[test]
 fn other_versions_and_forged_plans_are_refused() {
-    let json = private_report(Entropy::Os).to_json().unwrap();
+    let json = private_report(RandomnessSource::Os).to_json().unwrap();
     let error = RunReport::from_json(&json.replacen("\"version\": 1", "\"version\": 2", 1)).unwrap_err().to_string();
     assert!(error.contains("version 2") && error.contains("version 1"), "{error}");
     let forged = json.replacen("\"steps\": 400", "\"steps\": 40000", 1);
@@ -117,7 +118,7 @@ fn other_versions_and_forged_plans_are_refused() {
 fn what_is_not_private_says_so_and_has_no_finite_epsilon() {
     for (report, words) in [
         (plain_report(), "NOT PRIVATE: trained without differential privacy"),
-        (private_report(Entropy::Seeded), "NOT PRIVATE: fixed seed"),
+        (private_report(RandomnessSource::Seeded), "NOT PRIVATE: fixed seed"),
     ] {
         assert_eq!(report.epsilon, f64::INFINITY);
         let markdown = report.to_markdown();
@@ -129,7 +130,7 @@ fn what_is_not_private_says_so_and_has_no_finite_epsilon() {
 
 #[test]
 fn the_statement_has_result_and_guarantee() {
-    let mut report = private_report(Entropy::Os);
+    let mut report = private_report(RandomnessSource::Os);
     assert!(report.epsilon <= 3.0);
     let markdown = report.to_markdown();
     for words in ["77.50 % of 2000 records", "(3, 1e-5)-differential privacy", "declared public"] {
@@ -143,7 +144,7 @@ fn the_statement_has_result_and_guarantee() {
 #[test]
 fn all_files_are_written_and_none_is_left_unfinished() {
     let folder = tempfile::tempdir().unwrap();
-    let report = private_report(Entropy::Os);
+    let report = private_report(RandomnessSource::Os);
     let target = folder.path().join("runs/one");
     // The second time replaces the first.
     report.write(&target).unwrap();

@@ -49,7 +49,7 @@
 //! A [`PrivacyPlan`](plan::PrivacyPlan) is immutable and makes the sampler, the clipping, the noise and the
 //! accounting event together. A [`Session`](session::Session) charges each step before its update exists, and gives
 //! [`NoisyGradients`] only. A model whose per-example gradients are not known exactly is refused, with the
-//! parameter's path and the fix. The [`PrivacyStatement`](accounting::PrivacyStatement) says what holds, under which
+//! parameter's path and the fix. The [`PrivacyStatement`](statement::PrivacyStatement) says what holds, under which
 //! assumptions, and what it does not cover. [`Entropy::Seeded`](mechanisms::Entropy) makes a run reproducible and marks
 //! every report as not private.
 //!
@@ -94,7 +94,7 @@ mod process_memory;
 mod weight_average;
 
 pub use burn_privacy_accounting as accounting;
-pub use burn_privacy_budget::{ledger, plan};
+pub use burn_privacy_budget::{ledger, plan, statement};
 pub use burn_privacy_datasets as datasets;
 pub use burn_privacy_ensemble as prediction;
 pub use burn_privacy_mechanisms as mechanisms;
@@ -107,7 +107,7 @@ pub use weight_average::WeightAverage;
 
 /// What most programs import.
 pub mod prelude {
-    pub use crate::accounting::{Accountant, Adjacency, PldAccountant, PrivacyStatement, RdpAccountant};
+    pub use crate::accounting::{Accountant, Adjacency, PldAccountant, RdpAccountant};
     pub use crate::loss::{
         binary_cross_entropy_with_logits, cross_entropy, huber, mean_squared_error, sequence_cross_entropy,
     };
@@ -115,5 +115,6 @@ pub mod prelude {
     pub use crate::per_example::{PerExample, per_example};
     pub use crate::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
     pub use crate::session::{Session, StartPlan, Step};
+    pub use crate::statement::{PrivacyStatement, Statement};
     pub use crate::{Error, NoisyGradients};
 }

@@ -9,9 +9,9 @@ use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use burn_privacy_accounting::{PlannedSchedule, PrivacyStatement};
+use burn_privacy_accounting::PlannedSchedule;
 use burn_privacy_budget::LedgerRun;
-use burn_privacy_budget::statement::statement;
+use burn_privacy_budget::statement::{PrivacyStatement, statement};
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 use crate::charges::Charges;

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use burn_privacy_accounting::{Entropy, round_up_for_display};
+use burn_privacy_accounting::round_up_for_display;
+use burn_privacy_budget::statement::{
+    Caveats, Fact, FactTable, Guarantee, RandomnessSource, SEEDED, Statement, markdown, text,
+};
 use serde::{Deserialize, Serialize};
-
-/// The first line of every statement of a run with a fixed seed.
-const SEEDED: &str = "NOT PRIVATE: fixed seed";
 
 /// What of a row is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ pub struct PerturbationStatement {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unreadable_columns: Option<Vec<String>>,
     /// Where the randomness came from.
-    pub entropy: Entropy,
+    pub entropy: RandomnessSource,
     /// Rows of the table, once it is perturbed. Replace-one takes it for public.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unprotected_rows: Option<u64>,
@@ -115,7 +115,7 @@ impl PerturbationStatement {
             dropped_columns,
             readability_epsilon,
             unreadable_columns: None,
-            entropy: if private { Entropy::Os } else { Entropy::Seeded },
+            entropy: if private { RandomnessSource::Os } else { RandomnessSource::Seeded },
             unprotected_rows: None,
             assumptions: lines(&[
                 "each person is in one row only",
@@ -128,28 +128,6 @@ impl PerturbationStatement {
         }
     }
 
-    /// True if nothing here is a guarantee, because the randomness came from a fixed seed.
-    #[must_use]
-    pub fn is_void(&self) -> bool {
-        self.entropy == Entropy::Seeded
-    }
-
-    /// One sentence with the guarantee, or with the lack of one.
-    #[must_use]
-    pub fn headline(&self) -> String {
-        let unit = match self.level {
-            ProtectionLevel::Row => "each row",
-            ProtectionLevel::Label => "the label of each row (the other columns are not protected)",
-            ProtectionLevel::Attribute => "the protected columns of each row (the others are not protected)",
-        };
-        let parameters = match (round_up_for_display(self.epsilon), self.delta > 0.0) {
-            (epsilon, false) => epsilon,
-            (epsilon, true) => format!("({epsilon}, {})", round_up_for_display(self.delta)),
-        };
-        let guarantee = format!("{parameters}-local differential privacy (LOCAL DP) of {unit}");
-        if self.is_void() { format!("{SEEDED}; with fresh randomness it would be {guarantee}") } else { guarantee }
-    }
-
     /// As JSON, with all numbers at full precision.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -159,42 +137,41 @@ impl PerturbationStatement {
     /// As a Markdown section.
     #[must_use]
     pub fn to_markdown(&self) -> String {
-        let mut text = String::new();
-        if self.is_void() {
-            text.push_str(&format!("{SEEDED}\n\n"));
-        }
-        text.push_str(&format!("## Statement of input perturbation\n\n**{}**\n\n| | |\n|---|---|\n", self.headline()));
-        for (name, value) in self.facts() {
-            text.push_str(&format!("| {name} | {} |\n", escaped(&value)));
-        }
-        text.push_str("\n| protected column | mechanism | epsilon | delta |\n|---|---|---|---|\n");
-        for column in &self.protected_columns {
-            text.push_str(&format!(
-                "| {} | {} | {} | {} |\n",
-                escaped(&column.name()),
-                escaped(&column.mechanism),
-                round_up_for_display(column.epsilon),
-                round_up_for_display(column.delta)
-            ));
-        }
-        for (title, items) in self.lists() {
-            text.push_str(&format!("\n{title}:\n\n"));
-            for item in items {
-                text.push_str(&format!("- {item}\n"));
-            }
-        }
-        text
+        markdown(self)
+    }
+}
+
+impl Statement for PerturbationStatement {
+    fn kind(&self) -> &'static str {
+        "Statement of input perturbation"
     }
 
-    fn facts(&self) -> Vec<(&'static str, String)> {
+    fn guarantee(&self) -> Guarantee {
+        let unit = match self.level {
+            ProtectionLevel::Row => "each row",
+            ProtectionLevel::Label => "the label of each row (the other columns are not protected)",
+            ProtectionLevel::Attribute => "the protected columns of each row (the others are not protected)",
+        };
+        Guarantee::DifferentialPrivacy {
+            mechanism: String::new(),
+            epsilon: self.epsilon,
+            delta: self.delta,
+            is_bound: true,
+            of: unit.into(),
+            accountant: String::new(),
+            local: true,
+        }
+    }
+
+    fn facts(&self) -> Vec<Fact> {
         let names = |names: &[String]| match names {
             [] => "none".to_owned(),
             names => names.iter().map(|name| named(name.as_str())).collect::<Vec<_>>().join(", "),
         };
         let mut facts = vec![
-            ("Model", "LOCAL DP: every row is perturbed on its own, before anybody collects it".to_owned()),
-            ("Adjacency", self.adjacency.clone()),
-            (
+            Fact::new("Model", "LOCAL DP: every row is perturbed on its own, before anybody collects it".to_owned()),
+            Fact::new("Adjacency", self.adjacency.clone()),
+            Fact::new(
                 "Epsilon",
                 format!(
                     "{} (sum over the protected columns{})",
@@ -202,12 +179,12 @@ impl PerturbationStatement {
                     if self.readability_epsilon.is_some() { " and the check" } else { "" }
                 ),
             ),
-            ("Delta", round_up_for_display(self.delta)),
-            ("Unprotected columns", names(&self.unprotected_columns)),
-            ("Dropped columns", names(&self.dropped_columns)),
+            Fact::new("Delta", round_up_for_display(self.delta)),
+            Fact::new("Unprotected columns", names(&self.unprotected_columns)),
+            Fact::new("Dropped columns", names(&self.dropped_columns)),
         ];
         if let Some(rows) = self.unprotected_rows {
-            facts.push(("Rows (unprotected)", rows.to_string()));
+            facts.push(Fact::new("Rows (unprotected)", rows.to_string()));
         }
         if let Some(epsilon) = self.readability_epsilon {
             let outcome = match (&self.unreadable_columns, self.unprotected_rows) {
@@ -215,23 +192,35 @@ impl PerturbationStatement {
                 (None, Some(_)) => "too few rows to tell".to_owned(),
                 (None, None) => "tells which columns seem unreadable".to_owned(),
             };
-            facts.push((
+            facts.push(Fact::new(
                 "Readability check",
                 format!("epsilon {} in the sum; {outcome}", round_up_for_display(epsilon)),
             ));
         }
-        facts.push((
-            "Randomness",
-            match self.entropy {
-                Entropy::Os => "operating system's cryptographic generator".to_owned(),
-                Entropy::Seeded => "fixed seed, which makes all figures here void".to_owned(),
-            },
-        ));
+        facts.push(Fact::new("Randomness", self.entropy));
         facts
     }
 
-    fn lists(&self) -> [(&'static str, &[String]); 2] {
-        [("Assumptions", &self.assumptions), ("Not covered", &self.not_covered)]
+    fn tables(&self) -> Vec<FactTable> {
+        let row = |column: &ColumnGuarantee| {
+            let (epsilon, delta) = (round_up_for_display(column.epsilon), round_up_for_display(column.delta));
+            vec![column.name(), column.mechanism.clone(), epsilon, delta]
+        };
+        vec![FactTable {
+            columns: vec!["protected column", "mechanism", "epsilon", "delta"],
+            rows: self.protected_columns.iter().map(row).collect(),
+        }]
+    }
+
+    fn caveats(&self) -> Vec<Caveats> {
+        vec![
+            Caveats { title: "Assumptions", sentences: self.assumptions.clone() },
+            Caveats { title: "Not covered", sentences: self.not_covered.clone() },
+        ]
+    }
+
+    fn is_void(&self) -> bool {
+        self.entropy == RandomnessSource::Seeded
     }
 }
 
@@ -249,32 +238,6 @@ fn named(column: &str) -> &str {
 
 impl fmt::Display for PerturbationStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_void() {
-            writeln!(f, "{SEEDED}")?;
-        }
-        writeln!(f, "{}\n", self.headline())?;
-        for (name, value) in self.facts() {
-            writeln!(f, "  {name:<21}{value}")?;
-        }
-        writeln!(f, "\nProtected columns:")?;
-        for column in &self.protected_columns {
-            write!(f, "  {}: epsilon {}", column.name(), round_up_for_display(column.epsilon))?;
-            if column.delta > 0.0 {
-                write!(f, " at delta {}", round_up_for_display(column.delta))?;
-            }
-            writeln!(f, ", {}", column.mechanism)?;
-        }
-        for (title, items) in self.lists() {
-            writeln!(f, "\n{title}:")?;
-            for item in items {
-                writeln!(f, "  - {item}")?;
-            }
-        }
-        Ok(())
+        f.write_str(&text(self))
     }
-}
-
-/// A cell of a Markdown table.
-fn escaped(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ")
 }

@@ -1,5 +1,6 @@
 //! What schemas are refused, and what those that aren't amount to.
 
+use burn_privacy_budget::statement::Statement;
 use burn_privacy_anonymize::perturb::{PerturbationStatement, ProtectionLevel, TableError, TableSchema};
 use burn_privacy_mechanisms::Entropy;
 

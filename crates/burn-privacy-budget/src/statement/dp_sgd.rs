@@ -1,8 +1,8 @@
 //! What a run of DP-SGD under a plan can say about itself.
 
-use burn_privacy_accounting as accounting;
-use burn_privacy_accounting::{Accountant, EpsilonReport, PldAccountant, PrivacyStatement, RdpAccountant};
+use burn_privacy_accounting::{Accountant, EpsilonReport, PldAccountant, RdpAccountant};
 
+use super::{PrivacyStatement, RandomnessSource};
 use crate::error::Result;
 use crate::plan::{PrivacyPlan, Sampling};
 
@@ -54,7 +54,7 @@ pub fn statement(plan: &PrivacyPlan, dataset: &str, charged_steps: u64, private:
         delta: plan.delta(),
         planned_epsilon: reports(plan.steps())?,
         epsilon_so_far,
-        entropy: if private { accounting::Entropy::Os } else { accounting::Entropy::Seeded },
+        entropy: if private { RandomnessSource::Os } else { RandomnessSource::Seeded },
         dataset: dataset.into(),
         assumptions,
         not_covered: PrivacyStatement::standard_exclusions(),

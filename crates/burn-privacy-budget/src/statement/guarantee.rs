@@ -81,7 +81,7 @@ impl Wording {
 pub enum Guarantee {
     /// (epsilon, delta)-differential privacy.
     DifferentialPrivacy {
-        /// What releases, such as "DP-SGD".
+        /// What releases, such as "DP-SGD"; may be empty.
         mechanism: String,
         /// In nats; infinity for no finite one.
         epsilon: f64,
@@ -159,14 +159,19 @@ impl fmt::Display for Guarantee {
                     (false, true) => format!(" (by {accountant}, upper bound)"),
                     (false, false) => format!(" (by {accountant}, an estimate, not a bound)"),
                 };
+                let mechanism = if mechanism.is_empty() { String::new() } else { format!("{mechanism}: ") };
                 // Also NaN, which no accountant gives, must not read as private.
                 if !epsilon.is_finite() {
-                    return write!(f, "{mechanism}: no finite epsilon{by}");
+                    return write!(f, "{mechanism}no finite epsilon{by}");
                 }
                 let estimated = if *is_bound { "" } else { "an estimated " };
-                let (epsilon, delta) = (round_up_for_display(*epsilon), round_up_for_display(*delta));
+                let epsilon = round_up_for_display(*epsilon);
+                let figures = match *local && *delta == 0.0 {
+                    true => epsilon,
+                    false => format!("({epsilon}, {})", round_up_for_display(*delta)),
+                };
                 let name = if *local { "local differential privacy (LOCAL DP)" } else { "differential privacy" };
-                write!(f, "{mechanism}: {estimated}({epsilon}, {delta})-{name} of {of}{by}")
+                write!(f, "{mechanism}{estimated}{figures}-{name} of {of}{by}")
             }
             Self::Uncounted { mechanism } => write!(f, "{mechanism}; no accountant has counted it"),
             Self::Syntactic(words) => f.write_str(words.as_str()),

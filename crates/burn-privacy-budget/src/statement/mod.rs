@@ -7,10 +7,14 @@
 
 mod dp_sgd;
 mod guarantee;
+mod privacy_statement;
+mod randomness_source;
 mod render;
 
 pub use dp_sgd::statement;
 pub use guarantee::{Grade, Guarantee, OverclaimError, Wording};
+pub use privacy_statement::{PrivacyStatement, STOPPING_CAVEAT};
+pub use randomness_source::RandomnessSource;
 pub use render::{json, markdown, text};
 
 /// What the first line of a statement says whose randomness came from a fixed seed.

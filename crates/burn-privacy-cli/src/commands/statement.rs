@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use burn_privacy_accounting::{Adjacency, Entropy, EpsilonReport, PrivacyStatement};
+use burn_privacy_accounting::{Adjacency, EpsilonReport};
+use burn_privacy_budget::statement::{PrivacyStatement, RandomnessSource};
 
 use burn_privacy_output::InvalidValue;
 use clap::{Args, ValueEnum};
@@ -98,7 +99,7 @@ pub fn statement(args: &StatementArgs, out: &mut impl Write) -> Result<(), Failu
         delta,
         planned_epsilon,
         epsilon_so_far: Vec::new(),
-        entropy: Entropy::Os,
+        entropy: RandomnessSource::Os,
         dataset: args.dataset.clone(),
         assumptions: PrivacyStatement::standard_assumptions(),
         not_covered: PrivacyStatement::standard_exclusions(),

@@ -1,4 +1,5 @@
 use burn_privacy_accounting::round_up_for_display;
+use burn_privacy_budget::statement::Statement;
 use burn_privacy_output::plot::in_words;
 use burn_privacy_output::{OutputError, grouped};
 
@@ -94,14 +95,14 @@ impl EpsilonCurve {
 
 #[cfg(test)]
 mod tests {
-    use burn_privacy_accounting::Entropy;
+    use burn_privacy_budget::statement::RandomnessSource;
 
     use super::super::super::run_report::tests::private_report;
     use super::*;
 
     #[test]
     fn the_line_of_epsilon_starts_at_zero_and_ends_at_what_was_spent() {
-        let report = private_report(Entropy::Os);
+        let report = private_report(RandomnessSource::Os);
         let epsilon = Curves::of(&report).unwrap().epsilon.unwrap();
         assert_eq!(epsilon.points.len(), 65);
         assert_eq!(epsilon.points[0], (0.0, 0.0));

@@ -32,7 +32,7 @@ pub fn plot_svg(report: &RunReport) -> Result<String, ReportError> {
 
 #[cfg(test)]
 mod tests {
-    use burn_privacy_accounting::Entropy;
+    use burn_privacy_budget::statement::RandomnessSource;
 
     use super::super::run_report::tests::{plain_report, private_report};
     use super::*;
@@ -46,7 +46,7 @@ mod tests {
     }
 
     fn interrupted_at_once() -> RunReport {
-        let mut report = private_report(Entropy::Os);
+        let mut report = private_report(RandomnessSource::Os);
         (report.interrupted, report.curve, report.test_accuracy) = (true, Vec::new(), None);
         report
     }
@@ -60,8 +60,8 @@ mod tests {
     #[test]
     fn every_report_has_a_png() {
         for (name, report) in [
-            ("private", private_report(Entropy::Os)),
-            ("seeded", private_report(Entropy::Seeded)),
+            ("private", private_report(RandomnessSource::Os)),
+            ("seeded", private_report(RandomnessSource::Seeded)),
             ("plain", plain_report()),
             ("interrupted", interrupted_at_once()),
             ("one-point", one_point()),
@@ -77,19 +77,19 @@ mod tests {
 
     #[test]
     fn the_svg_says_what_the_axes_are_and_what_is_not_private() {
-        let svg = plot_svg(&private_report(Entropy::Os)).unwrap();
+        let svg = plot_svg(&private_report(RandomnessSource::Os)).unwrap();
         for words in ["test accuracy (%)", "privacy loss ε (nats)", "step", "target", "upper bound", "public"] {
             assert!(svg.to_lowercase().contains(words), "{words:?} is not in the plot");
         }
         assert!(!svg.contains("NOT PRIVATE"));
-        for report in [private_report(Entropy::Seeded), plain_report()] {
+        for report in [private_report(RandomnessSource::Seeded), plain_report()] {
             assert!(plot_svg(&report).unwrap().contains("NOT PRIVATE"));
         }
     }
 
     #[test]
     fn names_with_markup_are_harmless() {
-        let mut report = private_report(Entropy::Os);
+        let mut report = private_report(RandomnessSource::Os);
         report.data.name = "<script>&\"' \u{1F600}".into();
         let svg = plot_svg(&report).unwrap();
         assert!(!svg.contains("<script>"));
