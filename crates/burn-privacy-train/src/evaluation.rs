@@ -25,7 +25,8 @@ pub fn correct_predictions<I, O>(
     let mut correct = 0;
     for start in (0..count).step_by(batch_size) {
         let items = (start..count.min(start + batch_size)).map(|index| dataset.get(index));
-        let items = items.collect::<std::result::Result<Vec<I>, _>>().map_err(|error| TrainError::Data(error.into()))?;
+        let items =
+            items.collect::<std::result::Result<Vec<I>, _>>().map_err(|error| TrainError::Data(error.into()))?;
         let (logits, labels) = scores(batcher.batch(items, device));
         let guesses = logits.argmax(1).reshape([labels.dims()[0]]);
         let sum = guesses.equal(labels).int().sum().try_into_scalar::<i64>();

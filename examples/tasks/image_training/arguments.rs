@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use burn_privacy::datasets::DATA_VARIABLE;
 use burn_privacy::device::DeviceChoice;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches};
 
 /// Headings of `--help`.
 pub const TRAINING: &str = "What is trained";
@@ -116,6 +117,35 @@ pub struct TrainingArguments {
     /// Plan no more steps than this (for tests)
     #[arg(long, value_name = "N", hide = true, value_parser = at_least_one())]
     pub max_steps: Option<u64>,
+}
+
+/// Reads the command line; ends the program for `--help` (status 0) and for wrong usage (status 2). `about` says what the program
+/// does, `tail` follows the options, and `check` refuses what is wrong whatever the data are.
+pub fn parse<A: CommandFactory + FromArgMatches>(
+    about: &'static str,
+    tail: String,
+    check: impl FnOnce(&A, &mut clap::Command),
+) -> A {
+    let mut command = A::command().about(about).after_help(tail);
+    let matches = command.get_matches_mut();
+    match A::from_arg_matches(&matches) {
+        Ok(arguments) => {
+            check(&arguments, &mut command);
+            arguments
+        }
+        Err(error) => error.format(&mut command).exit(),
+    }
+}
+
+/// What follows the options: presets and examples, `environment` (what the variable for the data means), and how a run ends.
+pub fn help_tail(presets: &str, examples: &str, environment: &str) -> String {
+    format!(
+        "Presets:\n{presets}\n\n\
+         Examples:\n{examples}\n\n\
+         Environment:\n  {DATA_VARIABLE}   {environment}\n\n\
+         Ctrl-C finishes the current step and writes the report of what was done; a second one ends at once.\n\
+         Status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."
+    )
 }
 
 /// A number of things, 1 or more.
