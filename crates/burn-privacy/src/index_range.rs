@@ -33,9 +33,9 @@ mod tests {
         let wide = [-100, -1, 0, 9, 10, 255, i64::MAX, i64::MIN];
         let flags = [true, true, false, false, true, true, true, true];
         let data = TensorData::new(wide.to_vec(), [8]);
-        check(Tensor::from_data_dtype(data, &device, DType::I64), 10, &[0, 0, 0, 9, 9, 9, 9, 0], &flags);
+        check(Tensor::from_data(data, (&device, DType::I64)), 10, &[0, 0, 0, 9, 9, 9, 9, 0], &flags);
         let bytes = TensorData::new(vec![0_u8, 9, 255], [3]);
-        check(Tensor::from_data_dtype(bytes.clone(), &device, DType::U8), 10, &[0, 9, 9], &[false, false, true]);
-        check(Tensor::from_data_dtype(bytes, &device, DType::U8), 1_000, &[0, 9, 255], &[false; 3]);
+        check(Tensor::from_data(bytes.clone(), (&device, DType::U8)), 10, &[0, 9, 9], &[false, false, true]);
+        check(Tensor::from_data(bytes, (&device, DType::U8)), 1_000, &[0, 9, 255], &[false; 3]);
     }
 }

@@ -51,6 +51,7 @@ mod evaluation;
 mod factors;
 mod gradient_sum;
 mod layer_name;
+mod model_variants;
 mod norm_bound;
 mod one_at_a_time;
 mod param;

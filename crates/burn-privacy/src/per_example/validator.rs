@@ -2,12 +2,13 @@
 
 use std::cmp::Ordering;
 
-use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Distribution, Tensor};
+use burn::module::Module;
+use burn::tensor::Tensor;
 
 use super::PerExample;
 use super::coverage::TrainableParameters;
 use super::evaluation::{Evaluation, Evaluator};
+use super::model_variants::{Perturb, Quieten, has_enabled_flags};
 use super::norm_bound::Rounding;
 use super::random_records::RandomRecords;
 use super::rank_tests::{kendall, mann_whitney, signs};
@@ -141,15 +142,25 @@ enum Found {
 /// What one comparison found.
 enum Comparison {
     Same,
-    Random,
-    /// The losses of these arms differ.
-    Losses(Vec<Arm>, f32),
+    /// What these arms show differs, and may be random.
+    Differs(Vec<Arm>, Quantity),
+    /// Gradients differ, and are not random.
     Gradients(&'static str),
 }
 
-/// Calls in a row, and the example of the last one whose loss is looked at.
+/// What is compared.
+#[derive(Clone, Copy)]
+enum Quantity {
+    /// Losses, of which the largest of a batch has this size.
+    Loss { largest: f32 },
+    /// Norms of gradients.
+    GradientNorm,
+}
+
+/// A batch, what is called before it, and the example of it that is looked at.
 struct Arm {
-    calls: Vec<Vec<usize>>,
+    before: Option<usize>,
+    batch: Vec<usize>,
     example: usize,
     /// What it means if this arm's loss is another one than the first arm's.
     seen: &'static str,
@@ -185,9 +196,8 @@ impl<F> Check<'_, F> {
             };
             match comparison {
                 Comparison::Same => return Ok(Found::Nothing),
-                Comparison::Random => return Ok(Found::Random),
-                Comparison::Losses(arms, largest) => {
-                    self.compare_random(model, &arms, largest)?;
+                Comparison::Differs(arms, quantity) => {
+                    self.compare_random(model, &arms, quantity)?;
                     return Ok(Found::Random);
                 }
                 Comparison::Gradients(difference) => seen = difference,
@@ -245,28 +255,45 @@ impl<F> Check<'_, F> {
         let differs =
             |example: &&usize| order(here.losses[**example], there.losses[**example], largest, same_place).is_ne();
         let alone_differs = order(alone.losses[0], here.losses[place], largest, loose).is_ne();
+        let arms = |example: usize, beside, alone| {
+            let arm = |batch: &[usize], example, seen, tolerance| Arm {
+                before: None,
+                batch: batch.to_vec(),
+                example,
+                seen,
+                tolerance,
+            };
+            vec![
+                arm(&batch, example, "", same_place),
+                arm(&other, example, beside, same_place),
+                arm(&batch[example..example + 1], 0, alone, loose),
+            ]
+        };
         if let Some(example) = kept.iter().find(differs).copied().or(alone_differs.then_some(place)) {
-            let arm = |batch, example, seen, tolerance| Arm { calls: vec![batch], example, seen, tolerance };
-            let lonely = vec![batch[example]];
-            let arms = vec![
-                arm(batch, example, "", same_place),
-                arm(other, example, "in the loss, which is another one beside other examples", same_place),
-                arm(lonely, 0, "in the loss, which is another one when the example is alone in its batch", loose),
-            ];
-            return Ok(Comparison::Losses(arms, largest));
+            let alone = "in the loss, which is another one when the example is alone in its batch";
+            let arms = arms(example, "in the loss, which is another one beside other examples", alone);
+            return Ok(Comparison::Differs(arms, Quantity::Loss { largest }));
         }
 
+        const BESIDE: &str = "in the gradient of the parameters, which is another one beside other examples";
+        const ALONE: &str =
+            "in the gradient of the parameters, which is another one when the example is alone in its batch";
         let seen = if here.output_difference(&there, kept)? > same_place[2] {
             "in the gradient at a layer's output, which is another one beside other examples"
         } else if here.gradient_difference(&there)? > same_place[2] {
-            "in the gradient of the parameters, which is another one beside other examples"
+            BESIDE
         } else if alone.gradient_difference(&here)? > loose[2] {
-            "in the gradient of the parameters, which is another one when the example is alone in its batch"
+            ALONE
         } else {
             return Ok(Comparison::Same);
         };
         let again = self.evaluator.evaluate(model, &batch, kept)?;
-        self.gradients_differ(&here, &again, kept, seen)
+        let limit = same_place[2];
+        let random = here.gradient_difference(&again)? > limit || here.output_difference(&again, kept)? > limit;
+        Ok(match random {
+            true => Comparison::Differs(arms(place, BESIDE, ALONE), Quantity::GradientNorm),
+            false => Comparison::Gradients(seen),
+        })
     }
 
     fn compare_before_and_after_another<M: Module>(
@@ -282,51 +309,44 @@ impl<F> Check<'_, F> {
         self.evaluator.losses(model, &[another])?;
         let after = self.evaluator.evaluate(model, &[focus], &[0])?;
         let largest = alone.losses[0].abs();
-        if order(alone.losses[0], after.losses[0], largest, self.tolerance.same_place).is_ne() {
-            let seen = "in the loss, which is another one after another record was seen";
-            let arm = |calls, seen| Arm { calls, example: 0, seen, tolerance: self.tolerance.same_place };
-            let arms = vec![arm(vec![vec![another], vec![focus]], ""), arm(vec![vec![focus]], seen)];
-            return Ok(Comparison::Losses(arms, largest));
+        let same_place = self.tolerance.same_place;
+        let arms = |seen| {
+            let arm = |before, seen| Arm { before, batch: vec![focus], example: 0, seen, tolerance: same_place };
+            vec![arm(Some(another), ""), arm(None, seen)]
+        };
+        if order(alone.losses[0], after.losses[0], largest, same_place).is_ne() {
+            let arms = arms("in the loss, which is another one after another record was seen");
+            return Ok(Comparison::Differs(arms, Quantity::Loss { largest }));
         }
-        if alone.gradient_difference(&after)? > self.tolerance.same_place[2] {
-            let again = self.evaluator.evaluate(model, &[focus], &[0])?;
-            let seen = "in the gradient of the parameters, which is another one after another record was seen";
-            return self.gradients_differ(&after, &again, &[0], seen);
+        if alone.gradient_difference(&after)? > same_place[2] {
+            let arms = arms("in the gradient of the parameters, which is another one after another record was seen");
+            return Ok(Comparison::Differs(arms, Quantity::GradientNorm));
         }
         Ok(Comparison::Same)
     }
 
-    /// Gradients that differ between two calls that are alike are random, not coupled.
-    fn gradients_differ(
-        &self,
-        once: &Evaluation,
-        again: &Evaluation,
-        kept: &[usize],
-        seen: &'static str,
-    ) -> Result<Comparison> {
-        let limit = self.tolerance.same_place[2];
-        let random = once.gradient_difference(again)? > limit || once.output_difference(again, kept)? > limit;
-        Ok(if random { Comparison::Random } else { Comparison::Gradients(seen) })
-    }
-
-    /// Calls the arms in turn, and refuses if the first one's losses are not as likely in another one, or have a trend.
-    fn compare_random<M: Module>(&mut self, model: &M, arms: &[Arm], largest: f32) -> Result<()>
+    /// Calls the arms in turn, and refuses if what the first one shows is not as likely in another one, or has a trend.
+    fn compare_random<M: Module>(&mut self, model: &M, arms: &[Arm], quantity: Quantity) -> Result<()>
     where
         F: FnMut(&M, &[usize]) -> Result<Tensor<1>>,
     {
-        let mut losses = vec![Vec::new(); arms.len()];
+        let mut values_of_arms: Vec<Vec<f32>> = vec![Vec::new(); arms.len()];
         for (look, (calls, window, limit)) in LOOKS.into_iter().enumerate() {
-            while losses[0].len() < calls {
-                for (arm, losses) in arms.iter().zip(&mut losses) {
-                    let mut last = Vec::new();
-                    for batch in &arm.calls {
-                        last = self.evaluator.losses(model, batch)?;
+            while values_of_arms[0].len() < calls {
+                for (arm, values) in arms.iter().zip(&mut values_of_arms) {
+                    if let Some(record) = arm.before {
+                        self.evaluator.losses(model, &[record])?;
                     }
-                    losses.push(last[arm.example]);
+                    values.push(match quantity {
+                        Quantity::Loss { .. } => self.evaluator.losses(model, &arm.batch)?[arm.example],
+                        Quantity::GradientNorm => {
+                            self.evaluator.evaluate(model, &arm.batch, &[arm.example])?.gradient_norm()?
+                        }
+                    });
                 }
             }
-            let windows: Vec<&[f32]> = losses.iter().map(|losses| &losses[calls - window..]).collect();
-            let (score, seen) = worst_score(arms, &windows, largest);
+            let windows: Vec<&[f32]> = values_of_arms.iter().map(|values| &values[calls - window..]).collect();
+            let (score, seen) = worst_score(arms, &windows, quantity);
             if score < limit {
                 return Ok(());
             }
@@ -339,55 +359,18 @@ impl<F> Check<'_, F> {
 }
 
 /// The largest score of a difference from the first arm, or of a trend, and what it means.
-fn worst_score(arms: &[Arm], losses: &[&[f32]], largest: f32) -> (f64, &'static str) {
-    let drift = "in the loss, which drifts from call to call: the closure or the batcher keeps state";
+fn worst_score(arms: &[Arm], shown: &[&[f32]], quantity: Quantity) -> (f64, &'static str) {
+    let drift = "in what one example shows, which drifts from call to call: the closure or the batcher keeps state";
     let mut scores = Vec::new();
-    for (arm, values) in arms.iter().zip(losses) {
-        let order = |a, b| order(a, b, largest, arm.tolerance);
+    for (arm, values) in arms.iter().zip(shown) {
+        let order = |a, b| match quantity {
+            Quantity::Loss { largest } => order(a, b, largest, arm.tolerance),
+            Quantity::GradientNorm => order(a, b, 0.0, [arm.tolerance[2], 0.0, 0.0]),
+        };
         scores.push((kendall(values, order), drift));
-        scores.push((mann_whitney(losses[0], values, order), arm.seen));
-        scores.push((signs(losses[0], values, order), arm.seen));
+        scores.push((mann_whitney(shown[0], values, order), arm.seen));
+        scores.push((signs(shown[0], values, order), arm.seen));
     }
     let scores = scores.into_iter().map(|(score, seen)| (score.abs(), seen));
     scores.fold((0.0, drift), |worst, next| if next.0 > worst.0 { next } else { worst })
-}
-
-/// Moves every trainable parameter by a tenth of about the size that an initialiser would draw.
-struct Perturb;
-
-impl ModuleMapper for Perturb {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        if !param.val().is_require_grad() {
-            return param;
-        }
-        let dims = param.val().dims();
-        let largest = dims.iter().copied().max().unwrap_or(1).max(1);
-        let fan = (dims.iter().product::<usize>() / largest).max(1);
-        let limit = 0.1 * (3.0 / fan as f64).sqrt();
-        param.map(|value| {
-            let noise = Tensor::random(value.dims(), Distribution::Uniform(-limit, limit), &value.device());
-            (value.detach() + noise).detach().require_grad()
-        })
-    }
-}
-
-/// Switches dropout and other randomness off.
-struct Quieten;
-
-impl ModuleMapper for Quieten {
-    fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
-        flag.with_value(false)
-    }
-}
-
-fn has_enabled_flags<M: Module>(model: &M) -> bool {
-    struct Flags(bool);
-    impl ModuleVisitor for Flags {
-        fn visit_flag(&mut self, flag: &Param<Flag>) {
-            self.0 |= flag.val().is_enabled();
-        }
-    }
-    let mut flags = Flags(false);
-    model.visit(&mut flags);
-    flags.0
 }

@@ -10,6 +10,7 @@ use burn::tensor::Distribution;
 use burn_privacy::Error;
 use burn_privacy::nn::{Linear, LinearConfig};
 use burn_privacy::prelude::*;
+use burn_privacy::session::LossResult;
 
 use crate::support::{Ask, Batch, Example, Rows, Values, assert_says, distance, flex, refusal, with_values};
 
@@ -58,9 +59,17 @@ fn session(steps: u64) -> TestSession<Rows> {
 
 fn take<B: Batcher<Example, Batch>>(
     session: &mut TestSession<B>,
-    loss: impl FnMut(&Linear, Batch) -> burn_privacy::session::LossResult,
+    loss: impl FnMut(&Linear, Batch) -> LossResult,
 ) -> Result<NoisyGradients, Error> {
-    session.next_step()?.expect("a step").gradients(&model(), loss)
+    take_with(&model(), session, loss)
+}
+
+fn take_with<B: Batcher<Example, Batch>>(
+    model: &Linear,
+    session: &mut TestSession<B>,
+    loss: impl FnMut(&Linear, Batch) -> LossResult,
+) -> Result<NoisyGradients, Error> {
+    session.next_step()?.expect("a step").gradients(model, loss)
 }
 
 fn assert_coupled<T: std::fmt::Debug>(result: Result<T, Error>) {
@@ -198,22 +207,22 @@ mod later {
     /// Another closure is validated like the first.
     #[test]
     fn another_closure() {
-        let mut session = session(4);
+        let (mut session, model) = (session(4), model());
         for _ in 0..2 {
-            assert!(take(&mut session, |model, batch| Ok(losses(model, batch))).is_ok());
+            assert!(take_with(&model, &mut session, |model, batch| Ok(losses(model, batch))).is_ok());
         }
-        assert_coupled(take(&mut session, |model, batch| Ok(losses(model, centred(batch)))));
-        assert!(take(&mut session, |model, batch| Ok(losses(model, batch))).is_ok());
+        assert_coupled(take_with(&model, &mut session, |model, batch| Ok(losses(model, centred(batch)))));
+        assert!(take_with(&model, &mut session, |model, batch| Ok(losses(model, batch))).is_ok());
     }
 
     /// One closure, whose behaviour changes after the first step.
     #[test]
     fn the_same_closure() {
-        let mut session = session(3);
+        let (mut session, model) = (session(3), model());
         let step = Cell::new(0);
         let mut next = || {
             step.set(step.get() + 1);
-            take(&mut session, |model, batch| {
+            take_with(&model, &mut session, |model, batch| {
                 let batch = if step.get() > 1 { centred(batch) } else { batch };
                 Ok(losses(model, batch))
             })
@@ -227,10 +236,10 @@ mod later {
     /// One closure type, and never the first, second, third, fifth.. step: found before the next that is looked at.
     #[test]
     fn the_same_closure_much_later() {
-        let mut session = session(300);
+        let (mut session, model) = (session(300), model());
         let mut refused_at = None;
         for step in 0..300 {
-            let result = take(&mut session, |model, batch| {
+            let result = take_with(&model, &mut session, |model, batch| {
                 let batch = if step >= 130 { centred(batch) } else { batch };
                 Ok(losses(model, batch))
             });
@@ -257,11 +266,12 @@ mod later {
     #[test]
     fn another_model() {
         let mut session = session(3);
-        let mut loss = |coupled: bool, layer: &Linear, batch: Batch| {
+        let loss = |coupled: bool, layer: &Linear, batch: Batch| -> LossResult {
             Ok(losses(layer, if coupled { centred(batch) } else { batch }))
         };
+        let layer = model();
         let mut take = |coupled| {
-            let model = Switched { layer: model(), coupled };
+            let model = Switched { layer: layer.clone(), coupled };
             let step = session.next_step().unwrap().unwrap();
             step.gradients(&model, |model: &Switched, batch| loss(model.coupled, &model.layer, batch))
         };
@@ -370,8 +380,7 @@ mod not_finite {
                 losses(model, Batch { input: batch.input.clone() - masked.mean_dim(0), ..batch })
             };
             assert_says(&refusal(&Ask::flex(1.0), &model(), &with_nans(first, 12), centred), &[ADVICE]);
-            let own = session_with(Rows, with_nans(first, 12), 1);
-            let mut own = own;
+            let mut own = session_with(Rows, with_nans(first, 12), 1);
             assert!(take(&mut own, |model, batch| Ok(losses(model, batch))).is_ok());
         }
     }
