@@ -14,6 +14,7 @@ mod magnitudes;
 mod normalisation;
 mod own_parameters;
 mod realistic_sizes;
+mod rounding;
 mod shared_layers;
 mod views;
 mod weight_exchange;
