@@ -1,6 +1,6 @@
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use burn_privacy_mechanisms::{MechanismError, PrivacyKey, StepNoise};
 
 use rayon::prelude::*;
@@ -97,12 +97,16 @@ impl Release<'_> {
     fn noisy_mean(&self, total: Total) -> std::result::Result<Tensor<1>, MechanismError> {
         let divisor = self.expected_batch_size as f32;
         match total {
-            Total::One(sum) => match flex_kernels::values_of_f64(&sum) {
-                Some(values) => self.noisy_mean_in_f64(values, &sum.device()),
-                None => self.with_noise(sum, divisor),
-            },
+            Total::One(mut sum) => {
+                let add = |values: &mut [f64]| self.add_in_f64(values);
+                flex_kernels::update_and_round(&mut sum, add).unwrap_or_else(|| self.with_noise(sum, divisor))
+            }
             Total::Integers(Integers { values, spacing, device }) => {
-                self.noisy_mean_in_f64(values.into_iter().map(|value| value as f64 * spacing).collect(), &device)
+                let mut values: Vec<f64> = values.par_iter().map(|&value| value as f64 * spacing).collect();
+                self.add_in_f64(&mut values)?;
+                let mean: Vec<f32> = values.into_par_iter().map(|value| value as f32).collect();
+                let entries = mean.len();
+                Ok(Tensor::from_data(TensorData::new(mean, [entries]), &device))
             }
             // The noise is rounded to the grid of the sum, as the noisy sum would be.
             Total::Words(sum) => {
@@ -112,16 +116,8 @@ impl Release<'_> {
         }
     }
 
-    fn noisy_mean_in_f64(
-        &self,
-        mut sum: Vec<f64>,
-        device: &Device,
-    ) -> std::result::Result<Tensor<1>, MechanismError> {
-        let divisor = self.expected_batch_size;
-        self.noise.add_f64(self.next_element, &mut sum, self.noise_standard_deviation, divisor)?;
-        let mean: Vec<f32> = sum.par_iter().with_min_len(1 << 14).map(|&value| value as f32).collect();
-        let entries = mean.len();
-        Ok(Tensor::from_data(TensorData::new(mean, [entries]), device))
+    fn add_in_f64(&self, sum: &mut [f64]) -> std::result::Result<(), MechanismError> {
+        self.noise.add_f64(self.next_element, sum, self.noise_standard_deviation, self.expected_batch_size)
     }
 
     /// `(sum + noise) / divisor` of a sum in f32.

@@ -17,8 +17,12 @@ pub(crate) fn statement(
         "the loss of a record depends on that record and the model only (layers, losses and buffers are checked; a \
          batcher that mixes records is outside their sight)"
             .into(),
-        "the Gaussian noise is computed in 64-bit floating point, on a GPU in 32-bit, and added in 32-bit: attacks on its \
-         lowest bits are not excluded"
+        "what a record adds to a sum does not depend, not even by rounding, on the records computed beside it (one at a time \
+         it cannot; in one backward pass the device's kernels must compute each row alike); the rounding of the sum itself \
+         is part of the sensitivity"
+            .into(),
+        "the Gaussian noise is computed and added in 64-bit floating point, on a GPU in 32-bit: attacks on its lowest bits \
+         are not excluded"
             .into(),
     ]);
     // The tight bound first, which the headline shows.

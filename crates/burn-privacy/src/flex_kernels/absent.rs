@@ -181,7 +181,10 @@ pub(crate) fn sum_before_standardisation(
     None
 }
 
-pub(crate) fn values_of_f64(_tensor: &Tensor<1>) -> Option<Vec<f64>> {
+pub(crate) fn update_and_round<E>(
+    _tensor: &mut Tensor<1>,
+    _update: impl FnOnce(&mut [f64]) -> Result<(), E>,
+) -> Option<Result<Tensor<1>, E>> {
     None
 }
 

@@ -295,8 +295,33 @@ fn tensor_of_f64(values: Vec<f64>) -> Tensor<1> {
     Tensor::from_primitive::<Flex>(FloatTensor::<Flex>::from_data(TensorData::new(values, dims)))
 }
 
+/// Lets `update` write over the values of a tensor in f64, and rounds them to f32; `None` for another format or backend.
+pub(crate) fn update_and_round<E>(
+    tensor: &mut Tensor<1>,
+    update: impl FnOnce(&mut [f64]) -> Result<(), E>,
+) -> Option<Result<Tensor<1>, E>> {
+    if tensor.dtype() != DType::F64 {
+        return None;
+    }
+    let empty = Tensor::empty([0], &tensor.device());
+    let mut values = std::mem::replace(tensor, empty).try_into_primitive::<Flex>().ok()?.to_contiguous();
+    let entries = values.layout().shape().num_elements();
+    let values = &mut values.storage_mut::<f64>()[..entries];
+    Some(update(values).map(|()| {
+        let part = 1 << 14;
+        let [rounded] = written_in_parts(
+            [Cut { total: entries, part }],
+            values.par_chunks(part),
+            1,
+            || (),
+            |(), values, [rounded]| rounded.iter_mut().zip(values).for_each(|(to, value)| *to = *value as f32),
+        );
+        self::tensor(rounded, [entries])
+    }))
+}
+
 /// The values of a tensor in f64; `None` for another format or backend.
-pub(crate) fn values_of_f64(tensor: &Tensor<1>) -> Option<Vec<f64>> {
+fn values_of_f64(tensor: &Tensor<1>) -> Option<Vec<f64>> {
     if tensor.dtype() != DType::F64 {
         return None;
     }

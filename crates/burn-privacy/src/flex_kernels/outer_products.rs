@@ -7,6 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::convolution::weighted_sum_in_parts;
+use super::fresh_memory::{Cut, written_in_parts};
 use super::lanes;
 use super::matrix_product::{Matrix, matrix_product};
 use super::rows::{PART, SMALL, round_up, squares_on_one_thread};
@@ -92,28 +93,37 @@ fn add(sums: &mut [Vec<f64>; 2], next: [Vec<f32>; 2]) {
     }
 }
 
-/// The larger sums: blocks of rows of the result that stay in a core's own cache.
+/// The larger sums: in blocks that stay in a core's own cache, from the first leaf to the last.
 fn weighted_sum_in_blocks(pairs: RowPairs<'_>, weights: &[f32], leaves: &[Range<usize>]) -> Vec<f64> {
-    /// Values of a block: 256 KiB of f32 and twice as much of f64.
-    const BLOCK: usize = 1 << 16;
+    /// Rows and columns of a block: 64 KiB of f32 and twice as much of f64.
+    const BLOCK: [usize; 2] = [64, 256];
     let RowPairs { inputs, d_input, gradients, d_output } = pairs;
     let scaled = super::rows::weighted(gradients, d_output, weights);
     // Excluded rows are zero in `inputs` too, so that no product of theirs is anything but zero.
-    let (inputs, scaled) =
-        (Matrix::new(inputs, weights.len(), d_input), Matrix::new(&scaled, weights.len(), d_output));
-    let mut sums = vec![0.0; d_input * d_output];
-    let rows = (BLOCK / d_output).clamp(1, d_input);
-    let each = rows.min(d_input.div_ceil(rayon::current_num_threads())).max(1);
-    sums.par_chunks_mut(each * d_output).enumerate().for_each_init(Vec::new, |product, (block, sums)| {
-        let rows = sums.len() / d_output;
-        product.resize(sums.len(), 0.0);
-        let inputs = inputs.columns_from(block * each, rows);
-        for leaf in leaves {
-            let inputs = inputs.rows_from(leaf.start, leaf.len()).transposed();
-            matrix_product(product, false, inputs, scaled.rows_from(leaf.start, leaf.len()));
-            super::rows::add_scaled(sums, 1.0, product);
-        }
-    });
+    let (inputs, scaled) = (Matrix::new(inputs, weights.len(), d_input), Matrix::new(&scaled, weights.len(), d_output));
+    let blocks = d_input.div_ceil(BLOCK[0]);
+    let cut = Cut { total: d_input * d_output, part: BLOCK[0] * d_output };
+    let [sums] = written_in_parts(
+        [cut],
+        (0..blocks).into_par_iter(),
+        1,
+        || vec![0.0; BLOCK[0] * BLOCK[1]],
+        |product, block, [sums]| {
+            let rows = sums.len() / d_output;
+            let inputs = inputs.columns_from(block * BLOCK[0], rows);
+            for first in (0..d_output).step_by(BLOCK[1]) {
+                let columns = BLOCK[1].min(d_output - first);
+                let (gradients, product) = (scaled.columns_from(first, columns), &mut product[..rows * columns]);
+                for leaf in leaves {
+                    let inputs = inputs.rows_from(leaf.start, leaf.len()).transposed();
+                    matrix_product(product, false, inputs, gradients.rows_from(leaf.start, leaf.len()));
+                    for (sums, row) in sums.chunks_exact_mut(d_output).zip(product.chunks_exact(columns)) {
+                        super::rows::add_scaled(&mut sums[first..first + columns], 1.0, row);
+                    }
+                }
+            }
+        },
+    );
     sums
 }
 

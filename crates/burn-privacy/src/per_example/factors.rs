@@ -21,20 +21,20 @@ pub struct ClipFactors {
 }
 
 impl ClipFactors {
-    /// `min(1, C / norm)` for bounds `[examples]` of the squared norms of some parts of a gradient each, at least one; zero
+    /// `min(1, C' / norm)`, C' just below the clipping norm, for bounds `[examples]` of the squared norms of some parts of a gradient each, at least one; zero
     /// where the sum of the bounds is not finite.
     ///
-    /// The factor is shrunk by a few units in the last place, so that its own rounding cannot lift a
-    /// contribution above `C` (Abadi et al. 2016, arXiv 1607.00133, algorithm 1, with the division rounded down).
+    /// C' keeps back what rounding can add, of the factor, of the product it enters and of the sum: see
+    /// [`exact_sum`](super::exact_sum) (Abadi et al. 2016, arXiv 1607.00133, algorithm 1).
     ///
     /// # Panics
     ///
     /// Without a part.
     pub(crate) fn flat(squared_norms: &[Tensor<1>], clipping_norm: f64, rounding: Rounding, leaves: &[usize]) -> Self {
         let leaves = leaves.into();
-        // Where norm <= C the quotient is 1 and nothing is shrunk but the last bits.
+        // Up to this norm the factor is 1.
         let scale = clipping_norm * rounding.shrink();
-        if let Some((weights, all_finite)) = flex_kernels::clip_factors(squared_norms, clipping_norm, scale) {
+        if let Some((weights, all_finite)) = flex_kernels::clip_factors(squared_norms, scale, scale) {
             let excluded = (!all_finite).then(|| weights.clone().equal_elem(0.0));
             return Self { weights, excluded, leaves };
         }
@@ -42,7 +42,7 @@ impl ClipFactors {
         let total = total * (1.0 + rounding.sum(squared_norms.len()));
         let excluded = total.clone().is_finite().bool_not();
         let norms = total.mask_fill(excluded.clone(), 1.0).sqrt();
-        let weights = (norms.clamp_min(clipping_norm).recip() * scale).mask_fill(excluded.clone(), 0.0);
+        let weights = (norms.clamp_min(scale).recip() * scale).mask_fill(excluded.clone(), 0.0);
         Self { weights, excluded: Some(excluded), leaves }
     }
 

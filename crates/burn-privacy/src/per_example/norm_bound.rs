@@ -38,7 +38,7 @@ impl Rounding {
         if is_single { Self::SINGLE } else { Self::TENSOR_FLOAT }
     }
 
-    /// What a clip factor is multiplied by, so that neither its own rounding, nor that of the product it enters, nor that of
+    /// What the clipping norm is multiplied by, so that neither the rounding of a clip factor, nor that of the product it enters, nor that of
     /// the sum of contributions lifts the sum's sensitivity above the clipping norm.
     pub(crate) fn shrink(&self) -> f64 {
         1.0 - MARGIN - 16.0 * self.unit - if self.product_unit > self.unit { 4.0 * self.product_unit } else { 0.0 }

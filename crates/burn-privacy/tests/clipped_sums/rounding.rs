@@ -41,7 +41,8 @@ fn assert_sensitivity<M: Module>(
     let found = difference(&with, &without);
     let allowed = ask.clip + of_release(&with, &without);
     assert!(found <= allowed, "{what}, {ask:?}: one record changes the sum by {found}, of {allowed}");
-    assert!(found >= 0.99 * ask.clip, "{what}, {ask:?}: {found}");
+    // Where positions cancel, the bound of the norm is far above it.
+    assert!(found >= 0.05 * ask.clip, "{what}, {ask:?}: {found}");
 }
 
 #[test]
