@@ -15,8 +15,8 @@ use crate::ledger::Ledger;
 use crate::ledger_run::LedgerRun;
 use crate::noisy_gradients::NoisyGradients;
 use crate::per_example::{
-    BatchLayout, FixedRanges, GradientSum, NonTrainable, PerExample, Rounding, TrainableParameters, clipped_gradient_of_one,
-    clipped_sum, require_one_loss_per_example, validate,
+    BatchLayout, FixedRanges, GradientSum, NonTrainable, PerExample, Rounding, TrainableParameters,
+    clipped_gradient_of_one, clipped_sum, require_one_loss_per_example, validate,
 };
 use crate::plan::PrivacyPlan;
 use crate::sampler::{DrawnBatch, PoissonSampler};

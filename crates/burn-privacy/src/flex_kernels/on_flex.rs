@@ -345,7 +345,15 @@ pub(crate) fn grid(values: &Tensor<1>, spacing: f64) -> Option<Vec<i64>> {
         return None;
     }
     let values = values.clone().try_into_primitive::<Flex>().ok()?.to_contiguous();
-    Some(values.as_slice::<f64>().expect("contiguous f64").par_iter().with_min_len(1 << 14).map(|&x| nearest(x)).collect())
+    Some(
+        values
+            .as_slice::<f64>()
+            .expect("contiguous f64")
+            .par_iter()
+            .with_min_len(1 << 14)
+            .map(|&x| nearest(x))
+            .collect(),
+    )
 }
 
 /// The factors `scale / max(norm, least)` of the square roots of sums of squared norms, zero where one is not finite, and

@@ -44,14 +44,7 @@ impl FixedRanges {
         found
     }
 
-    fn halve(
-        &self,
-        places: &[usize],
-        drawn: Range<usize>,
-        first: usize,
-        width: usize,
-        found: &mut Vec<PhysicalBatch>,
-    ) {
+    fn halve(&self, places: &[usize], drawn: Range<usize>, first: usize, width: usize, found: &mut Vec<PhysicalBatch>) {
         if drawn.is_empty() {
             return;
         }

@@ -3,9 +3,7 @@ use std::collections::HashMap;
 use burn::module::ParamId;
 use burn::tensor::{Device, Tensor};
 
-use super::exact_sum::{
-    INTEGER_SPACING, LOWER_STEPS, MOST_EXPECTED_ON_GRID_OF_FLOATS, UPPER_SPACING, scale,
-};
+use super::exact_sum::{INTEGER_SPACING, LOWER_STEPS, MOST_EXPECTED_ON_GRID_OF_FLOATS, UPPER_SPACING, scale};
 use super::rule::ParameterSum;
 use crate::error::{Error, Result};
 use crate::flex_kernels;
@@ -75,7 +73,8 @@ impl GradientSum {
             None => Total::One(values),
             Some(Total::One(first)) => match flex_kernels::grid(&first, self.scale * INTEGER_SPACING) {
                 Some(multiples) => {
-                    let mut integers = Integers { values: multiples, spacing: self.scale * INTEGER_SPACING, device: first.device() };
+                    let mut integers =
+                        Integers { values: multiples, spacing: self.scale * INTEGER_SPACING, device: first.device() };
                     add_to_integers(&mut integers, &values);
                     Total::Integers(integers)
                 }

@@ -15,7 +15,15 @@ const SIZES: [usize; 4] = [1, 7, 256, 65_536];
 fn adversarial(n: usize, example: impl Fn(f32) -> Example) -> [Vec<Example>; 2] {
     let ulp = (n / 2) as f32 * f32::EPSILON;
     let values = |first: f32| -> Vec<Example> {
-        let size = |i| if i == 0 { first } else if i <= n / 2 { 1.0 } else { -0.75 * ulp };
+        let size = |i| {
+            if i == 0 {
+                first
+            } else if i <= n / 2 {
+                1.0
+            } else {
+                -0.75 * ulp
+            }
+        };
         (0..n).map(|i| example(size(i))).collect()
     };
     [values(1.0), values(0.0)]
