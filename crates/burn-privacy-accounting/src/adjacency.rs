@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Adjacency {
-    /// One data set is the other plus one record. The number of records is private.
+    /// One data set is the other plus one record, at a place that is empty in the other; all others keep their places. The
+    /// number of records is private.
     AddOrRemoveOne,
     /// One record is replaced by any other record. The number of records is public.
     ReplaceOne,

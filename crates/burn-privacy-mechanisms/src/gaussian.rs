@@ -104,6 +104,23 @@ impl StepNoise {
         self.update(first_element, values, |value, z| *value = (*value + (std * z) as f32) / divisor)
     }
 
+    /// `values[i] = (values[i] + noise[i]) / divisor`, with the noise of [`fill_f32`](Self::fill_f32) before its rounding: all in
+    /// `f64`, for sums that `f32` would round before noise is added.
+    ///
+    /// # Errors
+    ///
+    /// As [`fill_f32`](Self::fill_f32). On an error `values` are left as they were.
+    pub fn add_f64(
+        &self,
+        first_element: u64,
+        values: &mut [f64],
+        std: f64,
+        divisor: f64,
+    ) -> Result<(), MechanismError> {
+        check_single_precision_std(std)?;
+        self.update(first_element, values, |value, z| *value = (*value + std * z) / divisor)
+    }
+
     /// The noise of [`fill_f32`](Self::fill_f32) before its rounding; `std` is 0 or between 2^-969 (1e-292) and 1.3e307.
     ///
     /// # Errors

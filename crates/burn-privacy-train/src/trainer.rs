@@ -5,8 +5,8 @@ use burn::data::dataset::Dataset;
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn_privacy::WeightAverage;
-use burn_privacy::statement::PrivacyStatement;
 use burn_privacy::session::{LossResult, Session};
+use burn_privacy::statement::PrivacyStatement;
 
 use crate::{BoxedError, Result, TrainError};
 

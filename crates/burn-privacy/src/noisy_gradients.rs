@@ -3,8 +3,10 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
 use burn_privacy_mechanisms::{MechanismError, PrivacyKey, StepNoise};
 
+use rayon::prelude::*;
+
 use crate::error::Result;
-use crate::per_example::{GradientSum, TrainableParameters};
+use crate::per_example::{GradientSum, Integers, Total, TrainableParameters};
 use crate::{flex_kernels, gpu_kernels};
 
 /// The gradients of one step with noise added: what an optimizer gets.
@@ -77,8 +79,9 @@ impl ModuleVisitor for Release<'_> {
         if self.result.is_err() {
             return;
         }
-        let sum = self.sum.take(param.id).unwrap_or_else(|| Tensor::zeros([parameter.entries], &parameter.device));
-        match self.noisy_mean(sum) {
+        let zeros = || Tensor::zeros([parameter.entries], &parameter.device);
+        let total = self.sum.take(param.id).unwrap_or_else(|| Total::One(zeros()));
+        match self.noisy_mean(total) {
             Ok(mean) => {
                 self.next_element += parameter.entries as u64;
                 let dims: [usize; D] = param.val().dims();
@@ -90,10 +93,36 @@ impl ModuleVisitor for Release<'_> {
 }
 
 impl Release<'_> {
-    /// `(sum + noise) / expected batch`, with the noise from `next_element` on.
-    fn noisy_mean(&self, sum: Tensor<1>) -> std::result::Result<Tensor<1>, MechanismError> {
-        let (std, first) = (self.noise_standard_deviation, self.next_element);
+    /// `(sum + noise) / expected batch`, with the noise from `next_element` on. A sum is not rounded to f32 before.
+    fn noisy_mean(&self, total: Total) -> std::result::Result<Tensor<1>, MechanismError> {
         let divisor = self.expected_batch_size as f32;
+        match total {
+            Total::One(mut sum) => {
+                let add = |values: &mut [f64]| self.add_in_f64(values);
+                flex_kernels::update_and_round(&mut sum, add).unwrap_or_else(|| self.with_noise(sum, divisor))
+            }
+            Total::Integers(Integers { values, spacing, device }) => {
+                let mut values: Vec<f64> = values.par_iter().map(|&value| value as f64 * spacing).collect();
+                self.add_in_f64(&mut values)?;
+                let mean: Vec<f32> = values.into_par_iter().map(|value| value as f32).collect();
+                let entries = mean.len();
+                Ok(Tensor::from_data(TensorData::new(mean, [entries]), &device))
+            }
+            // The noise is rounded to the grid of the sum, as the noisy sum would be.
+            Total::Words(sum) => {
+                let noise = self.with_noise(sum.zeros(), 1.0)?;
+                Ok(sum.plus(noise).rounded() / divisor)
+            }
+        }
+    }
+
+    fn add_in_f64(&self, sum: &mut [f64]) -> std::result::Result<(), MechanismError> {
+        self.noise.add_f64(self.next_element, sum, self.noise_standard_deviation, self.expected_batch_size)
+    }
+
+    /// `(sum + noise) / divisor` of a sum in f32.
+    fn with_noise(&self, sum: Tensor<1>, divisor: f32) -> std::result::Result<Tensor<1>, MechanismError> {
+        let (std, first) = (self.noise_standard_deviation, self.next_element);
         flex_kernels::update_in_place(
             sum,
             |values| self.noise.add_f32(first, values, std, divisor),
@@ -128,7 +157,7 @@ mod tests {
             let model: [Linear; 2] = std::array::from_fn(|_| LinearConfig::new(3, width).init(&device));
             let trainable = TrainableParameters::of(&model).unwrap();
             let entries = 2 * 4 * width;
-            let update = NoisyGradients::release(&model, &trainable, GradientSum::default(), &key, 9, 2.0, 5).unwrap();
+            let update = NoisyGradients::release(&model, &trainable, GradientSum::new(1.0), &key, 9, 2.0, 5).unwrap();
             let mut expected = vec![0.0; entries];
             StepNoise::new(&key, 9).unwrap().fill_f32(0, &mut expected, 2.0).unwrap();
             let mut first = 0;

@@ -19,7 +19,7 @@ use crate::error::{Error, Result, Unprotected};
 use crate::ledger::Ledger;
 use crate::noisy_gradients::NoisyGradients;
 use crate::per_example::{
-    BatchLayout, GradientSum, NonTrainable, PerExample, Rounding, TrainableParameters, ValidationSchedule,
+    BatchLayout, FixedRanges, GradientSum, NonTrainable, PerExample, Rounding, TrainableParameters, ValidationSchedule,
     clipped_gradient_of_one, clipped_sum, require_one_loss_per_example,
 };
 use crate::plan::PrivacyPlan;
@@ -109,6 +109,7 @@ where
         entropy: Entropy,
     ) -> Result<Self> {
         let private = entropy.is_private();
+        GradientSum::require_room(device, plan.sampling().expected_batch_size())?;
         let key = PrivacyKey::draw(&entropy)?;
         let charges = Charges::new();
         let sampler = PoissonSampler::new(&charges, plan.clone(), dataset.len(), &entropy)?;
@@ -134,7 +135,10 @@ where
     }
 
     /// Splits a logical batch into physical ones of at most `examples`, by memory: results and privacy don't
-    /// depend on it beyond the order of a sum. Zero counts as one.
+    /// depend on it beyond the order of a sum. Zero counts as one, and more than 65 536 as so many.
+    ///
+    /// A physical batch holds the drawn records of a fixed range of places in the data set, so that one record more or less
+    /// changes no other: see [`PrivacyPlan::sensitivity`].
     pub fn with_physical_batch(mut self, examples: usize) -> Self {
         self.physical_batch = examples.max(1);
         self
@@ -431,14 +435,21 @@ where
         self.validate_where_due(model, trainable, batch, loss)?;
         let rounding = Rounding::of(&self.device);
         let clipping_norm = self.plan.clipping().norm();
-        let mut sum = GradientSum::default();
+        let mut sum = GradientSum::new(clipping_norm);
         match self.per_example {
             PerExample::OneBackward => {
-                for indices in batch.indices.chunks((self.physical_batch / self.views).max(1)) {
+                let sampling = self.plan.sampling();
+                let ranges = FixedRanges::new(
+                    sampling.expected_batch_size(),
+                    sampling.nominal_size(),
+                    self.physical_batch / self.views,
+                );
+                for part in ranges.cut(&batch.indices) {
+                    let indices = &batch.indices[part.drawn];
                     let input = self.load(indices)?;
                     let layout = BatchLayout::new(indices.len(), self.views);
                     let forward = || self.losses_of(model, input, indices.len(), loss);
-                    clipped_sum(model, trainable, layout, clipping_norm, rounding, forward, &mut sum)?;
+                    clipped_sum(model, trainable, layout, &part.leaves, clipping_norm, rounding, forward, &mut sum)?;
                 }
             }
             PerExample::Loop => {

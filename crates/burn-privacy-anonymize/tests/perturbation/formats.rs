@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use burn_privacy_budget::statement::Statement;
 use burn_privacy_anonymize::perturb::{
     PerturbOptions, PerturbationStatement, TableError, TableFormat, TableSchema, perturb_stream, schema_template_of,
 };
+use burn_privacy_budget::statement::Statement;
 use burn_privacy_mechanisms::Entropy;
 
 const SCHEMA: &str = "

@@ -1,7 +1,7 @@
 //! What schemas are refused, and what those that aren't amount to.
 
-use burn_privacy_budget::statement::Statement;
 use burn_privacy_anonymize::perturb::{PerturbationStatement, ProtectionLevel, TableError, TableSchema};
+use burn_privacy_budget::statement::Statement;
 use burn_privacy_mechanisms::Entropy;
 
 const REAL: &str = "name = 'x'\nkind = 'real'\nlo = 0\nhi = 1\ndefault = 0.5\ntreatment = 'randomise'\n";

@@ -16,8 +16,12 @@ pub fn statement(plan: &PrivacyPlan, dataset: &str, charged_steps: u64, private:
          losses and gradients), and promised by the author of the program for what that can't see: influences smaller \
          than the randomness of a loss, state or behaviour that shows later, a few particular records"
             .into(),
-        "the Gaussian noise is computed in 64-bit floating point, on a GPU in 32-bit, and added in 32-bit: attacks on its \
-         lowest bits are not excluded"
+        "what a record adds to a sum does not depend, not even by rounding, on the records computed beside it (one at a time \
+         it cannot; in one backward pass the device's kernels must compute each row alike); the rounding of the sum itself \
+         is part of the sensitivity"
+            .into(),
+        "the Gaussian noise is computed and added in 64-bit floating point, on a GPU in 32-bit: attacks on its lowest bits \
+         are not excluded"
             .into(),
     ]);
     // The tight bound first, which the headline shows.

@@ -1,6 +1,8 @@
 //! What the kernels are in a build without the flex backend: never there.
 
-use burn::tensor::Tensor;
+use std::ops::Range;
+
+use burn::tensor::{Int, Tensor};
 
 use super::attention_shape::Attention;
 use super::convolution_shape::Convolution;
@@ -81,23 +83,11 @@ pub(crate) fn sequence_gradients(_input: &Tensor<3>, _output_gradient: &Tensor<3
     None
 }
 
-pub(crate) fn sum_of_outer_products(_input: &Tensor<2>, _gradient: &Tensor<2>) -> Option<Tensor<1>> {
-    None
-}
-
 pub(crate) fn outer_product_norms<const D: usize, const O: usize>(
     _input: &Tensor<D>,
     _gradient: &Tensor<O>,
     _ones: f64,
 ) -> Option<Tensor<1>> {
-    None
-}
-
-pub(crate) fn small_weighted_outer_products<const O: usize>(
-    _input: &Tensor<3>,
-    _gradient: &Tensor<O>,
-    _weights: &Tensor<1>,
-) -> Option<[Tensor<1>; 2]> {
     None
 }
 
@@ -161,5 +151,47 @@ pub(crate) fn attend(_of: Attention, _inputs: [&Tensor<3>; 3]) -> Option<Tensor<
 }
 
 pub(crate) fn max_pool(_of: Pooling, _input: Tensor<4>) -> Option<Tensor<4>> {
+    None
+}
+
+pub(crate) fn weighted_outer_products(
+    _input: &Tensor<3>,
+    _gradient: &Tensor<3>,
+    _weights: &Tensor<1>,
+    _leaves: &[Range<usize>],
+) -> Option<[Tensor<1>; 2]> {
+    None
+}
+
+pub(crate) fn weighted_table_gradient(
+    _tokens: &Tensor<2, Int>,
+    _gradient: &Tensor<3>,
+    _weights: &Tensor<1>,
+    _rows: usize,
+) -> Option<Tensor<1>> {
+    None
+}
+
+pub(crate) fn sum_before_standardisation(
+    _sum: &Tensor<1>,
+    _unit: &Tensor<2>,
+    _unclamped: &Tensor<1>,
+    _scale: &Tensor<1>,
+) -> Option<[Tensor<1>; 2]> {
+    None
+}
+
+pub(crate) fn update_and_round<E>(
+    _tensor: &mut Tensor<1>,
+    _update: impl FnOnce(&mut [f64]) -> Result<(), E>,
+) -> Option<Result<Tensor<1>, E>> {
+    None
+}
+
+pub(crate) fn in_f64(values: Tensor<1>) -> Tensor<1> {
+    values
+}
+
+pub(crate) fn grid(_values: &Tensor<1>, _spacing: f64) -> Option<Vec<i64>> {
     None
 }

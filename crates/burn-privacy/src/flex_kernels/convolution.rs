@@ -4,6 +4,7 @@ use super::convolution_shape::Convolution;
 use super::fresh_memory::{Cut, written_in_parts};
 use super::matrix_product::{Matrix, matrix_product};
 use super::position_major;
+use super::rows::add_scaled;
 
 /// Memory that one thread uses again for every example.
 struct Scratch {
@@ -124,13 +125,12 @@ pub(super) fn input_gradient(of: &Convolution, output_gradient: &[f32], kernel: 
     found
 }
 
-/// Writes one example's kernel gradient `g A^T` to `found`, or adds it.
-fn add_kernel_gradient(
+/// Writes one example's kernel gradient `g A^T` to `found`.
+fn write_kernel_gradient(
     of: &Convolution,
     scratch: &mut Scratch,
     image: &[f32],
     output_gradient: &[f32],
-    add: bool,
     found: &mut [f32],
 ) {
     let channels = of.channels_out / of.groups;
@@ -138,7 +138,7 @@ fn add_kernel_gradient(
         let gradient = of.part(output_gradient, group, of.channels_out, of.positions());
         let gradient = Matrix::new(of.gradient_columns(gradient, columns), channels, of.columns());
         let found = &mut found[group * channels * of.window()..(group + 1) * channels * of.window()];
-        matrix_product(found, add, gradient, windows.transposed());
+        matrix_product(found, false, gradient, windows.transposed());
     });
 }
 
@@ -152,7 +152,7 @@ pub(super) fn kernel_gradients(of: &Convolution, input: &[f32], output_gradient:
         input,
         output_gradient,
         || Scratch::new(of),
-        |scratch, image, gradient, found| add_kernel_gradient(of, scratch, image, gradient, false, found),
+        |scratch, image, gradient, found| write_kernel_gradient(of, scratch, image, gradient, found),
     )
 }
 
@@ -186,7 +186,7 @@ pub(super) fn weighted_kernel_gradient(
     input: &[f32],
     output_gradient: &[f32],
     weights: &[f32],
-) -> Vec<f32> {
+) -> Vec<f64> {
     if position_major::serves(of) {
         return position_major::weighted_kernel_gradient(of, input, output_gradient, weights);
     }
@@ -196,44 +196,52 @@ pub(super) fn weighted_kernel_gradient(
         output_gradient,
         weights,
         || Scratch::new(of),
-        |scratch, image, gradient, sum| add_kernel_gradient(of, scratch, image, gradient, true, sum),
+        |scratch, image, gradient, found| write_kernel_gradient(of, scratch, image, gradient, found),
     )
 }
 
-/// The sum of what `add` adds to its last argument for each example of weight other than zero, from the image and the
-/// weighted output gradient: as many values as the kernel has.
+/// The weighted sum of what `write` writes to its last argument for each example of weight other than zero, from the image and
+/// the output gradient: as many values as the kernel has. Values are f32, the sum f64.
 pub(super) fn sum_in_parts<Scratch>(
     of: &Convolution,
     input: &[f32],
     output_gradient: &[f32],
     weights: &[f32],
     scratch: impl Fn() -> Scratch + Sync,
-    add: impl Fn(&mut Scratch, &[f32], &[f32], &mut [f32]) + Sync,
-) -> Vec<f32> {
+    write: impl Fn(&mut Scratch, &[f32], &[f32], &mut [f32]) + Sync,
+) -> Vec<f64> {
+    let examples = input.chunks_exact(of.input_entries()).zip(output_gradient.chunks_exact(of.output_entries()));
+    weighted_sum_in_parts(weights, examples.collect(), of.entries(), scratch, |scratch, (image, gradient), found| {
+        write(scratch, image, gradient, found);
+    })
+}
+
+/// The weighted sum, in f64, of what `write` writes to its last argument for each example of weight other than zero:
+/// `entries` values.
+pub(super) fn weighted_sum_in_parts<Example: Copy + Send + Sync, Scratch>(
+    weights: &[f32],
+    examples: Vec<Example>,
+    entries: usize,
+    scratch: impl Fn() -> Scratch + Sync,
+    write: impl Fn(&mut Scratch, Example, &mut [f32]) + Sync,
+) -> Vec<f64> {
     let each = weights.len().div_ceil(PARTS).max(1);
-    let parts: Vec<Vec<f32>> = weights
+    let parts: Vec<Vec<f64>> = weights
         .par_chunks(each)
-        .zip(input.par_chunks(each * of.input_entries()))
-        .zip(output_gradient.par_chunks(each * of.output_entries()))
-        .map(|((weights, input), output_gradient)| {
-            let mut scratch = scratch();
-            let mut scaled = vec![0.0; of.output_entries()];
-            let mut sum = vec![0.0; of.entries()];
-            let images = input.chunks_exact(of.input_entries());
-            let gradients = output_gradient.chunks_exact(of.output_entries());
-            for ((weight, image), gradient) in weights.iter().zip(images).zip(gradients) {
-                if *weight == 0.0 {
-                    continue;
+        .zip(examples.par_chunks(each))
+        .map(|(weights, examples)| {
+            let (mut scratch, mut found, mut sum) = (scratch(), vec![0.0; entries], vec![0.0; entries]);
+            for (weight, example) in weights.iter().zip(examples) {
+                if *weight != 0.0 {
+                    write(&mut scratch, *example, &mut found);
+                    add_scaled(&mut sum, *weight, &found);
                 }
-                for (scaled, value) in scaled.iter_mut().zip(gradient) {
-                    *scaled = weight * value;
-                }
-                add(&mut scratch, image, &scaled, &mut sum);
             }
             sum
         })
         .collect();
-    let mut total = vec![0.0; of.entries()];
+    let mut parts = parts.into_iter();
+    let mut total = parts.next().unwrap_or_else(|| vec![0.0; entries]);
     for part in parts {
         total.iter_mut().zip(part).for_each(|(total, value)| *total += value);
     }

@@ -21,23 +21,23 @@ impl Cut {
 }
 
 /// New vectors. `write` is called once for each item of `beside`, on any thread, with that item and the part of its number
-/// of every vector, all zeros.
+/// of every vector, all zeros (the default of their type).
 ///
 /// Values that no part covers are zero too. `scratch` makes what a thread uses again, `least` items go to a thread at
 /// least.
-pub(super) fn written_in_parts<const N: usize, Item: Send, Scratch>(
+pub(super) fn written_in_parts<const N: usize, T: Copy + Default + Send, Item: Send, Scratch>(
     cuts: [Cut; N],
     beside: impl IndexedParallelIterator<Item = Item>,
     least: usize,
     scratch: impl Fn() -> Scratch + Send + Sync,
-    write: impl Fn(&mut Scratch, Item, [&mut [f32]; N]) + Send + Sync,
-) -> [Vec<f32>; N] {
+    write: impl Fn(&mut Scratch, Item, [&mut [T]; N]) + Send + Sync,
+) -> [Vec<T>; N] {
     let mut vectors = cuts.map(|cut| Vec::with_capacity(cut.total));
     let mut rests = [const { None }; N];
     for ((rest, vector), cut) in rests.iter_mut().zip(&mut vectors).zip(cuts) {
         *rest = Some(&mut vector.spare_capacity_mut()[..cut.total]);
     }
-    let parts: Vec<[&mut [MaybeUninit<f32>]; N]> = (0..beside.len())
+    let parts: Vec<[&mut [MaybeUninit<T>]; N]> = (0..beside.len())
         .map(|_| {
             let mut number = 0;
             rests.each_mut().map(|rest| {
@@ -66,8 +66,8 @@ pub(super) fn written_in_parts<const N: usize, Item: Send, Scratch>(
     vectors
 }
 
-fn zeroed(part: &mut [MaybeUninit<f32>]) -> &mut [f32] {
-    part.fill(MaybeUninit::new(0.0));
+fn zeroed<T: Copy + Default>(part: &mut [MaybeUninit<T>]) -> &mut [T] {
+    part.fill(MaybeUninit::new(T::default()));
     // SAFETY: every value has just been written.
     #[allow(unsafe_code)]
     unsafe {

@@ -49,6 +49,15 @@ impl<'a> Matrix<'a> {
         Self { values: &self.values[skipped..], columns, ..self }
     }
 
+    /// `rows` rows from row `first` on.
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many.
+    pub(super) fn rows_from(self, first: usize, rows: usize) -> Self {
+        self.transposed().columns_from(first, rows).transposed()
+    }
+
     /// # Panics
     ///
     /// If there is no such element.

@@ -1,13 +1,14 @@
+use std::ops::Range;
+
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};
-use burn::tensor::{DType, Shape, Tensor, TensorData};
+use burn::tensor::{DType, Int, Shape, Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::convolution_shape::Convolution;
 use super::fresh_memory::{Cut, written_in_parts};
-use super::matrix_product::{Matrix, matrix_product, parallel_product};
+use super::matrix_product::{Matrix, matrix_product};
 use super::outer_products::{self, RowPairs};
-use super::small_product::is_small;
 use super::{convolution, ghost_norm, normalisation, rows, standardisation};
 use crate::per_example::{Rounding, rows_and_length};
 
@@ -85,11 +86,11 @@ pub(crate) fn weighted_rows<const D: usize>(values: &Tensor<D>, weights: &Tensor
     Some(tensor(rows::weighted(values.slice(), length.max(1), weights.slice()), dims))
 }
 
-/// The weighted sum of rows: `[rows, length]` and `[rows]` to `[length]`.
+/// The weighted sum of rows, in f64: `[rows, length]` and `[rows]` to `[length]`.
 pub(crate) fn weighted_sum_of_rows(values: &Tensor<2>, weights: &Tensor<1>) -> Option<Tensor<1>> {
     let [_, length] = values.dims();
     let (values, weights) = (Values::of(values)?, Values::of(weights)?);
-    Some(tensor(rows::weighted_sum(values.slice(), length.max(1), weights.slice()), [length]))
+    Some(tensor_of_f64(rows::weighted_sum(values.slice(), length.max(1), weights.slice())))
 }
 
 /// Each example's gradient of the kernel: `[examples, entries]`.
@@ -99,7 +100,7 @@ pub(crate) fn kernel_gradients(of: &Convolution, input: &Tensor<4>, output_gradi
     Some(tensor(found, [examples, of.entries()]))
 }
 
-/// The weighted sum of the examples' gradients of the kernel: `[entries]`.
+/// The weighted sum of the examples' gradients of the kernel, in f64: `[entries]`.
 pub(crate) fn weighted_kernel_gradient(
     of: &Convolution,
     input: &Tensor<4>,
@@ -108,7 +109,7 @@ pub(crate) fn weighted_kernel_gradient(
 ) -> Option<Tensor<1>> {
     let (input, gradient, weights) = (Values::of(input)?, Values::of(output_gradient)?, Values::of(weights)?);
     let found = convolution::weighted_kernel_gradient(of, input.slice(), gradient.slice(), weights.slice());
-    Some(tensor(found, [of.entries()]))
+    Some(tensor_of_f64(found))
 }
 
 /// Gradients of a kernel, `[rows, channels * entries]`, pulled back through its standardisation, and those of the gains,
@@ -219,14 +220,6 @@ pub(crate) fn sequence_gradients(input: &Tensor<3>, output_gradient: &Tensor<3>)
     Some(tensor(found, [examples, entries]))
 }
 
-/// `sum_i a_i g_i^T` of the rows `a_i` of `input` and `g_i` of `gradient`: `[d_input * d_output]`.
-pub(crate) fn sum_of_outer_products(input: &Tensor<2>, gradient: &Tensor<2>) -> Option<Tensor<1>> {
-    let ([rows, d_input], d_output) = (input.dims(), gradient.dims()[1]);
-    let (input, gradient) = (Values::of(input)?, Values::of(gradient)?);
-    let (input, gradient) = (Matrix::new(input.slice(), rows, d_input), Matrix::new(gradient.slice(), rows, d_output));
-    Some(tensor(parallel_product(input.transposed(), gradient), [d_input * d_output]))
-}
-
 /// Upper bounds `[examples]` of `(|a_i|^2 + ones) |g_i|^2` from the rows (axis 0) `a_i` of `input` and `g_i` of `gradient`:
 /// of the squared norms of `a_i g_i^T`.
 pub(crate) fn outer_product_norms<const D: usize, const O: usize>(
@@ -243,22 +236,124 @@ pub(crate) fn outer_product_norms<const D: usize, const O: usize>(
     Some(tensor(outer_products::squared_norms(pairs, ones), [examples]))
 }
 
-/// `sum_i w_i sum_t a_it g_it^T` and `sum_i w_i sum_t g_it`, `[d_input * d_output]` and `[d_output]`, from
-/// `[examples, positions, d_input]`, `[examples, .., d_output]` and `[examples]`; where the sums are so small that the
-/// overhead of tensor operations counts.
-pub(crate) fn small_weighted_outer_products<const O: usize>(
+/// `sum_i w_i sum_t a_it g_it^T` and `sum_i w_i sum_t g_it` in f64, `[d_input * d_output]` and `[d_output]`, from
+/// `[examples, positions, d_input]`, `[examples, positions, d_output]` and `[examples]`. What is summed in f32 are the
+/// positions of one example, or where each has one, the examples of one of `leaves`.
+pub(crate) fn weighted_outer_products(
     input: &Tensor<3>,
-    gradient: &Tensor<O>,
+    gradient: &Tensor<3>,
     weights: &Tensor<1>,
+    leaves: &[Range<usize>],
 ) -> Option<[Tensor<1>; 2]> {
-    let ([examples, positions, d_input], d_output) = (input.dims(), gradient.dims()[O - 1]);
-    if positions * d_input * d_output == 0 || !is_small([d_input, d_output], examples * positions) {
+    let ([_, positions, d_input], d_output) = (input.dims(), gradient.dims()[2]);
+    if positions * d_input * d_output == 0 {
         return None;
     }
     let (input, gradient, weights) = (Values::of(input)?, Values::of(gradient)?, Values::of(weights)?);
     let pairs = RowPairs { inputs: input.slice(), d_input, gradients: gradient.slice(), d_output };
-    let [weight, bias] = outer_products::weighted_sum(pairs, weights.slice(), positions);
-    Some([tensor(weight, [d_input * d_output]), tensor(bias, [d_output])])
+    let found = if positions > 1 {
+        outer_products::weighted_sum_of_sequences(pairs, weights.slice(), positions)
+    } else {
+        outer_products::weighted_sum(pairs, weights.slice(), leaves)
+    };
+    Some(found.map(tensor_of_f64))
+}
+
+/// The weighted sum of the examples' gradients of a table of `rows` rows, `[rows * length]`, from `[examples, tokens]`,
+/// `[examples, tokens, length]` and `[examples]`.
+pub(crate) fn weighted_table_gradient(
+    tokens: &Tensor<2, Int>,
+    gradient: &Tensor<3>,
+    weights: &Tensor<1>,
+    rows: usize,
+) -> Option<Tensor<1>> {
+    let [_, positions, length] = gradient.dims();
+    let (gradient, weights) = (Values::of(gradient)?, Values::of(weights)?);
+    let tokens: Vec<i64> = tokens.clone().into_data().iter::<i64>().collect();
+    if positions * length == 0 || tokens.iter().any(|token| !(0..rows as i64).contains(token)) {
+        return None;
+    }
+    Some(tensor_of_f64(rows::weighted_table_sum(&tokens, gradient.slice(), [positions, length], weights.slice(), rows)))
+}
+
+/// A sum of gradients of a kernel, in f64, pulled back through its standardisation, and that of the gains.
+pub(crate) fn sum_before_standardisation(
+    sum: &Tensor<1>,
+    unit: &Tensor<2>,
+    unclamped: &Tensor<1>,
+    scale: &Tensor<1>,
+) -> Option<[Tensor<1>; 2]> {
+    let mut sum = values_of_f64(sum)?;
+    let (unit, unclamped, scale) = (Values::of(unit)?, Values::of(unclamped)?, Values::of(scale)?);
+    let kernel = standardisation::Channels { unit: unit.slice(), unclamped: unclamped.slice(), scale: scale.slice() };
+    let gains = kernel.pull_back_sum(&mut sum);
+    Some([sum, gains].map(tensor_of_f64))
+}
+
+fn tensor_of_f64(values: Vec<f64>) -> Tensor<1> {
+    let dims = [values.len()];
+    Tensor::from_primitive::<Flex>(FloatTensor::<Flex>::from_data(TensorData::new(values, dims)))
+}
+
+/// Lets `update` write over the values of a tensor in f64, and rounds them to f32; `None` for another format or backend.
+pub(crate) fn update_and_round<E>(
+    tensor: &mut Tensor<1>,
+    update: impl FnOnce(&mut [f64]) -> Result<(), E>,
+) -> Option<Result<Tensor<1>, E>> {
+    if tensor.dtype() != DType::F64 {
+        return None;
+    }
+    let empty = Tensor::empty([0], &tensor.device());
+    let mut values = std::mem::replace(tensor, empty).try_into_primitive::<Flex>().ok()?.to_contiguous();
+    let entries = values.layout().shape().num_elements();
+    let values = &mut values.storage_mut::<f64>()[..entries];
+    Some(update(values).map(|()| {
+        let part = 1 << 14;
+        let [rounded] = written_in_parts(
+            [Cut { total: entries, part }],
+            values.par_chunks(part),
+            1,
+            || (),
+            |(), values, [rounded]| rounded.iter_mut().zip(values).for_each(|(to, value)| *to = *value as f32),
+        );
+        self::tensor(rounded, [entries])
+    }))
+}
+
+/// The values of a tensor in f64; `None` for another format or backend.
+fn values_of_f64(tensor: &Tensor<1>) -> Option<Vec<f64>> {
+    if tensor.dtype() != DType::F64 {
+        return None;
+    }
+    let values = tensor.clone().try_into_primitive::<Flex>().ok()?;
+    Some(values.to_contiguous().as_slice::<f64>().expect("contiguous f64").to_vec())
+}
+
+/// The tensor in f64, if it is on the CPU; else as it is.
+pub(crate) fn in_f64(values: Tensor<1>) -> Tensor<1> {
+    match Values::of(&values) {
+        Some(values) => tensor_of_f64(values.slice().iter().copied().map(f64::from).collect()),
+        None => values,
+    }
+}
+
+/// The nearest whole multiples of a spacing, of values in f64.
+pub(crate) fn grid(values: &Tensor<1>, spacing: f64) -> Option<Vec<i64>> {
+    let inverse = 1.0 / spacing;
+    let nearest = |value: f64| (value * inverse).round_ties_even() as i64;
+    if values.dtype() != DType::F64 {
+        return None;
+    }
+    let values = values.clone().try_into_primitive::<Flex>().ok()?.to_contiguous();
+    Some(
+        values
+            .as_slice::<f64>()
+            .expect("contiguous f64")
+            .par_iter()
+            .with_min_len(1 << 14)
+            .map(|&x| nearest(x))
+            .collect(),
+    )
 }
 
 /// The factors `scale / max(norm, least)` of the square roots of sums of squared norms, zero where one is not finite, and

@@ -1,14 +1,17 @@
 //! The gradients `a g^T` of a layer's weights, one an example, without forming them: their norms, and their weighted sum
 //! where it is so small that the overhead of a general matrix product would be most of it.
 
-use std::iter::repeat_n;
+use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::convolution::weighted_sum_in_parts;
+use super::fresh_memory::{Cut, written_in_parts};
 use super::lanes;
+use super::matrix_product::{Matrix, matrix_product};
 use super::rows::{PART, SMALL, round_up, squares_on_one_thread};
-use super::small_product::MOST_COLUMNS;
+use super::small_product::{MOST_COLUMNS, is_small};
 
 /// Rows side by side: row `i` of one belongs to row `i` of the other.
 #[derive(Clone, Copy)]
@@ -61,21 +64,93 @@ impl WithSimd for SquaredNorms<'_> {
     }
 }
 
-/// `sum_i w_i a_i g_i^T`, rows one after the other, and `sum_i w_i g_i`; weight `i` is that of `positions` rows. A row of
-/// weight zero adds zero whatever it holds.
+/// `sum_i w_i a_i g_i^T`, rows one after the other, and `sum_i w_i g_i`. A row of weight zero adds zero whatever it holds.
 ///
-/// On the calling thread.
-///
-/// # Panics
-///
-/// For more outputs than [`MOST_COLUMNS`].
-pub(super) fn weighted_sum(pairs: RowPairs<'_>, weights: &[f32], positions: usize) -> [Vec<f32>; 2] {
-    assert!(pairs.d_output <= MOST_COLUMNS, "{} outputs", pairs.d_output);
-    if positions == 1 {
-        return weighted_sum_of_rows(pairs, weights);
+/// The rows of a leaf are added in f32, leaves in f64.
+pub(super) fn weighted_sum(pairs: RowPairs<'_>, weights: &[f32], leaves: &[Range<usize>]) -> [Vec<f64>; 2] {
+    let RowPairs { inputs, d_input, gradients, d_output } = pairs;
+    if !is_small([d_input, d_output], weights.len()) {
+        return [
+            weighted_sum_in_blocks(pairs, weights, leaves),
+            super::rows::weighted_sum(gradients, d_output, weights),
+        ];
     }
-    let of_rows: Vec<f32> = weights.iter().flat_map(|&weight| repeat_n(weight, positions)).collect();
-    weighted_sum_of_rows(pairs, &of_rows)
+    let mut sums = [vec![0.0; d_input * d_output], vec![0.0; d_output]];
+    for leaf in leaves {
+        let pairs = RowPairs {
+            inputs: &inputs[leaf.start * d_input..leaf.end * d_input],
+            gradients: &gradients[leaf.start * d_output..leaf.end * d_output],
+            ..pairs
+        };
+        add(&mut sums, weighted_sum_of_rows(pairs, &weights[leaf.clone()]));
+    }
+    sums
+}
+
+fn add(sums: &mut [Vec<f64>; 2], next: [Vec<f32>; 2]) {
+    for (sums, next) in sums.iter_mut().zip(next) {
+        sums.iter_mut().zip(next).for_each(|(sum, value)| *sum += f64::from(value));
+    }
+}
+
+/// The larger sums: in blocks that stay in a core's own cache, from the first leaf to the last.
+fn weighted_sum_in_blocks(pairs: RowPairs<'_>, weights: &[f32], leaves: &[Range<usize>]) -> Vec<f64> {
+    /// Rows and columns of a block: 64 KiB of f32 and twice as much of f64.
+    const BLOCK: [usize; 2] = [64, 256];
+    let RowPairs { inputs, d_input, gradients, d_output } = pairs;
+    let scaled = super::rows::weighted(gradients, d_output, weights);
+    // Excluded rows are zero in `inputs` too, so that no product of theirs is anything but zero.
+    let (inputs, scaled) = (Matrix::new(inputs, weights.len(), d_input), Matrix::new(&scaled, weights.len(), d_output));
+    let blocks = d_input.div_ceil(BLOCK[0]);
+    let cut = Cut { total: d_input * d_output, part: BLOCK[0] * d_output };
+    let [sums] = written_in_parts(
+        [cut],
+        (0..blocks).into_par_iter(),
+        1,
+        || vec![0.0; BLOCK[0] * BLOCK[1]],
+        |product, block, [sums]| {
+            let rows = sums.len() / d_output;
+            let inputs = inputs.columns_from(block * BLOCK[0], rows);
+            for first in (0..d_output).step_by(BLOCK[1]) {
+                let columns = BLOCK[1].min(d_output - first);
+                let (gradients, product) = (scaled.columns_from(first, columns), &mut product[..rows * columns]);
+                for leaf in leaves {
+                    let inputs = inputs.rows_from(leaf.start, leaf.len()).transposed();
+                    matrix_product(product, false, inputs, gradients.rows_from(leaf.start, leaf.len()));
+                    for (sums, row) in sums.chunks_exact_mut(d_output).zip(product.chunks_exact(columns)) {
+                        super::rows::add_scaled(&mut sums[first..first + columns], 1.0, row);
+                    }
+                }
+            }
+        },
+    );
+    sums
+}
+
+/// `sum_i w_i sum_t a_it g_it^T` and `sum_i w_i sum_t g_it`, with `positions` rows an example, which are summed in f32; examples
+/// in f64.
+pub(super) fn weighted_sum_of_sequences(pairs: RowPairs<'_>, weights: &[f32], positions: usize) -> [Vec<f64>; 2] {
+    let RowPairs { inputs, d_input, gradients, d_output } = pairs;
+    let entries = d_input * d_output;
+    let rows = inputs.chunks_exact(positions * d_input).zip(gradients.chunks_exact(positions * d_output));
+    let mut weight = weighted_sum_in_parts(
+        weights,
+        rows.collect(),
+        entries + d_output,
+        || (),
+        |(), (input, gradient), found| {
+            let (found, of_bias) = found.split_at_mut(entries);
+            of_bias.fill(0.0);
+            for row in gradient.chunks_exact(d_output) {
+                of_bias.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+            }
+            let (input, gradient) =
+                (Matrix::new(input, positions, d_input), Matrix::new(gradient, positions, d_output));
+            matrix_product(found, false, input.transposed(), gradient);
+        },
+    );
+    let bias = weight.split_off(entries);
+    [weight, bias]
 }
 
 /// [`weighted_sum`] with a weight for each row.
@@ -224,28 +299,34 @@ mod tests {
     #[test]
     fn small_sums_are_those_of_their_definition() {
         for (examples, positions, d_input, d_output) in
-            [(1, 1, 1, 1), (7, 1, 4, 10), (7, 1, 10, 1), (3, 5, 6, 17), (2, 2, 8, 32)]
+            [(1, 1, 1, 1), (7, 1, 4, 10), (7, 1, 10, 1), (3, 5, 6, 17), (2, 2, 8, 32), (5, 1, 37, 50)]
         {
             let rows = examples * positions;
             let (mut inputs, mut gradients) = (values(rows * d_input, 5), values(rows * d_output, 19));
             let mut weights = values(examples, 11);
             if examples > 1 {
                 weights[1] = 0.0;
-                inputs[positions * d_input..2 * positions * d_input].fill(f32::NAN);
+                // The wider sums are given zeros there.
+                let excluded = if is_small([d_input, d_output], rows) { f32::NAN } else { 0.0 };
+                inputs[positions * d_input..2 * positions * d_input].fill(excluded);
                 gradients[positions * d_output..2 * positions * d_output].fill(f32::INFINITY);
             }
             let pairs = RowPairs { inputs: &inputs, d_input, gradients: &gradients, d_output };
-            let [weight, bias] = weighted_sum(pairs, &weights, positions);
+            let leaves: Vec<Range<usize>> = (0..examples).map(|i| i..i + 1).collect();
+            let [weight, bias] = match positions {
+                1 => weighted_sum(pairs, &weights, &leaves),
+                _ => weighted_sum_of_sequences(pairs, &weights, positions),
+            };
             let sum = |of: &dyn Fn(usize) -> f64| -> f64 {
                 let rows = (0..rows).filter(|row| weights[row / positions] != 0.0);
                 rows.map(|row| f64::from(weights[row / positions]) * of(row)).sum()
             };
             let gradient = |row: usize, j: usize| f64::from(gradients[row * d_output + j]);
             for j in 0..d_output {
-                assert!((f64::from(bias[j]) - sum(&|row| gradient(row, j))).abs() < 1e-5);
+                assert!((bias[j] - sum(&|row| gradient(row, j))).abs() < 1e-5);
                 for k in 0..d_input {
                     let exact = sum(&|row| f64::from(inputs[row * d_input + k]) * gradient(row, j));
-                    assert!((f64::from(weight[k * d_output + j]) - exact).abs() < 1e-5, "{k}, {j}");
+                    assert!((weight[k * d_output + j] - exact).abs() < 1e-5, "{k}, {j}");
                 }
             }
         }

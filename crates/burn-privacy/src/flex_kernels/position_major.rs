@@ -218,14 +218,13 @@ impl Scratch {
     }
 }
 
-/// Writes one example's kernel gradient to `by_run`, or adds it: `[channel out, element, channel in]`, the elements in the
+/// Writes one example's kernel gradient to `by_run`: `[channel out, element, channel in]`, the elements in the
 /// order of the runs.
-fn add_kernel_gradient(
+fn write_kernel_gradient(
     grouped: &Grouped<'_>,
     scratch: &mut Scratch,
     input: &[f32],
     output_gradient: &[f32],
-    add: bool,
     by_run: &mut [f32],
 ) {
     let of = grouped.of;
@@ -237,13 +236,13 @@ fn add_kernel_gradient(
         let gradient = Matrix::new(of.gradient_columns(gradient, &mut scratch.columns), channels_out, of.columns());
         for (first, run) in grouped.runs_in_window() {
             let windows = grouped.windows(&scratch.frame, run);
-            matrix_product_in_rows(&mut by_run[first..], of.window(), add, gradient, windows);
+            matrix_product_in_rows(&mut by_run[first..], of.window(), false, gradient, windows);
         }
     }
 }
 
 /// A kernel's gradient as the kernel itself is laid out: `[channel out, channel in, element]`.
-fn in_kernel_order(grouped: &Grouped<'_>, by_run: &[f32], found: &mut [f32]) {
+fn in_kernel_order<T: Copy + Default>(grouped: &Grouped<'_>, by_run: &[T], found: &mut [T]) {
     let (channels, elements, window) = (grouped.channels_in, grouped.elements(), grouped.of.window());
     let order: Vec<usize> = grouped.runs.iter().flat_map(|run| run.elements.iter().copied()).collect();
     let in_order = order.is_sorted();
@@ -269,7 +268,7 @@ pub(super) fn kernel_gradients(of: &Convolution, input: &[f32], output_gradient:
         output_gradient,
         || (Scratch::new(&grouped), vec![0.0; of.entries()]),
         |(scratch, by_run), image, gradient, found| {
-            add_kernel_gradient(&grouped, scratch, image, gradient, false, by_run);
+            write_kernel_gradient(&grouped, scratch, image, gradient, by_run);
             in_kernel_order(&grouped, by_run, found);
         },
     )
@@ -281,7 +280,7 @@ pub(super) fn weighted_kernel_gradient(
     input: &[f32],
     output_gradient: &[f32],
     weights: &[f32],
-) -> Vec<f32> {
+) -> Vec<f64> {
     let grouped = Grouped::new(of);
     let by_run = sum_in_parts(
         of,
@@ -289,7 +288,7 @@ pub(super) fn weighted_kernel_gradient(
         output_gradient,
         weights,
         || Scratch::new(&grouped),
-        |scratch, image, gradient, sum| add_kernel_gradient(&grouped, scratch, image, gradient, true, sum),
+        |scratch, image, gradient, found| write_kernel_gradient(&grouped, scratch, image, gradient, found),
     );
     let mut found = vec![0.0; of.entries()];
     in_kernel_order(&grouped, &by_run, &mut found);
@@ -340,12 +339,13 @@ mod tests {
         }
     }
 
-    fn assert_close(found: &[f32], exact: &[f64], what: &str, of: &Convolution) {
+    fn assert_close<T: Copy + Into<f64>>(found: &[T], exact: &[f64], what: &str, of: &Convolution) {
         assert_eq!(found.len(), exact.len());
         for (i, (found, exact)) in found.iter().zip(exact).enumerate() {
             assert!(
-                (f64::from(*found) - exact).abs() < 2e-5 * (5.0 + exact.abs()),
-                "{what} {i}: {found}, exactly {exact}, of {of:?}"
+                ((*found).into() - exact).abs() < 2e-5 * (5.0 + exact.abs()),
+                "{what} {i}: {}, exactly {exact}, of {of:?}",
+                (*found).into()
             );
         }
     }

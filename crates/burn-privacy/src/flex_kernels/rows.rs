@@ -138,15 +138,15 @@ pub(super) fn weighted(values: &[f32], length: usize, weights: &[f32]) -> Vec<f3
     found
 }
 
-/// The weighted sum of the rows. A row of weight zero adds zero whatever it holds.
-pub(super) fn weighted_sum(values: &[f32], length: usize, weights: &[f32]) -> Vec<f32> {
+/// The weighted sum of the rows, in f64. A row of weight zero adds zero whatever it holds.
+pub(super) fn weighted_sum(values: &[f32], length: usize, weights: &[f32]) -> Vec<f64> {
     /// Columns that one task sums: they stay in the nearest cache.
     const BLOCK: usize = 2048;
     let mut sums = vec![0.0; length];
-    let add = |(block, sums): (usize, &mut [f32])| {
+    let add = |(block, sums): (usize, &mut [f64])| {
         for (row, &weight) in values.chunks_exact(length).zip(weights) {
             if weight != 0.0 {
-                Arch::new().dispatch(AddScaled { sums: &mut *sums, weight, row: &row[block * BLOCK..] });
+                add_scaled(sums, weight, &row[block * BLOCK..]);
             }
         }
     };
@@ -158,9 +158,13 @@ pub(super) fn weighted_sum(values: &[f32], length: usize, weights: &[f32]) -> Ve
     sums
 }
 
-/// `sums += weight row`, as far as both go.
+/// `sums += weight row`, as far as both go; only the additions round.
+pub(super) fn add_scaled(sums: &mut [f64], weight: f32, row: &[f32]) {
+    Arch::new().dispatch(AddScaled { sums, weight, row });
+}
+
 struct AddScaled<'a> {
-    sums: &'a mut [f32],
+    sums: &'a mut [f64],
     weight: f32,
     row: &'a [f32],
 }
@@ -170,10 +174,48 @@ impl WithSimd for AddScaled<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
+        let weight = f64::from(self.weight);
         for (sum, value) in self.sums.iter_mut().zip(self.row) {
-            *sum += self.weight * value;
+            *sum += weight * f64::from(*value);
         }
     }
+}
+
+/// The weighted sum over examples of a table's gradients, in f64: rows of `length` values, to which an example's `positions`
+/// tokens each add a row of its gradient. The rows of one example that have one token are summed in f32 before.
+pub(super) fn weighted_table_sum(
+    tokens: &[i64],
+    gradients: &[f32],
+    [positions, length]: [usize; 2],
+    weights: &[f32],
+    rows: usize,
+) -> Vec<f64> {
+    let mut table = vec![0.0; rows * length];
+    let mut order: Vec<usize> = (0..positions).collect();
+    let mut sum = vec![0.0_f32; length];
+    let examples = tokens.chunks_exact(positions).zip(gradients.chunks_exact(positions * length)).zip(weights);
+    for ((tokens, gradients), &weight) in examples {
+        if weight == 0.0 {
+            continue;
+        }
+        order.sort_unstable_by_key(|&position| (tokens[position], position));
+        for same in order.chunk_by(|&a, &b| tokens[a] == tokens[b]) {
+            let row = |position: usize| &gradients[position * length..(position + 1) * length];
+            let (first, others) = (row(same[0]), &same[1..]);
+            let place = tokens[same[0]] as usize * length;
+            let place = &mut table[place..place + length];
+            if others.is_empty() {
+                add_scaled(place, weight, first);
+                continue;
+            }
+            sum.copy_from_slice(first);
+            for &other in others {
+                sum.iter_mut().zip(row(other)).for_each(|(sum, value)| *sum += value);
+            }
+            add_scaled(place, weight, &sum);
+        }
+    }
+    table
 }
 
 #[cfg(test)]

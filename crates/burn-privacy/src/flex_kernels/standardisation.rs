@@ -29,6 +29,24 @@ impl Channels<'_> {
     }
 }
 
+impl Channels<'_> {
+    /// [`pull_back`](Self::pull_back) of one gradient, a sum over examples: all in f64, whose rounding is to f32's as 1 to 2^29.
+    pub(super) fn pull_back_sum(self, gradient: &mut [f64]) -> Vec<f64> {
+        let entries = self.unit.len() / self.scale.len();
+        let channels = self.unit.par_chunks(entries).zip(self.scale).zip(self.unclamped);
+        let gains = gradient.par_chunks_mut(entries).zip(channels).map(|(gradient, ((unit, &scale), &unclamped))| {
+            let mean = gradient.iter().sum::<f64>() / entries as f64;
+            let gain: f64 = gradient.iter().zip(unit).map(|(value, unit)| value * f64::from(*unit)).sum();
+            let along = gain * f64::from(unclamped);
+            for (value, unit) in gradient.iter_mut().zip(unit) {
+                *value = f64::from(scale) * (*value - mean - f64::from(*unit) * along);
+            }
+            gain
+        });
+        gains.collect()
+    }
+}
+
 struct PullBack<'a> {
     channels: Channels<'a>,
     gradients: &'a mut [f32],

@@ -7,11 +7,17 @@ const SIDE: usize = 8;
 /// # Panics
 ///
 /// If a slice is too short.
-pub(super) fn transpose(from: &[f32], from_step: usize, to: &mut [f32], to_step: usize, [rows, columns]: [usize; 2]) {
+pub(super) fn transpose<T: Copy + Default>(
+    from: &[T],
+    from_step: usize,
+    to: &mut [T],
+    to_step: usize,
+    [rows, columns]: [usize; 2],
+) {
     let (whole_rows, whole_columns) = (rows - rows % SIDE, columns - columns % SIDE);
     for row in (0..whole_rows).step_by(SIDE) {
         for column in (0..whole_columns).step_by(SIDE) {
-            let mut square = [[0.0; SIDE]; SIDE];
+            let mut square = [[T::default(); SIDE]; SIDE];
             for (i, values) in square.iter_mut().enumerate() {
                 let start = (row + i) * from_step + column;
                 values.copy_from_slice(&from[start..start + SIDE]);

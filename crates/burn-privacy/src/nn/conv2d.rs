@@ -3,8 +3,8 @@ use std::ops::Range;
 use burn::config::Config;
 use burn::module::{Initializer, ParamId};
 use burn::nn::PaddingConfig2d;
-use burn::tensor::module::{conv2d_weight_backward, unfold4d};
-use burn::tensor::ops::{ConvOptions, PadMode, UnfoldOptions};
+use burn::tensor::module::unfold4d;
+use burn::tensor::ops::{PadMode, UnfoldOptions};
 use burn::tensor::{Device, Tensor};
 
 use super::linear::trainable;
@@ -314,6 +314,8 @@ impl PerExampleRule<4> for Conv2dRule {
             return None;
         }
         let norms = flex_kernels::convolution_ghost_norms(&self.convolution, &self.input, output_gradient, rounding)?;
+        // The sum forms the gradients, whose rounding the scalar products don't know.
+        let norms = add_error(norms, self.squared_error(output_gradient, rounding), rounding);
         if self.bias.is_none() {
             return Some(norms);
         }
@@ -327,28 +329,13 @@ impl PerExampleRule<4> for Conv2dRule {
     }
 
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<4>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
-        let weights = factors.weights();
-        if let Some(id) = self.weight
-            && let Some(values) =
-                flex_kernels::weighted_kernel_gradient(&self.convolution, &self.input, output_gradient, &weights)
-        {
-            let bias = self
-                .bias
-                .map(|id| factors.sum_of(ParameterGradients { id, values: bias_gradients(output_gradient.clone()) }));
-            return Some(std::iter::once(ParameterSum { id, values }).chain(bias).collect());
-        }
-        let gradient = factors.scale(output_gradient.clone());
-        let mut sums = Vec::new();
-        if let Some(id) = self.weight {
-            let Convolution { stride, padding, dilation, groups, .. } = self.convolution;
-            let options = ConvOptions::new_with_padding(stride, padding, dilation, groups);
-            let values = conv2d_weight_backward(self.input.clone(), self.kernel.clone(), gradient.clone(), options);
-            sums.push(ParameterSum { id, values: values.reshape([self.kernel_entries()]) });
-        }
-        if let Some(id) = self.bias {
-            let values = bias_gradients(gradient).sum_dim(0).flatten(0, 1);
-            sums.push(ParameterSum { id, values });
-        }
-        Some(sums)
+        // Elsewhere each example's gradient is formed: a product over all examples would add up positions that may cancel.
+        let (id, weights) = (self.weight?, factors.weights());
+        let values = flex_kernels::weighted_kernel_gradient(&self.convolution, &self.input, output_gradient, &weights)?;
+        let all = 0..factors.examples();
+        let of_bias = self.bias.into_iter().flat_map(|id| {
+            factors.sums_of(ParameterGradients { id, values: bias_gradients(output_gradient.clone()) }, all.clone())
+        });
+        Some(std::iter::once(ParameterSum { id, values }).chain(of_bias).collect())
     }
 }

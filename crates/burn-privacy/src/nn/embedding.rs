@@ -6,9 +6,10 @@ use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor};
 
 use super::linear::trainable;
 use super::wrapped_layer::wrapped_layer;
+use crate::flex_kernels;
 use crate::index_range::clamped;
 use crate::per_example::{
-    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, is_recording, record,
+    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, is_recording, record,
     sum_of_squares_bound, untracked,
 };
 
@@ -127,16 +128,15 @@ impl PerExampleRule<3> for EmbeddingRule {
         let relative = rounding.matrix_product(self.d_model) + rounding.sum(2 * tokens);
         let products = (lengths.clone() * lengths.swap_dims(1, 2)).mask_fill(different, 0.0);
         let error = sum(products) * (relative * (1.01 + rounding.sum(2 * tokens)));
-        Some((ghost.clamp_min(0.0) + error) * (1.0 + rounding.sum(2)))
+        let bound = (ghost.clamp_min(0.0) + error) * (1.0 + rounding.sum(2));
+        // The sum forms the gradients, whose rounding the scalar products don't know.
+        Some(add_error(bound, self.squared_error(output_gradient, rounding), rounding))
     }
 
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<3>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
-        let [examples, tokens, d_model] = output_gradient.dims();
-        let gradient = factors.scale(output_gradient.clone()).reshape([examples * tokens, d_model]);
-        let table = Tensor::<2>::zeros([self.n_embedding, d_model], &gradient.device());
-        let indices = self.tokens.clone().reshape([examples * tokens]);
-        let values = table.select_assign(0, indices, gradient, IndexingUpdateOp::Add);
-        Some(vec![ParameterSum { id: self.id, values: values.reshape([self.entries()]) }])
+        let weights = factors.weights();
+        let values = flex_kernels::weighted_table_gradient(&self.tokens, output_gradient, &weights, self.n_embedding)?;
+        Some(vec![ParameterSum { id: self.id, values }])
     }
 }
 

@@ -257,7 +257,9 @@ impl<const O: usize> PerExampleRule<O> for LinearRule {
             let error = self.squared_bias_error(squared_gradient(), rounding);
             bound = bound + add_error(sum_of_squares_bound(values, rounding), error, rounding);
         }
-        Some(bound * (1.0 + rounding.sum(2)))
+        // The sum forms the gradients, whose rounding the scalar products don't know.
+        let error = self.squared_error(output_gradient, rounding);
+        Some(add_error(bound * (1.0 + rounding.sum(2)), error, rounding))
     }
 
     fn prefers_norm_shortcut(&self) -> bool {
@@ -265,23 +267,33 @@ impl<const O: usize> PerExampleRule<O> for LinearRule {
     }
 
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<O>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
-        let small = flex_kernels::small_weighted_outer_products(&self.input, output_gradient, &factors.weights());
-        if let Some([weight, bias]) = small {
+        let (positions, d_input) = (self.positions(), self.d_input());
+        let gradient = self.flat(output_gradient.clone());
+        let leaves: Vec<Range<usize>> = factors.leaves().collect();
+        if let Some([weight, bias]) =
+            flex_kernels::weighted_outer_products(&self.input, &gradient, &factors.weights(), &leaves)
+        {
             let weight = self.weight.map(|id| ParameterSum { id, values: weight });
             let bias = self.bias.map(|id| ParameterSum { id, values: bias });
             return Some(weight.into_iter().chain(bias).collect());
         }
-        let [examples, positions, d_input] = self.input.dims();
-        let gradient = factors.scale(self.flat(output_gradient.clone())).reshape([examples * positions, self.d_output]);
-        let mut sums = Vec::new();
-        if let Some(id) = self.weight {
-            let input = self.input.clone().reshape([examples * positions, d_input]);
-            let values = flex_kernels::sum_of_outer_products(&input, &gradient)
-                .unwrap_or_else(|| input.transpose().matmul(gradient.clone()).reshape([d_input * self.d_output]));
-            sums.push(ParameterSum { id, values });
+        if positions > 1 {
+            // Positions may cancel, so that each example's are added up first.
+            return None;
         }
-        if let Some(id) = self.bias {
-            sums.push(ParameterSum { id, values: gradient.sum_dim(0).reshape([self.d_output]) });
+        let examples = self.input.dims()[0];
+        let gradient = factors.scale(gradient).reshape([examples, self.d_output]);
+        let input = self.input.clone().reshape([examples, d_input]);
+        let mut sums = Vec::new();
+        for leaf in leaves {
+            let gradient = rows_of(&gradient, leaf.clone());
+            if let Some(id) = self.weight {
+                let product = rows_of(&input, leaf).transpose().matmul(gradient.clone());
+                sums.push(ParameterSum { id, values: product.reshape([d_input * self.d_output]) });
+            }
+            if let Some(id) = self.bias {
+                sums.push(ParameterSum { id, values: gradient.sum_dim(0).reshape([self.d_output]) });
+            }
         }
         Some(sums)
     }

@@ -198,11 +198,14 @@ impl PerExampleRule<4> for WeightStandardisedConv2dRule {
         self.of_kernel.select_finite(factors);
     }
 
-    /// A weighted sum of gradients is pulled back once.
+    /// A weighted sum of gradients is pulled back once, in f64.
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<4>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
         let mut of_convolution = self.of_kernel.weighted_sum_shortcut(output_gradient, factors)?.into_iter();
-        let pulled_back = self.standardisation.pull_back(of_convolution.next()?.values.unsqueeze_dim(0));
-        let sums = self.of_parameters(pulled_back, |id, values| ParameterSum { id, values: values.flatten(0, 1) });
-        Some(sums.into_iter().chain(of_convolution).collect())
+        let Standardisation { unit, unclamped, scale } = &self.standardisation;
+        let of_kernel = of_convolution.next()?.values;
+        let pulled_back = flex_kernels::sum_before_standardisation(&of_kernel, unit, unclamped, scale)?;
+        let found = [self.weight, self.gain].into_iter().zip(pulled_back);
+        let sums = found.filter_map(|(id, values)| id.map(|id| ParameterSum { id, values }));
+        Some(sums.chain(of_convolution).collect())
     }
 }

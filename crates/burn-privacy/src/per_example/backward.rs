@@ -15,11 +15,12 @@ use crate::error::{Error, Result};
 
 /// Adds `sum_i c_i g_i` over one physical batch to `sum`, from one forward and one backward pass.
 ///
-/// `forward` returns one loss per example.
+/// `forward` returns one loss per example; `leaves` are the lengths of the parts within which f32 may be added up.
 pub(crate) fn clipped_sum<M: Module>(
     model: &M,
     trainable: &TrainableParameters,
     layout: BatchLayout,
+    leaves: &[usize],
     clipping_norm: f64,
     rounding: Rounding,
     forward: impl FnOnce() -> Result<Tensor<1>>,
@@ -49,7 +50,7 @@ pub(crate) fn clipped_sum<M: Module>(
     if squared_norms.is_empty() {
         return Err(Error::NothingToTrain);
     }
-    let factors = ClipFactors::flat(&squared_norms, clipping_norm, rounding);
+    let factors = ClipFactors::flat(&squared_norms, clipping_norm, rounding, leaves);
     drop(norms);
 
     let _sum = trace_span!("clipped_sum").entered();
@@ -71,11 +72,15 @@ impl Contribution {
         match self {
             Self::Recorded(group) => {
                 for mut layer_use in group {
-                    layer_use.weighted_sum(factors).into_iter().for_each(|part| sum.add(part));
+                    layer_use.add_weighted_sum(factors, sum);
                 }
             }
             Self::Kept(gradients) => {
-                gradients.into_iter().for_each(|gradient| sum.add(factors.sum_of(gradient)));
+                let all = 0..factors.examples();
+                gradients
+                    .into_iter()
+                    .flat_map(|gradient| factors.sums_of(gradient, all.clone()))
+                    .for_each(|part| sum.add(part));
             }
         }
     }

@@ -1,7 +1,10 @@
+use std::ops::Range;
+use std::sync::Arc;
+
 use burn::tensor::{Bool, Tensor};
 
 use super::norm_bound::Rounding;
-use super::rule::{ParameterGradients, ParameterSum};
+use super::rule::{ParameterGradients, ParameterSum, rows_of};
 use crate::flex_kernels;
 
 /// The clip factors of a physical batch: one weight in `[0, 1]` an example, and which examples are finite.
@@ -13,31 +16,34 @@ pub struct ClipFactors {
     weights: Tensor<1>,
     /// `None` where it is known, without waiting for a device, that no example is excluded.
     excluded: Option<Tensor<1, Bool>>,
+    /// How many examples each leaf of the sum has, one after the other.
+    leaves: Arc<[usize]>,
 }
 
 impl ClipFactors {
-    /// `min(1, C / norm)` for bounds `[examples]` of the squared norms of some parts of a gradient each, at least one; zero
+    /// `min(1, C' / norm)`, C' just below the clipping norm, for bounds `[examples]` of the squared norms of some parts of a gradient each, at least one; zero
     /// where the sum of the bounds is not finite.
     ///
-    /// The factor is shrunk by a few units in the last place, so that its own rounding cannot lift a
-    /// contribution above `C` (Abadi et al. 2016, arXiv 1607.00133, algorithm 1, with the division rounded down).
+    /// C' keeps back what rounding can add, of the factor, of the product it enters and of the sum: see
+    /// [`exact_sum`](super::exact_sum) (Abadi et al. 2016, arXiv 1607.00133, algorithm 1).
     ///
     /// # Panics
     ///
     /// Without a part.
-    pub(crate) fn flat(squared_norms: &[Tensor<1>], clipping_norm: f64, rounding: Rounding) -> Self {
-        // Where norm <= C the quotient is 1 and nothing is shrunk but the last bits.
+    pub(crate) fn flat(squared_norms: &[Tensor<1>], clipping_norm: f64, rounding: Rounding, leaves: &[usize]) -> Self {
+        let leaves = leaves.into();
+        // Up to this norm the factor is 1.
         let scale = clipping_norm * rounding.shrink();
-        if let Some((weights, all_finite)) = flex_kernels::clip_factors(squared_norms, clipping_norm, scale) {
+        if let Some((weights, all_finite)) = flex_kernels::clip_factors(squared_norms, scale, scale) {
             let excluded = (!all_finite).then(|| weights.clone().equal_elem(0.0));
-            return Self { weights, excluded };
+            return Self { weights, excluded, leaves };
         }
         let total = squared_norms.iter().cloned().reduce(|total, next| total + next).expect("a part of a gradient");
         let total = total * (1.0 + rounding.sum(squared_norms.len()));
         let excluded = total.clone().is_finite().bool_not();
         let norms = total.mask_fill(excluded.clone(), 1.0).sqrt();
-        let weights = (norms.clamp_min(clipping_norm).recip() * scale).mask_fill(excluded.clone(), 0.0);
-        Self { weights, excluded: Some(excluded) }
+        let weights = (norms.clamp_min(scale).recip() * scale).mask_fill(excluded.clone(), 0.0);
+        Self { weights, excluded: Some(excluded), leaves }
     }
 
     /// Number of examples.
@@ -66,15 +72,31 @@ impl ClipFactors {
         self.select(values) * weights
     }
 
-    /// `sum_i c_i g_i` of one parameter's per-example gradients.
-    pub(crate) fn sum_of(&self, gradients: ParameterGradients) -> ParameterSum {
-        if let Some(values) = flex_kernels::weighted_sum_of_rows(&gradients.values, &self.weights) {
-            return ParameterSum { id: gradients.id, values };
+    /// Consecutive ranges that cover all examples: only within one of them may a sum over examples be taken in f32, where an
+    /// addition rounds. See [`weighted_sum_shortcut`](super::PerExampleRule::weighted_sum_shortcut).
+    pub fn leaves(&self) -> impl Iterator<Item = Range<usize>> {
+        self.leaves.iter().scan(0, |end, length| {
+            *end += length;
+            Some(*end - length..*end)
+        })
+    }
+
+    /// `sum_i c_i g_i` of one parameter's gradients of the examples in `range`, in one sum or several.
+    pub(crate) fn sums_of(&self, gradients: ParameterGradients, range: Range<usize>) -> Vec<ParameterSum> {
+        let ParameterGradients { id, values } = gradients;
+        let part = self.slice(range.clone());
+        if let Some(values) = flex_kernels::weighted_sum_of_rows(&values, &part.weights) {
+            return vec![ParameterSum { id, values }];
         }
-        let [examples, entries] = gradients.values.dims();
-        let row = self.weights.clone().reshape([1, examples]);
-        let values = row.matmul(self.select(gradients.values)).reshape([entries]);
-        ParameterSum { id: gradients.id, values }
+        let [_, entries] = values.dims();
+        part.leaves()
+            .map(|leaf| {
+                let row = part.slice(leaf.clone());
+                let values = row.select(rows_of(&values, leaf.clone()));
+                let values = row.weights.reshape([1, leaf.len()]).matmul(values).reshape([entries]);
+                ParameterSum { id, values }
+            })
+            .collect()
     }
 
     /// The factor of its example for each view.
@@ -88,12 +110,18 @@ impl ClipFactors {
             .excluded
             .clone()
             .map(|excluded| excluded.reshape([examples, 1]).expand([examples, views]).reshape([examples * views]));
-        Self { weights: weights.reshape([examples * views]), excluded }
+        let leaves = self.leaves.iter().map(|length| length * views).collect();
+        Self { weights: weights.reshape([examples * views]), excluded, leaves }
     }
 
     /// The factors of a range of examples.
-    pub(crate) fn slice(&self, range: std::ops::Range<usize>) -> Self {
+    pub(crate) fn slice(&self, range: Range<usize>) -> Self {
+        if range == (0..self.examples()) {
+            return self.clone();
+        }
+        let shared = |leaf: Range<usize>| leaf.end.min(range.end).saturating_sub(leaf.start.max(range.start));
         Self {
+            leaves: self.leaves().map(shared).filter(|length| *length > 0).collect(),
             weights: self.weights.clone().slice([range.clone()]),
             excluded: self.excluded.clone().map(|excluded| excluded.slice([range])),
         }

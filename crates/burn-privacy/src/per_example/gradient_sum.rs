@@ -1,29 +1,156 @@
 use std::collections::HashMap;
 
 use burn::module::ParamId;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
+use super::exact_sum::{INTEGER_SPACING, LOWER_STEPS, MOST_EXPECTED_ON_GRID_OF_FLOATS, UPPER_SPACING, scale};
 use super::rule::ParameterSum;
+use crate::error::{Error, Result};
+use crate::flex_kernels;
 
 /// The running sum of clipped per-example gradients of one logical batch, over its physical batches.
 ///
+/// Sums are added as whole multiples of a fixed spacing, exactly: see [`exact_sum`](super::exact_sum).
+///
 /// Private data: it leaves this crate only with noise added.
-#[derive(Default)]
 pub(crate) struct GradientSum {
-    sums: HashMap<ParamId, Tensor<1>>,
+    /// The smallest power of two that is not below the clipping norm.
+    scale: f64,
+    sums: HashMap<ParamId, Total>,
+}
+
+/// The sum for one parameter.
+pub(crate) enum Total {
+    /// The only one, `[entries]`, in f64 where the CPU's kernels made it.
+    One(Tensor<1>),
+    /// The sum of several, in the CPU's memory.
+    Integers(Integers),
+    /// The sum of several on another device.
+    Words(Words),
+}
+
+/// Multiples of a spacing, added modulo 2^64.
+pub(crate) struct Integers {
+    pub(crate) values: Vec<i64>,
+    pub(crate) spacing: f64,
+    pub(crate) device: Device,
+}
+
+/// `upper` times its spacing and `lower` times a smaller one, both whole numbers.
+pub(crate) struct Words {
+    upper: Tensor<1>,
+    /// Below [`LOWER_STEPS`] in size.
+    lower: Tensor<1>,
+    spacing: f64,
 }
 
 impl GradientSum {
-    pub(crate) fn add(&mut self, sum: ParameterSum) {
-        let total = match self.sums.remove(&sum.id) {
-            Some(total) => total + sum.values,
-            None => sum.values,
-        };
-        self.sums.insert(sum.id, total);
+    /// Nothing yet, of contributions of at most `clipping_norm`.
+    pub(crate) fn new(clipping_norm: f64) -> Self {
+        Self { scale: scale(clipping_norm), sums: HashMap::new() }
     }
 
-    /// The sum for one parameter, `[entries]`; `None` where no physical batch reached it (an empty batch).
-    pub(crate) fn take(&mut self, id: ParamId) -> Option<Tensor<1>> {
+    /// # Errors
+    ///
+    /// [`Error::Plan`] for more expected records than the device adds up exactly.
+    pub(crate) fn require_room(device: &Device, expected: usize) -> Result<()> {
+        let most = MOST_EXPECTED_ON_GRID_OF_FLOATS;
+        if expected <= most || flex_kernels::serve(&Tensor::<1>::zeros([1], device)) {
+            return Ok(());
+        }
+        Err(Error::Plan {
+            field: "expected batch size",
+            given: expected.to_string(),
+            allowed: format!("at most {most} on this device, whose sums have 48 bits; more on the CPU"),
+        })
+    }
+
+    /// Adds the sum over the records of one physical batch in f64, or over one leaf in f32.
+    pub(crate) fn add(&mut self, sum: ParameterSum) {
+        let ParameterSum { id, values } = sum;
+        let values = flex_kernels::in_f64(values);
+        let total = match self.sums.remove(&id) {
+            None => Total::One(values),
+            Some(Total::One(first)) => match flex_kernels::grid(&first, self.scale * INTEGER_SPACING) {
+                Some(multiples) => {
+                    let mut integers =
+                        Integers { values: multiples, spacing: self.scale * INTEGER_SPACING, device: first.device() };
+                    add_to_integers(&mut integers, &values);
+                    Total::Integers(integers)
+                }
+                None => Total::Words(Words::of(first, self.scale * UPPER_SPACING).plus(values)),
+            },
+            Some(Total::Integers(mut integers)) => {
+                add_to_integers(&mut integers, &values);
+                Total::Integers(integers)
+            }
+            Some(Total::Words(words)) => Total::Words(words.plus(values)),
+        };
+        self.sums.insert(id, total);
+    }
+
+    /// The sum for one parameter; `None` where no physical batch reached it (an empty batch).
+    pub(crate) fn take(&mut self, id: ParamId) -> Option<Total> {
         self.sums.remove(&id)
+    }
+}
+
+fn add_to_integers(integers: &mut Integers, values: &Tensor<1>) {
+    if let Some(next) = flex_kernels::grid(values, integers.spacing) {
+        integers.values.iter_mut().zip(next).for_each(|(total, value)| *total = total.wrapping_add(value));
+    }
+}
+
+impl Words {
+    /// The nearest multiples of the spacings: with powers of two, all operations but the last rounding are exact.
+    fn of(values: Tensor<1>, spacing: f64) -> Self {
+        let upper = (values.clone() * (1.0 / spacing)).round();
+        let rest = values - upper.clone() * spacing;
+        Self { upper, lower: (rest * (LOWER_STEPS / spacing)).round(), spacing }
+    }
+
+    /// The sum of this and the nearest multiples of `values`, exactly.
+    pub(crate) fn plus(self, values: Tensor<1>) -> Self {
+        let next = Self::of(values, self.spacing);
+        let lower = self.lower + next.lower;
+        let carried = (lower.clone() * (1.0 / LOWER_STEPS)).round();
+        Self {
+            upper: self.upper + next.upper + carried.clone(),
+            lower: lower - carried * LOWER_STEPS,
+            spacing: self.spacing,
+        }
+    }
+
+    pub(crate) fn zeros(&self) -> Tensor<1> {
+        self.upper.zeros_like()
+    }
+
+    /// The sum, rounded.
+    pub(crate) fn rounded(self) -> Tensor<1> {
+        self.upper * self.spacing + self.lower * (self.spacing / LOWER_STEPS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(feature = "flex")]
+    fn pairs_of_floats_add_exactly() {
+        let device = Device::flex();
+        let tensor = |values: &[f32]| Tensor::<1>::from_floats(values, &device);
+        let spacing = UPPER_SPACING;
+        // A large value, many small ones that f32 would lose, and the large one's opposite.
+        let mut words = Words::of(tensor(&[70_000.0, -3.0]), spacing);
+        for _ in 0..1_000 {
+            words = words.plus(tensor(&[3e-6, -1e-3]));
+        }
+        let found: Vec<f32> = words.plus(tensor(&[-70_000.0, 3.0])).rounded().into_data().try_to_vec().unwrap();
+        let grid = spacing / LOWER_STEPS;
+        for (found, each) in found.iter().zip([3e-6_f32, -1e-3]) {
+            let expected = 1_000.0 * (f64::from(each) / grid).round() * grid;
+            assert!((f64::from(*found) - expected).abs() <= expected.abs() * 1e-7, "{found} {expected}");
+        }
     }
 }

@@ -9,6 +9,7 @@
 
 use burn::tensor::{Device, Tensor};
 
+use super::exact_sum::MARGIN;
 use crate::flex_kernels;
 
 /// The smallest positive normal f32: what a product that underflows (or is flushed to zero) can lose.
@@ -37,10 +38,10 @@ impl Rounding {
         if is_single { Self::SINGLE } else { Self::TENSOR_FLOAT }
     }
 
-    /// What a clip factor is multiplied by, so that neither its own rounding nor that of the product it enters
-    /// lifts a contribution above the clipping norm.
+    /// What the clipping norm is multiplied by, so that neither the rounding of a clip factor, nor that of the product it enters, nor that of
+    /// the sum of contributions lifts the sum's sensitivity above the clipping norm.
     pub(crate) fn shrink(&self) -> f64 {
-        1.0 - 16.0 * self.unit - if self.product_unit > self.unit { 4.0 * self.product_unit } else { 0.0 }
+        1.0 - MARGIN - 16.0 * self.unit - if self.product_unit > self.unit { 4.0 * self.product_unit } else { 0.0 }
     }
 
     /// Relative bound `gamma_n` of a sum of `terms` f32 values or products accumulated in any order.

@@ -28,9 +28,9 @@ pub(crate) fn clipped_gradient_of_one<M: Module>(
     if squared_norms.is_empty() {
         return Ok(());
     }
-    let factors = ClipFactors::flat(&squared_norms, clipping_norm, rounding);
+    let factors = ClipFactors::flat(&squared_norms, clipping_norm, rounding, &[1]);
     for gradient in collector.found {
-        sum.add(factors.sum_of(gradient));
+        factors.sums_of(gradient, 0..1).into_iter().for_each(|part| sum.add(part));
     }
     Ok(())
 }

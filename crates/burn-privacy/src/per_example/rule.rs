@@ -16,6 +16,8 @@ pub struct ParameterGradients {
 }
 
 /// A sum over examples of one parameter's gradient: `[entries]`, the parameter flattened row-major.
+///
+/// Of the examples of one leaf at most ([`ClipFactors::leaves`]), where it is not in f64.
 #[derive(Debug, Clone)]
 pub struct ParameterSum {
     /// The parameter.
@@ -81,8 +83,12 @@ pub trait PerExampleRule<const O: usize>: 'static {
         true
     }
 
-    /// `sum_i c_i g_i` for each parameter, where there is a cheaper way than forming the gradients. Called after
-    /// [`select_finite`](Self::select_finite), with the excluded rows of `output_gradient` already zero.
+    /// `sum_i c_i g_i` for each parameter, where there is a cheaper way than forming the gradients: one sum a parameter for each
+    /// of [`ClipFactors::leaves`], or finer ones. Called after [`select_finite`](Self::select_finite), with the excluded rows
+    /// of `output_gradient` already zero; not for rows that are views.
+    ///
+    /// A sum must be that of vectors `c_i g_i` which are each rounded once: what may cancel within an example is added up
+    /// before other examples are. See the module `exact_sum` for what hangs on it.
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<O>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
         let _ = (output_gradient, factors);
         None

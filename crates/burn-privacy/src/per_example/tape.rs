@@ -6,9 +6,10 @@ use burn::tensor::{Gradients, Tensor};
 
 use super::batch_layout::BatchLayout;
 use super::factors::ClipFactors;
+use super::gradient_sum::GradientSum;
 use super::layer_name::layer_name;
 use super::norm_bound::{Rounding, add_error, rows_and_length, sum_of_squares_bound};
-use super::rule::{ENTRIES_AT_ONCE, ParameterGradients, ParameterSum, PerExampleRule, chunks_of_examples, rows_of};
+use super::rule::{ENTRIES_AT_ONCE, ParameterGradients, PerExampleRule, chunks_of_examples, rows_of};
 use crate::error::{Error, Result};
 use crate::flex_kernels;
 
@@ -114,7 +115,7 @@ pub(crate) trait LayerUse {
     /// Entries of the output gradients of all examples.
     fn recorded_entries(&self) -> usize;
     fn squared_norm_bound(&self, rounding: Rounding, memory: &mut GradientMemory) -> NormBound;
-    fn weighted_sum(&mut self, factors: &ClipFactors) -> Vec<ParameterSum>;
+    fn add_weighted_sum(&mut self, factors: &ClipFactors, sum: &mut GradientSum);
 }
 
 /// The gradients of some examples.
@@ -167,6 +168,19 @@ impl<const O: usize, R: PerExampleRule<O>> RecordedUse<O, R> {
         self.output_gradient.clone().unwrap_or_else(|| Tensor::zeros(self.dims, &self.probe.clone().inner().device()))
     }
 
+    /// The gradients of a range of examples, their views added up.
+    fn gradients_of_examples(&self, range: Range<usize>) -> Vec<ParameterGradients> {
+        let rows = self.layout.rows_of(&range);
+        let output_gradient = rows_of(&self.output_gradient(), rows.clone());
+        match self.views() {
+            1 => self.rule.gradients(output_gradient, range),
+            views => {
+                let of_views = self.rule.gradients(output_gradient, rows);
+                of_views.into_iter().map(|gradient| add_up(gradient, views)).collect()
+            }
+        }
+    }
+
     /// Rows of the rule that belong to one example.
     fn views(&self) -> usize {
         if self.rule.adds_up_views() { 1 } else { self.layout.views() }
@@ -210,7 +224,6 @@ impl<const O: usize, R: PerExampleRule<O>> LayerUse for RecordedUse<O, R> {
                 squared_error_of_views: None,
             };
         }
-        let examples = range.len();
         let of_views = self.rule.gradients(output_gradient, self.layout.rows_of(&range));
         // A sum of K views in any order is off by at most gamma_K sum |g_k|, entry by entry, and the norm of that sum is
         // at most sqrt(K sum ||g_k||^2).
@@ -219,13 +232,8 @@ impl<const O: usize, R: PerExampleRule<O>> LayerUse for RecordedUse<O, R> {
             .iter()
             .map(|gradient| sum_over_views(sum_of_squares_bound(gradient.values.clone(), rounding), views))
             .reduce(|total, next| total + next);
-        let add_up = |ParameterGradients { id, values }: ParameterGradients| {
-            let [_, entries] = values.dims();
-            let values = values.reshape([examples, views, entries]).sum_dim(1).reshape([examples, entries]);
-            ParameterGradients { id, values }
-        };
         ExampleGradients {
-            parameters: of_views.into_iter().map(add_up).collect(),
+            parameters: of_views.into_iter().map(|gradient| add_up(gradient, views)).collect(),
             squared_error_of_views: squares.map(|squares| squares * factor),
         }
     }
@@ -277,29 +285,32 @@ impl<const O: usize, R: PerExampleRule<O>> LayerUse for RecordedUse<O, R> {
         NormBound { squared: add_error(Tensor::cat(parts, 0), error, rounding), kept }
     }
 
-    fn weighted_sum(&mut self, factors: &ClipFactors) -> Vec<ParameterSum> {
+    fn add_weighted_sum(&mut self, factors: &ClipFactors, sum: &mut GradientSum) {
         let output_gradient = factors.of_views(self.layout.views()).select(self.output_gradient());
-        // A sum over examples of the sums of their views is a sum over views.
-        let factors = &factors.of_views(self.views());
-        self.rule.select_finite(factors);
-        if let Some(sums) = self.rule.weighted_sum_shortcut(&output_gradient, factors) {
-            return sums;
+        let of_rows = factors.of_views(self.views());
+        self.rule.select_finite(&of_rows);
+        // A shortcut adds rows up in any order: rows that are views may cancel.
+        if self.views() == 1
+            && let Some(sums) = self.rule.weighted_sum_shortcut(&output_gradient, &of_rows)
+        {
+            return sums.into_iter().for_each(|part| sum.add(part));
         }
-        let rows_of_output = self.layout.views() / self.views();
-        let mut sums: Vec<ParameterSum> = Vec::new();
-        for range in chunks_of_examples(self.rule.rows(), self.rule.entries(), ENTRIES_AT_ONCE) {
-            let rows = rows_of(&output_gradient, range.start * rows_of_output..range.end * rows_of_output);
-            let part = factors.slice(range.clone());
-            for (index, gradient) in self.rule.gradients(rows, range).into_iter().enumerate() {
-                let next = part.sum_of(gradient);
-                match sums.get_mut(index) {
-                    Some(sum) => sum.values = sum.values.clone() + next.values,
-                    None => sums.push(next),
-                }
+        self.output_gradient = Some(output_gradient);
+        let entries = self.views() * self.rule.entries();
+        for range in chunks_of_examples(self.layout.examples(), entries, ENTRIES_AT_ONCE) {
+            for gradient in self.gradients_of_examples(range.clone()) {
+                factors.sums_of(gradient, range.clone()).into_iter().for_each(|part| sum.add(part));
             }
         }
-        sums
     }
+}
+
+/// `[examples * views, entries]` to `[examples, entries]`.
+fn add_up(of_views: ParameterGradients, views: usize) -> ParameterGradients {
+    let ParameterGradients { id, values } = of_views;
+    let [rows, entries] = values.dims();
+    let values = values.reshape([rows / views, views, entries]).sum_dim(1).reshape([rows / views, entries]);
+    ParameterGradients { id, values }
 }
 
 /// `[examples * views]` to `[examples]`.

@@ -15,6 +15,7 @@ mod magnitudes;
 mod normalisation;
 mod own_parameters;
 mod realistic_sizes;
+mod rounding;
 mod shared_layers;
 mod views;
 mod weight_exchange;
