@@ -44,7 +44,7 @@ proptest! {
         match recode_locally(&table, &[PrivacyModel::KAnonymity { k }], 5) {
             Ok(found) => {
                 prop_assert!(found.loss >= least - 1e-9);
-                prop_assert_eq!(found.lower_bound, bound);
+                prop_assert!(bound <= found.lower_bound && found.lower_bound <= least, "{found:?} {least}");
             }
             Err(_) => prop_assert!(table.rows() < k),
         }
@@ -69,17 +69,12 @@ proptest! {
 fn adult_is_recoded_with_a_quarter_less_loss_than_by_arx() {
     let Some(folder) = common::oracles() else { return };
     let table = common::adult(&folder, None);
-    for (k, arx) in [(2, 1.0), (5, 0.2032), (10, 1.0), (25, 1.0)] {
-        let start = std::time::Instant::now();
-        let found = recode_locally(&table, &[PrivacyModel::KAnonymity { k }], 20).unwrap();
-        println!(
-            "k {k}: loss {:.4}, none below {:.4}: a ratio of {:.3}; {:?}",
-            found.loss,
-            found.lower_bound,
-            found.loss / found.lower_bound,
-            start.elapsed()
-        );
-        assert!(found.loss <= 0.75 * arx);
-        assert!(found.loss <= 1.5 * found.lower_bound);
-    }
+    let start = common::processor_time();
+    let found = recode_locally(&table, &[PrivacyModel::KAnonymity { k: 5 }], 20).unwrap();
+    let seconds = (common::processor_time() - start) as f64 * 1e-9;
+    let ratio = found.loss / found.lower_bound;
+    println!("loss {:.4}, none below {:.4}: {ratio:.3} times; {seconds:.1} s", found.loss, found.lower_bound);
+    // ARX's iterated full-domain recoding loses 0.2032.
+    assert!(found.loss <= 0.75 * 0.2032);
+    assert!(ratio <= 1.5);
 }

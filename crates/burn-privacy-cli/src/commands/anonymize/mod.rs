@@ -1,7 +1,10 @@
 //! `burn-privacy anonymize`.
 
+mod attack;
 mod input;
 mod mdav;
+mod pseudonymize;
+mod recode;
 mod search;
 
 use std::io::Write;
@@ -22,6 +25,24 @@ pub enum AnonymizeCommand {
     #[command(after_help = "Example:
   burn-privacy anonymize mdav salaries.csv --k 5 --output grouped.csv")]
     Mdav(mdav::MdavArgs),
+    /// Generalizes class by class, and says how little any recoding could lose
+    #[command(after_help = "Example:
+  burn-privacy anonymize recode people.csv --separator ';' --hierarchies hierarchies --k 5 --output released.csv")]
+    Recode(recode::RecodeArgs),
+    /// Replaces names and numbers by keyed pseudonyms
+    #[command(after_help = "Example:
+  burn-privacy anonymize key secret.key
+  burn-privacy anonymize pseudonymize people.csv --key secret.key --hmac email,name --ff1 phone --iban account \\
+      --keep city,amount --output pseudonyms.csv")]
+    Pseudonymize(pseudonymize::PseudonymizeArgs),
+    /// Makes a key for pseudonyms
+    Key(pseudonymize::KeyArgs),
+    /// Tries to find people in an output
+    Attack {
+        /// Which attack.
+        #[command(subcommand)]
+        command: attack::AttackCommand,
+    },
 }
 
 /// `burn-privacy anonymize`.
@@ -29,5 +50,9 @@ pub fn anonymize(command: &AnonymizeCommand, out: &mut impl Write) -> Result<(),
     match command {
         AnonymizeCommand::Search(args) => search::search(args, out),
         AnonymizeCommand::Mdav(args) => mdav::mdav(args, out),
+        AnonymizeCommand::Recode(args) => recode::recode(args, out),
+        AnonymizeCommand::Pseudonymize(args) => pseudonymize::pseudonymize(args, out),
+        AnonymizeCommand::Key(args) => pseudonymize::key(args, out),
+        AnonymizeCommand::Attack { command } => attack::attack(command, out),
     }
 }
