@@ -120,6 +120,12 @@ impl Problem {
         self.attributes.len()
     }
 
+    /// True if sensitive values can tell, before all levels are chosen, that rows are suppressed.
+    pub(super) fn looks_at_values(&self) -> bool {
+        let bounded = |model: &PrivacyModel| matches!(model, PrivacyModel::EqualTCloseness { .. });
+        self.least_values > 1 || self.models.iter().any(bounded)
+    }
+
     /// True if classes need their sensitive values to be judged.
     pub(super) fn needs_values(&self) -> bool {
         !self.sensitive.is_empty()
