@@ -8,6 +8,7 @@
 
 pub mod attack;
 mod error;
+pub mod inspect;
 pub mod microaggregation;
 pub mod pseudonym;
 pub mod recoding;

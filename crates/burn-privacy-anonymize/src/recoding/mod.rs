@@ -6,10 +6,12 @@ mod clustering;
 mod dual_bound;
 mod improvement;
 mod local;
+mod mondrian;
 mod pair_losses;
 
 pub use certificate::loss_lower_bound;
 pub use local::{LocalRecoding, recode_locally};
+pub use mondrian::recode_by_mondrian;
 
 use std::collections::HashMap;
 

@@ -101,7 +101,7 @@ fn entropy(problem: &Problem, classes: &Classes, levels: &[usize]) -> f64 {
             let mut suppressed = chosen.rows.clone();
             for group in &classes.groups {
                 let tuple = classes.entries[group.start as usize].tuple as usize;
-                suppressed[chosen.code_of_leaf[attribute.leaf[tuple] as usize] as usize] -= group.rows;
+                suppressed[chosen.code[tuple] as usize] -= group.rows;
             }
             bits += histogram_bits(suppressed.iter().copied());
         }

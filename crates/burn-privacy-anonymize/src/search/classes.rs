@@ -79,8 +79,7 @@ impl Classes {
         scratch: &mut Scratch,
         out: &mut Self,
     ) -> bool {
-        let attribute = &problem.attributes[depth];
-        let chosen = &attribute.levels[level];
+        let chosen = &problem.attributes[depth].levels[level];
         let suffix = &problem.suffix[depth + 1];
         if scratch.buckets.len() < chosen.loss.len() {
             scratch.buckets.resize(chosen.loss.len(), Bucket::default());
@@ -98,7 +97,7 @@ impl Classes {
             let entries = &self.entries[group.start as usize..group.end as usize];
             if let ([entry], false) = (entries, problem.looks_at_values()) {
                 // A tuple alone in its group stays alone, and was enough before.
-                let code = chosen.code_of_leaf[attribute.leaf[entry.tuple as usize] as usize];
+                let code = chosen.code[entry.tuple as usize];
                 out.entries[next as usize] = *entry;
                 let loss = group.loss + chosen.loss[code as usize];
                 out.groups.push(Group { start: next, end: next + 1, rows: group.rows, loss, held: 0 });
@@ -107,7 +106,7 @@ impl Classes {
             }
             scratch.touched.clear();
             for entry in entries {
-                let code = chosen.code_of_leaf[attribute.leaf[entry.tuple as usize] as usize];
+                let code = chosen.code[entry.tuple as usize];
                 let bucket = &mut scratch.buckets[code as usize];
                 if bucket.entries == 0 {
                     scratch.touched.push(code);
@@ -141,7 +140,7 @@ impl Classes {
                 return false;
             }
             for entry in entries.iter().filter(|_| !counts_only) {
-                let code = chosen.code_of_leaf[attribute.leaf[entry.tuple as usize] as usize];
+                let code = chosen.code[entry.tuple as usize];
                 let bucket = &mut scratch.buckets[code as usize];
                 if bucket.group == DROPPED {
                     continue;

@@ -2,6 +2,7 @@
 
 mod attack;
 mod input;
+mod inspect;
 mod mdav;
 mod pseudonymize;
 mod recode;
@@ -16,6 +17,10 @@ use crate::failure::Failure;
 /// `anonymize`.
 #[derive(Debug, Subcommand)]
 pub enum AnonymizeCommand {
+    /// Says which columns single people out, and proposes roles
+    #[command(after_help = "Example:
+  burn-privacy anonymize inspect people.csv --separator ';' --combinations 3")]
+    Inspect(inspect::InspectArgs),
     /// Finds the best generalization of whole columns that meets the models, and proves it
     #[command(after_help = "Example:
   burn-privacy anonymize search people.csv --separator ';' --hierarchies hierarchies --k 5 --distinct-l 3 \\
@@ -48,6 +53,7 @@ pub enum AnonymizeCommand {
 /// `burn-privacy anonymize`.
 pub fn anonymize(command: &AnonymizeCommand, out: &mut impl Write) -> Result<(), Failure> {
     match command {
+        AnonymizeCommand::Inspect(args) => inspect::inspect(args, out),
         AnonymizeCommand::Search(args) => search::search(args, out),
         AnonymizeCommand::Mdav(args) => mdav::mdav(args, out),
         AnonymizeCommand::Recode(args) => recode::recode(args, out),
