@@ -61,7 +61,7 @@ fn padding_trains_no_word() {
     let mut examples = Values::new(1).token_examples(8, 6, 5, 1);
     for (i, example) in examples.iter_mut().enumerate() {
         let kept = 2 + i % 4;
-        example.tokens[kept..].fill(UNUSUAL[i % 5].max(-100).min(255));
+        example.tokens[kept..].fill(UNUSUAL[i % 5].clamp(-100, 255));
     }
     examples[1].tokens.fill(-100);
     examples[2].tokens[0] = 5;
