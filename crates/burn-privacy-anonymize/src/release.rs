@@ -1,13 +1,11 @@
 //! Writing a recoded table: only what is meant to be seen, complete or not at all.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use crate::AnonymizeError;
 use crate::recoding::Recoding;
-use crate::table::{Table, header_of};
+use crate::table::{Table, open_csv, place_of};
 use crate::unfinished_file::UnfinishedFile;
 
 /// How a recoded table is written.
@@ -37,13 +35,9 @@ pub fn write_release(
     output: &Path,
     options: &ReleaseOptions,
 ) -> Result<u64, AnonymizeError> {
-    let unread = |source| AnonymizeError::Read { file: input.to_owned(), source };
     let unwritten = |source| AnonymizeError::Write { file: output.to_owned(), source };
     let mut file = UnfinishedFile::new(output, options.replace)?;
-    let opened = File::open(input).map_err(unread)?;
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(separator).from_reader(BufReader::with_capacity(1 << 16, opened));
-    let header = header_of(input, &mut reader)?;
+    let (mut reader, header) = open_csv(input, separator)?;
     let plan = Plan::new(input, &header, table, &options.keep)?;
     let line = |cells: &[&str]| -> Result<Vec<u8>, AnonymizeError> {
         let mut writer = csv::WriterBuilder::new().delimiter(separator).from_writer(Vec::new());
@@ -98,21 +92,14 @@ struct Plan {
 
 impl Plan {
     fn new(input: &Path, header: &[String], table: &Table, keep: &[String]) -> Result<Self, AnonymizeError> {
-        let place_of = |name: &str| {
-            header.iter().position(|column| column == name).ok_or_else(|| AnonymizeError::MissingColumn {
-                file: input.to_owned(),
-                column: name.to_owned(),
-                present: header.join(", "),
-            })
-        };
         let quasi: Vec<usize> =
-            table.columns().iter().map(|column| place_of(&column.name)).collect::<Result<_, _>>()?;
-        let sensitive = table.sensitive().map(|sensitive| place_of(&sensitive.name)).transpose()?;
+            table.columns().iter().map(|column| place_of(input, header, &column.name)).collect::<Result<_, _>>()?;
+        let sensitive = table.sensitive().map(|sensitive| place_of(input, header, &sensitive.name)).transpose()?;
         let mut released: Vec<(usize, Option<usize>)> =
             quasi.iter().enumerate().map(|(column, &place)| (place, Some(column))).collect();
         released.extend(sensitive.map(|place| (place, None)));
         for name in keep {
-            let place = place_of(name)?;
+            let place = place_of(input, header, name)?;
             if quasi.contains(&place) {
                 return Err(AnonymizeError::parameter("a column to keep", name, "no quasi-identifier"));
             }

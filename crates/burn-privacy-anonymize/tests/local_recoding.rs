@@ -79,7 +79,7 @@ fn adult_is_recoded_with_a_quarter_less_loss_than_by_arx() {
     let Some(folder) = common::oracles() else { return };
     let table = common::adult(&folder, None);
     let start = common::processor_time();
-    let found = recode_locally(&table, &[PrivacyModel::KAnonymity { k: 5 }], 20).unwrap();
+    let found = recode_locally(&table, &[PrivacyModel::KAnonymity { k: 5 }], 6).unwrap();
     let seconds = (common::processor_time() - start) as f64 * 1e-9;
     let ratio = found.loss / found.lower_bound;
     println!("loss {:.4}, none below {:.4}: {ratio:.3} times; {seconds:.1} s", found.loss, found.lower_bound);

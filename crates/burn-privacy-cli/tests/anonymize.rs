@@ -285,3 +285,46 @@ fn homogeneity_and_linkage_find_what_is_there() {
     let found = json(&shown);
     assert_eq!((&found["singled_out"], &found["matched"]), (&Value::from(1), &Value::from(2)));
 }
+
+#[test]
+fn two_releases_are_held_against_each_other() {
+    let people = people("intersection", PEOPLE);
+    let release = |name: &str, text: &str| temporary(name, text);
+    let by_age = release("by-age.csv", "age;city;illness\n20s;*;flu\n20s;*;gout\n40s;*;flu\n40s;*;gout\n");
+    let by_city = release("by-city.csv", "age;city;illness\n*;Bonn;flu\n*;Kiel;gout\n*;Kiel;mumps\n");
+    let shown = run(&[
+        "anonymize",
+        "attack",
+        "intersection",
+        &people.0,
+        "--separator",
+        ";",
+        "--hierarchies",
+        &people.1,
+        "--sensitive",
+        "illness",
+        "--release",
+        &by_age,
+        "--release",
+        &by_city,
+        "--json",
+    ]);
+    // The three of Bonn by the second alone; the two of forty in Kiel by both together.
+    assert_eq!(json(&shown), serde_json::json!({"people": 6, "exposed_by_each": [0, 3], "exposed_together": 5}));
+}
+
+#[test]
+fn inspect_proposes_roles() {
+    let rows: String = (0..40)
+        .map(|row| format!("p{row}@example.org,{},{},x\n", row % 20, if row < 20 { "f" } else { "m" }))
+        .collect();
+    let data = temporary("inspect.csv", &format!("mail,age,sex,same\n{rows}"));
+    let found = json(&run(&["anonymize", "inspect", &data, "--json"]));
+    let roles: Vec<&str> =
+        found["columns"].as_array().unwrap().iter().map(|column| column["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["identifier", "quasi-identifier", "quasi-identifier", "other"]);
+    assert_eq!(found["columns"][0]["looks_like"], "e-mail address");
+    assert_eq!((&found["rows_singled_out"], &found["uniques_by_size"][1]), (&Value::from(40), &Value::from(40)));
+    assert!((found["columns"][2]["separation"].as_f64().unwrap() - 400.0 / 780.0).abs() < 1e-12);
+    assert!(run(&["anonymize", "inspect", &data]).out.contains("40 of 40 rows are singled out"));
+}

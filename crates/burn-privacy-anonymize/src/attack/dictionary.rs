@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use crate::AnonymizeError;
-use crate::table::header_of;
+use crate::table::{open_csv, place_of};
 
 /// What a dictionary finds.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,16 +42,8 @@ pub fn dictionary(
     candidates: impl BufRead,
     named: &Path,
 ) -> Result<DictionaryFinding, AnonymizeError> {
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator)
-        .from_path(data)
-        .map_err(|error| AnonymizeError::csv(data, error))?;
-    let header = header_of(data, &mut reader)?;
-    let place = header.iter().position(|name| name == column).ok_or_else(|| AnonymizeError::MissingColumn {
-        file: data.to_owned(),
-        column: column.to_owned(),
-        present: header.join(", "),
-    })?;
+    let (mut reader, header) = open_csv(data, separator)?;
+    let place = place_of(data, &header, column)?;
     let mut targets: HashMap<u64, Vec<(String, u64, bool)>> = HashMap::new();
     let (mut rows, mut values) = (0, 0);
     for record in reader.records() {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::AnonymizeError;
-use crate::table::header_of;
+use crate::table::{open_csv, place_of};
 
 /// What the classes of a release give away.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,20 +36,10 @@ pub fn homogeneity(
     quasi_identifiers: &[String],
     sensitive: &str,
 ) -> Result<HomogeneityFinding, AnonymizeError> {
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator)
-        .from_path(data)
-        .map_err(|error| AnonymizeError::csv(data, error))?;
-    let header = header_of(data, &mut reader)?;
-    let place_of = |name: &String| {
-        header.iter().position(|column| column == name).ok_or_else(|| AnonymizeError::MissingColumn {
-            file: data.to_owned(),
-            column: name.clone(),
-            present: header.join(", "),
-        })
-    };
-    let places: Vec<usize> = quasi_identifiers.iter().map(place_of).collect::<Result<_, _>>()?;
-    let value_place = place_of(&sensitive.to_owned())?;
+    let (mut reader, header) = open_csv(data, separator)?;
+    let places: Vec<usize> =
+        quasi_identifiers.iter().map(|name| place_of(data, &header, name)).collect::<Result<_, _>>()?;
+    let value_place = place_of(data, &header, sensitive)?;
     let mut classes: HashMap<Vec<String>, HashMap<String, u64>> = HashMap::new();
     let mut rows = 0;
     for record in reader.records() {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::AnonymizeError;
-use crate::table::header_of;
+use crate::table::{open_csv, place_of};
 
 /// What a second table finds in a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,19 +44,8 @@ pub fn linkage(
 
 /// How often each combination of some columns' cells occurs.
 fn counted(file: &Path, separator: u8, on: &[String]) -> Result<HashMap<Vec<String>, u64>, AnonymizeError> {
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator)
-        .from_path(file)
-        .map_err(|error| AnonymizeError::csv(file, error))?;
-    let header = header_of(file, &mut reader)?;
-    let mut places = Vec::with_capacity(on.len());
-    for name in on {
-        places.push(header.iter().position(|column| column == name).ok_or_else(|| AnonymizeError::MissingColumn {
-            file: file.to_owned(),
-            column: name.clone(),
-            present: header.join(", "),
-        })?);
-    }
+    let (mut reader, header) = open_csv(file, separator)?;
+    let places: Vec<usize> = on.iter().map(|name| place_of(file, &header, name)).collect::<Result<_, _>>()?;
     let mut counts = HashMap::new();
     for record in reader.records() {
         let record = record.map_err(|error| AnonymizeError::csv(file, error))?;

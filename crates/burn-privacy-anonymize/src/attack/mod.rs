@@ -2,8 +2,10 @@
 
 mod dictionary;
 mod homogeneity;
+mod intersection;
 mod linkage;
 
 pub use dictionary::{DictionaryFinding, dictionary};
 pub use homogeneity::{HomogeneityFinding, homogeneity};
+pub use intersection::{IntersectionFinding, intersection};
 pub use linkage::{LinkageFinding, linkage};

@@ -11,7 +11,7 @@ pub use sample_uniques::SampleUniques;
 pub use shapes::Shape;
 
 use crate::AnonymizeError;
-use crate::table::header_of;
+use crate::table::open_csv;
 
 /// A column's role, as proposed: to be looked at and edited, since no count knows what others know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,11 +73,7 @@ const FEW_ROWS: u64 = 30;
 /// [`AnonymizeError`] if the file can't be read or is no table, [`AnonymizeError::Parameter`] for 0 columns or more
 /// combinations than 100,000.
 pub fn inspect(file: &Path, separator: u8, most_columns: usize) -> Result<Inspection, AnonymizeError> {
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator)
-        .from_path(file)
-        .map_err(|error| AnonymizeError::csv(file, error))?;
-    let names = header_of(file, &mut reader)?;
+    let (mut reader, names) = open_csv(file, separator)?;
     let mut codes: Vec<Vec<u32>> = vec![Vec::new(); names.len()];
     let mut known: Vec<HashMap<String, u32>> = vec![HashMap::new(); names.len()];
     let mut counts: Vec<Vec<u64>> = vec![Vec::new(); names.len()];

@@ -70,6 +70,8 @@ impl SampleUniques {
     fn look_at(&mut self, columns: &[&[u32]], chosen: &[usize], sets: &mut [Vec<Vec<usize>>]) {
         // The first row of each kind, and whether there is another.
         let mut kinds: HashMap<Vec<u32>, (usize, bool)> = HashMap::with_capacity(sets.len());
+        // A row is an index into several columns.
+        #[allow(clippy::needless_range_loop)]
         for row in 0..sets.len() {
             let key = chosen.iter().map(|&column| columns[column][row]).collect();
             kinds.entry(key).and_modify(|(_, more)| *more = true).or_insert((row, false));

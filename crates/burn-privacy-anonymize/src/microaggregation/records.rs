@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::AnonymizeError;
 use crate::statement::{Grade, Statement};
-use crate::table::header_of;
+use crate::table::open_csv;
 
 /// Numeric records, row after row.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,11 +54,7 @@ impl Records {
     /// [`AnonymizeError`] if the file can't be read, is no table or repeats a name; [`AnonymizeError::NotANumber`] names the
     /// first cell that is none, an empty one among them: a mean of what is missing is made up.
     pub fn read(file: &Path, separator: u8) -> Result<Self, AnonymizeError> {
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(separator)
-            .from_path(file)
-            .map_err(|error| AnonymizeError::csv(file, error))?;
-        let names = header_of(file, &mut reader)?;
+        let (mut reader, names) = open_csv(file, separator)?;
         let mut values = Vec::new();
         for record in reader.records() {
             let record = record.map_err(|error| AnonymizeError::csv(file, error))?;

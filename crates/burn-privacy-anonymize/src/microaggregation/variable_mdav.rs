@@ -13,7 +13,7 @@ use crate::AnonymizeError;
 ///
 /// # Errors
 ///
-/// Those of [`super::mdav`], and [`AnonymizeError::Parameter`] for a `gain` that is negative or not finite.
+/// Those of [`super::mdav()`], and [`AnonymizeError::Parameter`] for a `gain` that is negative or not finite.
 pub fn variable_mdav(records: &Records, k: usize, gain: f64) -> Result<Grouping, AnonymizeError> {
     records.check(k)?;
     if !(gain >= 0.0 && gain.is_finite()) {

@@ -89,13 +89,17 @@ impl fmt::Debug for PseudonymKey {
     }
 }
 
-/// HMAC-SHA-256 under a key of any length.
+/// HMAC-SHA-256 under a key of any length, which is brought to the length of a block as RFC 2104 says: so no length fails.
 fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    match Hmac::new_from_slice(key) {
-        Ok(mac) => mac,
-        // HMAC takes keys of every length; the type does not know it.
-        Err(_) => Hmac::new(&Default::default()),
+    let mut block = [0; 64];
+    if key.len() <= block.len() {
+        block[..key.len()].copy_from_slice(key);
+    } else {
+        block[..32].copy_from_slice(&Sha256::digest(key));
     }
+    let mac = Hmac::new(&block.into());
+    block.zeroize();
+    mac
 }
 
 /// Lower-case hexadecimal digits.
@@ -133,7 +137,7 @@ impl KeyedPseudonym {
 }
 
 /// SHA-256 without a key, as 64 hexadecimal digits. It protects nothing that can be guessed: see
-/// [`crate::attack::dictionary`].
+/// [`crate::attack::dictionary()`].
 pub fn unkeyed_hash(value: &str) -> String {
     hex(&Sha256::digest(value.as_bytes()))
 }

@@ -7,7 +7,7 @@ use super::key::{KeyedPseudonym, PseudonymKey, unkeyed_hash};
 use super::mask::Mask;
 use crate::AnonymizeError;
 use crate::statement::{Grade, Statement};
-use crate::table::header_of;
+use crate::table::{open_csv, place_of};
 use crate::unfinished_file::UnfinishedFile;
 
 /// What happens to a column.
@@ -45,7 +45,7 @@ pub struct ColumnTreatment {
 /// A treatment with its keys derived.
 enum Prepared {
     Hmac(KeyedPseudonym),
-    FormatPreserving(FormatPreserving),
+    FormatPreserving(Box<FormatPreserving>),
     UnkeyedHash,
     Mask(Mask),
     Keep,
@@ -57,7 +57,7 @@ impl Prepared {
         Ok(match treatment {
             Treatment::Hmac { domain } => Self::Hmac(KeyedPseudonym::new(key()?, domain)),
             Treatment::FormatPreserving { domain, format } => {
-                Self::FormatPreserving(FormatPreserving::new(key()?, domain, *format)?)
+                Self::FormatPreserving(Box::new(FormatPreserving::new(key()?, domain, *format)?))
             }
             Treatment::UnkeyedHash => Self::UnkeyedHash,
             Treatment::Mask(mask) => Self::Mask(*mask),
@@ -94,19 +94,10 @@ pub fn pseudonymize_table(
     if treatments.is_empty() {
         return Err(AnonymizeError::parameter("the number of columns to release", 0, "at least 1"));
     }
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator)
-        .from_path(input)
-        .map_err(|error| AnonymizeError::csv(input, error))?;
-    let header = header_of(input, &mut reader)?;
+    let (mut reader, header) = open_csv(input, separator)?;
     let mut plan: Vec<(usize, Prepared)> = Vec::new();
     for treatment in treatments {
-        let place =
-            header.iter().position(|name| *name == treatment.column).ok_or_else(|| AnonymizeError::MissingColumn {
-                file: input.to_owned(),
-                column: treatment.column.clone(),
-                present: header.join(", "),
-            })?;
+        let place = place_of(input, &header, &treatment.column)?;
         if plan.iter().any(|(taken, _)| *taken == place) {
             let allowed = "treated in one way";
             return Err(AnonymizeError::parameter("a column", format!("{:?} twice", treatment.column), allowed));

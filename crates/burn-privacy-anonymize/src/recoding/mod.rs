@@ -178,6 +178,8 @@ impl Recoding {
         .fact("suppressed rows, which are not released", table.rows() - self.released_rows())
         .fact("classes", self.classes.len())
         .fact("rows of the smallest class", sizes().min().unwrap_or(0))
+        .fact("highest risk that a person is told apart (prosecutor)", risk(1.0, sizes().min().unwrap_or(0)))
+        .fact("mean risk (marketer)", risk(self.classes.len() as f64, self.released_rows()))
         .fact("rows of the largest class", sizes().max().unwrap_or(0))
         .fact("mean loss of a cell, 0 to 1", format!("{:.6}", self.loss(table)));
         for sentence in [
@@ -187,12 +189,21 @@ impl Recoding {
         ] {
             statement = statement.caveat(sentence);
         }
+        if sizes().min() == Some(1) {
+            statement =
+                statement.caveat("classes of one row: whoever knows a person's quasi-identifiers has their row");
+        }
         if !models.iter().any(PrivacyModel::needs_sensitive) {
             statement =
                 statement.caveat("what all rows of a class have in common (homogeneity): nothing bounds it here");
         }
         statement
     }
+}
+
+/// A share of rows, in percent; none without rows.
+fn risk(people: f64, rows: u64) -> String {
+    if rows == 0 { "none: no rows are released".to_owned() } else { format!("{:.4} %", 100.0 * people / rows as f64) }
 }
 
 /// The lowest label that tuples share in each column; none where some column has no label over all of them.

@@ -3,7 +3,7 @@
 
 use super::{Recoding, common_cells};
 use crate::AnonymizeError;
-use crate::table::{PrivacyModel, SensitiveDistribution, Table};
+use crate::table::{Column, PrivacyModel, SensitiveDistribution, Table};
 
 /// Tuples with their rows: a tuple is in one class only.
 type Group = Vec<usize>;
@@ -28,8 +28,8 @@ pub fn recode_by_mondrian(table: &Table, models: &[PrivacyModel]) -> Result<Reco
         let reason = format!("all {} rows in one class fail the models: lower the target", table.rows());
         return Err(AnonymizeError::Unreachable { reason });
     }
-    for column in table.columns().iter().filter(|column| column.hierarchy.labels_at(column.hierarchy.levels() - 1) > 1)
-    {
+    let topless = |column: &&Column| column.hierarchy.labels_at(column.hierarchy.levels() - 1) > 1;
+    if let Some(column) = table.columns().iter().find(topless) {
         let problem = "has no label above all values: add a top level (*)".to_owned();
         return Err(AnonymizeError::Hierarchy { column: column.name.clone(), problem });
     }

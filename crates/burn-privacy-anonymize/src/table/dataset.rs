@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 
+use super::csv_file::{header_of, place_of};
 use super::hierarchy::Hierarchy;
 use super::models::SensitiveDistribution;
 use crate::AnonymizeError;
@@ -94,19 +95,12 @@ impl Table {
     pub fn from_csv(file: &Path, reader: impl Read, separator: u8, roles: TableRoles) -> Result<Self, AnonymizeError> {
         let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(reader);
         let header = header_of(file, &mut reader)?;
-        let place_of = |name: &str| {
-            header.iter().position(|column| column == name).ok_or_else(|| AnonymizeError::MissingColumn {
-                file: file.to_owned(),
-                column: name.to_owned(),
-                present: header.join(", "),
-            })
-        };
         let mut placed = Vec::new();
         for column in roles.quasi_identifiers {
-            placed.push((place_of(&column.name)?, column));
+            placed.push((place_of(file, &header, &column.name)?, column));
         }
         placed.sort_by_key(|(place, _)| *place);
-        let sensitive_place = roles.sensitive.as_deref().map(place_of).transpose()?;
+        let sensitive_place = roles.sensitive.as_deref().map(|name| place_of(file, &header, name)).transpose()?;
         if let Some(place) = sensitive_place
             && placed.iter().any(|(taken, _)| *taken == place)
         {
@@ -234,36 +228,6 @@ impl Table {
     fn width(&self) -> usize {
         self.columns.len() + usize::from(self.sensitive.is_some())
     }
-}
-
-/// The names of a CSV file's columns; only its first line is read.
-///
-/// # Errors
-///
-/// [`AnonymizeError`] if the file can't be read, has no header, or repeats a name.
-pub fn column_names(file: &Path, separator: u8) -> Result<Vec<String>, AnonymizeError> {
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator)
-        .from_path(file)
-        .map_err(|error| AnonymizeError::csv(file, error))?;
-    header_of(file, &mut reader)
-}
-
-/// The names of a header, each once.
-pub(crate) fn header_of<R: Read>(file: &Path, reader: &mut csv::Reader<R>) -> Result<Vec<String>, AnonymizeError> {
-    let header = reader.headers().map_err(|error| AnonymizeError::csv(file, error))?;
-    if header.is_empty() {
-        let problem = "there is no header: the first line must name the columns".to_owned();
-        return Err(AnonymizeError::Structure { file: file.to_owned(), line: 1, problem });
-    }
-    let mut names: Vec<String> = Vec::with_capacity(header.len());
-    for name in header {
-        if names.iter().any(|known| known == name) {
-            return Err(AnonymizeError::RepeatedColumn { file: file.to_owned(), column: name.to_owned() });
-        }
-        names.push(name.to_owned());
-    }
-    Ok(names)
 }
 
 #[cfg(test)]

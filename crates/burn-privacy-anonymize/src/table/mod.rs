@@ -1,5 +1,6 @@
 //! What a table is here: columns as codes of a hierarchy, and distinct tuples with the number of their rows.
 
+mod csv_file;
 mod dataset;
 mod equivalence_classes;
 mod hierarchy;
@@ -7,8 +8,9 @@ mod metrics;
 mod models;
 mod sensitive_distance;
 
-pub(crate) use dataset::header_of;
-pub use dataset::{Column, Sensitive, Table, TableRoles, column_names};
+pub use csv_file::column_names;
+pub(crate) use csv_file::{open_csv, place_of};
+pub use dataset::{Column, Sensitive, Table, TableRoles};
 pub use equivalence_classes::{EquivalenceClass, Partition};
 pub use hierarchy::Hierarchy;
 pub use metrics::{Metric, Quality};

@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use burn_privacy_anonymize::attack::{dictionary, homogeneity, linkage};
+use burn_privacy_anonymize::attack::{dictionary, homogeneity, intersection, linkage};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::input::separator;
+use super::input::{read_table, separator};
 use crate::failure::Failure;
 
 /// `anonymize attack`.
@@ -48,6 +48,29 @@ pub enum AttackCommand {
         /// What the attacker wants to know
         #[arg(long, value_name = "COLUMN")]
         sensitive: String,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Holds several releases of one table against each other
+    #[command(after_help = "Example:
+  burn-privacy anonymize attack intersection people.csv --hierarchies hierarchies --sensitive illness \\
+      --release first.csv --release second.csv")]
+    Intersection {
+        /// The table that was released, as CSV with a header: what the attacker knows of each person
+        data: PathBuf,
+        /// Separator of the cells of all
+        #[arg(long, default_value = ",", value_parser = separator)]
+        separator: u8,
+        /// Folder of hierarchies, as for search
+        #[arg(long, value_name = "DIR")]
+        hierarchies: PathBuf,
+        /// What the attacker wants to know
+        #[arg(long, value_name = "COLUMN")]
+        sensitive: String,
+        /// A release; give it once for each
+        #[arg(long, value_name = "FILE", required = true)]
+        release: Vec<PathBuf>,
         /// One JSON object
         #[arg(long)]
         json: bool,
@@ -138,6 +161,28 @@ pub fn attack(command: &AttackCommand, out: &mut impl Write) -> Result<(), Failu
             for (class, value, rows) in &found.examples {
                 writeln!(out, "  {}: {value} ({rows} rows)", class.join(", "))?;
             }
+        }
+        AttackCommand::Intersection { data, separator, hierarchies, sensitive, release, json } => {
+            let table = read_table(data, *separator, hierarchies, Some(sensitive))?;
+            let releases: Vec<&Path> = release.iter().map(PathBuf::as_path).collect();
+            let found = intersection(&table, *separator, &releases)?;
+            if *json {
+                let answer = json!({
+                    "people": found.people,
+                    "exposed_by_each": found.exposed_by_each,
+                    "exposed_together": found.exposed_together,
+                });
+                writeln!(out, "{answer}")?;
+                return Ok(());
+            }
+            let each: Vec<String> = found.exposed_by_each.iter().map(u64::to_string).collect();
+            writeln!(
+                out,
+                "{} of {} people exposed by all releases together; {} by each alone",
+                found.exposed_together,
+                found.people,
+                each.join(", ")
+            )?;
         }
         AttackCommand::Linkage { data, separator, with, on, json } => {
             let found = linkage(data, with, *separator, on)?;

@@ -65,25 +65,30 @@ impl TableArgs {
 
     /// Reads the hierarchies, then the table.
     pub fn read(&self) -> Result<Table, Failure> {
-        let mut quasi_identifiers = Vec::new();
-        for name in column_names(&self.data, self.separator)? {
-            if self.sensitive.as_ref() == Some(&name) {
-                continue;
-            }
-            if let Some(file) = hierarchy_file(&self.hierarchies, &name)? {
-                quasi_identifiers.push(Column { hierarchy: Hierarchy::read(&name, &file)?, name });
-            }
-        }
-        if quasi_identifiers.is_empty() {
-            return Err(Failure::Input(format!(
-                "{} has no hierarchy of a column of {}: name them *hierarchy_COLUMN.csv",
-                self.hierarchies.display(),
-                self.data.display()
-            )));
-        }
-        let roles = TableRoles { quasi_identifiers, sensitive: self.sensitive.clone() };
-        Ok(Table::read(&self.data, self.separator, roles)?)
+        read_table(&self.data, self.separator, &self.hierarchies, self.sensitive.as_deref())
     }
+}
+
+/// Reads the hierarchies of a folder, then a table: columns with a hierarchy are quasi-identifiers.
+pub fn read_table(data: &Path, separator: u8, hierarchies: &Path, sensitive: Option<&str>) -> Result<Table, Failure> {
+    let mut quasi_identifiers = Vec::new();
+    for name in column_names(data, separator)? {
+        if sensitive == Some(name.as_str()) {
+            continue;
+        }
+        if let Some(file) = hierarchy_file(hierarchies, &name)? {
+            quasi_identifiers.push(Column { hierarchy: Hierarchy::read(&name, &file)?, name });
+        }
+    }
+    if quasi_identifiers.is_empty() {
+        return Err(Failure::Input(format!(
+            "{} has no hierarchy of a column of {}: name them *hierarchy_COLUMN.csv",
+            hierarchies.display(),
+            data.display()
+        )));
+    }
+    let roles = TableRoles { quasi_identifiers, sensitive: sensitive.map(str::to_owned) };
+    Ok(Table::read(data, separator, roles)?)
 }
 
 /// The one file of a folder that ends as the hierarchy of a column does.
