@@ -135,7 +135,8 @@ impl Accountant for ContourEstimator {
         if !self.is_sampled() {
             return self.terms.gaussian_noise().map_or(Ok(0.0), |noise| gaussian_epsilon(noise, delta));
         }
-        let log_tail = delta.ln() - 45.0;
+        // A step's rarest losses decide where the moment of many steps turns, however small delta is.
+        let log_tail = (delta.ln() - 45.0).min(SMALLEST);
         let epsilon = self.curve(Direction::Remove, log_tail).epsilon(delta)?;
         let added = self.curve(Direction::Add, log_tail);
         if epsilon >= self.largest_added_loss() || (epsilon > 0.0 && added.sketches.log_chernoff(epsilon) < delta.ln())

@@ -181,7 +181,7 @@ pub fn calibrate_steps<A: Accountant>(
         return Err(target.unreachable("number of steps", 0.0, at_zero));
     }
     let guess = |steps: u64| -> Result<Option<f64>> { target.guess(&make_event(steps)?, &new_accountant) };
-    let (mut holding, mut failing) = match steps_near_a_guess(guess, &epsilon, target.epsilon)? {
+    let (mut holding, mut failing) = match steps_near_a_guess(guess, epsilon, target.epsilon)? {
         Some(bracket) => bracket,
         None => {
             let (mut holding, mut failing) = (0, 1);
