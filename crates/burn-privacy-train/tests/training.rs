@@ -55,7 +55,6 @@ fn device() -> Device {
 }
 
 fn model(device: &Device) -> Linear {
-    device.seed(1);
     LinearConfig::new(1, 1).init(device)
 }
 
@@ -86,7 +85,8 @@ fn it_is_the_loop_that_one_writes_by_hand() {
     let start = || plan(25).start(data(), PointBatcher, &device, Entropy::seeded(7)).unwrap();
     let rate = |step: u64| 0.5 / (1.0 + step as f64);
 
-    let mut by_hand = model(&device);
+    let initial = model(&device);
+    let mut by_hand = initial.clone();
     let mut average = WeightAverage::new(0.8).unwrap();
     let mut optimizer = SgdConfig::new().init();
     let mut session = start();
@@ -104,7 +104,7 @@ fn it_is_the_loop_that_one_writes_by_hand() {
         let trainer = if averaged { trainer.with_weight_average(0.8).unwrap() } else { trainer };
         let mut shown = Vec::new();
         let (trained, statement) = trainer
-            .train(model(&device), SgdConfig::new().init(), losses, |_, epsilon| {
+            .train(initial.clone(), SgdConfig::new().init(), losses, |_, epsilon| {
                 shown.push(epsilon);
                 Ok(true)
             })
