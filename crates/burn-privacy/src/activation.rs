@@ -17,7 +17,7 @@
 
 use burn::tensor::{Tensor, activation};
 
-use crate::flex_kernels::{self, Pointwise};
+use burn_privacy_kernels::flex_kernels::{self, Pointwise};
 
 /// `max(x, 0)`, with gradient 0 at 0. A NaN is passed on.
 pub fn relu<const D: usize>(input: Tensor<D>) -> Tensor<D> {

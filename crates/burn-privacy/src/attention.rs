@@ -3,7 +3,7 @@
 use burn::tensor::{Bool, Tensor};
 
 use crate::activation::softmax;
-use crate::flex_kernels::{self, Attention};
+use burn_privacy_kernels::flex_kernels::{self, Attention};
 
 /// `softmax(Q K^T / sqrt(d)) V` for each head, with `d` the width of a head; heads are neighbouring columns.
 ///

@@ -130,7 +130,7 @@ fn wgpu_adapter() -> &'static std::result::Result<WgpuAdapter, String> {
         let (device, setup) = Device::wgpu_options().init_with_setup().map_err(|error| error.to_string())?;
         let info = setup.adapter.get_info();
         let description = format!("wgpu ({}, {:?})", info.name, info.backend);
-        let is_software = format!("{:?}", info.device_type) == "Cpu";
+        let is_software = info.device_type == burn::tensor::wgpu::wgpu::DeviceType::Cpu;
         Ok(WgpuAdapter { selected: SelectedDevice { device, description }, is_software })
     })
 }

@@ -78,8 +78,6 @@ mod book;
 pub mod activation;
 pub mod attention;
 pub mod device;
-mod flex_kernels;
-mod gpu_kernels;
 pub mod loss;
 pub mod nn;
 pub mod per_example;

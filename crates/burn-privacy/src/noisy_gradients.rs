@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::per_example::{GradientSum, Integers, Total, TrainableParameters};
-use crate::{flex_kernels, gpu_kernels};
+use burn_privacy_kernels::{flex_kernels, gpu_kernels};
 
 /// The gradients of one step with noise added: what an optimizer gets.
 ///

@@ -4,7 +4,7 @@
 //! The reference is the batch-of-one loop on the CPU. Each test prints one line that says whether it ran.
 #![cfg(all(feature = "wgpu", feature = "flex"))]
 
-#[path = "support/on_adapter.rs"]
+#[path = "../../burn-privacy-kernels/src/backends/cube/on_adapter.rs"]
 mod on_adapter;
 mod support;
 

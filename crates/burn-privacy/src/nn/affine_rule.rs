@@ -3,8 +3,8 @@ use std::ops::Range;
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 
-use crate::flex_kernels;
 use crate::per_example::{ClipFactors, ParameterGradients, PerExampleRule, Rounding, rows_of, sum_of_squares_bound};
+use burn_privacy_kernels::flex_kernels;
 
 /// Scale and shift of a normalisation layer: `y = scale * x_hat + shift`, both vectors along one axis.
 ///

@@ -9,11 +9,11 @@ use burn::tensor::{Device, Tensor};
 
 use super::linear::trainable;
 use super::wrapped_layer::wrapped_layer;
-use crate::flex_kernels::{self, Convolution};
 use crate::per_example::{
     ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, chunks_of_examples,
     is_recording, record, rows_of, squared_product_error, sum_of_squares_bound, untracked,
 };
+use burn_privacy_kernels::flex_kernels::{self, Convolution};
 
 /// Configuration of a [`Conv2d`] layer: the fields and defaults of [`burn::nn::conv::Conv2dConfig`].
 #[derive(Config, Debug)]

@@ -6,12 +6,12 @@ use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor};
 
 use super::linear::trainable;
 use super::wrapped_layer::wrapped_layer;
-use crate::flex_kernels;
 use crate::index_range::clamped;
 use crate::per_example::{
     ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, is_recording, record,
     sum_of_squares_bound, untracked,
 };
+use burn_privacy_kernels::flex_kernels;
 
 /// Configuration of an [`Embedding`] layer: the fields and defaults of [`burn::nn::EmbeddingConfig`].
 #[derive(Config, Debug)]

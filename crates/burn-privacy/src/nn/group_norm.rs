@@ -4,8 +4,8 @@ use burn::tensor::{Device, Tensor};
 use super::affine_rule::AffineRule;
 use super::linear::trainable;
 use super::wrapped_layer::wrapped_layer;
-use crate::flex_kernels::{self, Normalisation};
 use crate::per_example::{is_recording, record, untracked};
+use burn_privacy_kernels::flex_kernels::{self, Normalisation};
 
 /// Configuration of a [`GroupNorm`] layer: the fields and defaults of [`burn::nn::GroupNormConfig`].
 #[derive(Config, Debug)]

@@ -6,11 +6,11 @@ use burn::nn::LinearLayout;
 use burn::tensor::{Device, Tensor};
 
 use super::wrapped_layer::wrapped_layer;
-use crate::flex_kernels;
 use crate::per_example::{
     ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, is_recording, record,
     recording_layout, rows_of, squared_product_error, sum_of_squares_bound, underflow, untracked,
 };
+use burn_privacy_kernels::flex_kernels;
 
 /// Configuration of a [`Linear`] layer: the fields and defaults of [`burn::nn::LinearConfig`].
 #[derive(Config, Debug)]

@@ -3,7 +3,7 @@ use burn::nn::PaddingConfig2d;
 use burn::tensor::Tensor;
 
 use super::wrapped_layer::wrapped_layer;
-use crate::flex_kernels::{self, Pooling};
+use burn_privacy_kernels::flex_kernels::{self, Pooling};
 
 /// Configuration of a [`MaxPool2d`] layer: the fields and defaults of [`burn::nn::pool::MaxPool2dConfig`].
 #[derive(Config, Debug)]

@@ -6,10 +6,10 @@ use burn::tensor::Tensor;
 
 use super::conv2d::Conv2dRule;
 use super::linear::trainable;
-use crate::flex_kernels;
 use crate::per_example::{
     ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, is_recording, record, untracked,
 };
+use burn_privacy_kernels::flex_kernels;
 
 /// A convolution with a standardised kernel, and per-example gradients.
 ///

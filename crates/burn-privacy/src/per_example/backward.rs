@@ -8,10 +8,10 @@ use super::batch_layout::BatchLayout;
 use super::coverage::TrainableParameters;
 use super::factors::ClipFactors;
 use super::gradient_sum::GradientSum;
-use super::norm_bound::{Rounding, add_error, sum_of_squares_bound};
 use super::rule::{ENTRIES_AT_ONCE, ParameterGradients, chunks_of_examples};
 use super::tape::{GradientMemory, LayerUse, NormBound, Tape};
 use crate::error::{Error, Result};
+use burn_privacy_kernels::{Rounding, add_error, sum_of_squares_bound};
 
 /// Adds `sum_i c_i g_i` over one physical batch to `sum`, from one forward and one backward pass.
 ///

@@ -9,10 +9,10 @@ use super::PerExample;
 use super::backward::require_one_loss_per_example;
 use super::batch_layout::BatchLayout;
 use super::coverage::TrainableParameters;
-use super::norm_bound::Rounding;
 use super::one_at_a_time::Collector;
 use super::tape::Tape;
 use crate::error::{Error, Result};
+use burn_privacy_kernels::Rounding;
 
 /// A loss over records of the data set, evaluated as the session does.
 pub(super) struct Evaluator<'a, F> {

@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use burn::tensor::{Bool, Tensor};
 
-use super::norm_bound::Rounding;
+use super::exact_sum::MARGIN;
 use super::rule::{ParameterGradients, ParameterSum, rows_of};
-use crate::flex_kernels;
+use burn_privacy_kernels::Rounding;
+use burn_privacy_kernels::flex_kernels;
 
 /// The clip factors of a physical batch: one weight in `[0, 1]` an example, and which examples are finite.
 ///
@@ -33,7 +34,7 @@ impl ClipFactors {
     pub(crate) fn flat(squared_norms: &[Tensor<1>], clipping_norm: f64, rounding: Rounding, leaves: &[usize]) -> Self {
         let leaves = leaves.into();
         // Up to this norm the factor is 1.
-        let scale = clipping_norm * rounding.shrink();
+        let scale = clipping_norm * rounding.shrink(MARGIN);
         if let Some((weights, all_finite)) = flex_kernels::clip_factors(squared_norms, scale, scale) {
             let excluded = (!all_finite).then(|| weights.clone().equal_elem(0.0));
             return Self { weights, excluded, leaves };

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use super::exact_sum::{INTEGER_SPACING, LOWER_STEPS, MOST_EXPECTED_ON_GRID_OF_FLOATS, UPPER_SPACING, scale};
 use super::rule::ParameterSum;
 use crate::error::{Error, Result};
-use crate::flex_kernels;
+use burn_privacy_kernels::flex_kernels;
 
 /// The running sum of clipped per-example gradients of one logical batch, over its physical batches.
 ///

@@ -54,7 +54,6 @@ mod fixed_ranges;
 mod gradient_sum;
 mod layer_name;
 mod model_variants;
-mod norm_bound;
 mod one_at_a_time;
 mod param;
 mod random_records;
@@ -66,11 +65,9 @@ mod validator;
 
 pub use batch_layout::BatchLayout;
 pub use burn_privacy_budget::plan::ProtectedUnit;
+pub use burn_privacy_kernels::{Rounding, sum_of_squares_bound};
+pub(crate) use burn_privacy_kernels::{add_error, squared_product_error, underflow};
 pub use factors::ClipFactors;
-#[cfg(feature = "flex")]
-pub(crate) use norm_bound::rows_and_length;
-pub use norm_bound::{Rounding, sum_of_squares_bound};
-pub(crate) use norm_bound::{add_error, squared_product_error, underflow};
 pub use param::per_example;
 pub use rule::{ParameterGradients, ParameterSum, PerExampleRule};
 pub(crate) use tape::recording_layout;

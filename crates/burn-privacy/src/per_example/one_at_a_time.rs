@@ -3,9 +3,9 @@ use burn::tensor::{Gradients, Tensor};
 
 use super::factors::ClipFactors;
 use super::gradient_sum::GradientSum;
-use super::norm_bound::{Rounding, sum_of_squares_bound};
 use super::rule::ParameterGradients;
 use crate::error::{Error, Result};
+use burn_privacy_kernels::{Rounding, sum_of_squares_bound};
 
 /// Adds the clipped gradient of a batch of one, formed by Burn's own autodiff.
 ///

@@ -4,9 +4,9 @@ use burn::module::{Param, ParamId};
 use burn::tensor::Tensor;
 
 use super::factors::ClipFactors;
-use super::norm_bound::Rounding;
 use super::rule::{ParameterGradients, PerExampleRule, untracked};
 use super::tape::{is_recording, record};
+use burn_privacy_kernels::Rounding;
 
 /// A bare parameter, one copy an example: how a class token, a position table, a learned scale or any other
 /// [`Param`] of a module of your own takes part in per-example clipping.

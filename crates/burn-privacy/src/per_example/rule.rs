@@ -4,7 +4,7 @@ use burn::module::{Param, ParamId};
 use burn::tensor::Tensor;
 
 use super::factors::ClipFactors;
-use super::norm_bound::Rounding;
+use burn_privacy_kernels::Rounding;
 
 /// Per-example gradients of one parameter: `[examples, entries]`, `entries` the parameter flattened row-major.
 #[derive(Debug, Clone)]

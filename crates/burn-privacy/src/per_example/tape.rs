@@ -8,10 +8,10 @@ use super::batch_layout::BatchLayout;
 use super::factors::ClipFactors;
 use super::gradient_sum::GradientSum;
 use super::layer_name::layer_name;
-use super::norm_bound::{Rounding, add_error, rows_and_length, sum_of_squares_bound};
 use super::rule::{ENTRIES_AT_ONCE, ParameterGradients, PerExampleRule, chunks_of_examples, rows_of};
 use crate::error::{Error, Result};
-use crate::flex_kernels;
+use burn_privacy_kernels::flex_kernels;
+use burn_privacy_kernels::{Rounding, add_error, rows_and_length, sum_of_squares_bound};
 
 thread_local! {
     /// Scoped and thread-local, like autodiff's own graph, so that `forward` keeps Burn's signature.

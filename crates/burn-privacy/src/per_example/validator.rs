@@ -9,11 +9,11 @@ use super::PerExample;
 use super::coverage::TrainableParameters;
 use super::evaluation::{Evaluation, Evaluator};
 use super::model_variants::{Perturb, Quieten, has_enabled_flags};
-use super::norm_bound::Rounding;
 use super::random_records::RandomRecords;
 use super::rank_tests::{kendall, mann_whitney, signs};
 use super::validation_schedule::Thoroughness;
 use crate::error::{Error, Result};
+use burn_privacy_kernels::Rounding;
 
 /// Records that are tried until one has a finite loss and gradient.
 const TRIED: usize = 32;

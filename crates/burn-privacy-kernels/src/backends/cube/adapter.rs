@@ -1,7 +1,6 @@
 //! An adapter for tests of the kernels, and what they are compared with.
 
-#[path = "../../tests/support/on_adapter.rs"]
-mod on_adapter;
+use std::sync::OnceLock;
 
 use burn::backend::Cube;
 use burn::tensor::{DType, Device, Tensor};
@@ -12,7 +11,7 @@ use chacha20::rand_core::{Rng, SeedableRng};
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use crate::device::{DeviceChoice, select_device};
+use super::on_adapter;
 
 /// A device, and some tensor on it, which knows how it is reached.
 pub(super) struct Adapter {
@@ -47,12 +46,22 @@ impl Adapter {
 }
 
 pub(super) fn on_adapter(name: &str, test: impl FnOnce(&Adapter)) {
-    let adapter = select_device(DeviceChoice::Wgpu).map(|selected| {
-        let tensor = Tensor::<1>::zeros([1], &selected.device).try_into_primitive::<Cube>().expect("a GPU's tensor");
+    let adapter = found().clone().map(|(description, device)| {
+        let tensor = Tensor::<1>::zeros([1], &device).try_into_primitive::<Cube>().expect("a GPU's tensor");
         let tensor = tensor.client.clone().resolve_tensor_float::<CubeBackend>(tensor);
-        (selected.description, Adapter { device: selected.device, tensor })
+        (description, Adapter { device, tensor })
     });
     on_adapter::on_adapter(name, adapter, |adapter| test(&adapter));
+}
+
+/// What wgpu chooses by itself, a software driver included: brought up once a process, for the second time Burn refuses.
+fn found() -> &'static Result<(String, Device), String> {
+    static FOUND: OnceLock<Result<(String, Device), String>> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let (device, setup) = Device::wgpu_options().init_with_setup().map_err(|error| error.to_string())?;
+        let info = setup.adapter.get_info();
+        Ok((format!("wgpu ({}, {:?})", info.name, info.backend), device))
+    })
 }
 
 /// Words of the key's stream 0 by the generator of the CPU.

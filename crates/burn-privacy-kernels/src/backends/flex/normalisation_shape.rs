@@ -2,14 +2,14 @@ use std::ops::Range;
 
 /// How a normalisation layer sees its input: as rows of values that are normalised together.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Normalisation {
+pub struct Normalisation {
     /// Values of a row.
-    pub(crate) row: usize,
+    pub row: usize,
     /// Rows after which the features begin again: the groups of a group normalisation.
-    pub(crate) groups: usize,
+    pub groups: usize,
     /// Neighbouring values that belong to the same feature: the pixels of a channel.
-    pub(crate) run: usize,
-    pub(crate) epsilon: f32,
+    pub run: usize,
+    pub epsilon: f32,
 }
 
 impl Normalisation {

@@ -26,7 +26,7 @@ use super::{rows, rowwise};
 /// leaf's).
 ///
 /// What adding a leaf of zeros does, without the zeros and the addition.
-pub(crate) fn tap<const D: usize>(output: &Tensor<D>) -> Option<(Tensor<D>, Tensor<D>)> {
+pub fn tap<const D: usize>(output: &Tensor<D>) -> Option<(Tensor<D>, Tensor<D>)> {
     let tensor = output.clone().try_into_primitive::<Autodiff<Flex>>().ok()?;
     let leaf = Tensor::<D>::zeros([1; D], &output.device()).require_grad();
     let anchor = leaf.clone().try_into_primitive::<Autodiff<Flex>>().ok()?;
@@ -50,12 +50,7 @@ impl Backward<Flex, 2> for Tap {
 }
 
 /// The convolution of `input`, with or without autodiff, by weights that take no part in it.
-pub(crate) fn convolve(
-    of: Convolution,
-    input: Tensor<4>,
-    kernel: &Tensor<4>,
-    bias: Option<&Tensor<1>>,
-) -> Option<Tensor<4>> {
+pub fn convolve(of: Convolution, input: Tensor<4>, kernel: &Tensor<4>, bias: Option<&Tensor<1>>) -> Option<Tensor<4>> {
     // Burn's own convolution says what does not fit.
     if input.dtype() != DType::F32 || !of.fits(kernel.shape().num_elements()) {
         return None;
@@ -97,7 +92,7 @@ impl Backward<Flex, 1> for FrozenConvolution {
 }
 
 /// A function of every value, with or without autodiff; `otherwise` for a tensor of another backend.
-pub(crate) fn activate<const D: usize>(
+pub fn activate<const D: usize>(
     of: Pointwise,
     input: Tensor<D>,
     otherwise: impl FnOnce(Tensor<D>) -> Tensor<D>,
@@ -106,7 +101,7 @@ pub(crate) fn activate<const D: usize>(
 }
 
 /// The softmax over the last axis, as [`activate`].
-pub(crate) fn softmax<const D: usize>(input: Tensor<D>, otherwise: impl FnOnce(Tensor<D>) -> Tensor<D>) -> Tensor<D> {
+pub fn softmax<const D: usize>(input: Tensor<D>, otherwise: impl FnOnce(Tensor<D>) -> Tensor<D>) -> Tensor<D> {
     match input.dims()[D - 1] {
         0 => otherwise(input),
         length => row_by_row(Rowwise::Softmax { length }, input, otherwise),
@@ -188,11 +183,7 @@ impl Backward<Flex, 1> for RowByRow {
 
 /// `input weight + bias` along the last axis, of an input with or without autodiff by weights that take no part in
 /// it.
-pub(crate) fn linear<const D: usize>(
-    input: Tensor<D>,
-    weight: &Tensor<2>,
-    bias: Option<&Tensor<1>>,
-) -> Option<Tensor<D>> {
+pub fn linear<const D: usize>(input: Tensor<D>, weight: &Tensor<2>, bias: Option<&Tensor<1>>) -> Option<Tensor<D>> {
     let ([d_input, d_output], mut dims) = (weight.dims(), input.dims());
     if input.dtype() != DType::F32 || dims[D - 1] != d_input || d_input * d_output == 0 {
         return None;
@@ -258,7 +249,7 @@ impl Backward<Flex, 1> for FrozenLinear {
 
 /// A normalisation of `input`, with or without autodiff, by scale and shift that take no part in it; and the values
 /// before scale and shift, without autodiff.
-pub(crate) fn normalise<const D: usize>(
+pub fn normalise<const D: usize>(
     of: Normalisation,
     input: Tensor<D>,
     scale: &Tensor<1>,
@@ -306,7 +297,7 @@ impl Backward<Flex, 1> for FrozenNormalisation {
 }
 
 /// Attention without a mask, of inputs with or without autodiff.
-pub(crate) fn attend(of: Attention, inputs: [&Tensor<3>; 3]) -> Option<Tensor<3>> {
+pub fn attend(of: Attention, inputs: [&Tensor<3>; 3]) -> Option<Tensor<3>> {
     let examples = inputs[0].dims()[0];
     let dims = [examples, of.queries, of.width()];
     if inputs.iter().any(|input| input.dtype() != DType::F32 || input.shape().num_elements() == 0) {
@@ -356,7 +347,7 @@ impl Backward<Flex, 3> for Attend {
 
 /// The largest values under the kernel, of `[batch, channels, height, width]` with or without autodiff. Kernels have at most
 /// 255 elements.
-pub(crate) fn max_pool(of: Pooling, input: Tensor<4>) -> Option<Tensor<4>> {
+pub fn max_pool(of: Pooling, input: Tensor<4>) -> Option<Tensor<4>> {
     if input.dtype() != DType::F32 {
         return None;
     }

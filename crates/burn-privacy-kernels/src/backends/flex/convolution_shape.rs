@@ -8,16 +8,16 @@ use std::ops::Range;
 /// places where the kernel would wrap around the frame's right edge; those columns are dropped from outputs and are zero
 /// in gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Convolution {
+pub struct Convolution {
     /// Channels, height, width.
-    pub(crate) input: [usize; 3],
-    pub(crate) channels_out: usize,
-    pub(crate) kernel: [usize; 2],
-    pub(crate) stride: [usize; 2],
-    pub(crate) dilation: [usize; 2],
+    pub input: [usize; 3],
+    pub channels_out: usize,
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
+    pub dilation: [usize; 2],
     /// `[(top, bottom), (left, right)]`
-    pub(crate) padding: [(usize, usize); 2],
-    pub(crate) groups: usize,
+    pub padding: [(usize, usize); 2],
+    pub groups: usize,
 }
 
 /// Elements of a kernel whose places in a frame follow one another.

@@ -9,13 +9,13 @@ use super::convolution_shape::Convolution;
 use super::normalisation_shape::Normalisation;
 use super::pointwise_kind::Pointwise;
 use super::pooling_shape::Pooling;
-use crate::per_example::Rounding;
+use crate::rounding::Rounding;
 
-pub(crate) fn serve<const D: usize>(_values: &Tensor<D>) -> bool {
+pub fn serve<const D: usize>(_values: &Tensor<D>) -> bool {
     false
 }
 
-pub(crate) fn update_in_place<E>(
+pub fn update_in_place<E>(
     values: Tensor<1>,
     _update: impl FnOnce(&mut [f32]) -> Result<(), E>,
     otherwise: impl FnOnce(Tensor<1>) -> Result<Tensor<1>, E>,
@@ -23,27 +23,23 @@ pub(crate) fn update_in_place<E>(
     otherwise(values)
 }
 
-pub(crate) fn sum_of_squares_bound<const D: usize>(_values: &Tensor<D>) -> Option<Tensor<1>> {
+pub fn sum_of_squares_bound<const D: usize>(_values: &Tensor<D>) -> Option<Tensor<1>> {
     None
 }
 
-pub(crate) fn weighted_rows<const D: usize>(_values: &Tensor<D>, _weights: &Tensor<1>) -> Option<Tensor<D>> {
+pub fn weighted_rows<const D: usize>(_values: &Tensor<D>, _weights: &Tensor<1>) -> Option<Tensor<D>> {
     None
 }
 
-pub(crate) fn weighted_sum_of_rows(_values: &Tensor<2>, _weights: &Tensor<1>) -> Option<Tensor<1>> {
+pub fn weighted_sum_of_rows(_values: &Tensor<2>, _weights: &Tensor<1>) -> Option<Tensor<1>> {
     None
 }
 
-pub(crate) fn kernel_gradients(
-    _of: &Convolution,
-    _input: &Tensor<4>,
-    _output_gradient: &Tensor<4>,
-) -> Option<Tensor<2>> {
+pub fn kernel_gradients(_of: &Convolution, _input: &Tensor<4>, _output_gradient: &Tensor<4>) -> Option<Tensor<2>> {
     None
 }
 
-pub(crate) fn weighted_kernel_gradient(
+pub fn weighted_kernel_gradient(
     _of: &Convolution,
     _input: &Tensor<4>,
     _output_gradient: &Tensor<4>,
@@ -52,7 +48,7 @@ pub(crate) fn weighted_kernel_gradient(
     None
 }
 
-pub(crate) fn gradients_before_standardisation(
+pub fn gradients_before_standardisation(
     gradients: Tensor<2>,
     _unit: &Tensor<2>,
     _unclamped: &Tensor<1>,
@@ -62,7 +58,7 @@ pub(crate) fn gradients_before_standardisation(
     otherwise(gradients)
 }
 
-pub(crate) fn convolution_ghost_norms(
+pub fn convolution_ghost_norms(
     _of: &Convolution,
     _input: &Tensor<4>,
     _output_gradient: &Tensor<4>,
@@ -71,7 +67,7 @@ pub(crate) fn convolution_ghost_norms(
     None
 }
 
-pub(crate) fn sequence_ghost_norms(
+pub fn sequence_ghost_norms(
     _input: &Tensor<3>,
     _output_gradient: &Tensor<3>,
     _rounding: Rounding,
@@ -79,11 +75,11 @@ pub(crate) fn sequence_ghost_norms(
     None
 }
 
-pub(crate) fn sequence_gradients(_input: &Tensor<3>, _output_gradient: &Tensor<3>) -> Option<Tensor<2>> {
+pub fn sequence_gradients(_input: &Tensor<3>, _output_gradient: &Tensor<3>) -> Option<Tensor<2>> {
     None
 }
 
-pub(crate) fn outer_product_norms<const D: usize, const O: usize>(
+pub fn outer_product_norms<const D: usize, const O: usize>(
     _input: &Tensor<D>,
     _gradient: &Tensor<O>,
     _ones: f64,
@@ -91,15 +87,15 @@ pub(crate) fn outer_product_norms<const D: usize, const O: usize>(
     None
 }
 
-pub(crate) fn clip_factors(_squared_norms: &[Tensor<1>], _least: f64, _scale: f64) -> Option<(Tensor<1>, bool)> {
+pub fn clip_factors(_squared_norms: &[Tensor<1>], _least: f64, _scale: f64) -> Option<(Tensor<1>, bool)> {
     None
 }
 
-pub(crate) fn tap<const D: usize>(_output: &Tensor<D>) -> Option<(Tensor<D>, Tensor<D>)> {
+pub fn tap<const D: usize>(_output: &Tensor<D>) -> Option<(Tensor<D>, Tensor<D>)> {
     None
 }
 
-pub(crate) fn convolve(
+pub fn convolve(
     _of: Convolution,
     _input: Tensor<4>,
     _kernel: &Tensor<4>,
@@ -108,7 +104,7 @@ pub(crate) fn convolve(
     None
 }
 
-pub(crate) fn activate<const D: usize>(
+pub fn activate<const D: usize>(
     _of: Pointwise,
     input: Tensor<D>,
     otherwise: impl FnOnce(Tensor<D>) -> Tensor<D>,
@@ -116,19 +112,15 @@ pub(crate) fn activate<const D: usize>(
     otherwise(input)
 }
 
-pub(crate) fn softmax<const D: usize>(input: Tensor<D>, otherwise: impl FnOnce(Tensor<D>) -> Tensor<D>) -> Tensor<D> {
+pub fn softmax<const D: usize>(input: Tensor<D>, otherwise: impl FnOnce(Tensor<D>) -> Tensor<D>) -> Tensor<D> {
     otherwise(input)
 }
 
-pub(crate) fn linear<const D: usize>(
-    _input: Tensor<D>,
-    _weight: &Tensor<2>,
-    _bias: Option<&Tensor<1>>,
-) -> Option<Tensor<D>> {
+pub fn linear<const D: usize>(_input: Tensor<D>, _weight: &Tensor<2>, _bias: Option<&Tensor<1>>) -> Option<Tensor<D>> {
     None
 }
 
-pub(crate) fn normalise<const D: usize>(
+pub fn normalise<const D: usize>(
     _of: Normalisation,
     _input: Tensor<D>,
     _scale: &Tensor<1>,
@@ -137,7 +129,7 @@ pub(crate) fn normalise<const D: usize>(
     None
 }
 
-pub(crate) fn feature_sums(
+pub fn feature_sums(
     _values: &Tensor<3>,
     _gradient: &Tensor<3>,
     _feature_axis: usize,
@@ -146,15 +138,15 @@ pub(crate) fn feature_sums(
     None
 }
 
-pub(crate) fn attend(_of: Attention, _inputs: [&Tensor<3>; 3]) -> Option<Tensor<3>> {
+pub fn attend(_of: Attention, _inputs: [&Tensor<3>; 3]) -> Option<Tensor<3>> {
     None
 }
 
-pub(crate) fn max_pool(_of: Pooling, _input: Tensor<4>) -> Option<Tensor<4>> {
+pub fn max_pool(_of: Pooling, _input: Tensor<4>) -> Option<Tensor<4>> {
     None
 }
 
-pub(crate) fn weighted_outer_products(
+pub fn weighted_outer_products(
     _input: &Tensor<3>,
     _gradient: &Tensor<3>,
     _weights: &Tensor<1>,
@@ -163,7 +155,7 @@ pub(crate) fn weighted_outer_products(
     None
 }
 
-pub(crate) fn weighted_table_gradient(
+pub fn weighted_table_gradient(
     _tokens: &Tensor<2, Int>,
     _gradient: &Tensor<3>,
     _weights: &Tensor<1>,
@@ -172,7 +164,7 @@ pub(crate) fn weighted_table_gradient(
     None
 }
 
-pub(crate) fn sum_before_standardisation(
+pub fn sum_before_standardisation(
     _sum: &Tensor<1>,
     _unit: &Tensor<2>,
     _unclamped: &Tensor<1>,
@@ -181,17 +173,17 @@ pub(crate) fn sum_before_standardisation(
     None
 }
 
-pub(crate) fn update_and_round<E>(
+pub fn update_and_round<E>(
     _tensor: &mut Tensor<1>,
     _update: impl FnOnce(&mut [f64]) -> Result<(), E>,
 ) -> Option<Result<Tensor<1>, E>> {
     None
 }
 
-pub(crate) fn in_f64(values: Tensor<1>) -> Tensor<1> {
+pub fn in_f64(values: Tensor<1>) -> Tensor<1> {
     values
 }
 
-pub(crate) fn grid(_values: &Tensor<1>, _spacing: f64) -> Option<Vec<i64>> {
+pub fn grid(_values: &Tensor<1>, _spacing: f64) -> Option<Vec<i64>> {
     None
 }

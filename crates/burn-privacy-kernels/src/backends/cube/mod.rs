@@ -10,10 +10,12 @@ mod chacha20;
 mod noisy_mean;
 #[cfg(feature = "gpu-kernels")]
 mod normal_pair;
+#[cfg(all(test, feature = "wgpu"))]
+mod on_adapter;
 #[cfg(feature = "gpu-kernels")]
 mod on_gpu;
 
 #[cfg(not(feature = "gpu-kernels"))]
-pub(crate) use absent::*;
+pub use absent::*;
 #[cfg(feature = "gpu-kernels")]
-pub(crate) use on_gpu::*;
+pub use on_gpu::*;

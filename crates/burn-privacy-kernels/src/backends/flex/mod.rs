@@ -54,13 +54,13 @@ mod standardisation;
 mod transposition;
 
 #[cfg(not(feature = "flex"))]
-pub(crate) use absent::*;
-pub(crate) use attention_shape::Attention;
+pub use absent::*;
+pub use attention_shape::Attention;
 #[cfg(feature = "flex")]
-pub(crate) use autodiff::{activate, attend, convolve, linear, max_pool, normalise, softmax, tap};
-pub(crate) use convolution_shape::Convolution;
-pub(crate) use normalisation_shape::Normalisation;
+pub use autodiff::{activate, attend, convolve, linear, max_pool, normalise, softmax, tap};
+pub use convolution_shape::Convolution;
+pub use normalisation_shape::Normalisation;
 #[cfg(feature = "flex")]
-pub(crate) use on_flex::*;
-pub(crate) use pointwise_kind::Pointwise;
-pub(crate) use pooling_shape::Pooling;
+pub use on_flex::*;
+pub use pointwise_kind::Pointwise;
+pub use pooling_shape::Pooling;

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use burn_privacy_mechanisms::KernelNoise;
 
-pub(crate) fn noisy_mean<E>(
+pub fn noisy_mean<E>(
     sum: Tensor<1>,
     _noise: impl FnOnce() -> Result<KernelNoise, E>,
     _divisor: f32,

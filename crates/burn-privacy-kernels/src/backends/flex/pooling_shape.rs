@@ -1,10 +1,10 @@
 /// Max pooling without padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pooling {
+pub struct Pooling {
     /// Height and width of a plane (one channel of one example).
-    pub(crate) input: [usize; 2],
-    pub(crate) kernel: [usize; 2],
-    pub(crate) stride: [usize; 2],
+    pub input: [usize; 2],
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
 }
 
 impl Pooling {

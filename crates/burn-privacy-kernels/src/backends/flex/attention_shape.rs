@@ -1,12 +1,12 @@
 /// The sizes of an attention without a mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Attention {
-    pub(crate) heads: usize,
-    pub(crate) head_width: usize,
+pub struct Attention {
+    pub heads: usize,
+    pub head_width: usize,
     /// Positions that ask.
-    pub(crate) queries: usize,
+    pub queries: usize,
     /// Positions that are looked at.
-    pub(crate) keys: usize,
+    pub keys: usize,
 }
 
 impl Attention {

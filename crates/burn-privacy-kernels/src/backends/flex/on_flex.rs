@@ -10,7 +10,7 @@ use super::fresh_memory::{Cut, written_in_parts};
 use super::matrix_product::{Matrix, matrix_product};
 use super::outer_products::{self, RowPairs};
 use super::{convolution, ghost_norm, normalisation, rows, standardisation};
-use crate::per_example::{Rounding, rows_and_length};
+use crate::rounding::{Rounding, rows_and_length};
 
 /// The contiguous values of a tensor without autodiff.
 pub(super) struct Values(pub(super) FloatTensor<Flex>);
@@ -41,7 +41,7 @@ pub(super) fn tensor<const D: usize>(values: Vec<f32>, dims: [usize; D]) -> Tens
 }
 
 /// Whether the kernels may take a tensor, with or without autodiff.
-pub(crate) fn serve<const D: usize>(values: &Tensor<D>) -> bool {
+pub fn serve<const D: usize>(values: &Tensor<D>) -> bool {
     values.dtype() == DType::F32
         && (values.clone().try_into_primitive::<Flex>().is_ok()
             || values.clone().try_into_primitive::<Autodiff<Flex>>().is_ok())
@@ -49,7 +49,7 @@ pub(crate) fn serve<const D: usize>(values: &Tensor<D>) -> bool {
 
 /// Lets `update` write over the values of a tensor, which are copied first only where something else holds them;
 /// `otherwise` for a tensor of another backend.
-pub(crate) fn update_in_place<E>(
+pub fn update_in_place<E>(
     values: Tensor<1>,
     update: impl FnOnce(&mut [f32]) -> Result<(), E>,
     otherwise: impl FnOnce(Tensor<1>) -> Result<Tensor<1>, E>,
@@ -72,7 +72,7 @@ pub(super) fn owned(values: FloatTensor<Flex>) -> FloatTensor<Flex> {
 }
 
 /// Upper bounds `[rows]` of the sums of squares over every axis but the first.
-pub(crate) fn sum_of_squares_bound<const D: usize>(values: &Tensor<D>) -> Option<Tensor<1>> {
+pub fn sum_of_squares_bound<const D: usize>(values: &Tensor<D>) -> Option<Tensor<1>> {
     let [rows, length] = rows_and_length(values);
     let values = Values::of(values)?;
     let found = if length == 0 { vec![0.0; rows] } else { rows::squares(values.slice(), length) };
@@ -80,28 +80,28 @@ pub(crate) fn sum_of_squares_bound<const D: usize>(values: &Tensor<D>) -> Option
 }
 
 /// Rows (axis 0) times their weights `[rows]`; a row of weight zero becomes zero whatever it holds.
-pub(crate) fn weighted_rows<const D: usize>(values: &Tensor<D>, weights: &Tensor<1>) -> Option<Tensor<D>> {
+pub fn weighted_rows<const D: usize>(values: &Tensor<D>, weights: &Tensor<1>) -> Option<Tensor<D>> {
     let [_, length] = rows_and_length(values);
     let (dims, values, weights) = (values.dims(), Values::of(values)?, Values::of(weights)?);
     Some(tensor(rows::weighted(values.slice(), length.max(1), weights.slice()), dims))
 }
 
 /// The weighted sum of rows, in f64: `[rows, length]` and `[rows]` to `[length]`.
-pub(crate) fn weighted_sum_of_rows(values: &Tensor<2>, weights: &Tensor<1>) -> Option<Tensor<1>> {
+pub fn weighted_sum_of_rows(values: &Tensor<2>, weights: &Tensor<1>) -> Option<Tensor<1>> {
     let [_, length] = values.dims();
     let (values, weights) = (Values::of(values)?, Values::of(weights)?);
     Some(tensor_of_f64(rows::weighted_sum(values.slice(), length.max(1), weights.slice())))
 }
 
 /// Each example's gradient of the kernel: `[examples, entries]`.
-pub(crate) fn kernel_gradients(of: &Convolution, input: &Tensor<4>, output_gradient: &Tensor<4>) -> Option<Tensor<2>> {
+pub fn kernel_gradients(of: &Convolution, input: &Tensor<4>, output_gradient: &Tensor<4>) -> Option<Tensor<2>> {
     let (examples, input, gradient) = (input.dims()[0], Values::of(input)?, Values::of(output_gradient)?);
     let found = convolution::kernel_gradients(of, input.slice(), gradient.slice());
     Some(tensor(found, [examples, of.entries()]))
 }
 
 /// The weighted sum of the examples' gradients of the kernel, in f64: `[entries]`.
-pub(crate) fn weighted_kernel_gradient(
+pub fn weighted_kernel_gradient(
     of: &Convolution,
     input: &Tensor<4>,
     output_gradient: &Tensor<4>,
@@ -114,7 +114,7 @@ pub(crate) fn weighted_kernel_gradient(
 
 /// Gradients of a kernel, `[rows, channels * entries]`, pulled back through its standardisation, and those of the gains,
 /// `[rows, channels]`; see [`standardisation`]. `otherwise` for tensors of another backend.
-pub(crate) fn gradients_before_standardisation(
+pub fn gradients_before_standardisation(
     gradients: Tensor<2>,
     unit: &Tensor<2>,
     unclamped: &Tensor<1>,
@@ -138,7 +138,7 @@ pub(crate) fn gradients_before_standardisation(
 }
 
 /// Upper bounds `[examples]` of the squared norm of each example's gradient of the kernel, without forming it.
-pub(crate) fn convolution_ghost_norms(
+pub fn convolution_ghost_norms(
     of: &Convolution,
     input: &Tensor<4>,
     output_gradient: &Tensor<4>,
@@ -159,11 +159,7 @@ pub(crate) fn convolution_ghost_norms(
 
 /// Upper bounds `[examples]` of the squared norm of `sum_t a_t g_t^T` from `[examples, positions, d_input]` and
 /// `[examples, positions, d_output]`, without forming it.
-pub(crate) fn sequence_ghost_norms(
-    input: &Tensor<3>,
-    output_gradient: &Tensor<3>,
-    rounding: Rounding,
-) -> Option<Tensor<1>> {
+pub fn sequence_ghost_norms(input: &Tensor<3>, output_gradient: &Tensor<3>, rounding: Rounding) -> Option<Tensor<1>> {
     let [examples, positions, d_input] = input.dims();
     let d_output = output_gradient.dims()[2];
     let (input, gradient) = (Values::of(input)?, Values::of(output_gradient)?);
@@ -178,7 +174,7 @@ pub(crate) fn sequence_ghost_norms(
 
 /// Per example and feature, the sums over positions of `values gradient` and of `gradient`, or of their sizes:
 /// `[examples, features]` each. `feature_axis` is 1 or 2.
-pub(crate) fn feature_sums(
+pub fn feature_sums(
     values: &Tensor<3>,
     gradient: &Tensor<3>,
     feature_axis: usize,
@@ -196,7 +192,7 @@ pub(crate) fn feature_sums(
 
 /// Each example's gradient `sum_t a_t g_t^T` of a matrix, from `[examples, positions, d_input]` and
 /// `[examples, positions, d_output]`: `[examples, d_input * d_output]`.
-pub(crate) fn sequence_gradients(input: &Tensor<3>, output_gradient: &Tensor<3>) -> Option<Tensor<2>> {
+pub fn sequence_gradients(input: &Tensor<3>, output_gradient: &Tensor<3>) -> Option<Tensor<2>> {
     let [examples, positions, d_input] = input.dims();
     let d_output = output_gradient.dims()[2];
     let entries = d_input * d_output;
@@ -222,7 +218,7 @@ pub(crate) fn sequence_gradients(input: &Tensor<3>, output_gradient: &Tensor<3>)
 
 /// Upper bounds `[examples]` of `(|a_i|^2 + ones) |g_i|^2` from the rows (axis 0) `a_i` of `input` and `g_i` of `gradient`:
 /// of the squared norms of `a_i g_i^T`.
-pub(crate) fn outer_product_norms<const D: usize, const O: usize>(
+pub fn outer_product_norms<const D: usize, const O: usize>(
     input: &Tensor<D>,
     gradient: &Tensor<O>,
     ones: f64,
@@ -239,7 +235,7 @@ pub(crate) fn outer_product_norms<const D: usize, const O: usize>(
 /// `sum_i w_i sum_t a_it g_it^T` and `sum_i w_i sum_t g_it` in f64, `[d_input * d_output]` and `[d_output]`, from
 /// `[examples, positions, d_input]`, `[examples, positions, d_output]` and `[examples]`. What is summed in f32 are the
 /// positions of one example, or where each has one, the examples of one of `leaves`.
-pub(crate) fn weighted_outer_products(
+pub fn weighted_outer_products(
     input: &Tensor<3>,
     gradient: &Tensor<3>,
     weights: &Tensor<1>,
@@ -261,7 +257,7 @@ pub(crate) fn weighted_outer_products(
 
 /// The weighted sum of the examples' gradients of a table of `rows` rows, `[rows * length]`, from `[examples, tokens]`,
 /// `[examples, tokens, length]` and `[examples]`.
-pub(crate) fn weighted_table_gradient(
+pub fn weighted_table_gradient(
     tokens: &Tensor<2, Int>,
     gradient: &Tensor<3>,
     weights: &Tensor<1>,
@@ -277,7 +273,7 @@ pub(crate) fn weighted_table_gradient(
 }
 
 /// A sum of gradients of a kernel, in f64, pulled back through its standardisation, and that of the gains.
-pub(crate) fn sum_before_standardisation(
+pub fn sum_before_standardisation(
     sum: &Tensor<1>,
     unit: &Tensor<2>,
     unclamped: &Tensor<1>,
@@ -296,7 +292,7 @@ fn tensor_of_f64(values: Vec<f64>) -> Tensor<1> {
 }
 
 /// Lets `update` write over the values of a tensor in f64, and rounds them to f32; `None` for another format or backend.
-pub(crate) fn update_and_round<E>(
+pub fn update_and_round<E>(
     tensor: &mut Tensor<1>,
     update: impl FnOnce(&mut [f64]) -> Result<(), E>,
 ) -> Option<Result<Tensor<1>, E>> {
@@ -330,7 +326,7 @@ fn values_of_f64(tensor: &Tensor<1>) -> Option<Vec<f64>> {
 }
 
 /// The tensor in f64, if it is on the CPU; else as it is.
-pub(crate) fn in_f64(values: Tensor<1>) -> Tensor<1> {
+pub fn in_f64(values: Tensor<1>) -> Tensor<1> {
     match Values::of(&values) {
         Some(values) => tensor_of_f64(values.slice().iter().copied().map(f64::from).collect()),
         None => values,
@@ -338,7 +334,7 @@ pub(crate) fn in_f64(values: Tensor<1>) -> Tensor<1> {
 }
 
 /// The nearest whole multiples of a spacing, of values in f64.
-pub(crate) fn grid(values: &Tensor<1>, spacing: f64) -> Option<Vec<i64>> {
+pub fn grid(values: &Tensor<1>, spacing: f64) -> Option<Vec<i64>> {
     let inverse = 1.0 / spacing;
     let nearest = |value: f64| (value * inverse).round_ties_even() as i64;
     if values.dtype() != DType::F64 {
@@ -358,7 +354,7 @@ pub(crate) fn grid(values: &Tensor<1>, spacing: f64) -> Option<Vec<i64>> {
 
 /// The factors `scale / max(norm, least)` of the square roots of sums of squared norms, zero where one is not finite, and
 /// whether all are finite.
-pub(crate) fn clip_factors(squared_norms: &[Tensor<1>], least: f64, scale: f64) -> Option<(Tensor<1>, bool)> {
+pub fn clip_factors(squared_norms: &[Tensor<1>], least: f64, scale: f64) -> Option<(Tensor<1>, bool)> {
     let [examples] = squared_norms.first()?.dims();
     let values: Vec<Values> = squared_norms.iter().map(Values::of).collect::<Option<_>>()?;
     let slices: Vec<&[f32]> = values.iter().map(Values::slice).collect();

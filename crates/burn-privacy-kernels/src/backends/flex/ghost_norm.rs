@@ -1,5 +1,5 @@
 use super::matrix_product::{Matrix, matrix_product};
-use crate::per_example::{Rounding, underflow};
+use crate::rounding::{Rounding, underflow};
 
 /// Upper bound of the squared norm of `sum_t a_t g_t^T` for rows `a_t` of `inputs` and `g_t` of `gradients`, without
 /// forming the sum: it is `sum_{t,t'} (a_t . a_t') (g_t . g_t')` (Li et al. 2022, arXiv 2110.05679, section 4).

@@ -1,6 +1,6 @@
 /// A function of one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pointwise {
+pub enum Pointwise {
     Relu,
     Tanh,
     Sigmoid,

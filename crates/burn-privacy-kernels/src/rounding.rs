@@ -9,8 +9,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::exact_sum::MARGIN;
-use crate::flex_kernels;
+use crate::backends::flex as flex_kernels;
 
 /// The smallest positive normal f32: what a product that underflows (or is flushed to zero) can lose.
 const UNDERFLOW: f64 = f32::MIN_POSITIVE as f64;
@@ -40,8 +39,8 @@ impl Rounding {
 
     /// What the clipping norm is multiplied by, so that neither the rounding of a clip factor, nor that of the product it enters, nor that of
     /// the sum of contributions lifts the sum's sensitivity above the clipping norm.
-    pub(crate) fn shrink(&self) -> f64 {
-        1.0 - MARGIN - 16.0 * self.unit - if self.product_unit > self.unit { 4.0 * self.product_unit } else { 0.0 }
+    pub fn shrink(&self, margin: f64) -> f64 {
+        1.0 - margin - 16.0 * self.unit - if self.product_unit > self.unit { 4.0 * self.product_unit } else { 0.0 }
     }
 
     /// Relative bound `gamma_n` of a sum of `terms` f32 values or products accumulated in any order.
@@ -59,7 +58,7 @@ impl Rounding {
 }
 
 /// What a sum of `terms` products can lose because products underflow, or are flushed to zero.
-pub(crate) fn underflow(terms: usize) -> f64 {
+pub fn underflow(terms: usize) -> f64 {
     terms as f64 * UNDERFLOW
 }
 
@@ -113,7 +112,7 @@ fn block_length(length: usize) -> usize {
 
 /// Upper bound of `(||computed|| + error)^2`, the squared norm of a gradient that was computed with an error of
 /// at most `sqrt(squared_error)` in norm.
-pub(crate) fn add_error(squared_norm: Tensor<1>, squared_error: Tensor<1>, rounding: Rounding) -> Tensor<1> {
+pub fn add_error(squared_norm: Tensor<1>, squared_error: Tensor<1>, rounding: Rounding) -> Tensor<1> {
     let norm = (squared_norm.sqrt() + squared_error.sqrt()) * (1.0 + rounding.sum(2));
     norm.square() * (1.0 + rounding.sum(1))
 }
@@ -121,7 +120,7 @@ pub(crate) fn add_error(squared_norm: Tensor<1>, squared_error: Tensor<1>, round
 /// Upper bound, per example, of the squared norm of the error of `sum_t a_t g_t^T` computed as a matrix
 /// product with inner axis `terms`: `(gamma * ||A||_F * ||G||_F)^2`, which bounds
 /// `gamma * || |A|^T |G| ||_F`.
-pub(crate) fn squared_product_error(
+pub fn squared_product_error(
     squared_inputs: Tensor<1>,
     squared_output_gradients: Tensor<1>,
     terms: usize,
@@ -135,7 +134,7 @@ pub(crate) fn squared_product_error(
     product * (relative * relative * (1.0 + 8.0 * rounding.unit)) + absolute
 }
 
-pub(crate) fn rows_and_length<const D: usize>(values: &Tensor<D>) -> [usize; 2] {
+pub fn rows_and_length<const D: usize>(values: &Tensor<D>) -> [usize; 2] {
     let dims = values.dims();
     let length = dims[1..].iter().product::<usize>();
     [dims[0], length]
