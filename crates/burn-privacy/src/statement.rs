@@ -17,9 +17,9 @@ pub(crate) fn statement(
         "the loss of a record depends on that record and the model only (layers, losses and buffers are checked; a \
          batcher that mixes records is outside their sight)"
             .into(),
-        "what a record adds to a sum does not depend, not even by rounding, on the records computed beside it (one at a time \
-         it cannot; in one backward pass the device's kernels must compute each row alike); the rounding of the sum itself \
-         is part of the sensitivity"
+        "what a record adds to a sum does not depend on the records of its physical batch (one at a time it cannot; in one \
+         backward pass the rounding of matrix products may depend on their number, which is not part of the sensitivity; \
+         the rounding of the sum itself is)"
             .into(),
         "the Gaussian noise is computed and added in 64-bit floating point, on a GPU in 32-bit: attacks on its lowest bits \
          are not excluded"

@@ -11,7 +11,9 @@
 //! construction, for a record is alone in its batch. In one backward pass it is computed beside the records of its physical
 //! batch. That batch is a fixed range of places (see [`fixed_ranges`](super::fixed_ranges)), so that a neighbour leaves every
 //! other physical batch as it is, bit for bit; in its own, the other records' forward and backward passes must not
-//! depend on the number of rows beside them, which is a property of the kernels of the layers and the device, not proved here.
+//! depend on the number of rows beside them. That is an assumption, and it does not hold to the last bit: the general matrix
+//! product of a dense layer (784 x 1024, say) rounds a row otherwise beside one row than beside none. What this adds within
+//! the one physical batch is not part of the bound below; who needs a proof trains one example at a time.
 //!
 //! # Theorem
 //!
