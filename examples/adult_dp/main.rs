@@ -8,6 +8,7 @@
 //! Categories, bounds, scales and settings are public: written down here, not read from the records. All randomness is from
 //! seeds, so that the table can be repeated: nothing here is private.
 
+mod file;
 mod network;
 mod records;
 mod report;
@@ -21,6 +22,7 @@ use burn_privacy::mechanisms::Entropy;
 use burn_privacy_convex::{
     Loss, Privacy, TrainingSet, objective_perturbation, output_perturbation, solve_without_privacy,
 };
+use burn_privacy_examples::NominalSize;
 use clap::{Parser, ValueEnum};
 
 use crate::records::Records;
@@ -49,6 +51,10 @@ struct Arguments {
     /// Trains on the first four fifths of adult.data and measures on the last; leaves adult.test alone
     #[arg(long)]
     tune: bool,
+    /// Public number of records in adult.data: rates, rules and everything that is printed are made with it. Modes that exchange a
+    /// record for another (all but `input`, `label` and `gradient`) have a public number of records, which must be this one
+    #[arg(long, value_name = "N", default_value_t = PUBLISHED.0)]
+    nominal_size: usize,
     /// Folder for the table and the plots
     #[arg(long, value_name = "FOLDER", default_value = "runs/adult_dp")]
     out: PathBuf,
@@ -104,11 +110,19 @@ impl Mode {
         }
     }
 
+    /// Whether neighbours have the same number of records: it is public then, and the sensitivities are made with it.
+    fn exchanges_a_record(self) -> bool {
+        !matches!(self, Self::Input | Self::Label | Self::Gradient)
+    }
+
     /// Whether its delta is 0.
     fn is_pure(self) -> bool {
         !matches!(self, Self::Gradient | Self::OutputGaussian | Self::ObjectiveGaussian)
     }
 }
+
+/// How many records adult.data has, and who says so.
+const PUBLISHED: (usize, &str) = (32_561, "UCI");
 
 /// Half the width of the hinge loss's rounded corner.
 const HINGE_WIDTH: f64 = 1.0;
@@ -127,6 +141,8 @@ struct Job {
     test_set: TrainingSet,
     test_labels: Vec<f64>,
     delta: f64,
+    /// Public number of records to train on.
+    nominal: NominalSize,
     /// With autodiff.
     device: Device,
 }
@@ -135,7 +151,7 @@ impl Job {
     fn accuracy(&self, mode: Mode, epsilon: f64, seed: u64) -> Result<f64> {
         let entropy = Entropy::seeded(seed);
         let (factor, power) = mode.lambda_rule();
-        let lambda = factor * (self.train.len() as f64 * epsilon).powf(-power);
+        let lambda = factor * (self.nominal.get() as f64 * epsilon).powf(-power);
         let privacy = if mode.is_pure() { Privacy::pure(epsilon)? } else { Privacy::approximate(epsilon, self.delta)? };
         let objective = |set: &TrainingSet| -> Result<Vec<f64>> {
             Ok(objective_perturbation(set, lambda, &privacy, &entropy)?.model.weights().to_vec())
@@ -149,7 +165,9 @@ impl Job {
                 let noisy = self.train.with_labels_perturbed(epsilon, seed)?;
                 network::with_corrected_loss(&noisy, epsilon, &self.device)?
             }
-            Mode::Gradient => network::by_gradients(&self.train, epsilon, self.delta, seed, &self.device)?,
+            Mode::Gradient => {
+                network::by_gradients(&self.train, self.nominal.get(), epsilon, self.delta, seed, &self.device)?
+            }
             Mode::Output | Mode::OutputGaussian => {
                 output_perturbation(&self.train_set, lambda, &privacy, &entropy)?.model.weights().to_vec()
             }
@@ -171,11 +189,24 @@ impl Job {
 
 fn run(arguments: &Arguments) -> Result<()> {
     let train = Records::read(&arguments.data, "adult.data")?;
-    let cut = train.len() / 5 * 4;
-    let (train, test) = if arguments.tune {
-        (train.part(0..cut), train.part(cut..train.len()))
+    let given = (arguments.nominal_size != PUBLISHED.0).then_some(arguments.nominal_size);
+    let nominal = NominalSize::new(given, Some(PUBLISHED))?;
+    let modes = if arguments.mode.is_empty() { Mode::value_variants() } else { &arguments.mode };
+    if let Some(mode) = modes.iter().find(|mode| mode.exchanges_a_record() && train.len() != nominal.get()) {
+        return Err(format!(
+            "adult.data does not hold {} records; under replace-one adjacency, which the mode {} has, the number of records is \
+             public and must be right: give it as --nominal-size",
+            nominal.get(),
+            mode.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+        )
+        .into());
+    }
+    let (train, nominal, test) = if arguments.tune {
+        let fifths = nominal.get() / 5 * 4;
+        let cut = fifths.min(train.len());
+        (train.part(0..cut), nominal.derived(fifths, "four fifths of"), train.part(cut..train.len()))
     } else {
-        (train, Records::read(&arguments.data, "adult.test")?)
+        (train, nominal, Records::read(&arguments.data, "adult.test")?)
     };
     let job = Job {
         train_set: train.training_set()?,
@@ -185,11 +216,12 @@ fn run(arguments: &Arguments) -> Result<()> {
         test_set: test.training_set()?,
         test_labels: test.labels(),
         delta: arguments.delta,
+        nominal,
         device: select_device(DeviceChoice::Cpu)?.device.autodiff(),
     };
     let about = format!(
         "{} records, {} features, {} others to test on; mean of {} runs",
-        job.train.len(),
+        job.nominal.get(),
         job.train_set.dimension(),
         test.len(),
         arguments.seeds
@@ -201,7 +233,6 @@ fn run(arguments: &Arguments) -> Result<()> {
         plain: job.accuracy_of(&solve_without_privacy(&job.train_set, PLAIN_LAMBDA)?.weights),
         rows: Vec::new(),
     };
-    let modes = if arguments.mode.is_empty() { Mode::value_variants() } else { &arguments.mode };
     for &mode in modes {
         eprintln!("{} ...", mode.name());
         let summary = |&epsilon: &f64| -> Result<Summary> {
@@ -212,6 +243,11 @@ fn run(arguments: &Arguments) -> Result<()> {
         report.rows.push((mode, summaries));
     }
     println!("{}; accuracy in %, with standard deviation\n\n{}", report.about, report.table());
+    println!(
+        "Number of records: {}. Gradients and rows: add-or-remove-one adjacency or local, nothing is counted; weights and \
+         objective: replace-one adjacency, where the number is public.\n",
+        job.nominal.origin()
+    );
     println!("Wrote {} into {}", report.write(&arguments.out)?, arguments.out.display());
     Ok(())
 }

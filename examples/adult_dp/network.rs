@@ -75,10 +75,17 @@ fn rate(step: u64) -> f64 {
     RATE * (1.0 - step as f64 / STEPS as f64)
 }
 
-/// Weights by DP-SGD; add-or-remove-one adjacency.
-pub fn by_gradients(records: &Records, epsilon: f64, delta: f64, seed: u64, device: &Device) -> Result<Vec<f64>> {
+/// Weights by DP-SGD; add-or-remove-one adjacency, with a public, nominal number of records.
+pub fn by_gradients(
+    records: &Records,
+    nominal: usize,
+    epsilon: f64,
+    delta: f64,
+    seed: u64,
+    device: &Device,
+) -> Result<Vec<f64>> {
     let plan = PrivacyPlanConfig::new()
-        .with_sampling(Sampling::poisson(BATCH, records.len()))
+        .with_sampling(Sampling::poisson(BATCH, nominal))
         .with_clipping(Clipping::flat(CLIPPING_NORM))
         .with_steps(STEPS)
         .with_noise(NoiseLevel::target(epsilon, delta))

@@ -1,16 +1,14 @@
 //! UCI Adult, encoded by public lists and bounds.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::ops::Range;
 use std::path::Path;
 
 use burn_privacy::mechanisms::local::{CellRandomness, Piecewise, RandomisedResponse};
 use burn_privacy::mechanisms::{Entropy, PrivacyKey};
 use burn_privacy_convex::{Block, FeatureMap, Features, Loss, RowScale, TrainingSet};
-use flate2::read::GzDecoder;
 
 use crate::Result;
+use crate::file::{self, COLUMNS, Line};
 
 /// Columns with categories, by their place in the file, with the lists of adult.names; what is not in a list, a question
 /// mark for one, is `other`. A star marks the public reference category, which has no column, which
@@ -77,30 +75,52 @@ pub struct Records(Vec<Record>);
 
 impl Records {
     /// Reads a file of the data set.
+    ///
+    /// # Errors
+    ///
+    /// If the file, a line of it or a cell is not as the data set has it, if a column of categories has none of its list in any
+    /// record, or if all labels are the same: such a file is encoded in another way.
     pub fn read(folder: &Path, name: &str) -> Result<Self> {
         let lists = lists();
+        let path = file::find(folder, name)?;
+        let name = path.display();
         let mut records = Vec::new();
-        for (number, line) in (1..).zip(BufReader::new(open(folder, name)?).lines()) {
-            let line = line?;
-            let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-            if fields.len() != 15 {
-                continue; // the test file's first line, and empty ones
-            }
+        for Line { number, cells } in file::rows(&path)? {
+            let wrong = |column: usize, allowed: &str| {
+                let (column, cell) = (COLUMNS[column], &cells[column]);
+                format!("{name}, line {number}: no {allowed} in the column {column}: {cell:?}")
+            };
             let mut numbers = [0.0; NUMBERS.len()];
-            for (cell, &(column, low, high, logarithm)) in numbers.iter_mut().zip(&NUMBERS) {
-                let value = fields[column].parse::<f64>().map_err(|_| format!("{name}, line {number}: no number"))?;
+            for (number, &(column, low, high, logarithm)) in numbers.iter_mut().zip(&NUMBERS) {
+                let value = cells[column].parse::<f64>().ok().filter(|value| value.is_finite());
+                let value = value.ok_or_else(|| wrong(column, "number"))?;
                 let (value, width) = (value.clamp(low, high) - low, high - low);
-                *cell = NUMBER_SIZE * if logarithm { value.ln_1p() / width.ln_1p() } else { value / width };
+                *number = NUMBER_SIZE * if logarithm { value.ln_1p() / width.ln_1p() } else { value / width };
             }
             let mut categories = [0; CATEGORIES.len()];
             for (place, (column, list)) in categories.iter_mut().zip(&lists) {
-                let is_field = |name: &&str| name.trim_start_matches('*') == fields[*column];
-                *place = list.iter().position(is_field).unwrap_or(list.len());
+                let is_cell = |name: &&str| name.trim_start_matches('*') == &cells[*column];
+                *place = list.iter().position(is_cell).unwrap_or(list.len());
             }
-            records.push(Record { numbers, categories, rich: fields[14].starts_with(">50K") });
+            let label = COLUMNS.len() - 1;
+            let rich = file::is_rich(&cells[label]).ok_or_else(|| wrong(label, "label (>50K or <=50K, 1 or 0)"))?;
+            records.push(Record { numbers, categories, rich });
         }
         if records.len() < 100 {
-            return Err(format!("{name} holds {} records, but at least 100 are needed", records.len()).into());
+            return Err(format!("{name} holds fewer records than the at least 100 that are needed").into());
+        }
+        for (place, (column, list)) in lists.iter().enumerate() {
+            if records.iter().all(|record| record.categories[place] == list.len()) {
+                return Err(format!(
+                    "{name}: no record has a known category in the column {}; known are {}",
+                    COLUMNS[*column],
+                    list.join(" ").replace('*', "")
+                )
+                .into());
+            }
+        }
+        if records.iter().all(|record| record.rich == records[0].rich) {
+            return Err(format!("{name}: all labels are the same; there must be incomes above and below 50,000").into());
         }
         Ok(Self(records))
     }
@@ -193,15 +213,4 @@ fn feature_map(columns: usize) -> Result<FeatureMap> {
 
 fn lists() -> Vec<(usize, Vec<&'static str>)> {
     CATEGORIES.iter().map(|(column, list)| (*column, list.split_whitespace().collect())).collect()
-}
-
-/// Opens a file, or its .gz.
-fn open(folder: &Path, name: &str) -> Result<Box<dyn Read>> {
-    let plain = folder.join(name);
-    if plain.exists() {
-        return Ok(Box::new(File::open(plain)?));
-    }
-    let packed = folder.join(format!("{name}.gz"));
-    let file = File::open(&packed).map_err(|error| format!("neither {name} nor {name}.gz can be read: {error}"))?;
-    Ok(Box::new(GzDecoder::new(file)))
 }

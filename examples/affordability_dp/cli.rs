@@ -21,7 +21,8 @@ pub struct Arguments {
     /// How often each setting is trained, each time with new randomness
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub repeats: u32,
-    /// CSV file with the columns age, income, expenditure, house_price, affordability, instead of generated households
+    /// CSV file with the columns age, income, expenditure, house_price, affordability, instead of generated households; needs
+    /// --nominal-size
     #[arg(long, value_name = "FILE", conflicts_with = "scf")]
     pub data: Option<PathBuf>,
     /// Schema of --data in TOML, as `burn-privacy perturb` reads it, of which the public bounds (lo, hi) are used
@@ -30,6 +31,11 @@ pub struct Arguments {
     /// Survey of Consumer Finances 2019, summary extract (SCFP2019.csv or .csv.gz), instead of generated households
     #[arg(long, value_name = "FILE")]
     pub scf: Option<PathBuf>,
+    /// Public number of households in the data, a published or a round one. Sampling, averages and everything that is printed
+    /// are made with it, and no household is counted: under add-or-remove-one adjacency the number is private itself
+    /// [default: 25000 generated households, 5777 families of the survey; --data needs it]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..))]
+    pub nominal_size: Option<u32>,
     /// Predictions that the output mode answers, over all of which its epsilon is spent
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub queries: u64,

@@ -69,15 +69,15 @@ impl Job<'_> {
 
     /// Noise on the gradients: DP-SGD.
     pub fn on_the_gradients(&self, epsilon: f64, run: &str) -> Result<Outcome> {
-        let households = self.data.households();
+        let (households, nominal) = (self.data.households(), self.data.nominal.get());
         let plan = PrivacyPlanConfig::new()
-            .with_sampling(Sampling::poisson(households.len() / SAMPLED, households.len()))
+            .with_sampling(Sampling::poisson(nominal / SAMPLED, nominal))
             .with_clipping(Clipping::flat(CLIPPING_NORM))
             .with_steps(STEPS)
             .with_noise(NoiseLevel::target(epsilon, self.arguments.delta))
             .build()?;
         let ledger = Some((self.ledger()?, run));
-        let (network, statement) = train_private(
+        let (network, mut statement) = train_private(
             Network::new(&self.device),
             households,
             &self.device,
@@ -86,6 +86,7 @@ impl Job<'_> {
             Entropy::os(),
             ledger,
         )?;
+        statement.assumptions.push(self.data.nominal.assumption());
         Ok(Outcome { r_squared: self.score(&network), statement: statement.to_markdown() })
     }
 
@@ -107,7 +108,7 @@ impl Job<'_> {
         let (batch, targets) = self.data.test_batch(&self.device);
         let queries = (self.arguments.queries as usize).min(targets.len());
         let votes: Vec<Vec<f64>> = teachers.iter().map(|teacher| teacher.predict(&batch)).collect();
-        let plan = QueryPlan::for_target(queries as u64, epsilon, self.arguments.delta)?;
+        let plan = QueryPlan::for_target(queries as u64, epsilon, self.arguments.delta, self.data.train.len())?;
         let mut predictor = NoisyMean::open(plan, 0.0..=1.0, teachers.len(), self.ledger()?, run, Entropy::os())?;
         let mut answers = Vec::with_capacity(queries);
         for query in 0..queries {

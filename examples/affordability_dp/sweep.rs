@@ -9,9 +9,9 @@ use crate::cli::{Arguments, Mode};
 use crate::modes::{Job, LEDGER, Outcome, composed_epsilon};
 use crate::report::{Results, Setting};
 use crate::{report, survey};
-use burn_privacy_examples::Result;
 use burn_privacy_examples::affordability::data::{Data, bounds_of};
 use burn_privacy_examples::affordability::generated;
+use burn_privacy_examples::{NominalSize, Result};
 
 /// Standard deviations of the handout's obfuscation.
 const OBFUSCATION: [f64; 4] = [10.0, 500.0, 1_000.0, 5_000.0];
@@ -24,17 +24,19 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     let start = Instant::now();
+    let nominal = arguments.nominal_size.map(|size| size as usize);
     let mut data = match (&arguments.data, &arguments.scf) {
-        (Some(path), _) => Data::from_csv(path)?,
-        (None, Some(path)) => survey::load(path)?,
-        (None, None) => generated::generated_data()?,
+        (Some(path), _) => Data::from_csv(path, &NominalSize::new(nominal, None)?)?,
+        (None, Some(path)) => survey::load(path, nominal)?,
+        (None, None) => generated::generated_data_of(nominal)?,
     };
     if let Some(schema) = &arguments.schema {
         data.bounds = bounds_of(schema)?;
     }
     // On so small a network a GPU would wait for its host.
     let selected = select_device(DeviceChoice::Cpu)?;
-    println!("Data:    {}; {} to train on, {} to test on", data.name, data.train.len(), data.test.len());
+    println!("Data:    {}; nominally {} to train on, {} to test on", data.name, data.nominal.get(), data.test.len());
+    println!("Number:  {}; the households to train on are not counted", data.nominal.origin());
     println!("Network: 4 features, dense 10, ReLU, dense 1 (61 parameters); {}", selected.description);
     println!(
         "Test households are declared public; no figure of the others is shown but for what its epsilon covers.\n"
@@ -64,11 +66,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.out.join(LEDGER).exists() {
         let all = composed_epsilon(&arguments.out, arguments.delta)?;
         println!(
-            "\nEach epsilon is that of one run. All runs in the ledger {} together: epsilon {} at delta {} (PLD, upper \
-             bound).",
+            "\nEach epsilon is that of one run. All runs in the ledger {} together: epsilon {} at delta {} (PLD, {}).",
             arguments.out.join(LEDGER).display(),
             burn_privacy::accounting::round_up_for_display(all),
             arguments.delta,
+            burn_privacy::ledger::COMPOSITION_CAVEAT,
         );
     }
     let written = report::write(arguments, &data, &results)?;

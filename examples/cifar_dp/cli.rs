@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
-use burn_privacy::datasets::{DATA_VARIABLE, DEFAULT_FOLDER};
+use burn_privacy::datasets::DEFAULT_FOLDER;
 use burn_privacy_examples::cifar::{GENERATED, ModelName, PresetName};
-use burn_privacy_examples::image_training::{DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, preset_table};
-use clap::{CommandFactory, FromArgMatches, Parser};
+use burn_privacy_examples::image_training::{
+    self, DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, help_tail, preset_table,
+};
+use clap::Parser;
 
 /// What the program does.
 const ABOUT: &str = "\
@@ -56,39 +58,29 @@ pub struct Arguments {
 
 /// Reads the command line; ends the program for `--help` (status 0) and for wrong usage (status 2).
 pub fn parse() -> Arguments {
-    let mut command = Arguments::command().about(ABOUT).after_help(tail());
-    let matches = command.get_matches_mut();
-    match Arguments::from_arg_matches(&matches) {
-        Ok(arguments) => arguments.checked(&mut command),
-        Err(error) => error.format(&mut command).exit(),
-    }
+    image_training::parse(ABOUT, tail(), Arguments::check)
 }
 
 impl Arguments {
     /// What is wrong whatever the data are.
-    fn checked(self, command: &mut clap::Command) -> Self {
+    fn check(&self, command: &mut clap::Command) {
         self.training.check(command);
         if self.download && self.data.as_deref().is_some_and(|data| data.as_os_str() == GENERATED) {
             let message =
                 format!("--download with --data {GENERATED} is not possible: generated images need no download");
             command.error(clap::error::ErrorKind::ValueValidation, message).exit()
         }
-        self
     }
 }
 
 fn tail() -> String {
-    format!(
-        "Presets:\n{}\n\n\
-         Examples:\n  \
-           cifar_dp                                     the small CNN, epsilon 3\n  \
+    let examples = format!(
+        "  cifar_dp                                     the small CNN, epsilon 3\n  \
            cifar_dp --epsilon 1                         with three times less epsilon\n  \
            cifar_dp --no-privacy                        what privacy costs\n  \
            cifar_dp --preset tanh --download            CIFAR-10, put into {DEFAULT_FOLDER}\n  \
-           cifar_dp --preset handout --data ~/cifar10   CIFAR-10 from a folder of yours\n\n\
-         Environment:\n  {DATA_VARIABLE}   folder or archive of CIFAR-10, if --data is not given\n\n\
-         Ctrl-C finishes the current step and writes the report of what was done; a second one ends at once.\n\
-         Status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
-        preset_table(|preset: &PresetName| preset.settings(), |preset| preset.description())
-    )
+           cifar_dp --preset handout --data ~/cifar10   CIFAR-10 from a folder of yours"
+    );
+    let presets = preset_table(|preset: &PresetName| preset.settings(), |preset| preset.description());
+    help_tail(&presets, &examples, "folder or archive of CIFAR-10, if --data is not given")
 }

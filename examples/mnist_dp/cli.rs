@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use burn_privacy::datasets::DATA_VARIABLE;
-use burn_privacy_examples::image_training::{DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, preset_table};
+use burn_privacy_examples::image_training::{
+    self, DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, help_tail, preset_table,
+};
 use burn_privacy_examples::mnist::{ModelName, PresetName};
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::Parser;
 
 /// What the program does.
 const ABOUT: &str = "\
@@ -63,27 +64,13 @@ pub struct Arguments {
 
 /// Reads the command line; ends the program for `--help` (status 0) and for wrong usage (status 2).
 pub fn parse() -> Arguments {
-    let mut command = Arguments::command().about(ABOUT).after_help(tail());
-    let matches = command.get_matches_mut();
-    match Arguments::from_arg_matches(&matches) {
-        Ok(arguments) => {
-            arguments.training.check(&mut command);
-            arguments
-        }
-        Err(error) => error.format(&mut command).exit(),
-    }
+    image_training::parse(ABOUT, tail(), |arguments: &Arguments, command| arguments.training.check(command))
 }
 
 fn tail() -> String {
-    format!(
-        "Presets:\n{}\n\n\
-         Examples:\n  \
-           mnist_dp --download                          the first row of the tutorial\n  \
-           mnist_dp --preset tf-3 --data ~/mnist        the third, from a folder of yours\n  \
-           mnist_dp --preset tanh --epsilon 1 --fashion Fashion-MNIST\n\n\
-         Environment:\n  {DATA_VARIABLE}   folder of the files, or above mnist and fashion-mnist, if --data is not given\n\n\
-         Ctrl-C finishes the current step and writes the report of what was done; a second one ends at once.\n\
-         Status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
-        preset_table(|preset: &PresetName| preset.settings(), |preset| preset.description())
-    )
+    let examples = "  mnist_dp --download                          the first row of the tutorial\n  \
+                      mnist_dp --preset tf-3 --data ~/mnist        the third, from a folder of yours\n  \
+                      mnist_dp --preset tanh --epsilon 1 --fashion Fashion-MNIST";
+    let presets = preset_table(|preset: &PresetName| preset.settings(), |preset| preset.description());
+    help_tail(&presets, examples, "folder of the files, or above mnist and fashion-mnist, if --data is not given")
 }

@@ -40,8 +40,8 @@ fn run(mut arguments: Arguments) -> Result<()> {
     let selected = select_device(DeviceChoice::Cpu)?;
     let task = Task::load(&arguments, &options, scoring, selected.device.autodiff())?;
     let config = config(&options, &task);
-    let (dataset, records) = task.dataset();
-    say(&format!("Data:    {dataset}, {records} to train on"));
+    let (dataset, nominal) = task.dataset();
+    say(&format!("Data:    {dataset}, nominally {} to train on ({})", nominal.get(), nominal.origin()));
     say(&format!("Model:   {}; {}", task.model, selected.description));
     if private {
         return selection::run(&arguments, &options, &task, config);
@@ -66,6 +66,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
         facts: vec![
             ("Model".into(), task.model.clone()),
             ("Scored on".into(), format!("{}, declared public", task.scored_on)),
+            ("Nominal number of records".into(), format!("{} ({})", nominal.get(), nominal.origin())),
             ("Device".into(), selected.description),
             ("Trials at a time".into(), jobs.to_string()),
             ("Wall time of the last call".into(), seconds.clone()),
@@ -80,7 +81,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
 
 /// The options with what the task says for those left out.
 fn config(options: &Options, task: &Task) -> SweepConfig {
-    let (dataset, records) = task.dataset();
+    let (dataset, nominal) = task.dataset();
     let defaults = &task.defaults;
     let listed = options.settings.clone().unwrap_or_default();
     let mut multipliers = options.noise_multipliers.clone().unwrap_or_default();
@@ -96,7 +97,7 @@ fn config(options: &Options, task: &Task) -> SweepConfig {
         Scoring::Public => "public".to_owned(),
         Scoring::Paid(noise) => format!("paid, noise {noise}"),
     };
-    SweepConfig::new(dataset, records)
+    SweepConfig::new(dataset, nominal.get())
         .with_label(format!(
             "{}; scores: {scoring}; preset {:?}; average {:?}",
             task.model, options.preset, options.average

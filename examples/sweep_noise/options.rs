@@ -53,6 +53,10 @@ pub struct Options {
     /// Where the data are, as for cifar_dp and mnist_dp
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Public number of records in the data, before any are held out: everything that depends on a number of records is made with
+    /// it, and none is counted [default: the published number; --unverified needs it]
+    #[arg(long, value_name = "N")]
+    pub nominal_size: Option<usize>,
     /// Noise multipliers to try
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub noise_multipliers: Option<Vec<f64>>,
@@ -155,6 +159,7 @@ impl Options {
             task: self.task.or(file.task),
             preset: self.preset.or(file.preset),
             data: self.data.or(file.data),
+            nominal_size: self.nominal_size.or(file.nominal_size),
             noise_multipliers: self.noise_multipliers.or(file_noise(file.noise_multipliers)),
             epsilons: self.epsilons.or(file_noise(file.epsilons)),
             clips: self.clips.or(file.clips),

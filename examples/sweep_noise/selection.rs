@@ -31,10 +31,12 @@ pub fn run(arguments: &Arguments, options: &Options, task: &Task, config: SweepC
         Scoring::Paid(noise) => format!("on a private tenth of the training set, with noise {noise}, paid for"),
     };
     let delta = round_up_for_display(options.delta.unwrap_or(1e-5));
+    let (_, nominal) = task.dataset();
     let statement = format!(
         "The best of a secret number of runs (geometric, {mean} on average) at {count} settings, each drawn at random; scores \
          {scored}. The release of the winner, its score included, is ({epsilon}, {delta})-differentially private under \
-         add-or-remove-one adjacency (by RDP, upper bound; Papernot and Steinke 2022), if nobody can time it."
+         add-or-remove-one adjacency (by RDP, upper bound; Papernot and Steinke 2022), if nobody can time it. It rests on this: {}.",
+        nominal.assumption(),
     );
     say(&format!(
         "Ledger:  {}\n\n{statement}\n\nSearching; the number of runs is secret, so no progress is shown.",

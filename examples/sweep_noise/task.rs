@@ -8,7 +8,7 @@ use burn_privacy::sweep::SweptNoise;
 use burn_privacy_examples::affordability::data::{Data, Household};
 use burn_privacy_examples::affordability::{CLIPPING_NORM, LEARNING_RATE, SAMPLED, STEPS, generated};
 use burn_privacy_examples::image_training::{ImageSource, Noise, Preset, value_name};
-use burn_privacy_examples::{Result, cifar, mnist};
+use burn_privacy_examples::{NominalSize, Result, cifar, mnist};
 use clap::ValueEnum;
 
 use crate::options::{Arguments, Options, TaskName};
@@ -59,12 +59,18 @@ pub struct HouseholdTask {
     pub train: Vec<Household>,
     /// Private, and scores if scoring is paid.
     pub held_out: Vec<Household>,
+    /// Public numbers of both.
+    pub nominal: NominalSize,
+    pub nominal_held_out: usize,
 }
 
 pub struct ImageTask {
     pub train: ImageDataset,
     /// Private, and scores if scoring is paid.
     pub held_out: ImageDataset,
+    /// Public numbers of both.
+    pub nominal: NominalSize,
+    pub nominal_held_out: usize,
     pub test: ImageDataset,
     pub batcher: ImageBatcher,
     pub momentum: f64,
@@ -81,7 +87,7 @@ impl HouseholdTask {
     /// The defaults with a clipping norm that clips nothing, and without noise.
     pub fn plan_without_privacy(&self, defaults: &Defaults) -> Result<PrivacyPlan> {
         Ok(PrivacyPlanConfig::new()
-            .with_sampling(Sampling::poisson(defaults.batch_size, self.train.len()))
+            .with_sampling(Sampling::poisson(defaults.batch_size, self.nominal.get()))
             .with_clipping(Clipping::flat(1e6))
             .with_noise(NoiseLevel::multiplier(0.0))
             .with_delta(1e-5)
@@ -130,23 +136,24 @@ impl Task {
         if let Some((flag, _)) = given.into_iter().find(|(_, given)| *given) {
             return Err(format!("the task affordability knows no {flag}: leave it out, or give another --task").into());
         }
-        let data = generated::generated_data()?;
+        let data = generated::generated_data_of(options.nominal_size)?;
         let mut train = data.households();
-        let held_out = train.split_off(held_in(scoring, train.len()));
-        let batch_size = train.len() / SAMPLED;
+        let (nominal, nominal_held_out) = held_in(scoring, &data.nominal);
+        let held_out = train.split_off(train.len().saturating_sub(nominal_held_out));
+        let batch_size = nominal.get() / SAMPLED;
         Ok(Self {
             defaults: Defaults {
                 noise: SweptNoise::Epsilon(2.0),
                 clip: CLIPPING_NORM,
                 learning_rate: LEARNING_RATE,
                 batch_size,
-                epochs: STEPS as f64 * batch_size as f64 / train.len() as f64,
+                epochs: STEPS as f64 * batch_size as f64 / nominal.get() as f64,
             },
             score: "Test R²",
             scored_on: "test households",
             model: "4 features, dense 10, ReLU, dense 1 (61 parameters)".into(),
             memory: 100 << 20,
-            kind: Kind::Households(Box::new(HouseholdTask { data, train, held_out })),
+            kind: Kind::Households(Box::new(HouseholdTask { data, train, held_out, nominal, nominal_held_out })),
             device: device.clone(),
             scoring,
         })
@@ -164,16 +171,20 @@ impl Task {
         if let Some(decay) = options.average {
             WeightAverage::new(decay)?;
         }
+        let nominal = NominalSize::new(options.nominal_size, source.published)?.at_most(arguments.limit_train);
         let train = source.train;
         let train = train.slice(0..arguments.limit_train.map_or(train.len(), |limit| train.len().min(limit)))?;
-        let (train, test, scored_on) = match source.test {
-            Some(test) => (train, test, "test images"),
+        let (train, nominal, test, scored_on) = match source.test {
+            Some(test) => (train, nominal, test, "test images"),
             None => {
-                let (train, test) = train.split_at(train.len() - train.len() / 10)?;
-                (train, test, "the last tenth of the training images, which are held out")
+                let tenth = nominal.get() / 10;
+                let (train, test) = train.split_at(train.len().saturating_sub(tenth))?;
+                let nominal = nominal.derived(nominal.get() - tenth, "nine tenths of");
+                (train, nominal, test, "the last tenth of the training images, which are held out")
             }
         };
-        let (train, held_out) = train.split_at(held_in(scoring, train.len()))?;
+        let (nominal, nominal_held_out) = held_in(scoring, &nominal);
+        let (train, held_out) = train.split_at(train.len().saturating_sub(nominal_held_out))?;
         Ok(Self {
             defaults: Defaults {
                 noise: match preset.noise {
@@ -192,6 +203,8 @@ impl Task {
             kind: Kind::Images(Box::new(ImageTask {
                 train,
                 held_out,
+                nominal,
+                nominal_held_out,
                 test,
                 batcher: ImageBatcher::new(preset.scaling.normalization()),
                 momentum: preset.momentum,
@@ -207,11 +220,11 @@ impl Task {
         })
     }
 
-    /// Name of the training data, and how many there are, which is taken to be public.
-    pub fn dataset(&self) -> (&str, usize) {
+    /// Name of the training data, and how many there are nominally.
+    pub fn dataset(&self) -> (&str, &NominalSize) {
         match &self.kind {
-            Kind::Households(households) => (&households.data.name, households.train.len()),
-            Kind::Images(images) => (images.train.name(), images.train.len()),
+            Kind::Households(households) => (&households.data.name, &households.nominal),
+            Kind::Images(images) => (images.train.name(), &images.nominal),
         }
     }
 }
@@ -225,10 +238,16 @@ fn preset<P: ValueEnum>(options: &Options, default: P) -> Result<P> {
     })
 }
 
-/// How many of the training records are trained on: all, or all but a tenth that scores.
-fn held_in(scoring: Scoring, records: usize) -> usize {
+/// The public numbers of records that are trained on and that score: all and none, or nine tenths and a tenth.
+///
+/// The last records of the data set score, as many as follow from its public number. One that leaves changes at most one of
+/// those that are trained on, and at most one of those that score.
+fn held_in(scoring: Scoring, nominal: &NominalSize) -> (NominalSize, usize) {
     match scoring {
-        Scoring::Public => records,
-        Scoring::Paid(_) => records - records / 10,
+        Scoring::Public => (nominal.clone(), 0),
+        Scoring::Paid(_) => {
+            let tenth = nominal.get() / 10;
+            (nominal.derived(nominal.get() - tenth, "nine tenths of"), tenth)
+        }
     }
 }

@@ -64,7 +64,7 @@ impl Task {
                 r_squared(&network.predict(&batch), &targets)
             }
             Scoring::Paid(noise) => {
-                noisy_share(closeness(&network, &task.held_out, device), task.held_out.len(), noise)?
+                noisy_share(closeness(&network, &task.held_out, device), task.nominal_held_out, noise)?
             }
         };
         Ok(TrialOutcome { score, model: network.into_record().into_bytes()?.to_vec() })
@@ -108,7 +108,7 @@ impl Task {
         let right = |images: &ImageDataset| right_guesses(&model, images, &batcher, device);
         let score = match self.scoring {
             Scoring::Public => 100.0 * right(&task.test)? as f64 / task.test.len() as f64,
-            Scoring::Paid(noise) => 100.0 * noisy_share(right(&task.held_out)? as f64, task.held_out.len(), noise)?,
+            Scoring::Paid(noise) => 100.0 * noisy_share(right(&task.held_out)? as f64, task.nominal_held_out, noise)?,
         };
         Ok(TrialOutcome { score, model: model.into_record().into_bytes()?.to_vec() })
     }

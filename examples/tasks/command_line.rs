@@ -1,3 +1,5 @@
+//! The command that started a program.
+
 /// The command that started this program, as a shell takes it.
 pub fn command_line() -> String {
     std::env::args().map(quoted).collect::<Vec<String>>().join(" ")

@@ -10,10 +10,12 @@ pub mod image_training;
 pub mod mnist;
 
 mod command_line;
+mod nominal_size;
 mod output_folder;
 mod paid_score;
 
 pub use command_line::command_line;
+pub use nominal_size::NominalSize;
 pub use output_folder::require_writable;
 pub use paid_score::noisy_share;
 

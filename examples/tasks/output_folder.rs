@@ -1,3 +1,5 @@
+//! The folder for results.
+
 use std::path::Path;
 
 use crate::Result;

@@ -1,3 +1,5 @@
+//! A score on private records, with noise that pays for it.
+
 use burn_privacy::mechanisms::{Entropy, PrivacyKey, fill_gaussian_f64};
 
 use crate::Result;

@@ -73,10 +73,19 @@ fn objective_is_another_name_for_gradient_and_data_of_ones_own_is_read() {
     let arguments = ["--data", file.to_str().unwrap(), "--mode", "objective", "--epsilon", "4", "--repeats", "1"];
     let schema = folder.path().join("schema.toml");
     fs::write(&schema, "[[column]]\nname = \"income\"\nlo = 0\nhi = 400000\n").unwrap();
-    let more = ["--delta", "1e-3", "--schema", schema.to_str().unwrap()];
+    let more = ["--delta", "1e-3", "--nominal-size", "500", "--schema", schema.to_str().unwrap()];
     let output = run(&[&arguments[..], &more].concat(), folder.path());
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("| gradient (DP-SGD) | epsilon 4 |"));
+    let shown = text(&output.stdout);
+    assert!(shown.contains("| gradient (DP-SGD) | epsilon 4 |"), "{shown}");
+    // Rate, divisor and everything that is shown are made with the stated number, whatever there is.
+    assert!(shown.contains("nominally 400 to train on") && shown.contains("given as --nominal-size"), "{shown}");
+    let statements = fs::read_to_string(folder.path().join("statements.md")).unwrap();
+    for words in
+        ["| Nominal data-set size | 400 |", "| Expected batch size | 20 |", "400 is public (four fifths of 500, given"]
+    {
+        assert!(statements.contains(words), "{words}: {statements}");
+    }
 }
 
 #[test]
@@ -88,18 +97,26 @@ fn bad_input_is_refused_with_a_sentence() {
     fs::write(&broken, "age,income,expenditure,house_price,affordability\n1,2,3\n").unwrap();
     let schema = folder.path().join("schema.toml");
     fs::write(&schema, "[[column]]\nname = \"age\"\nlo = 5\nhi = 5\n").unwrap();
+    let few = folder.path().join("few.csv");
+    fs::write(&few, "age,income,expenditure,house_price,affordability\n1,2,3,4,0.5\n").unwrap();
     let good = folder.path().join("good.csv");
     let rows: String = (0..200).map(|age| format!("{age},1,2,3,0.5\n")).collect();
     fs::write(&good, format!("age,income,expenditure,house_price,affordability\n{rows}")).unwrap();
     for (arguments, words) in [
-        (vec!["--data", good.to_str().unwrap(), "--schema", schema.to_str().unwrap()], "lo must be below hi"),
+        (
+            vec!["--data", good.to_str().unwrap(), "--nominal-size", "200", "--schema", schema.to_str().unwrap()],
+            "lo must be below hi",
+        ),
         (vec!["--epsilon", "0"], "above 0"),
         (vec!["--epsilon", "NaN"], "above 0"),
         (vec!["--delta", "1"], "between 0 and 1"),
         (vec!["--delta", "0.1", "--mode", "gradient"], "delta"),
-        (vec!["--data", "/no/such/file.csv"], "could not open"),
-        (vec!["--data", wrong.to_str().unwrap()], "no column `age`"),
-        (vec!["--data", broken.to_str().unwrap()], "line"),
+        (vec!["--data", good.to_str().unwrap()], "--nominal-size N is needed"),
+        (vec!["--data", good.to_str().unwrap(), "--nominal-size", "7"], "--nominal-size"),
+        (vec!["--data", "/no/such/file.csv", "--nominal-size", "200"], "/no/such/file.csv: cannot be read"),
+        (vec!["--data", wrong.to_str().unwrap(), "--nominal-size", "200"], "no column `age`"),
+        (vec!["--data", broken.to_str().unwrap(), "--nominal-size", "200"], "line"),
+        (vec!["--data", few.to_str().unwrap(), "--nominal-size", "200"], "fewer than 100"),
     ] {
         let output = run(&arguments, folder.path());
         assert!(!output.status.success(), "{arguments:?}");

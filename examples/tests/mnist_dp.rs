@@ -42,7 +42,8 @@ fn report(folder: &Path) -> RunReport {
     RunReport::from_json(&fs::read_to_string(folder.join("report.json")).unwrap()).unwrap()
 }
 
-const SMALL: [&str; 7] = ["--unverified", "--batch-size", "50", "--epochs", "1", "--delta", "1e-4"];
+const SMALL: [&str; 9] =
+    ["--unverified", "--nominal-size", "300", "--batch-size", "50", "--epochs", "1", "--delta", "1e-4"];
 
 #[test]
 fn presets_are_those_that_were_published() {
@@ -72,7 +73,7 @@ fn presets_are_those_that_were_published() {
 fn a_model_learns_with_little_noise_averaged_or_not_and_without_privacy() {
     let (data, out) = (data(), tempfile::tempdir().unwrap());
     let settings = ["--unverified", "--batch-size", "50", "--epochs", "20", "--seed", "1"];
-    let private = ["--delta", "1e-4", "--noise-multiplier", "0.3"];
+    let private = ["--nominal-size", "300", "--delta", "1e-4", "--noise-multiplier", "0.3"];
     for more in [&private[..], &[&private[..], &["--average", "0.9"]].concat(), &["--no-privacy"]] {
         let output = run(data.path(), &[&settings[..], more].concat(), out.path());
         assert!(output.status.success(), "{}", text(&output.stderr));
@@ -80,6 +81,44 @@ fn a_model_learns_with_little_noise_averaged_or_not_and_without_privacy() {
         let report = report(out.path());
         assert!(report.test_accuracy.unwrap() > 0.8, "{more:?}: {report:?}");
         assert_eq!(report.settings["average"].as_f64(), more.contains(&"--average").then_some(0.9));
+    }
+}
+
+/// Under add-or-remove-one adjacency the number of images is private: nothing but the model may depend on it.
+#[test]
+fn nothing_that_is_shown_tells_how_many_images_there_are() {
+    let (with, without) = (data(), data());
+    // One image less.
+    for (name, header, record) in [("train-images-idx3-ubyte", 16, 784), ("train-labels-idx1-ubyte", 8, 1)] {
+        let mut bytes: Vec<u8> = match name {
+            "train-images-idx3-ubyte" => fs::read(without.path().join(name)).unwrap(),
+            _ => {
+                [[0x0801, 300_u32].map(u32::to_be_bytes).concat(), (0..300).map(|i| (i % 10) as u8).collect()].concat()
+            }
+        };
+        bytes.truncate(header + 299 * record);
+        bytes[4..8].copy_from_slice(&299_u32.to_be_bytes());
+        fs::write(without.path().join(name), bytes).unwrap();
+    }
+    let none = run(with.path(), &["--unverified"], with.path());
+    assert_eq!(none.status.code(), Some(1));
+    assert!(text(&none.stderr).contains("--nominal-size N is needed"), "{}", text(&none.stderr));
+    for more in [&[][..], &["--holdout"]] {
+        let [with, without] = [&with, &without].map(|folder| {
+            let out = folder.path().join("out");
+            let output = run(folder.path(), &[&SMALL[..], &["--seed", "1", "--max-steps", "2"], more].concat(), &out);
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            let report = report(&out);
+            let Protection::DifferentialPrivacy { plan, statement } = report.protection else { panic!() };
+            assert!(statement.assumptions.iter().any(|line| line.contains("given as --nominal-size")), "{statement}");
+            let shown = text(&output.stdout);
+            // Speed, time and accuracy aside, which the clock and the model make.
+            let lines = shown.lines().filter(|line| !line.contains('%') && !line.contains("accuracy"));
+            let lines = lines.map(|line| line.replace(folder.path().to_str().unwrap(), "DATA")).collect::<Vec<_>>();
+            (plan, report.data.train, lines)
+        });
+        assert_eq!(with, without);
+        assert_eq!(with.1, if more.is_empty() { 300 } else { 270 });
     }
 }
 

@@ -75,6 +75,7 @@ pub(crate) fn best_epsilon(mut divergence: impl FnMut(f64) -> f64, delta: f64) -
         SEARCHED,
         PRECISION,
     );
+    // Below 0 at an order means that epsilon 0 has at most this delta there, since divergences are not negative.
     (epsilon.max(0.0), 1.0 + position.exp())
 }
 

@@ -5,16 +5,16 @@ use burn_privacy_accounting::{
     calibrate_steps,
 };
 
-use crate::args::{AccountantName, HowArgs};
 use crate::failure::Failure;
+use crate::flags::{AccountantArgs, AccountantName};
 
-/// The accountant that counts, empty.
+/// The accountant that was asked for, before it has counted anything.
 #[derive(Clone, Debug)]
-pub struct Counting(Filled);
+pub struct AccountantChoice(ComposedAccountant);
 
-/// An accountant of one of the kinds.
+/// An accountant of one of the kinds, with what it has counted.
 #[derive(Clone, Debug)]
-pub enum Filled {
+pub enum ComposedAccountant {
     /// Privacy loss distributions.
     Pld(PldAccountant),
     /// Renyi divergences.
@@ -49,7 +49,7 @@ impl Certified {
     }
 }
 
-impl Counting {
+impl AccountantChoice {
     /// From a name, an adjacency and a list of orders, which only the RDP accountant has; without one it uses the best
     /// real order.
     pub fn new(
@@ -58,21 +58,29 @@ impl Counting {
         orders: Option<&[f64]>,
     ) -> std::result::Result<Self, Failure> {
         Ok(Self(match (name, orders) {
-            (AccountantName::Rdp, Some(orders)) => Filled::Rdp(RdpAccountant::with_orders(adjacency, orders)?),
+            (AccountantName::Rdp, Some(orders)) => {
+                ComposedAccountant::Rdp(RdpAccountant::with_orders(adjacency, orders)?)
+            }
             (_, Some(_)) => {
                 return Err(Failure::Input("orders were given, but only the rdp accountant has orders".to_owned()));
             }
-            (AccountantName::Pld, None) => Filled::Pld(PldAccountant::new(adjacency)),
-            (AccountantName::Rdp, None) => Filled::Rdp(RdpAccountant::new(adjacency)),
-            (AccountantName::Contour, None) => Filled::Contour(ContourEstimator::new(adjacency)),
+            (AccountantName::Pld, None) => ComposedAccountant::Pld(PldAccountant::new(adjacency)),
+            (AccountantName::Rdp, None) => ComposedAccountant::Rdp(RdpAccountant::new(adjacency)),
+            (AccountantName::Contour, None) => ComposedAccountant::Contour(ContourEstimator::new(adjacency)),
         }))
     }
 
+    /// The accountant that the flags name: rdp where orders are given, else pld by default.
+    pub fn from_args(args: &AccountantArgs) -> std::result::Result<Self, Failure> {
+        let default = if args.orders.is_some() { AccountantName::Rdp } else { AccountantName::Pld };
+        Self::new(args.accountant.unwrap_or(default), args.adjacency.into(), args.orders.as_deref())
+    }
+
     /// Counts an event.
-    pub fn count(&self, event: &DpEvent) -> Result<Filled> {
-        let mut filled = self.0.clone();
-        filled.compose(event, 1)?;
-        Ok(filled)
+    pub fn compose(&self, event: &DpEvent) -> Result<ComposedAccountant> {
+        let mut composed = self.0.clone();
+        composed.compose(event, 1)?;
+        Ok(composed)
     }
 
     /// The smallest noise multiplier that reaches a target.
@@ -86,7 +94,7 @@ impl Counting {
     }
 }
 
-impl Filled {
+impl ComposedAccountant {
     /// The accountant as such.
     pub fn accountant(&self) -> &dyn Accountant {
         match self {
@@ -115,7 +123,7 @@ impl Filled {
     }
 }
 
-impl Accountant for Filled {
+impl Accountant for ComposedAccountant {
     fn name(&self) -> &str {
         self.accountant().name()
     }
@@ -145,20 +153,25 @@ impl Accountant for Filled {
     }
 }
 
-/// What is shown: the accountant that was asked for, or PLD with RDP beside it; one alone for events that the other
-/// refuses.
-pub fn chosen(how: &HowArgs, event: &DpEvent) -> std::result::Result<Vec<Filled>, Failure> {
-    let adjacency = how.adjacency.into();
-    if how.accountant.is_some() || how.orders.is_some() {
-        return Ok(vec![how.counting()?.count(event)?]);
+/// The accountants whose figures are shown: the one that was asked for, or PLD with RDP beside it; one alone for events
+/// that the other refuses.
+pub fn accountants_shown(
+    args: &AccountantArgs,
+    event: &DpEvent,
+) -> std::result::Result<Vec<ComposedAccountant>, Failure> {
+    if args.accountant.is_some() || args.orders.is_some() {
+        return Ok(vec![AccountantChoice::from_args(args)?.compose(event)?]);
     }
-    both(adjacency, event)
+    pld_and_rdp(args.adjacency.into(), event)
 }
 
 /// By PLD and by RDP, or by one of them.
-pub fn both(adjacency: Adjacency, event: &DpEvent) -> std::result::Result<Vec<Filled>, Failure> {
-    let [pld, rdp] = [Filled::Pld(PldAccountant::new(adjacency)), Filled::Rdp(RdpAccountant::new(adjacency))]
-        .map(|empty| Counting(empty).count(event));
+pub fn pld_and_rdp(adjacency: Adjacency, event: &DpEvent) -> std::result::Result<Vec<ComposedAccountant>, Failure> {
+    let empty = [
+        ComposedAccountant::Pld(PldAccountant::new(adjacency)),
+        ComposedAccountant::Rdp(RdpAccountant::new(adjacency)),
+    ];
+    let [pld, rdp] = empty.map(|empty| AccountantChoice(empty).compose(event));
     match pld {
         Ok(pld) => Ok(std::iter::once(pld).chain(rdp.ok()).collect()),
         Err(refusal) => rdp.map(|rdp| vec![rdp]).map_err(|_| refusal.into()),

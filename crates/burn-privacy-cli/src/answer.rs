@@ -5,13 +5,15 @@ use std::io::Write;
 use burn_privacy_accounting::round_up_for_display;
 use serde_json::{Map, Value, json};
 
-use crate::accountants::{Certified, Filled};
+use crate::accountants::{Certified, ComposedAccountant};
+use crate::delta_check::warn;
 use crate::failure::Failure;
+use crate::numbers::shortest;
 
 /// A number in JSON; infinity is the string "inf".
 pub fn number(value: f64) -> Value {
-    // NaN never is a result; it must not read as private if it were.
-    if value.is_finite() { json!(value) } else { json!("inf") }
+    // NaN never is a result; it must not read as private if it were. Minus zero, the sum of nothing, is zero.
+    if value.is_finite() { json!(value + 0.0) } else { json!("inf") }
 }
 
 /// The fields of an answer named `name`.
@@ -32,21 +34,26 @@ pub struct Answer<'a> {
     /// `epsilon` or `delta`.
     pub name: &'a str,
     /// The first one is the answer.
-    pub results: Vec<(&'a Filled, Certified)>,
+    pub results: Vec<(&'a ComposedAccountant, Certified)>,
     /// What was asked about, for JSON and for the line below.
     pub context: Vec<(&'static str, Value)>,
+    /// What makes it mean little.
+    pub warning: Option<String>,
 }
 
 impl Answer<'_> {
     /// Prints it.
     pub fn print(&self, json: bool, out: &mut impl Write) -> Result<(), Failure> {
+        if let Some(warning) = &self.warning {
+            warn(warning);
+        }
         if json { self.print_json(out) } else { self.print_text(out) }
     }
 
     fn print_json(&self, out: &mut impl Write) -> Result<(), Failure> {
         let mut object = Map::new();
-        for (index, (filled, certified)) in self.results.iter().enumerate() {
-            let name = filled.accountant().name().to_lowercase();
+        for (index, (composed, certified)) in self.results.iter().enumerate() {
+            let name = composed.accountant().name().to_lowercase();
             if index == 0 {
                 object.append(&mut fields(self.name, *certified));
                 object.insert("accountant".to_owned(), json!(name));
@@ -57,12 +64,15 @@ impl Answer<'_> {
         for (key, value) in &self.context {
             object.insert((*key).to_owned(), value.clone());
         }
+        if let Some(warning) = &self.warning {
+            object.insert("warning".to_owned(), json!(warning));
+        }
         writeln!(out, "{}", Value::Object(object))?;
         Ok(())
     }
 
     fn print_text(&self, out: &mut impl Write) -> Result<(), Failure> {
-        for (index, (filled, certified)) in self.results.iter().enumerate() {
+        for (index, (composed, certified)) in self.results.iter().enumerate() {
             let label = if index == 0 { self.name } else { "" };
             let kind = match (certified.upper, certified.lower) {
                 (None, _) => "an estimate, not a bound".to_owned(),
@@ -72,7 +82,7 @@ impl Answer<'_> {
                 (Some(_), _) => "upper bound".to_owned(),
             };
             let value = round_up_for_display(certified.value);
-            writeln!(out, "{label:7} {value:<10} {} ({kind})", filled.accountant().name())?;
+            writeln!(out, "{label:7} {value:<10} {} ({kind})", composed.accountant().name())?;
         }
         let context: Vec<String> =
             self.context.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value))).collect();
@@ -88,12 +98,6 @@ fn plain(value: &Value) -> String {
         Value::Number(number) => shortest(number.as_f64().unwrap_or(f64::NAN)),
         other => other.to_string(),
     }
-}
-
-/// The shorter of the two ways to write a number.
-pub fn shortest(value: f64) -> String {
-    let (plain, scientific) = (value.to_string(), format!("{value:e}"));
-    if scientific.len() < plain.len() && !(1e-3..1e6).contains(&value.abs()) { scientific } else { plain }
 }
 
 /// A positive number with five significant digits, rounded down.
@@ -115,10 +119,5 @@ mod tests {
         assert_eq!(rounded_down(1.007_659), "1.0076");
         assert_eq!(rounded_down(12.345_69), "12.345");
         assert!(rounded_down(9.999_9e-12).parse::<f64>().unwrap() <= 9.999_9e-12);
-    }
-
-    #[test]
-    fn numbers_are_written_the_shorter_way() {
-        assert_eq!([1e-5, 0.005, 2000.0, 1e12].map(shortest), ["1e-5", "0.005", "2000", "1e12"]);
     }
 }

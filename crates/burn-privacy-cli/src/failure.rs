@@ -5,14 +5,19 @@ use std::io;
 use std::process::ExitCode;
 
 use burn_privacy_accounting::AccountingError;
-use burn_privacy_mechanisms::table::TableError;
-use burn_privacy_output::OutputError;
+use burn_privacy_anonymize::AnonymizeError;
+use burn_privacy_anonymize::perturb::TableError;
+use burn_privacy_output::{InvalidValue, OutputError};
 
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum Failure {
     /// A value was refused.
     Accounting(AccountingError),
+    /// A value of the command line or of a query was refused.
+    Invalid(InvalidValue),
+    /// A table could not be anonymized.
+    Anonymize(AnonymizeError),
     /// A sentence about the input.
     Input(String),
     /// A schema or a table was refused.
@@ -27,7 +32,8 @@ impl Failure {
     /// 3 for a target that nothing reaches, 1 for everything else.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Accounting(AccountingError::UnreachableTarget { .. }) => ExitCode::from(3),
+            Self::Accounting(AccountingError::UnreachableTarget { .. })
+            | Self::Anonymize(AnonymizeError::Unreachable { .. }) => ExitCode::from(3),
             _ => ExitCode::from(1),
         }
     }
@@ -42,6 +48,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accounting(error) => error.fmt(f),
+            Self::Invalid(error) => error.fmt(f),
+            Self::Anonymize(error) => error.fmt(f),
             Self::Table(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
             Self::Input(sentence) => f.write_str(sentence),
@@ -53,6 +61,18 @@ impl fmt::Display for Failure {
 impl From<AccountingError> for Failure {
     fn from(error: AccountingError) -> Self {
         Self::Accounting(error)
+    }
+}
+
+impl From<InvalidValue> for Failure {
+    fn from(error: InvalidValue) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+impl From<AnonymizeError> for Failure {
+    fn from(error: AnonymizeError) -> Self {
+        Self::Anonymize(error)
     }
 }
 

@@ -5,18 +5,21 @@
 
 mod accountants;
 mod answer;
-mod args;
+mod cli;
 mod commands;
+mod delta_check;
 mod failure;
+mod flags;
+mod input;
 mod mechanism;
-mod plot;
+mod numbers;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command};
+use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -29,10 +32,11 @@ fn main() -> ExitCode {
         Command::Compose(args) => commands::compose::compose(&args, &mut out),
         Command::Curve(args) => commands::curve::curve(&args, &mut out),
         Command::Statement(args) => commands::statement::statement(&args, &mut out),
+        Command::Anonymize { command } => commands::anonymize::anonymize(&command, &mut out),
         Command::Perturb { command } => commands::perturb::perturb(&command, &mut out),
-        Command::Query => commands::query::query(std::io::stdin().lock(), &mut out),
-        Command::Completions { shell } => commands::shell::completions(shell, &mut out),
-        Command::Man => commands::shell::man(&mut out),
+        Command::Query(args) => commands::query::query(&args, &mut out),
+        Command::Completions { shell } => commands::shell::completions(shell, Cli::command(), &mut out),
+        Command::Man => commands::shell::man(&Cli::command(), &mut out),
     };
     match outcome.and_then(|()| out.flush().map_err(failure::Failure::from)) {
         Ok(()) => ExitCode::SUCCESS,

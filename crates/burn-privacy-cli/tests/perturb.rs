@@ -5,7 +5,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Shown, run, temporary};
+use common::{Shown, run, run_with_input, temporary};
 
 const SCHEMA: &str = r#"
 epsilon = 4.0
@@ -51,7 +51,10 @@ fn read(path: &Path, ending: &str) -> String {
 fn a_table_is_perturbed_and_its_statement_written_beside_it() {
     let (shown, output) = perturb("plain", SCHEMA, PEOPLE, &[]);
     assert!(shown.ok, "{}", shown.err);
-    assert_eq!(shown.err, "");
+    // The same words for every table.
+    assert!(shown.err.starts_with("note: cells that are missing"), "{}", shown.err);
+    let (other, _) = perturb("plain-other", SCHEMA, &PEOPLE.replace("31", "\"1,234\""), &[]);
+    assert_eq!(other.err, shown.err);
     assert!(shown.out.starts_with("4-local differential privacy (LOCAL DP) of each row\n"), "{}", shown.out);
     let table = read(&output, "");
     let lines: Vec<&str> = table.lines().collect();
@@ -65,6 +68,96 @@ fn a_table_is_perturbed_and_its_statement_written_beside_it() {
     let json: serde_json::Value = serde_json::from_str(&read(&output, ".statement.json")).unwrap();
     assert_eq!((json["level"].as_str(), json["epsilon"].as_f64()), (Some("row"), Some(4.0)));
     assert_eq!((json["entropy"].as_str(), json["unprotected_rows"].as_u64()), (Some("os"), Some(3)));
+}
+
+#[test]
+fn columns_that_seem_unreadable_are_told_for_an_epsilon() {
+    let schema = format!("readability_epsilon = 2.0\n{SCHEMA}");
+    let table = format!("name,age,smoker\n{}", "x,\"1,234.50\",yes\n".repeat(40));
+    let (shown, output) = perturb("unreadable", &schema, &table, &[]);
+    assert!(shown.ok && shown.err.starts_with("warning: most cells of \"age\" seem"), "{}", shown.err);
+    assert!(read(&output, ".statement.json").contains("\"unreadable_columns\": [\n    \"age\"\n  ]"));
+    let (shown, _) = perturb("readable", &schema, &table.replace("\"1,234.50\"", "34"), &[]);
+    assert_eq!(shown.err, "");
+    let (shown, output) = perturb("stated", &schema.replace("lo = 0", "lo = 0\nthousands = ','"), &table, &[]);
+    assert_eq!(shown.err, "");
+    assert!(read(&output, ".statement.json").contains("\"unreadable_columns\": []"));
+}
+
+#[test]
+fn standard_streams_stand_for_files_everywhere() {
+    let schema = temporary("streams.toml", &format!("\u{feff}{SCHEMA}"));
+    let (file, output) = perturb("streams-file", SCHEMA, PEOPLE, &["--seed", "7"]);
+    assert!(file.ok, "{}", file.err);
+    let expected = read(&output, "");
+    let args = ["perturb", "run", "--schema", &schema, "--input", "-", "--output", "-", "--seed", "7"];
+    let shown = run_with_input(&args, PEOPLE.as_bytes());
+    assert!(shown.ok, "{}", shown.err);
+    assert_eq!(shown.out, expected);
+    assert!(shown.err.contains("NOT PRIVATE: fixed seed\n"), "{}", shown.err);
+    // A broken table writes nothing at all, and is named.
+    let shown = run_with_input(&args, format!("{PEOPLE}1\n").as_bytes());
+    assert!(
+        shown.code == 1 && shown.out.is_empty() && shown.err.contains("standard input:5: 1 cells"),
+        "{}",
+        shown.err
+    );
+    // From a pipe to a file, with the statements elsewhere.
+    let table = temporary("streams.out.csv", "");
+    std::fs::remove_file(&table).unwrap();
+    let stem = format!("{table}.elsewhere");
+    let args = [
+        "perturb",
+        "run",
+        "--schema",
+        &schema,
+        "--input",
+        "-",
+        "--output",
+        &table,
+        "--seed",
+        "7",
+        "--statement",
+        &stem,
+    ];
+    assert!(run_with_input(&args, PEOPLE.as_bytes()).ok);
+    assert_eq!(std::fs::read_to_string(&table).unwrap(), expected);
+    assert!(Path::new(&format!("{stem}.statement.json")).exists());
+    let again = run_with_input(&args, PEOPLE.as_bytes());
+    assert!(again.code == 1 && again.err.contains("exists already"), "{}", again.err);
+    // Schemas and headers too, but not both from one stream.
+    let check = run_with_input(&["perturb", "check", "--schema", "-"], SCHEMA.as_bytes());
+    assert!(check.ok && check.out.contains("4-local"), "{}", check.err);
+    let template = run_with_input(&["perturb", "schema-template", "--input", "-"], b",age\n");
+    assert!(template.ok && template.out.contains("name = \"\" # a column without a name"), "{}", template.out);
+    let both = run_with_input(&["perturb", "run", "--schema", "-", "--input", "-", "--output", "-"], b"");
+    assert!(both.code == 1 && both.err.contains("both schema and table"), "{}", both.err);
+}
+
+#[test]
+fn other_formats_are_read_or_named_with_the_flag_that_reads_them() {
+    let table = PEOPLE.replace("\"Doe, J.\"", "Doe").replace(',', ";");
+    let (shown, output) = perturb("semicolons", SCHEMA, &table, &[]);
+    assert!(shown.code == 1 && shown.err.contains("give --separator ';'") && !output.exists(), "{}", shown.err);
+    let (shown, output) = perturb("semicolons", SCHEMA, &table, &["--separator", ";"]);
+    assert!(shown.ok && read(&output, "").starts_with("age;smoker\n"), "{}", shown.err);
+    let tabs = table.replace(';', "\t");
+    let (shown, _) = perturb("tabs", SCHEMA, &tabs, &[]);
+    assert!(shown.code == 1 && shown.err.contains("give --separator tab"), "{}", shown.err);
+    let (shown, output) = perturb("tabs", SCHEMA, &tabs, &["--separator", "tab"]);
+    assert!(shown.ok && read(&output, "").starts_with("age\tsmoker\n"), "{}", shown.err);
+    let commented = format!("# exported\n{PEOPLE}");
+    let (shown, _) = perturb("comments", SCHEMA, &commented, &[]);
+    assert!(shown.code == 1 && shown.err.contains("give --comment '#'"), "{}", shown.err);
+    let (shown, _) = perturb("comments", SCHEMA, &commented, &["--comment", "#"]);
+    assert!(shown.ok, "{}", shown.err);
+    let utf16: Vec<u8> = format!("\u{feff}{PEOPLE}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let shown = run_with_input(&["perturb", "schema-template", "--input", "-"], &utf16);
+    assert!(shown.code == 1 && shown.err.contains("UTF-16: save it as UTF-8"), "{}", shown.err);
+    for odd in ["ab", "", "a", "\"", "é"] {
+        let (shown, _) = perturb("odd", SCHEMA, PEOPLE, &["--separator", odd]);
+        assert!([1, 2].contains(&shown.code) && shown.err.contains("one"), "{odd}: {}", shown.err);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Noise vectors.
 
-use burn_privacy_accounting::{DpEvent, Entropy as StatedEntropy, gaussian_sigma};
+use burn_privacy_accounting::{DpEvent, gaussian_sigma};
+use burn_privacy_budget::statement::RandomnessSource;
 use burn_privacy_mechanisms::{Entropy, PrivacyKey, Purpose, fill_gaussian_f64, fill_secret_uniform};
 
 use crate::error::invalid;
@@ -11,9 +12,9 @@ use crate::{Noise, Privacy, Result};
 const OUTWARD: f64 = 1.0 + 1e-12;
 
 /// Draws the key of one release, and says where it came from.
-pub(crate) fn key(entropy: &Entropy) -> Result<(PrivacyKey, StatedEntropy)> {
+pub(crate) fn key(entropy: &Entropy) -> Result<(PrivacyKey, RandomnessSource)> {
     let key = PrivacyKey::draw(entropy)?;
-    let stated = if key.is_private() { StatedEntropy::Os } else { StatedEntropy::Seeded };
+    let stated = if key.is_private() { RandomnessSource::Os } else { RandomnessSource::Seeded };
     Ok((key, stated))
 }
 

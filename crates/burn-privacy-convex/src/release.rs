@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use burn_privacy_accounting::{Adjacency, DpEvent, Entropy, round_up_for_display};
+use burn_privacy_accounting::{Adjacency, DpEvent};
+use burn_privacy_budget::statement::{Caveats, Fact, Guarantee, RandomnessSource, Statement, text};
 
 use crate::linear_algebra::dot;
 use crate::{ConvexError, FeatureMap, Result};
@@ -121,55 +122,59 @@ pub struct ReleaseStatement {
     /// The loss.
     pub loss: &'static str,
     /// Where the randomness came from.
-    pub entropy: Entropy,
+    pub entropy: RandomnessSource,
 }
 
-impl ReleaseStatement {
-    /// True if nothing here is a guarantee, because the noise came from a fixed seed.
-    #[must_use]
-    pub fn is_void(&self) -> bool {
-        self.entropy == Entropy::Seeded
+impl Statement for ReleaseStatement {
+    fn kind(&self) -> &'static str {
+        "Privacy statement"
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::DifferentialPrivacy {
+            mechanism: self.mechanism.clone(),
+            epsilon: self.epsilon,
+            delta: self.delta,
+            is_bound: true,
+            of: format!("one record under {} adjacency", self.adjacency),
+            accountant: String::new(),
+            local: false,
+        }
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        let mut facts = vec![
+            Fact::new("Adjacency", format!("{}: {}", self.adjacency, self.adjacency.explanation())),
+            Fact::new("Theorem", self.theorem),
+            Fact::new("Loss", self.loss),
+            Fact::new("Records (public)", self.records),
+            Fact::new("Lambda", self.lambda),
+            Fact::new("Sensitivity", self.sensitivity),
+            Fact::new("Noise", self.noise),
+            Fact::new("Optimizer error", self.optimiser_error),
+        ];
+        facts.extend(self.output_noise.map(|noise| Fact::new("Noise for it", noise)));
+        facts.push(Fact::new("Randomness", self.entropy));
+        facts
+    }
+
+    fn caveats(&self) -> Vec<Caveats> {
+        let sentences = [
+            "the choice of lambda, scale and loss if it looked at the records",
+            "accuracies measured on the records",
+            "noise and weights are floats, and the theorems speak of real numbers",
+        ];
+        vec![Caveats { title: "Not covered", sentences: sentences.map(str::to_owned).to_vec() }]
+    }
+
+    fn is_void(&self) -> bool {
+        self.entropy == RandomnessSource::Seeded
     }
 }
 
 impl fmt::Display for ReleaseStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_void() {
-            writeln!(f, "*** NOT PRIVATE: fixed seed ***\n")?;
-        }
-        writeln!(
-            f,
-            "{}: ({}, {})-differential privacy of one record under {} adjacency\n",
-            self.mechanism,
-            round_up_for_display(self.epsilon),
-            round_up_for_display(self.delta),
-            self.adjacency,
-        )?;
-        let mut facts = vec![
-            ("Adjacency", format!("{}: {}", self.adjacency, self.adjacency.explanation())),
-            ("Theorem", self.theorem.to_owned()),
-            ("Loss", self.loss.to_owned()),
-            ("Records (public)", self.records.to_string()),
-            ("Lambda", self.lambda.to_string()),
-            ("Sensitivity", self.sensitivity.to_string()),
-            ("Noise", self.noise.to_string()),
-            ("Optimiser error", self.optimiser_error.to_string()),
-        ];
-        if let Some(noise) = &self.output_noise {
-            facts.push(("Noise for it", noise.to_string()));
-        }
-        let randomness = match self.entropy {
-            Entropy::Os => "operating system's cryptographic generator",
-            Entropy::Seeded => "fixed seed, which makes all figures here void",
-        };
-        facts.push(("Randomness", randomness.to_owned()));
-        for (name, value) in facts {
-            writeln!(f, "  {name:16}  {value}")?;
-        }
-        f.write_str(
-            "\nNot covered: the choice of lambda, scale and loss if it looked at the records; accuracies measured on them;\n\
-             noise and weights are floats, and the theorems speak of real numbers.\n",
-        )
+        f.write_str(&text(self))
     }
 }
 

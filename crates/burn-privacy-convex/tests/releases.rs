@@ -3,6 +3,7 @@
 mod common;
 
 use burn_privacy_accounting::{Accountant, Adjacency, PldAccountant, RdpAccountant};
+use burn_privacy_budget::statement::Statement;
 use burn_privacy_convex::{
     Loss, Noise, Privacy, Release, RowScale, SgdPlan, StepSize, TrainingSet, bolt_on_sgd, minimiser_sensitivity,
     objective_perturbation, optimiser_error, output_perturbation, solve_without_privacy,

@@ -1,6 +1,6 @@
 //! What can go wrong: the operating system gave no randomness, or an argument lies outside its range.
 
-use crate::stream::{MAX_STEP, Purpose};
+use crate::purpose::{MAX_STEP, Purpose};
 
 /// An error of this crate. Each message says what was given, what is allowed, and what to do.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -67,7 +67,7 @@ impl StepNoise {
     ///
     /// [`MechanismError::StepOutOfRange`].
     pub fn new(key: &PrivacyKey, step: u64) -> Result<Self, MechanismError> {
-        let key = key.derive(&mut KeyStream::open(key, Purpose::Noise, step, 0)?);
+        let key = KeyStream::open(key, Purpose::Noise, step, 0)?.derive_key(key);
         Ok(Self { key, last: RefCell::new(Tile::empty()) })
     }
 

@@ -8,7 +8,6 @@ use rand::{Rng, SeedableRng, TryRng};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::error::MechanismError;
-use crate::stream::KeyStream;
 
 /// The text that keeps seeded keys apart from every other use of ChaCha20: bytes 8 to 31 of the expansion's key.
 const SEED_DOMAIN: &[u8; 24] = b"burn-privacy seed key v1";
@@ -99,11 +98,11 @@ impl PrivacyKey {
         Ok(Self { bytes, private: entropy.is_private() })
     }
 
-    /// The key of the next 32 bytes of one of this key's own streams; private if this one is.
-    pub(crate) fn derive(&self, stream: &mut KeyStream) -> Self {
+    /// The key of the 32 bytes that `fill` writes where the key lies.
+    pub(crate) fn filled(private: bool, fill: impl FnOnce(&mut [u8])) -> Self {
         let mut bytes = Box::new([0_u8; 32]);
-        stream.read(bytes.as_mut_slice());
-        Self { bytes, private: self.private }
+        fill(bytes.as_mut_slice());
+        Self { bytes, private }
     }
 
     /// Whether the key came from the operating system. A key of a fixed seed is not private, and whatever was made

@@ -61,16 +61,14 @@
 pub mod error;
 pub mod gaussian;
 pub mod key;
-#[cfg_attr(not(feature = "table"), allow(dead_code, unused_imports))]
 pub mod local;
 pub mod poisson;
 pub mod stream;
-#[cfg(feature = "table")]
-pub mod table;
 pub mod uniform;
 
 mod box_muller;
 mod key_stream_lanes;
+mod purpose;
 
 pub use error::MechanismError;
 pub use gaussian::{KernelNoise, MAX_DEVIATION, StepNoise, fill_gaussian_f32, fill_gaussian_f64};

@@ -36,51 +36,10 @@ use rand::{Rng, SeedableRng};
 
 use crate::error::MechanismError;
 use crate::key::PrivacyKey;
-
-/// The largest step that a stream number holds: 2^56 - 1.
-pub const MAX_STEP: u64 = (1 << 56) - 1;
+pub use crate::purpose::{MAX_STEP, Purpose};
 
 /// The first word of the half of a stream that holds what is rarely needed.
 pub(crate) const SECOND_HALF: u128 = 1 << 67;
-
-/// What the words of a stream decide. Each purpose has streams of its own, so that nothing that is shown (an
-/// initial weight, say) has a word in common with what must stay secret.
-///
-/// The numbers are part of the frozen layout; 0 is not used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-#[repr(u8)]
-pub enum Purpose {
-    /// Which records a step uses. Secret: amplification by sampling holds only while nobody knows the coins.
-    Sampling = 1,
-    /// The key of a step's noise. Secret: whoever knows it subtracts the noise. (2 and 10 were earlier layouts.)
-    Noise = 11,
-    /// Random inputs of checks, such as the parameters at which a model is validated.
-    Validation = 3,
-    /// Initial weights.
-    Initialisation = 4,
-    /// Augmentation of examples, dropout, and other randomness inside an example's own computation.
-    Augmentation = 5,
-    /// Tests.
-    Testing = 6,
-    /// Noise and coins that perturb records before anybody collects them. Secret: whoever knows them undoes them.
-    InputPerturbation = 7,
-    /// Noise on predictions and released weights. Secret: whoever knows it subtracts it.
-    OutputPerturbation = 8,
-    /// Which shard a record belongs to. Secret, as a coin of [`Sampling`](Self::Sampling) is.
-    Assignment = 9,
-}
-
-impl Purpose {
-    /// Whether privacy rests on the words of this purpose being unknown.
-    #[must_use]
-    pub const fn is_secret(self) -> bool {
-        matches!(
-            self,
-            Self::Sampling | Self::Noise | Self::InputPerturbation | Self::OutputPerturbation | Self::Assignment
-        )
-    }
-}
 
 /// One stream of a key, at some word: a reader of little-endian bytes.
 ///
@@ -106,6 +65,11 @@ impl KeyStream {
         rng.set_stream(stream); // also rewinds, so the position comes second
         rng.set_word_pos(word);
         Self { rng }
+    }
+
+    /// The key of the next 32 bytes of one of `parent`'s own streams; private if the parent is.
+    pub(crate) fn derive_key(&mut self, parent: &PrivacyKey) -> PrivacyKey {
+        PrivacyKey::filled(parent.is_private(), |bytes| self.read(bytes))
     }
 
     /// The next bytes of the stream. Whole words are used: a length that is no multiple of 4 drops the rest of the

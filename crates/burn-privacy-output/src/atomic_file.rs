@@ -1,14 +1,117 @@
+//! Files that are complete or not there at all.
+
 use std::fs::{self, File};
-use std::io::Write;
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::OutputError;
 
-/// Writes a file so that its name always stands for something complete: for what was there before, or for all of
-/// `contents`.
+/// A file that gets its name when it is complete: until [`commit`](Self::commit) the name stands for what was there
+/// before, and dropped without it the file leaves nothing behind.
 ///
-/// The bytes go to a temporary file in the same folder (which is made if it isn't there), reach the disk, and
-/// only then get their name.
+/// The bytes go to a temporary file in the same folder, so that naming it is one step for the file system. Writes are
+/// not buffered; write blocks, or wrap `&mut` it in a [`BufWriter`](io::BufWriter).
+///
+/// ```
+/// use std::io::Write;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("table.csv");
+/// let mut file = burn_privacy_output::AtomicFile::create(&path)?;
+/// file.write_all(b"a,b\n")?;
+/// assert!(!path.exists());
+/// file.commit()?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "a,b\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct AtomicFile {
+    path: PathBuf,
+    unfinished: NamedTempFile,
+}
+
+impl AtomicFile {
+    /// Opens a temporary file beside `path`, with the permissions of any other file. The folder must be there.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError::File`].
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, OutputError> {
+        let path = path.as_ref();
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".unfinished-");
+        // Temporary files are for the owner alone; a result gets the permissions of any other file.
+        #[cfg(unix)]
+        let builder = {
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(fs::Permissions::from_mode(0o666))
+        };
+        let unfinished = builder
+            .tempfile_in(folder_of(path))
+            .map_err(|source| OutputError::File { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), unfinished })
+    }
+
+    /// The name that the file will get.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Brings the bytes to the disk and names the file, in place of what has that name. A symbolic link of that name
+    /// is replaced, not followed.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError::File`]; what was there before is then untouched.
+    pub fn commit(self) -> Result<(), OutputError> {
+        self.name(|unfinished, path| unfinished.persist(path))
+    }
+
+    /// As [`commit`](Self::commit), but only if nothing has that name.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError::File`], with [`io::ErrorKind::AlreadyExists`] if something has.
+    pub fn commit_new(self) -> Result<(), OutputError> {
+        self.name(|unfinished, path| unfinished.persist_noclobber(path))
+    }
+
+    fn name(
+        self,
+        persist: impl FnOnce(NamedTempFile, &Path) -> Result<File, tempfile::PersistError>,
+    ) -> Result<(), OutputError> {
+        let Self { path, unfinished } = self;
+        let synced = unfinished.as_file().sync_all();
+        let named = synced.and_then(|()| persist(unfinished, &path).map_err(|error| error.error));
+        named.map_err(|source| OutputError::File { path: path.clone(), source })?;
+        if let Ok(folder) = File::open(folder_of(&path)) {
+            // Makes the new name last through a power cut, where the system can do that for a folder.
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unfinished.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unfinished.flush()
+    }
+}
+
+/// The folder that a path's last part is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes a file so that its name always stands for something complete: for what was there before, or for all of
+/// `contents`. Its folder is made if it isn't there.
 ///
 /// # Errors
 ///
@@ -16,28 +119,10 @@ use crate::OutputError;
 pub fn write_atomically(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> Result<(), OutputError> {
     let path = path.as_ref();
     let failed = |source| OutputError::File { path: path.to_owned(), source };
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    fs::create_dir_all(folder).map_err(failed)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".unfinished-");
-    // Temporary files are for the owner alone; a report gets the permissions of any other file.
-    #[cfg(unix)]
-    let builder = {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666))
-    };
-    let mut file = builder.tempfile_in(folder).map_err(failed)?;
+    fs::create_dir_all(folder_of(path)).map_err(failed)?;
+    let mut file = AtomicFile::create(path)?;
     file.write_all(contents.as_ref()).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    if let Ok(folder) = File::open(folder) {
-        // Makes the new name last through a power cut, where the system can do that for a folder.
-        let _ = folder.sync_all();
-    }
-    Ok(())
+    file.commit()
 }
 
 #[cfg(test)]
@@ -83,5 +168,38 @@ mod tests {
         fs::write(&other, "x").unwrap();
         let mode = |path| fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&ours), mode(&other));
+    }
+
+    #[test]
+    fn nothing_has_the_name_before_the_commit_and_nothing_is_left_without_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stream.csv");
+        fs::write(&path, "old").unwrap();
+        let mut file = AtomicFile::create(&path).unwrap();
+        for block in ["one\n", "two\n"] {
+            file.write_all(block.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        }
+        drop(file);
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), names(folder.path()).len()), ("old", 1));
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"one\ntwo\n").unwrap();
+        file.commit().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+        assert_eq!(names(folder.path()), ["stream.csv"]);
+    }
+
+    #[test]
+    fn a_new_file_replaces_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new");
+        AtomicFile::create(&path).unwrap().commit_new().unwrap();
+        let OutputError::File { source, .. } = AtomicFile::create(&path).unwrap().commit_new().unwrap_err() else {
+            panic!("another error")
+        };
+        assert_eq!(source.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(names(folder.path()), ["new"]);
+        // A folder is not made: a mistyped path is an error.
+        AtomicFile::create(folder.path().join("no/file")).unwrap_err();
     }
 }

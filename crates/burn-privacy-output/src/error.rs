@@ -1,3 +1,5 @@
+//! Why a file or a plot was not made.
+
 use std::path::PathBuf;
 
 /// Why a file could not be written or a plot not be drawn.

@@ -1,6 +1,8 @@
-//! Result files that are complete or not there at all, and plots for print.
+//! Files that are complete or not there at all, logs that lose nothing, and plots for print.
 //!
-//! [`write_atomically`] writes a file so that nobody ever finds half of it. With the feature `plot`, [`plot::LineChart`]
+//! [`AtomicFile`] and [`write_atomically`] write a file so that nobody ever finds half of it. A [`DurableLog`] appends
+//! lines that are on the disk when it returns, under a lock, and notices if its file is replaced. An [`InvalidValue`]
+//! says what was given and what is allowed; a [`fingerprint`] tells settings apart. With the feature `plot`, [`plot::LineChart`]
 //! draws curves, with error bars if there are any, as PNG and SVG; the font is built in, so that the same data gives the
 //! same picture everywhere.
 //!
@@ -14,10 +16,16 @@
 
 mod atomic_file;
 mod digits;
+mod durable_log;
 mod error;
+mod fingerprint;
+mod invalid_value;
 #[cfg(feature = "plot")]
 pub mod plot;
 
-pub use atomic_file::write_atomically;
+pub use atomic_file::{AtomicFile, write_atomically};
 pub use digits::grouped;
+pub use durable_log::{DurableLog, DurableLogError};
 pub use error::OutputError;
+pub use fingerprint::fingerprint;
+pub use invalid_value::InvalidValue;

@@ -13,25 +13,27 @@ pub enum Error {
     // ---- The model is not one whose per-example gradients are known. ----
     /// A trainable parameter was used by no recorded layer.
     #[error(
-        "parameter `{path}` (in {layer}) is trainable, but no per-example rule covers it. Use the layer of the same \
-         name from burn_privacy::nn, wrap a bare parameter in burn_privacy::per_example::per_example, implement \
-         PerExampleRule for your own layer, freeze the parameter, or train with PerExample::Loop. (A layer that the \
-         forward pass skips counts as uncovered, too.)"
+        "parameter `{path}` (in {layer}) is trainable, but no per-example rule covers it. {remedy}. (A layer that the \
+         forward pass skips, or whose inner Burn layer it calls, counts as uncovered, too.)"
     )]
     UntrackedParameter {
         /// Dotted path in the module.
         path: String,
-        /// The struct that holds it.
+        /// The layer that holds it.
         layer: String,
+        /// What works for such a layer.
+        remedy: String,
     },
     /// The forward pass recorded a parameter that the model does not hold.
     #[error(
-        "the forward pass used the trainable parameter {id}, which is not part of the model that was given to \
-         gradients(). Pass the module that owns every trainable layer."
+        "the loss closure used {layer}, which is not part of the model that was given to gradients(). If it should be \
+         trained by this step, pass the module that owns every trainable layer. If it is a second network (a generator, a \
+         teacher), take its gradients off: teacher.clone().no_grad() takes tensors of the training device, \
+         teacher.valid() those of the device without autodiff (Tensor::inner, Tensor::from_inner)."
     )]
     ForeignParameter {
-        /// The parameter's id.
-        id: String,
+        /// Kind and shape of the layer.
+        layer: String,
     },
     /// A weight was used outside its layer.
     #[error(
@@ -67,27 +69,36 @@ pub enum Error {
     },
     /// Axis 0 of a recorded tensor is not the example axis.
     #[error(
-        "a layer received {found} rows along axis 0 where the batch has {expected} examples: axis 0 must be the \
+        "a layer received {rows} along axis 0, where there must be one for each example (and view): axis 0 must be the \
          example axis. Keep inputs as [batch, .., features] instead of [batch * tokens, features] or \
          [tokens, batch, features]; Linear and LayerNorm take any rank."
     )]
     ExampleAxis {
-        /// Rows of the recorded input or output.
-        found: usize,
-        /// Examples in the physical batch.
-        expected: usize,
+        /// Rows of the recorded input or output, in terms of examples: how many of those there are is private.
+        rows: String,
         /// Parameters of the layer.
         parameters: Vec<ParamId>,
     },
     /// The loss of one example depends on another.
     #[error(
         "the loss of one example depends on other examples of the batch (seen {seen}). Remove batch statistics, \
-         division by the batch size, losses that compare examples, and masks or weights made from the whole batch; \
-         check that axis 0 is the batch axis everywhere."
+         division by the batch size, losses that compare examples, masks or weights made from the whole batch, and \
+         state that the closure, the batcher or the model keeps from one call to the next; check that axis 0 is the \
+         batch axis everywhere."
     )]
     CoupledExamples {
         /// Where it showed.
         seen: String,
+    },
+    /// No record was found on which a model and a loss could be validated.
+    #[error(
+        "it could not be checked that the loss of one example depends on no other: none of up to {tried} records of the \
+         data set, drawn at random, has a finite loss and a finite gradient. Look for NaN or infinity in the data, in \
+         the loss or in the model's parameters (a learning rate that is too high)."
+    )]
+    NothingToValidate {
+        /// Most records that were tried.
+        tried: usize,
     },
     /// A tensor that is not trained changed during the forward pass.
     #[error(
@@ -122,19 +133,18 @@ pub enum Error {
     /// The model has no trainable parameter.
     #[error(
         "the model has no trainable parameter. Create it on an autodiff device (device.autodiff()), call train() \
-         after valid(), and unfreeze what should be trained."
+         after valid(), and unfreeze what should be trained. (clone().no_grad() before a model's first use freezes the \
+         original, too: freeze a copy after it, or take valid().)"
     )]
     NothingToTrain,
     /// The loss closure did not return one loss an example.
     #[error(
-        "the loss closure returned {found} value(s) for a batch of {expected} examples. Return one loss per example, \
+        "the loss closure returned {found}. Return one loss per example, \
          [batch]: do not average or sum over the batch (see burn_privacy::loss)."
     )]
     LossPerExample {
-        /// Length of the returned tensor.
-        found: usize,
-        /// Examples in the physical batch.
-        expected: usize,
+        /// What it returned, in terms of examples: how many of those there are is private.
+        found: String,
     },
     /// The loss is not connected to the model.
     #[error(
@@ -162,24 +172,22 @@ pub enum Error {
     },
     /// The data set does not have the public size that the plan states.
     #[error(
-        "the data set has {found} records, the plan states {stated}. Under {adjacency} adjacency the size is public \
+        "the data set does not have as many records as the plan states, {stated}. Under {adjacency} adjacency the size is public \
          and must be right: state the true size, or use add/remove adjacency, where it is private."
     )]
     DatasetSize {
-        /// Records in the data set.
-        found: usize,
         /// The plan's nominal size.
         stated: usize,
         /// The plan's adjacency.
         adjacency: String,
     },
-    /// A batch that another plan's sampler drew.
+    /// A batch that was not drawn for this session and step, or a sampler that can't be had.
     #[error(
-        "this batch was drawn by a sampler that is not the plan's: {difference}. Take batches from \
-         Session::next_step, or from the sampler of this session's own plan, in order."
+        "this batch can't be used here: {difference}. Take batches from Session::next_step, or all of them, in order, \
+         from the one sampler that Session::take_sampler gives."
     )]
     ForeignSampler {
-        /// In what the two differ.
+        /// What is wrong with it.
         difference: String,
     },
     /// Every planned step was charged.
@@ -190,7 +198,16 @@ pub enum Error {
     },
 
     // ---- Around it. ----
-    /// A record of the data set could not be read.
+    /// A record that was drawn could not be read.
+    #[error(
+        "a record of the batch could not be read. Which one is private, since who is drawn must stay secret: read all \
+         records of the data set once before training to find it (or look at the error's unprotected source)."
+    )]
+    DrawnRecord {
+        /// What the data set said.
+        unprotected_source: Unprotected<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// A record could not be read or perturbed while a whole data set was.
     #[error("record {index} of the data set could not be read: {source}")]
     Record {
         /// Index of the record.
@@ -198,7 +215,7 @@ pub enum Error {
         /// What the data set said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A device that was asked for is not to be had.
+    /// A device that was asked for cannot be used.
     #[error("{0}")]
     Device(String),
     /// A value could not be read back from the device.
@@ -212,14 +229,74 @@ pub enum Error {
     Mechanism(#[from] burn_privacy_mechanisms::MechanismError),
     /// The ledger refused.
     #[error(transparent)]
-    Ledger(#[from] crate::ledger::LedgerError),
+    Ledger(#[from] burn_privacy_budget::ledger::LedgerError),
+    /// The plan or the ledger refused for a reason that has no name of its own here.
+    #[error(transparent)]
+    Budget(burn_privacy_budget::BudgetError),
     /// A data set could not be loaded.
     #[error(transparent)]
-    Dataset(#[from] crate::datasets::DatasetError),
+    Dataset(#[from] burn_privacy_datasets::DatasetError),
+    /// An ensemble refused.
+    #[error(transparent)]
+    Ensemble(#[from] burn_privacy_ensemble::EnsembleError),
     /// A sweep could not start or go on.
     #[error(transparent)]
-    Sweep(#[from] crate::sweep::SweepError),
+    Sweep(#[from] burn_privacy_sweep::SweepError),
     /// A report could not be written or read.
     #[error(transparent)]
-    Report(#[from] crate::report::ReportError),
+    Report(#[from] burn_privacy_report::ReportError),
+}
+
+impl From<burn_privacy_budget::BudgetError> for Error {
+    fn from(error: burn_privacy_budget::BudgetError) -> Self {
+        use burn_privacy_budget::BudgetError;
+        match error {
+            BudgetError::Plan { field, given, allowed } => Self::Plan { field, given, allowed },
+            BudgetError::DatasetSize { stated, adjacency } => Self::DatasetSize { stated, adjacency },
+            BudgetError::Accounting(error) => Self::Accounting(error),
+            BudgetError::Ledger(error) => Self::Ledger(error),
+            error => Self::Budget(error),
+        }
+    }
+}
+
+impl Error {
+    /// A layer that got `found` rows for `expected` ones. The ratio is a shape, and public; the numbers are not.
+    pub(crate) fn example_axis(found: usize, expected: usize, parameters: Vec<ParamId>) -> Self {
+        let rows = match found.checked_rem(expected) {
+            Some(0) => format!("{} rows for each", found / expected),
+            _ => "a number of rows that is no multiple of the examples'".into(),
+        };
+        Self::ExampleAxis { rows, parameters }
+    }
+
+    /// A loss closure that returned `found` values for `expected` examples.
+    pub(crate) fn loss_per_example(found: usize, expected: usize) -> Self {
+        let found = match found.checked_rem(expected) {
+            _ if found == 1 => "1 value for the whole batch".into(),
+            Some(0) => format!("{} values for each example", found / expected),
+            _ => "a number of values that is not the number of examples".to_owned(),
+        };
+        Self::LossPerExample { found }
+    }
+}
+
+/// Something private that an error keeps for whoever may see it. It is not shown.
+pub struct Unprotected<T>(T);
+
+impl<T> Unprotected<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The private value: not for logs or reports.
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> std::fmt::Debug for Unprotected<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unprotected(..)")
+    }
 }

@@ -49,7 +49,7 @@
 //! A [`PrivacyPlan`](plan::PrivacyPlan) is immutable and makes the sampler, the clipping, the noise and the
 //! accounting event together. A [`Session`](session::Session) charges each step before its update exists, and gives
 //! [`NoisyGradients`] only. A model whose per-example gradients are not known exactly is refused, with the
-//! parameter's path and the fix. The [`PrivacyStatement`](accounting::PrivacyStatement) says what holds, under which
+//! parameter's path and the fix. The [`PrivacyStatement`](statement::PrivacyStatement) says what holds, under which
 //! assumptions, and what it does not cover. [`Entropy::Seeded`](mechanisms::Entropy) makes a run reproducible and marks
 //! every report as not private.
 //!
@@ -59,8 +59,7 @@
 //!
 //! | level | for | entry |
 //! |---|---|---|
-//! | session | a training loop of your own | [`PrivacyPlan::start`](plan::PrivacyPlan::start) |
-//! | sampler and session | batches you load or prefetch yourself | [`PrivacyPlan::sampler`](plan::PrivacyPlan::sampler), [`Session::step_with`](session::Session::step_with) |
+//! | session | a training loop of your own | [`StartPlan::start`](session::StartPlan::start) |
 //! | parts | a layer of your own | [`PerExampleRule`](per_example::PerExampleRule), [`record`](per_example::record), [`per_example`](per_example::per_example) |
 //!
 //! # Features
@@ -73,46 +72,49 @@
 //! | `download` | no | fetching public data sets over HTTPS |
 //! | `plot` | no | PNG and SVG plots of runs and sweeps |
 
+#[cfg(doctest)]
+mod book;
+
 pub mod activation;
 pub mod attention;
-pub mod datasets;
 pub mod device;
 mod flex_kernels;
 mod gpu_kernels;
-pub mod ledger;
 pub mod loss;
 pub mod nn;
 pub mod per_example;
-pub mod plan;
-pub mod prediction;
-pub mod report;
 pub mod sampler;
 pub mod session;
-pub mod sweep;
 
+mod charges;
 mod error;
-mod ledger_run;
+mod index_range;
 mod noisy_gradients;
 mod process_memory;
-mod statement;
 mod weight_average;
 
 pub use burn_privacy_accounting as accounting;
+pub use burn_privacy_budget::{ledger, plan, statement};
+pub use burn_privacy_datasets as datasets;
+pub use burn_privacy_ensemble as prediction;
 pub use burn_privacy_mechanisms as mechanisms;
-pub use error::{Error, Result};
+pub use burn_privacy_report as report;
+pub use burn_privacy_sweep as sweep;
+pub use error::{Error, Result, Unprotected};
 pub use noisy_gradients::NoisyGradients;
 pub use process_memory::keep_freed_memory;
 pub use weight_average::WeightAverage;
 
 /// What most programs import.
 pub mod prelude {
-    pub use crate::accounting::{Accountant, Adjacency, PldAccountant, PrivacyStatement, RdpAccountant};
+    pub use crate::accounting::{Accountant, Adjacency, PldAccountant, RdpAccountant};
     pub use crate::loss::{
         binary_cross_entropy_with_logits, cross_entropy, huber, mean_squared_error, sequence_cross_entropy,
     };
     pub use crate::mechanisms::Entropy;
     pub use crate::per_example::{PerExample, per_example};
     pub use crate::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
-    pub use crate::session::{Session, Step};
+    pub use crate::session::{Session, StartPlan, Step};
+    pub use crate::statement::{PrivacyStatement, Statement};
     pub use crate::{Error, NoisyGradients};
 }

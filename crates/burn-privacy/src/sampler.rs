@@ -1,21 +1,27 @@
 //! Poisson subsampling: who is in a step's batch.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Weak};
 
 use burn_privacy_mechanisms::{Entropy, PrivacyKey, poisson_sample};
 
+use crate::charges::Charges;
 use crate::error::{Error, Result};
 use crate::plan::PrivacyPlan;
 
-/// The records of one step, as the plan's sampler drew them.
+/// The records of one step, as a session's sampler drew them. It is used once, in that session.
 ///
-/// Its fields are private: a batch that no sampler drew does not exist, so a shuffled, weighted or ordered batch
-/// can't be accounted as a Poisson sample.
-#[derive(Debug, Clone)]
+/// Its fields are private and it is no [`Clone`]: a batch that no sampler drew does not exist, so a shuffled, weighted,
+/// chosen or repeated batch can't be accounted as a fresh Poisson sample. Its [`Debug`](fmt::Debug) shows no record.
+///
+/// ```compile_fail,E0599
+/// fn twice(batch: burn_privacy::sampler::DrawnBatch) -> burn_privacy::sampler::DrawnBatch {
+///     batch.clone()
+/// }
+/// ```
 pub struct DrawnBatch {
-    pub(crate) plan: Arc<PrivacyPlan>,
+    session: Weak<Charges>,
     pub(crate) step: u64,
-    pub(crate) private: bool,
     pub(crate) indices: Vec<usize>,
 }
 
@@ -29,73 +35,73 @@ impl DrawnBatch {
     pub fn unprotected_indices(&self) -> &[usize] {
         &self.indices
     }
-}
 
-/// Draws each step's batch: every record independently with the plan's sampling rate.
-///
-/// # Formal guarantee
-///
-/// Coins are independent across records and steps (ChaCha20 streams), each comes up with probability
-/// `floor(q 2^64) / 2^64 <= q`, and an empty batch is a batch like any other.
-#[derive(Debug)]
-pub struct PoissonSampler {
-    plan: Arc<PrivacyPlan>,
-    key: PrivacyKey,
-    private: bool,
-    population: usize,
-    next_step: u64,
-}
-
-impl PoissonSampler {
-    pub(crate) fn new(plan: Arc<PrivacyPlan>, population: usize, entropy: Entropy) -> Result<Self> {
-        plan.check_population(population)?;
-        let private = entropy.is_private();
-        let key = PrivacyKey::draw(&entropy)?;
-        Ok(Self { plan, key, private, population, next_step: 0 })
-    }
-
-    /// Continues at step `step`, where an interrupted run stopped. The key is new, so nothing repeats.
-    pub(crate) fn skip_to(&mut self, step: u64) {
-        self.next_step = step;
-    }
-
-    /// The next step's batch; `None` after the last planned step.
-    ///
-    /// # Errors
-    ///
-    /// None in practice: the rate was checked by the plan.
-    pub fn next_batch(&mut self) -> Result<Option<DrawnBatch>> {
-        if self.next_step >= self.plan.steps() {
-            return Ok(None);
-        }
-        let step = self.next_step;
-        let indices = poisson_sample(&self.key, step, self.population as u64, self.plan.sampling().rate())?;
-        self.next_step += 1;
-        Ok(Some(DrawnBatch { plan: self.plan.clone(), step, private: self.private, indices }))
-    }
-}
-
-impl DrawnBatch {
-    /// The batch was drawn for this plan, this step and a data set that has its records, from entropy as good as
-    /// the session's.
-    pub(crate) fn require_drawn_for(
-        &self,
-        plan: &PrivacyPlan,
-        step: u64,
-        population: usize,
-        private: bool,
-    ) -> Result<()> {
-        let difference = if *self.plan != *plan {
-            "it follows another plan".to_string()
+    /// The batch was drawn by the session's own sampler, for this step.
+    pub(crate) fn require_drawn_for(&self, session: &Arc<Charges>, step: u64) -> Result<()> {
+        let difference = if !std::ptr::eq(self.session.as_ptr(), Arc::as_ptr(session)) {
+            "another session's sampler drew it".to_string()
         } else if self.step != step {
             format!("it is for step {}, the session is at step {step}", self.step)
-        } else if private && !self.private {
-            "it was drawn from a fixed seed, and the session is private".to_string()
-        } else if self.indices.last().is_some_and(|last| *last >= population) {
-            "it was drawn from a larger data set".to_string()
         } else {
             return Ok(());
         };
         Err(Error::ForeignSampler { difference })
+    }
+}
+
+impl fmt::Debug for DrawnBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DrawnBatch").field("step", &self.step).finish_non_exhaustive()
+    }
+}
+
+/// Draws each step's batch of one session: every record independently with the plan's sampling rate.
+///
+/// Only a [`Session`](crate::session::Session) makes one, and only that session takes its batches.
+///
+/// # Formal guarantee
+///
+/// Coins are independent across records and steps (ChaCha20 streams), each comes up with probability
+/// `floor(q 2^64) / 2^64 <= q`, and an empty batch is a batch like any other. A step is charged before its coins are
+/// tossed, so that nobody can look at batches and pay for the ones that he likes.
+pub struct PoissonSampler {
+    session: Weak<Charges>,
+    plan: Arc<PrivacyPlan>,
+    key: PrivacyKey,
+    population: usize,
+}
+
+impl PoissonSampler {
+    pub(crate) fn new(
+        session: &Arc<Charges>,
+        plan: Arc<PrivacyPlan>,
+        population: usize,
+        entropy: &Entropy,
+    ) -> Result<Self> {
+        plan.check_population(population)?;
+        let key = PrivacyKey::draw(entropy)?;
+        Ok(Self { session: Arc::downgrade(session), plan, key, population })
+    }
+
+    /// Charges the next step (durably, if the session has a ledger) and draws its batch; `None` after the last planned
+    /// step. The batch stays charged whether it is used or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ledger`] if the ledger can't be written: then nothing was drawn. [`Error::ForeignSampler`] after the
+    /// session's end.
+    pub fn next_batch(&mut self) -> Result<Option<DrawnBatch>> {
+        let Some(session) = self.session.upgrade() else {
+            return Err(Error::ForeignSampler { difference: "its session has ended".into() });
+        };
+        let Some(step) = session.charge_next(self.plan.steps())? else { return Ok(None) };
+        let indices = poisson_sample(&self.key, step, self.population as u64, self.plan.sampling().rate())?;
+        Ok(Some(DrawnBatch { session: self.session.clone(), step, indices }))
+    }
+}
+
+impl fmt::Debug for PoissonSampler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoissonSampler").field("plan", &self.plan).finish_non_exhaustive()
     }
 }

@@ -1,3 +1,5 @@
+//! A score of households that one of them moves by at most 1.
+
 use burn::data::dataloader::batcher::Batcher;
 use burn::prelude::*;
 

@@ -6,7 +6,7 @@ use burn_privacy::mechanisms::{Entropy, PrivacyKey, Purpose, fill_uniform};
 use burn_privacy::report::write_atomically;
 
 use super::data::{Data, Row};
-use crate::Result;
+use crate::{NominalSize, Result};
 
 /// Number of households.
 pub const HOUSEHOLDS: usize = 25_000;
@@ -28,7 +28,17 @@ const YEARS: f64 = 25.0;
 ///
 /// None that are known.
 pub fn generated_data() -> Result<Data> {
-    Data::split("generated households (nobody is behind them)".into(), households()?)
+    generated_data_of(None)
+}
+
+/// As [`generated_data`], with another nominal number of households than the one that is published.
+///
+/// # Errors
+///
+/// None that are known.
+pub fn generated_data_of(nominal: Option<usize>) -> Result<Data> {
+    let nominal = NominalSize::new(nominal, Some((HOUSEHOLDS, "the program that makes them up")))?;
+    Data::split("generated households (nobody is behind them)".into(), (0..).zip(households()?), &nominal)
 }
 
 /// All households.

@@ -1,3 +1,5 @@
+//! Training the handout's network, privately or not.
+
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::InMemDataset;
 use burn::nn::loss::{MseLoss, Reduction};

@@ -5,7 +5,9 @@ mod presets;
 
 use std::path::{Path, PathBuf};
 
-use burn_privacy::datasets::{Checksum, Cifar10, DATA_VARIABLE, DEFAULT_FOLDER, Download, generated, locate_cifar10};
+use burn_privacy::datasets::{
+    Checksum, Cifar10, DATA_VARIABLE, DEFAULT_FOLDER, Download, GENERATED_TRAIN, generated, locate_cifar10,
+};
 pub use models::{HandoutCnn, LinearModel, QuickCnn, TanhCnn, WideResNet};
 pub use presets::{ModelName, PresetName};
 
@@ -36,11 +38,13 @@ pub fn source(data: Option<&Path>, download: bool) -> Result<ImageSource> {
             short_name: "generated",
             train: images.train,
             test: Some(images.test),
+            published: Some((GENERATED_TRAIN, "the program that draws them")),
         });
     };
     let images = Cifar10::load(&path, Checksum::Verify)?;
     let name = format!("CIFAR-10 from {}", path.display());
-    Ok(ImageSource { name, short_name: "cifar10", train: images.train, test: images.test })
+    let published = Some((50_000, "the authors of CIFAR-10, whose files these are by their checksums"));
+    Ok(ImageSource { name, short_name: "cifar10", train: images.train, test: images.test, published })
 }
 
 /// Where `--download` puts the archive: where it would be looked for without it.

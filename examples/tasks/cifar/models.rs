@@ -1,3 +1,5 @@
+//! Models for images of CIFAR-10's shape.
+
 use burn::nn::PaddingConfig2d;
 use burn::prelude::*;
 use burn::tensor::module::adaptive_avg_pool2d;

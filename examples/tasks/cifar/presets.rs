@@ -1,3 +1,5 @@
+//! Settings for CIFAR-10 that belong together, by name.
+
 use clap::ValueEnum;
 
 use crate::image_training::{Noise, Preset, Scaling};

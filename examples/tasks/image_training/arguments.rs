@@ -1,8 +1,11 @@
+//! The options that programs which train on images have in common.
+
 use std::path::PathBuf;
 
+use burn_privacy::datasets::DATA_VARIABLE;
 use burn_privacy::device::DeviceChoice;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches};
 
 /// Headings of `--help`.
 pub const TRAINING: &str = "What is trained";
@@ -45,6 +48,11 @@ pub struct TrainingArguments {
     /// Delta of the guarantee, below 1 / (number of training images)
     #[arg(long, value_name = "D", help_heading = PRIVACY)]
     pub delta: Option<f64>,
+
+    /// Public number of images to train on, before any are held out: sampling, epochs and everything that is printed are made
+    /// with it, and the images are not counted [default: the published number; --unverified needs it]
+    #[arg(long, value_name = "N", help_heading = PRIVACY, value_parser = at_least_one())]
+    pub nominal_size: Option<u64>,
 
     /// Norm to which each image's gradient is clipped
     #[arg(long, value_name = "C", help_heading = PRIVACY)]
@@ -109,6 +117,35 @@ pub struct TrainingArguments {
     /// Plan no more steps than this (for tests)
     #[arg(long, value_name = "N", hide = true, value_parser = at_least_one())]
     pub max_steps: Option<u64>,
+}
+
+/// Reads the command line; ends the program for `--help` (status 0) and for wrong usage (status 2). `about` says what the program
+/// does, `tail` follows the options, and `check` refuses what is wrong whatever the data are.
+pub fn parse<A: CommandFactory + FromArgMatches>(
+    about: &'static str,
+    tail: String,
+    check: impl FnOnce(&A, &mut clap::Command),
+) -> A {
+    let mut command = A::command().about(about).after_help(tail);
+    let matches = command.get_matches_mut();
+    match A::from_arg_matches(&matches) {
+        Ok(arguments) => {
+            check(&arguments, &mut command);
+            arguments
+        }
+        Err(error) => error.format(&mut command).exit(),
+    }
+}
+
+/// What follows the options: presets and examples, `environment` (what the variable for the data means), and how a run ends.
+pub fn help_tail(presets: &str, examples: &str, environment: &str) -> String {
+    format!(
+        "Presets:\n{presets}\n\n\
+         Examples:\n{examples}\n\n\
+         Environment:\n  {DATA_VARIABLE}   {environment}\n\n\
+         Ctrl-C finishes the current step and writes the report of what was done; a second one ends at once.\n\
+         Status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."
+    )
 }
 
 /// A number of things, 1 or more.

@@ -1,6 +1,8 @@
-use burn::data::dataloader::batcher::Batcher;
+//! How many images a model gets right.
+
 use burn::prelude::*;
-use burn_privacy::datasets::{ImageBatcher, ImageDataset};
+use burn_privacy::datasets::{ImageBatch, ImageBatcher, ImageDataset};
+use burn_privacy_train::correct_predictions;
 
 use super::Classifier;
 use crate::Result;
@@ -35,13 +37,6 @@ pub fn right_guesses<M: Classifier>(
     autodiff_device: &Device,
 ) -> Result<i64> {
     let (model, device) = (model.valid(), autodiff_device.clone().without_autodiff());
-    let mut right = 0;
-    for start in (0..images.len()).step_by(BATCH) {
-        let items = (start..images.len().min(start + BATCH)).filter_map(|index| images.get(index)).collect();
-        let batch = batcher.batch(items, &device);
-        let count = batch.labels.dims()[0];
-        let guesses = model.forward(batch.images).argmax(1).reshape([count]);
-        right += guesses.equal(batch.labels).int().sum().try_into_scalar::<i64>()?;
-    }
-    Ok(right)
+    let scores = |batch: ImageBatch| (model.forward(batch.images), batch.labels);
+    Ok(correct_predictions(images, batcher, &device, BATCH, scores)?)
 }

@@ -1,28 +1,25 @@
 //! Training an image classifier, privately or not, from the command line to the files that are left.
 //!
-//! Read `private.rs` for what a training loop needs, and a task's `models.rs` for what a model needs (other imports).
+//! The loops, what is shown while they last and how they are interrupted are `burn_privacy_train`'s. Read `private.rs` for what a training loop needs, and a task's `models.rs` for what a model needs (other imports).
 
 mod arguments;
 mod data;
 mod evaluation;
-mod interrupt;
-mod monitor;
 mod plain;
 mod preset;
 mod private;
-mod progress;
 mod run;
 mod settings;
 
 use burn::prelude::*;
+pub use burn_privacy_train::{complain, percent, say};
 
-pub use arguments::{DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, at_least_one};
+pub use arguments::{DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, at_least_one, help_tail, parse};
 pub use data::{ImageData, ImageSource};
 pub use evaluation::{accuracy, right_guesses};
 pub use plain::{PlainTraining, train_plain};
 pub use preset::{Noise, Preset, Scaling, preset_table, value_name};
 pub use private::{PrivateTraining, train_private};
-pub use progress::{complain, percent, say};
 pub use run::{End, Job, Run, exit_code};
 pub use settings::{PrivacySettings, Settings, sgd};
 

@@ -1,10 +1,9 @@
-use std::hash::{BuildHasher, RandomState};
+//! Training without privacy, to see what privacy costs.
 
-use burn::data::dataloader::DataLoaderBuilder;
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::GradientsParams;
 use burn::prelude::*;
 use burn_privacy::datasets::{ImageBatch, ImageBatcher, ImageDataset};
+use burn_privacy_train::OrdinaryTrainer;
 
 use super::{Classifier, sgd};
 use crate::Result;
@@ -36,30 +35,13 @@ pub struct PlainTraining<'a> {
 ///
 /// If a batch can't be loaded, and those of `go_on`.
 pub fn train_plain<M: Classifier>(
-    mut model: M,
+    model: M,
     training: PlainTraining<'_>,
-    mut go_on: impl FnMut(&M) -> Result<bool>,
+    go_on: impl FnMut(&M) -> Result<bool>,
 ) -> Result<M> {
-    // Batches need no cryptographic randomness here.
-    let seed = training.seed.unwrap_or_else(|| RandomState::new().hash_one(0));
-    let loader = DataLoaderBuilder::<_, ImageBatch>::new(training.batcher)
-        .batch_size(training.batch_size)
-        .shuffle(seed)
-        .set_device(training.device.clone())
-        .build(training.images);
     let loss = CrossEntropyLossConfig::new().init(training.device);
-    let mut optimizer = sgd(training.momentum);
-    let mut done = 0;
-    loop {
-        for batch in loader.iter() {
-            if !go_on(&model)? || done == training.steps {
-                return Ok(model);
-            }
-            let batch = batch?;
-            let gradients = loss.forward(model.forward(batch.images), batch.labels).backward();
-            let update = GradientsParams::from_grads(gradients, &model);
-            model = optimizer.step(training.learning_rate, model, update);
-            done += 1;
-        }
-    }
+    let PlainTraining { images, batcher, device, batch_size, steps, learning_rate, momentum, seed } = training;
+    let trainer = OrdinaryTrainer::new(images, batcher, device, batch_size, steps);
+    let mean = |model: &M, batch: ImageBatch| Ok(loss.forward(model.forward(batch.images), batch.labels));
+    Ok(trainer.with_learning_rate(learning_rate).with_seed(seed).train(model, sgd(momentum), mean, go_on)?)
 }

@@ -1,3 +1,5 @@
+//! Settings that belong together, and their table for `--help`.
+
 use std::fmt::Write;
 
 use burn_privacy::datasets::Normalization;

@@ -1,8 +1,10 @@
+//! Training with privacy: the loop that Burn users know, with a session in the place of a data loader.
+
 use burn::prelude::*;
-use burn_privacy::WeightAverage;
 use burn_privacy::datasets::{Augmentation, AugmentedBatcher, ImageBatch, ImageBatcher, ImageDataset};
 use burn_privacy::ledger::Ledger;
 use burn_privacy::prelude::*;
+use burn_privacy_train::Trainer;
 
 use super::{Classifier, sgd};
 use crate::Result;
@@ -41,9 +43,9 @@ pub struct PrivateTraining<'a> {
 ///
 /// Those of the session, its ledger and `go_on`.
 pub fn train_private<M: Classifier>(
-    mut model: M,
+    model: M,
     training: PrivateTraining<'_>,
-    mut go_on: impl FnMut(&M, f64) -> Result<bool>,
+    go_on: impl FnMut(&M, f64) -> Result<bool>,
 ) -> Result<(M, PrivacyStatement)> {
     let augmentation = augmentation(&training.images, training.views);
     let batcher = AugmentedBatcher::new(training.batcher, augmentation, &training.entropy)?;
@@ -55,27 +57,12 @@ pub fn train_private<M: Classifier>(
     if let Some((ledger, run)) = training.ledger {
         session = session.with_ledger(ledger, run)?;
     }
-    let mut optimizer = sgd(training.momentum);
-    let mut average = training.average.map(WeightAverage::new).transpose()?;
-    let shown = |average: &Option<WeightAverage>, model: &M| match average {
-        Some(average) => average.average(model.clone()),
-        None => model.clone(),
-    };
-
-    while go_on(&shown(&average, &model), session.epsilon_so_far()?)? {
-        let Some(step) = session.next_step()? else { break };
-        let update = step.gradients(&model, |model, batch: ImageBatch| {
-            Ok(cross_entropy(model.forward(batch.images), batch.labels))
-        })?;
-        model = optimizer.step(training.learning_rate, model, update.into());
-        if let Some(average) = &mut average {
-            average.add(&model);
-        }
+    let mut trainer = Trainer::new(session, training.learning_rate);
+    if let Some(decay) = training.average {
+        trainer = trainer.with_weight_average(decay)?;
     }
-
-    // Closes the ledger with the number of steps that were really made.
-    let statement = session.finish()?;
-    Ok((shown(&average, &model), statement))
+    let loss = |model: &M, batch: ImageBatch| Ok(cross_entropy(model.forward(batch.images), batch.labels));
+    Ok(trainer.train(model, sgd(training.momentum), loss, go_on)?)
 }
 
 /// Shifts by an eighth of the image (4 pixels of 32, as De et al. 2022 have it); colour images, which are no digits, are

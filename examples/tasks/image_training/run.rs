@@ -1,3 +1,5 @@
+//! A run of a program, from its start to the files that it leaves.
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
@@ -13,12 +15,11 @@ use burn_privacy::report::{
     write_atomically,
 };
 use burn_privacy_output::grouped;
+use burn_privacy_train::{INTERRUPTED, Interrupt, Monitor, RunLength, RunSummary};
 
-use super::interrupt::{INTERRUPTED, Interrupt};
-use super::monitor::{Monitor, Results};
 use super::{
-    Classifier, ImageData, PlainTraining, PrivacySettings, PrivateTraining, Settings, TrainingArguments, complain,
-    percent, say, train_plain, train_private,
+    Classifier, ImageData, PlainTraining, PrivacySettings, PrivateTraining, Settings, TrainingArguments, accuracy,
+    complain, percent, say, train_plain, train_private,
 };
 use crate::{Result, require_writable};
 
@@ -99,19 +100,21 @@ pub struct Job {
     /// The run's name in the ledger.
     name: String,
     ledger: PathBuf,
-    pub(super) settings: Settings,
-    pub(super) data: ImageData,
-    pub(super) batcher: ImageBatcher,
+    settings: Settings,
+    data: ImageData,
+    batcher: ImageBatcher,
     /// With autodiff.
-    pub(super) device: Device,
+    device: Device,
     device_name: String,
-    pub(super) interrupt: Interrupt,
+    interrupt: Interrupt,
 }
 
 /// A model, how good it is, and what can be said about its privacy.
 struct Trained<M> {
     model: M,
-    results: Results,
+    results: RunSummary,
+    test_accuracy: Option<f64>,
+    validation_accuracy: Option<f64>,
     protection: Protection,
 }
 
@@ -141,8 +144,8 @@ impl Job {
             run: self.name.clone(),
             interrupted: results.interrupted,
             epsilon: trained.protection.epsilon(),
-            test_accuracy: results.test_accuracy,
-            validation_accuracy: results.validation_accuracy,
+            test_accuracy: trained.test_accuracy,
+            validation_accuracy: trained.validation_accuracy,
             settings: serde_json::to_value(&self.settings)?,
             data: self.data.describe(),
             model: described,
@@ -154,7 +157,7 @@ impl Job {
                 total_seconds: self.run.clock.elapsed().as_secs_f64(),
                 training_seconds: results.training.as_secs_f64(),
                 evaluation_seconds: results.evaluation.as_secs_f64(),
-                images_per_second: results.images_per_second,
+                images_per_second: results.examples_per_second,
             },
             versions: Versions::current(),
         };
@@ -187,7 +190,7 @@ impl Job {
             self.say_evaluation();
             return self.train_plain(model);
         };
-        let plan = settings.plan(privacy, self.data.train.len())?;
+        let plan = settings.plan(privacy, self.data.nominal_size().get())?;
         let ledger = Ledger::open(&self.ledger, self.data.train.name())?;
         say_plan(&plan, settings)?;
         say(&format!("Optimiser:   {optimizer}"));
@@ -206,7 +209,7 @@ impl Job {
         privacy: &PrivacySettings,
         ledger: Ledger,
     ) -> Result<Trained<M>> {
-        let mut monitor = Monitor::start(self, plan.steps(), 1.0 / plan.sampling().rate(), true);
+        let mut monitor = self.monitor(plan.steps(), 1.0 / plan.sampling().rate(), true);
         let training = PrivateTraining {
             plan,
             images: self.data.train.clone(),
@@ -220,17 +223,19 @@ impl Job {
             momentum: self.settings.momentum,
             average: self.settings.average,
         };
-        let (model, statement) = train_private(model, training, |model, epsilon| monitor.watch(model, epsilon))?;
-        let results = monitor.finish(&model)?;
+        let (model, mut statement) = train_private(model, training, |model, epsilon| {
+            Ok(monitor.watch(model, epsilon, |model| self.monitored_accuracy(model))?)
+        })?;
+        statement.assumptions.push(self.data.nominal_size().assumption());
         let (plan, statement) = (Box::new(plan.clone()), Box::new(statement));
-        Ok(Trained { model, results, protection: Protection::DifferentialPrivacy { plan, statement } })
+        self.evaluated(model, monitor, Protection::DifferentialPrivacy { plan, statement })
     }
 
     fn train_plain<M: Classifier>(&self, model: M) -> Result<Trained<M>> {
         let settings = &self.settings;
         let batches = self.data.train.len().div_ceil(settings.batch_size) as u64;
         let steps = (settings.epochs * batches).min(settings.max_steps.unwrap_or(u64::MAX));
-        let mut monitor = Monitor::start(self, steps, batches as f64, false);
+        let mut monitor = self.monitor(steps, batches as f64, false);
         let training = PlainTraining {
             images: self.data.train.clone(),
             batcher: self.batcher,
@@ -241,9 +246,37 @@ impl Job {
             momentum: settings.momentum,
             seed: settings.seed,
         };
-        let model = train_plain(model, training, |model| monitor.watch(model, f64::INFINITY))?;
-        let results = monitor.finish(&model)?;
-        Ok(Trained { model, results, protection: Protection::NotPrivate })
+        let model = train_plain(model, training, |model| {
+            Ok(monitor.watch(model, f64::INFINITY, |model| self.monitored_accuracy(model))?)
+        })?;
+        self.evaluated(model, monitor, Protection::NotPrivate)
+    }
+
+    fn monitor(&self, steps: u64, steps_per_epoch: f64, private: bool) -> Monitor {
+        let Settings { epochs, batch_size, .. } = self.settings;
+        let length = RunLength { steps, steps_per_epoch, epochs, batch_size, private };
+        let column = format!("{} accuracy", self.data.monitored().0.name());
+        Monitor::start(length, "images", &column, &self.device, &self.interrupt)
+    }
+
+    /// On the images that are evaluated on after each epoch.
+    fn monitored_accuracy<M: Classifier>(&self, model: &M) -> Result<Option<f64>> {
+        accuracy(model, self.data.monitored().1, &self.batcher, &self.device)
+    }
+
+    /// The last evaluations.
+    fn evaluated<M: Classifier>(&self, model: M, mut monitor: Monitor, protection: Protection) -> Result<Trained<M>> {
+        monitor.finish(&model, |model| self.monitored_accuracy(model))?;
+        let of_test = self.data.validation.is_some();
+        let test =
+            of_test.then(|| monitor.evaluating(|| accuracy(&model, &self.data.test, &self.batcher, &self.device)));
+        let test = test.transpose()?;
+        let results = monitor.summary();
+        let (validation_accuracy, test_accuracy) = match test {
+            Some(test) => (results.score, test),
+            None => (None, results.score),
+        };
+        Ok(Trained { model, results, test_accuracy, validation_accuracy, protection })
     }
 
     fn say_evaluation(&self) {

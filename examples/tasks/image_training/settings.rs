@@ -1,3 +1,5 @@
+//! Every setting of a run, as it is in effect.
+
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig};
 use burn_privacy::mechanisms::Entropy;
@@ -18,6 +20,8 @@ pub struct Settings {
     pub privacy: Option<PrivacySettings>,
     pub batch_size: usize,
     pub epochs: u64,
+    /// Public number of training images, if it was given.
+    pub nominal_size: Option<u64>,
     pub optimizer: &'static str,
     pub learning_rate: f64,
     pub momentum: f64,
@@ -72,6 +76,7 @@ impl Settings {
             privacy: private.then_some(privacy),
             batch_size: arguments.batch_size.map_or(preset.batch_size, |size| size as usize),
             epochs: arguments.epochs.unwrap_or(preset.epochs),
+            nominal_size: arguments.nominal_size,
             optimizer: "SGD",
             learning_rate: arguments.learning_rate.unwrap_or(learning_rate),
             momentum: arguments.momentum.unwrap_or(preset.momentum),
@@ -85,18 +90,18 @@ impl Settings {
         }
     }
 
-    /// Updates in `epochs` passes over `images` training images, a started one counting as one.
+    /// Updates in `epochs` passes over nominally `images` training images, a started one counting as one.
     pub fn steps(&self, images: usize) -> u64 {
         let steps = (self.epochs * images as u64).div_ceil(self.batch_size as u64);
         steps.min(self.max_steps.unwrap_or(u64::MAX))
     }
 
-    /// What runs on `images` training images, whose number is taken to be public.
+    /// What runs on nominally `images` training images, which is a public number.
     ///
     /// # Errors
     ///
     /// If the settings make no plan.
-    pub fn plan(&self, privacy: &PrivacySettings, images: usize) -> burn_privacy::Result<PrivacyPlan> {
+    pub fn plan(&self, privacy: &PrivacySettings, images: usize) -> burn_privacy::plan::Result<PrivacyPlan> {
         let noise = match privacy.noise {
             Noise::Epsilon(epsilon) => NoiseLevel::target(epsilon, privacy.delta),
             Noise::Multiplier(multiplier) => NoiseLevel::multiplier(multiplier),

@@ -1,3 +1,5 @@
+//! Models for images of MNIST's shape.
+
 use burn::module::Param;
 use burn::nn::{Initializer, PaddingConfig2d};
 use burn::prelude::*;

@@ -1,3 +1,5 @@
+//! Settings for MNIST that others published, by name.
+
 use clap::ValueEnum;
 
 use super::ModelName;

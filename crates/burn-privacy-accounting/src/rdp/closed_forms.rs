@@ -77,7 +77,8 @@ pub(crate) fn bounded_range(epsilon: f64, order: f64) -> f64 {
     let terms = epsilon + tail.ln().abs() + (above / order).ln().abs() + ((-above * epsilon).exp_m1().abs()).ln().abs();
     let rounding = 4.0 * f64::EPSILON * (above * terms + log_b.abs() + order.ln() + 1.0);
     let exact = exact + rounding;
-    let bound = if exact.is_nan() { zcdp } else { exact.max(0.0).min(zcdp) };
+    // What rounding made negative or NaN is no bound; the other one always is.
+    let bound = if exact >= 0.0 { exact.min(zcdp) } else { zcdp };
     bound.min(above * epsilon) * (1.0 + 4.0 * f64::EPSILON)
 }
 
@@ -93,7 +94,8 @@ pub(crate) fn discrete_laplace(inverse_scale: f64, sensitivity: u64, order: f64)
     let largest_loss = m * sensitivity as f64;
     let worst = pure(largest_loss, order);
     if sensitivity > MOST_LOSSES || order * largest_loss > 600.0 {
-        return discrete_laplace_by_exponents(m, sensitivity, order).min(worst);
+        let bound = discrete_laplace_by_exponents(m, sensitivity, order);
+        return if bound >= 0.0 { bound.min(worst) } else { worst };
     }
     // (1+w)^a - 1 - a w with 1+w = e^loss, the linear parts cancelled.
     let excess = |loss: f64| exp_m1_minus(order * loss) - order * exp_m1_minus(loss);
@@ -113,7 +115,9 @@ pub(crate) fn discrete_laplace(inverse_scale: f64, sensitivity: u64, order: f64)
         error += weight * slack(loss);
     }
     let rounding = f64::EPSILON * (error * (8.0 + order * largest_loss) + sum * sensitivity as f64);
-    ((sum.max(0.0) + rounding).ln_1p() * (1.0 + 4.0 * f64::EPSILON)).min(worst)
+    let excess = sum + rounding;
+    // Nothing below 0 is a bound, since the true sum is at least 0.
+    if excess >= 0.0 { (excess.ln_1p() * (1.0 + 4.0 * f64::EPSILON)).min(worst) } else { worst }
 }
 
 /// The same by the geometric sums in logarithms, for large exponents where nothing cancels.
@@ -139,7 +143,7 @@ fn discrete_laplace_by_exponents(m: f64, sensitivity: u64, order: f64) -> f64 {
     let largest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = terms.iter().map(|term| (term - largest).exp()).sum();
     let size = order * m * s + log_norm.abs() + 2.0;
-    (largest + sum.ln()).max(0.0) + 16.0 * f64::EPSILON * size
+    largest + sum.ln() + 16.0 * f64::EPSILON * size
 }
 
 #[cfg(test)]

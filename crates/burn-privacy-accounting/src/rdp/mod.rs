@@ -1,13 +1,16 @@
 //! The Renyi differential privacy (RDP) accountant.
 
 mod closed_forms;
+mod curve;
 mod filter;
 mod sampled_gaussian;
 mod schedule;
 mod selection;
+mod term;
 mod terms;
 
-use terms::{TermCurve, Terms};
+use curve::{Curve, TermCurve, rounded_up_sum};
+use term::{Term, Terms};
 
 pub use self::filter::RdpFilter;
 pub use self::schedule::EpsilonSchedule;
@@ -59,7 +62,7 @@ pub struct RdpAccountant {
 #[derive(Clone, Debug)]
 struct FixedOrders {
     orders: Vec<f64>,
-    divergences: Vec<(terms::Term, Vec<f64>)>,
+    divergences: Vec<(Term, Vec<f64>)>,
 }
 
 impl RdpAccountant {
@@ -193,37 +196,6 @@ impl Accountant for RdpAccountant {
             best.min(total_variation(divergence)).min(by_order)
         }))
     }
-}
-
-/// The composed divergence as a function of the order.
-#[derive(Clone, Debug)]
-struct Curve {
-    terms: Vec<(TermCurve, f64)>,
-}
-
-impl Curve {
-    fn new(terms: &Terms) -> Self {
-        Self { terms: terms.iter().map(|(term, count)| (TermCurve::new(term.clone()), count as f64)).collect() }
-    }
-
-    fn divergence(&mut self, order: f64) -> f64 {
-        rounded_up_sum(self.terms.iter_mut().map(|(curve, count)| *count * curve.divergence(order)))
-    }
-
-    /// As [`Self::divergence`] at orders up to the highest one asked for before; a looser bound above.
-    fn prepared_divergence(&self, order: f64) -> f64 {
-        rounded_up_sum(self.terms.iter().map(|(curve, count)| count * curve.prepared_divergence(order)))
-    }
-
-    fn cost(&self, order: f64) -> f64 {
-        self.terms.iter().map(|(curve, _)| curve.cost(order)).sum()
-    }
-}
-
-/// A sum of numbers of at least 0, rounded up.
-fn rounded_up_sum(values: impl Iterator<Item = f64>) -> f64 {
-    let (count, sum) = values.fold((1.0, 0.0), |(count, sum), value| (count + 1.0, sum + value));
-    sum * (1.0 + f64::EPSILON * count)
 }
 
 fn checked_order(name: &'static str, order: f64) -> Result<f64> {

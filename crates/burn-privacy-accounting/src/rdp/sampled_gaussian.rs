@@ -216,7 +216,10 @@ fn excess_moment(points: &[Point], order: f64, noise: f64) -> f64 {
         compensation += if sum.abs() >= value.abs() { (sum - next) + value } else { (value - next) + sum };
         sum = next;
     }
-    (sum + compensation).max(0.0) + f64::EPSILON * (error + 4.0 * sum) + f64::MIN_POSITIVE
+    let upper = sum + compensation + f64::EPSILON * (error + 4.0 * sum) + f64::MIN_POSITIVE;
+    // The integrand is nowhere negative. Were its sum below 0 by more than rounding, it would be no bound: the caller then
+    // takes that without sampling.
+    if upper >= 0.0 { upper } else { f64::INFINITY }
 }
 
 /// Upper bound of ln A where A is large; `largest` is the largest exponent.

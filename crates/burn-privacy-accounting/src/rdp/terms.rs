@@ -1,176 +1,13 @@
 //! Which theorem covers which event: an event tree becomes a list of terms with counts, or is refused by name.
 
-use std::collections::BTreeMap;
-
-use super::closed_forms;
-use super::sampled_gaussian::SampledGaussian;
-use super::selection::SelectionCurve;
+use super::term::{Term, Terms};
 use crate::error::unsupported;
 use crate::sample_noise::{SampleNoise, checked_count};
 use crate::shared_theorems::{fixed_size_rate, randomised_response, refuse_replace_one, tree_levels};
-use crate::{Adjacency, DpEvent, EventKind, Result, RunCount};
+use crate::{Adjacency, DpEvent, EventKind, Result};
 
 /// Name under which the results are reported.
 pub(crate) const NAME: &str = "RDP";
-
-/// A mechanism whose Renyi divergence is known at every order.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Term {
-    /// No finite bound at any order.
-    Infinite,
-    /// Divergence offset + slope x order.
-    Linear { slope: f64, offset: f64 },
-    /// Poisson-sampled Gaussian with 0 < rate < 1.
-    SampledGaussian { rate: f64, noise: f64 },
-    /// Gaussian on a sample of fixed size, of which one record is exchanged, with 0 < rate < 1.
-    ExchangedGaussian { rate: f64, noise: f64 },
-    /// Laplace with this sensitivity / scale.
-    Laplace { inverse_scale: f64 },
-    /// Discrete Laplace with 1 / scale and sensitivity.
-    DiscreteLaplace { inverse_scale: f64, sensitivity: u64 },
-    /// Randomised response with this probability of the true answer, and its log ratio to any other answer's.
-    RandomisedResponse { truth: f64, loss: f64 },
-    /// Any mechanism with this pure epsilon.
-    Pure { epsilon: f64 },
-    /// Any mechanism whose loss lies in a range of this width.
-    BoundedRange { epsilon: f64 },
-    /// The best of a random number of runs of all of these.
-    Selection { runs: RunCount, run: Terms },
-}
-
-/// Identifies equal terms.
-type Key = Vec<u64>;
-
-impl Term {
-    fn key(&self) -> Key {
-        match self {
-            Self::Infinite => vec![0],
-            Self::Linear { slope, offset } => vec![1, slope.to_bits(), offset.to_bits()],
-            Self::SampledGaussian { rate, noise } => vec![2, rate.to_bits(), noise.to_bits()],
-            Self::Laplace { inverse_scale } => vec![3, inverse_scale.to_bits()],
-            Self::DiscreteLaplace { inverse_scale, sensitivity } => vec![4, inverse_scale.to_bits(), *sensitivity],
-            Self::RandomisedResponse { truth, loss } => vec![5, truth.to_bits(), loss.to_bits()],
-            Self::Pure { epsilon } => vec![6, epsilon.to_bits()],
-            Self::BoundedRange { epsilon } => vec![7, epsilon.to_bits()],
-            Self::ExchangedGaussian { rate, noise } => vec![8, rate.to_bits(), noise.to_bits()],
-            Self::Selection { runs, run } => {
-                let mut key = match runs {
-                    RunCount::Poisson { mean } => vec![9, mean.to_bits()],
-                    RunCount::TruncatedNegativeBinomial { shape, gamma } => {
-                        vec![10, shape.to_bits(), gamma.to_bits()]
-                    }
-                };
-                for (part, (_, count)) in &run.counted {
-                    key.extend([part.len() as u64, *count]);
-                    key.extend(part);
-                }
-                key
-            }
-        }
-    }
-
-    /// Gaussian noise with this multiplier: divergence order / (2 multiplier^2) (Mironov, arXiv 1702.07476,
-    /// proposition 7).
-    fn gaussian(noise_multiplier: f64) -> Self {
-        let precision = 1.0 / noise_multiplier;
-        Self::linear(0.5 * precision * precision)
-    }
-
-    fn linear(slope: f64) -> Self {
-        if slope == f64::INFINITY {
-            Self::Infinite
-        } else {
-            // A slope that underflowed is still above 0.
-            Self::Linear { slope: slope.max(f64::MIN_POSITIVE), offset: 0.0 }
-        }
-    }
-}
-
-/// The divergence of one term, with what is worth keeping between orders.
-#[derive(Clone, Debug)]
-pub(crate) struct TermCurve {
-    term: Term,
-    sampled: Option<SampledGaussian>,
-    selection: Option<Box<SelectionCurve>>,
-}
-
-impl TermCurve {
-    pub(crate) fn new(term: Term) -> Self {
-        let sampled = match term {
-            Term::SampledGaussian { rate, noise } => Some(SampledGaussian::new(rate, noise)),
-            Term::ExchangedGaussian { rate, noise } => Some(SampledGaussian::exchanged(rate, noise)),
-            _ => None,
-        };
-        let selection = match &term {
-            Term::Selection { runs, run } => Some(Box::new(SelectionCurve::new(*runs, run))),
-            _ => None,
-        };
-        Self { term, sampled, selection }
-    }
-
-    /// Upper bound of the Renyi divergence at an order above 1; never NaN.
-    pub(crate) fn divergence(&mut self, order: f64) -> f64 {
-        self.prepare(order);
-        self.prepared_divergence(order)
-    }
-
-    /// Computes what the orders up to this one share.
-    pub(crate) fn prepare(&mut self, order: f64) {
-        if let Some(sampled) = &mut self.sampled {
-            sampled.prepare(order);
-        }
-        if let Some(selection) = &mut self.selection {
-            selection.prepare(order);
-        }
-    }
-
-    /// [`Self::divergence`] at an order up to a prepared one; a looser upper bound at any other.
-    pub(crate) fn prepared_divergence(&self, order: f64) -> f64 {
-        let above = order - 1.0;
-        match self.term {
-            Term::Infinite => f64::INFINITY,
-            Term::Selection { .. } => {
-                self.selection.as_ref().map_or(f64::INFINITY, |selection| selection.divergence(order))
-            }
-            Term::Linear { slope, offset } => (offset + slope * order) * (1.0 + 4.0 * f64::EPSILON),
-            Term::SampledGaussian { .. } | Term::ExchangedGaussian { .. } => match &self.sampled {
-                Some(sampled) => sampled.log_moment(order) / above * (1.0 + f64::EPSILON),
-                None => f64::INFINITY,
-            },
-            Term::Laplace { inverse_scale } => {
-                // Never more than the pure bound; also where an exponent overflowed.
-                (closed_forms::laplace(inverse_scale, order) / above).min(inverse_scale) * (1.0 + f64::EPSILON)
-            }
-            Term::DiscreteLaplace { inverse_scale, sensitivity } => {
-                (closed_forms::discrete_laplace(inverse_scale, sensitivity, order) / above)
-                    .min(inverse_scale * sensitivity as f64)
-                    * (1.0 + f64::EPSILON)
-            }
-            Term::RandomisedResponse { truth, loss } => {
-                (closed_forms::randomised_response(truth, loss, order) / above).min(loss) * (1.0 + f64::EPSILON)
-            }
-            Term::Pure { epsilon } => (closed_forms::pure(epsilon, order) / above).min(epsilon) * (1.0 + f64::EPSILON),
-            Term::BoundedRange { epsilon } => {
-                closed_forms::bounded_range(epsilon, order) / above * (1.0 + f64::EPSILON)
-            }
-        }
-    }
-
-    /// A rough measure of the time that an order takes: grid points.
-    pub(crate) fn cost(&self, order: f64) -> f64 {
-        match (&self.sampled, &self.selection) {
-            (Some(sampled), _) => sampled.cost(order),
-            (None, Some(selection)) => selection.cost(order),
-            (None, None) => 1.0,
-        }
-    }
-}
-
-/// Terms with counts; equal terms are merged, so that k calls are the same as one call with count k.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Terms {
-    counted: BTreeMap<Key, (Term, u64)>,
-}
 
 impl Terms {
     /// Flattens an event that is run `count` times.
@@ -178,29 +15,6 @@ impl Terms {
         let mut terms = Self::default();
         terms.flatten(event, count, adjacency)?;
         Ok(terms)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Term, u64)> {
-        self.counted.values().map(|(term, count)| (term, *count))
-    }
-
-    /// Adds all of `other`; unchanged if that exceeds what can be counted.
-    pub(crate) fn merge(&mut self, other: &Self) -> Result<()> {
-        let mut merged = self.clone();
-        for (term, count) in other.iter() {
-            merged.add(term.clone(), count)?;
-        }
-        *self = merged;
-        Ok(())
-    }
-
-    fn add(&mut self, term: Term, count: u64) -> Result<()> {
-        if count == 0 {
-            return Ok(());
-        }
-        let entry = self.counted.entry(term.key()).or_insert((term, 0));
-        entry.1 = checked_count(entry.1.checked_add(count))?;
-        Ok(())
     }
 
     fn flatten(&mut self, event: &DpEvent, count: u64, adjacency: Adjacency) -> Result<()> {
@@ -333,7 +147,7 @@ impl Terms {
             }
             EventKind::RepeatAndSelect { runs, event: inner } => {
                 let run = Self::of(inner, 1, adjacency)?;
-                if run.counted.is_empty() {
+                if run.is_empty() {
                     // Nothing about the data decides which run is released.
                     return Ok(());
                 }

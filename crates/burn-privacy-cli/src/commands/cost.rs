@@ -3,48 +3,84 @@
 use std::io::Write;
 
 use burn_privacy_accounting::Adjacency;
+use clap::Args;
 use serde_json::{Value, json};
 
-use crate::accountants::{Certified, Filled, chosen};
-use crate::answer::Answer;
-use crate::args::{DeltaArgs, EpsilonArgs, HowArgs, RunArgs};
+use crate::accountants::{Certified, ComposedAccountant, accountants_shown};
+use crate::answer::{Answer, number};
+use crate::delta_check;
 use crate::failure::Failure;
-use crate::mechanism::{run, sampling_rate, steps};
+use crate::flags::{AccountantArgs, DeltaArg, EpsilonArg, RunArgs};
+use crate::mechanism::{Place, RunDescription, run};
+
+/// `epsilon`.
+#[derive(Debug, Args)]
+pub struct EpsilonArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub delta: DeltaArg,
+    #[command(flatten)]
+    pub accountant: AccountantArgs,
+}
+
+/// `delta`.
+#[derive(Debug, Args)]
+pub struct DeltaArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub epsilon: EpsilonArg,
+    #[command(flatten)]
+    pub accountant: AccountantArgs,
+}
 
 /// `burn-privacy epsilon`.
 pub fn epsilon(args: &EpsilonArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let ask = |filled: &Filled| filled.certified_epsilon(args.delta);
-    let given = ("delta", json!(args.delta));
-    cost("epsilon", given, &args.run, &args.how, ask, out)
+    let delta = args.delta.delta;
+    let ask = |composed: &ComposedAccountant| composed.certified_epsilon(delta);
+    let question = Question { name: "epsilon", given: ("delta", json!(delta)), delta: Some(delta) };
+    cost(&question, &args.run, &args.accountant, ask, out)
 }
 
 /// `burn-privacy delta`.
 pub fn delta(args: &DeltaArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let ask = |filled: &Filled| filled.certified_delta(args.epsilon);
-    let given = ("epsilon", crate::answer::number(args.epsilon));
-    cost("delta", given, &args.run, &args.how, ask, out)
+    let epsilon = args.epsilon.epsilon;
+    let ask = |composed: &ComposedAccountant| composed.certified_delta(epsilon);
+    let question = Question { name: "delta", given: ("epsilon", number(epsilon)), delta: None };
+    cost(&question, &args.run, &args.accountant, ask, out)
+}
+
+struct Question {
+    name: &'static str,
+    given: (&'static str, Value),
+    /// The delta, where it is no answer.
+    delta: Option<f64>,
 }
 
 fn cost(
-    name: &str,
-    given: (&'static str, Value),
-    args: &RunArgs,
-    how: &HowArgs,
-    ask: impl Fn(&Filled) -> burn_privacy_accounting::Result<Certified>,
+    question: &Question,
+    run_args: &RunArgs,
+    accountant: &AccountantArgs,
+    ask: impl Fn(&ComposedAccountant) -> burn_privacy_accounting::Result<Certified>,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    let noise = args.noise.noise_multiplier;
-    let rate = sampling_rate(&args.sampling)?;
-    let steps = steps(&args.length, rate)?;
-    let adjacency = Adjacency::from(how.adjacency);
-    let accountants = chosen(how, &run(rate, noise, steps)?)?;
-    let results = accountants.iter().map(|filled| Ok((filled, ask(filled)?))).collect::<Result<_, Failure>>()?;
+    let described = RunDescription::from(run_args);
+    let noise = run_args.noise.noise_multiplier;
+    let rate = described.rate(Place::Flag)?;
+    let steps = described.length(rate, Place::Flag)?;
+    let adjacency = Adjacency::from(accountant.adjacency);
+    let accountants = accountants_shown(accountant, &run(rate, noise, steps)?)?;
+    let results: Vec<_> =
+        accountants.iter().map(|composed| Ok((composed, ask(composed)?))).collect::<Result<_, Failure>>()?;
+    let delta = question.delta.or_else(|| results.first().map(|(_, answer)| answer.value));
+    let warning = delta.and_then(|delta| delta_check::warning(delta, described.dataset_size));
     let context = vec![
-        given,
+        question.given.clone(),
         ("sampling_rate", json!(rate)),
         ("noise_multiplier", json!(noise)),
         ("steps", json!(steps)),
         ("adjacency", json!(adjacency.to_string())),
     ];
-    Answer { name, results, context }.print(how.json, out)
+    Answer { name: question.name, results, context, warning }.print(accountant.json, out)
 }

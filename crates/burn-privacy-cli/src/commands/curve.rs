@@ -1,41 +1,78 @@
 //! `burn-privacy curve`.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, EpsilonSchedule, PldAccountant, RdpAccountant};
-use burn_privacy_output::plot;
+use burn_privacy_output::plot::{self, Axis, LineChart, Series, Stroke};
 use burn_privacy_output::write_atomically;
+use clap::{Args, ValueEnum};
 
-use crate::answer::shortest;
-use crate::args::{CurveArgs, CurveKind};
+use crate::delta_check;
 use crate::failure::Failure;
-use crate::mechanism::{run, sampling_rate, steps};
+use crate::flags::{AdjacencyName, DeltaArg, RunArgs};
+use crate::input::is_standard;
+use crate::mechanism::{Place, RunDescription, run};
+use crate::numbers::shortest;
+
+/// What a curve shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CurveKind {
+    /// Epsilon at --delta, over the steps
+    EpsilonOverSteps,
+    /// Delta over epsilon, after all steps
+    DeltaOverEpsilon,
+}
+
+/// `curve`.
+#[derive(Debug, Args)]
+pub struct CurveArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub delta: DeltaArg,
+    /// What to show
+    #[arg(long, value_enum, default_value = "epsilon-over-steps")]
+    pub kind: CurveKind,
+    /// Number of points
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    pub points: u64,
+    /// Where to write: a name ending in .csv, .png or .svg, or - for CSV to standard output [default: -]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Which data sets are neighbors
+    #[arg(long, value_enum, default_value = "add-or-remove-one")]
+    pub adjacency: AdjacencyName,
+}
 
 /// One point: x, lower bound and upper bound by PLD, upper bound by RDP.
-pub type Point = [f64; 4];
+type Point = [f64; 4];
 
 /// What the axes show.
-pub struct Labels {
-    /// Title.
-    pub title: String,
+struct Labels {
+    title: String,
     /// The run.
-    pub subtitle: String,
+    subtitle: String,
     /// The first column's name.
-    pub x: &'static str,
+    x: &'static str,
     /// The start of the other columns' names.
-    pub y: &'static str,
+    y: &'static str,
     /// Horizontal axis.
-    pub x_axis: &'static str,
+    x_axis: &'static str,
     /// Vertical axis.
-    pub y_axis: &'static str,
+    y_axis: &'static str,
     /// Whether the vertical axis is logarithmic.
-    pub logarithmic: bool,
+    logarithmic: bool,
 }
 
 /// `burn-privacy curve`.
 pub fn curve(args: &CurveArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let rate = sampling_rate(&args.run.sampling)?;
-    let steps = steps(&args.run.length, rate)?;
+    let described = RunDescription::from(&args.run);
+    let rate = described.rate(Place::Flag)?;
+    let steps = described.length(rate, Place::Flag)?;
+    if let Some(warning) = delta_check::warning(args.delta.delta, described.dataset_size) {
+        delta_check::warn(&warning);
+    }
     let noise = args.run.noise.noise_multiplier;
     let adjacency = Adjacency::from(args.adjacency);
     let run = format!("sampling rate {rate}, noise multiplier {noise}, {adjacency}");
@@ -43,7 +80,7 @@ pub fn curve(args: &CurveArgs, out: &mut impl Write) -> Result<(), Failure> {
         CurveKind::EpsilonOverSteps => (
             over_steps(args, adjacency, rate, steps)?,
             Labels {
-                title: format!("Epsilon at delta {} over the steps", shortest(args.delta)),
+                title: format!("Epsilon at delta {} over the steps", shortest(args.delta.delta)),
                 subtitle: run,
                 x: "steps",
                 y: "epsilon",
@@ -67,17 +104,13 @@ pub fn curve(args: &CurveArgs, out: &mut impl Write) -> Result<(), Failure> {
     };
     let mut csv = Vec::new();
     write_csv(&points, &labels, &mut csv)?;
-    let Some(path) = &args.output else { return Ok(out.write_all(&csv)?) };
+    let Some(path) = args.output.as_ref().filter(|path| !is_standard(path)) else { return Ok(out.write_all(&csv)?) };
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("csv") => Ok(write_atomically(path, csv)?),
-        Some("png") => {
-            Ok(write_atomically(path, plot::png(&crate::plot::chart(&points, &labels), crate::plot::SIZE)?)?)
-        }
-        Some("svg") => {
-            Ok(write_atomically(path, plot::svg(&crate::plot::chart(&points, &labels), crate::plot::SIZE)?)?)
-        }
+        Some("png") => Ok(write_atomically(path, plot::png(&chart(&points, &labels), SIZE)?)?),
+        Some("svg") => Ok(write_atomically(path, plot::svg(&chart(&points, &labels), SIZE)?)?),
         _ => Err(Failure::Input(format!(
-            "--output is {}, but must be a name ending in .csv, .png or .svg",
+            "--output is {}, but must be a name ending in .csv, .png or .svg, or - for CSV to standard output",
             path.display()
         ))),
     }
@@ -96,19 +129,19 @@ fn over_steps(args: &CurveArgs, adjacency: Adjacency, rate: f64, steps: u64) -> 
     counts
         .into_iter()
         .map(|count| {
-            let (lower, upper) = filled(adjacency, &step, count)?.epsilon_bounds(args.delta)?;
-            Ok([count as f64, lower, upper, schedule.epsilon_after(count, args.delta)?])
+            let (lower, upper) = composed(adjacency, &step, count)?.epsilon_bounds(args.delta.delta)?;
+            Ok([count as f64, lower, upper, schedule.epsilon_after(count, args.delta.delta)?])
         })
         .collect()
 }
 
 fn over_epsilon(args: &CurveArgs, adjacency: Adjacency, rate: f64, steps: u64) -> Result<Vec<Point>, Failure> {
     let step = run(rate, args.run.noise.noise_multiplier, 1)?;
-    let pld = filled(adjacency, &step, steps)?;
+    let pld = composed(adjacency, &step, steps)?;
     let mut rdp = RdpAccountant::new(adjacency);
     rdp.compose(&step, steps)?;
     // As far as the given delta, and a little further.
-    let largest = 1.25 * pld.epsilon(args.delta)?;
+    let largest = 1.25 * pld.epsilon(args.delta.delta)?;
     if !largest.is_finite() {
         return Err(Failure::Input("without noise, no epsilon has a delta below 1: there is no curve".to_owned()));
     }
@@ -121,7 +154,7 @@ fn over_epsilon(args: &CurveArgs, adjacency: Adjacency, rate: f64, steps: u64) -
         .collect()
 }
 
-fn filled(adjacency: Adjacency, step: &DpEvent, count: u64) -> Result<PldAccountant, Failure> {
+fn composed(adjacency: Adjacency, step: &DpEvent, count: u64) -> Result<PldAccountant, Failure> {
     let mut accountant = PldAccountant::new(adjacency);
     accountant.compose(step, count)?;
     Ok(accountant)
@@ -135,4 +168,27 @@ fn write_csv(points: &[Point], labels: &Labels, out: &mut impl Write) -> std::io
         writeln!(out, "{}", cells.join(","))?;
     }
     Ok(())
+}
+
+/// Width and height.
+const SIZE: (u32, u32) = (1_200, 800);
+
+/// The chart of all columns.
+fn chart(points: &[Point], labels: &Labels) -> LineChart {
+    let column = |name: &str, index: usize, stroke: Stroke| {
+        Series::new(name, stroke, points.iter().map(|point| (point[0], point[index])).collect())
+    };
+    let y =
+        if labels.logarithmic { Axis::logarithmic(labels.y_axis) } else { Axis::linear(labels.y_axis).including(0.0) };
+    LineChart {
+        title: labels.title.clone(),
+        subtitle: labels.subtitle.clone(),
+        x: Axis::linear(labels.x_axis).including(0.0),
+        y,
+        series: vec![
+            column("PLD, upper bound", 2, Stroke::Line),
+            column("RDP, upper bound", 3, Stroke::Line),
+            column("PLD, lower bound", 1, Stroke::Dashed),
+        ],
+    }
 }

@@ -1,5 +1,6 @@
 //! The subcommands, one a file.
 
+pub mod anonymize;
 pub mod compose;
 pub mod cost;
 pub mod curve;

@@ -1,20 +1,35 @@
 //! `burn-privacy query`: one JSON object a line in, one a line out.
 
-use std::io::{BufRead, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
 
 use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, RdpAccountant, gaussian_sigma, zcdp_epsilon};
+use clap::Args;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::compose::{Phase, phases_event};
-use crate::accountants::{Certified, Counting};
+use crate::accountants::{AccountantChoice, Certified};
 use crate::answer::{fields, number};
-use crate::args::AccountantName;
+use crate::delta_check;
 use crate::failure::Failure;
-use crate::mechanism::run;
+use crate::flags::AccountantName;
+use crate::input::{named, open, other_encoding};
+use crate::mechanism::{Place, RunDescription, phases_event, run, target_epsilon};
+use crate::numbers::{real_field, whole_field, with_whole_numbers};
+
+/// `query`.
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// File with one JSON object a line; - for standard input
+    #[arg(default_value = "-")]
+    pub file: PathBuf,
+}
 
 /// Longer lines are refused without being read whole.
 const LONGEST_LINE: u64 = 16 << 20;
+
+/// What some programs begin UTF-8 files with.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -33,30 +48,45 @@ enum Question {
 struct Query {
     query: Question,
     accountant: Option<AccountantName>,
-    #[serde(default, deserialize_with = "number_or_inf")]
+    #[serde(default, deserialize_with = "real_field")]
     sampling_rate: Option<f64>,
-    #[serde(default, deserialize_with = "number_or_inf")]
+    #[serde(default, deserialize_with = "whole_field")]
+    dataset_size: Option<u64>,
+    #[serde(default, deserialize_with = "real_field")]
+    batch_size: Option<f64>,
+    #[serde(default, deserialize_with = "real_field")]
     noise_multiplier: Option<f64>,
+    #[serde(default, deserialize_with = "whole_field")]
     steps: Option<u64>,
-    phases: Option<Vec<Phase>>,
+    #[serde(default, deserialize_with = "real_field")]
+    epochs: Option<f64>,
+    phases: Option<Vec<RunDescription>>,
     event: Option<Value>,
     adjacency: Option<String>,
-    #[serde(default, deserialize_with = "number_or_inf")]
+    #[serde(default, deserialize_with = "real_field")]
     delta: Option<f64>,
-    #[serde(default, deserialize_with = "number_or_inf")]
+    #[serde(default, deserialize_with = "real_field")]
     epsilon: Option<f64>,
-    #[serde(default, deserialize_with = "number_or_inf")]
+    #[serde(default, deserialize_with = "real_field")]
     order: Option<f64>,
     orders: Option<Vec<f64>>,
-    #[serde(default, deserialize_with = "number_or_inf")]
+    #[serde(default, deserialize_with = "real_field")]
     sensitivity: Option<f64>,
-    #[serde(default, deserialize_with = "number_or_inf")]
+    #[serde(default, deserialize_with = "real_field")]
     rho: Option<f64>,
 }
 
 /// `burn-privacy query`: answers in the order of the questions; a bad line gets an error of its own.
-pub fn query(mut input: impl BufRead, out: &mut impl Write) -> Result<(), Failure> {
+pub fn query(args: &QueryArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let mut input = BufReader::new(open(&args.file)?);
+    if let Some(problem) = other_encoding(input.fill_buf()?) {
+        return Err(Failure::Input(format!("{} {problem}", named(&args.file))));
+    }
+    if input.buffer().starts_with(BYTE_ORDER_MARK) {
+        input.consume(BYTE_ORDER_MARK.len());
+    }
     let mut line = Vec::new();
+    let mut warned = false;
     loop {
         line.clear();
         if (&mut input).take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
@@ -75,7 +105,14 @@ pub fn query(mut input: impl BufRead, out: &mut impl Write) -> Result<(), Failur
             continue;
         }
         match answer(text) {
-            Ok(fields) => writeln!(out, "{}", Value::Object(fields))?,
+            Ok(fields) => {
+                // Once: each answer has its own in it.
+                if let Some(warning) = fields.get("warning").and_then(Value::as_str).filter(|_| !warned) {
+                    delta_check::warn(warning);
+                    warned = true;
+                }
+                writeln!(out, "{}", Value::Object(fields))?;
+            }
             Err(failure) => write_error(out, &failure.to_string())?,
         }
         // Whoever asks over a pipe waits for the answer.
@@ -91,49 +128,58 @@ fn answer(text: &str) -> Result<Map<String, Value>, Failure> {
     let query: Query = serde_json::from_str(text)
         .map_err(|error| Failure::Input(format!("the line is not a valid query: {error}")))?;
     let adjacency = query.adjacency()?;
-    let counting =
-        || Counting::new(query.accountant.unwrap_or(AccountantName::Pld), adjacency, query.orders.as_deref());
-    match query.query {
+    let choice =
+        || AccountantChoice::new(query.accountant.unwrap_or(AccountantName::Pld), adjacency, query.orders.as_deref());
+    let target = || Ok::<_, Failure>(target_epsilon(needed("epsilon", query.epsilon)?, Place::Field)?);
+    let described = query.described();
+    let mut dataset_size = query.dataset_size;
+    let mut event = || {
+        let (event, largest) = query.event()?;
+        dataset_size = largest;
+        Ok::<_, Failure>(event)
+    };
+    let mut delta = query.delta;
+    let mut answer = match query.query {
         Question::Epsilon => {
-            let delta = needed("delta", query.delta)?;
-            Ok(fields("epsilon", counting()?.count(&query.event()?)?.certified_epsilon(delta)?))
+            let delta = needed("delta", delta)?;
+            fields("epsilon", choice()?.compose(&event()?)?.certified_epsilon(delta)?)
         }
         Question::Delta => {
             let epsilon = needed("epsilon", query.epsilon)?;
-            Ok(fields("delta", counting()?.count(&query.event()?)?.certified_delta(epsilon)?))
+            let answer = choice()?.compose(&event()?)?.certified_delta(epsilon)?;
+            delta = Some(answer.value);
+            fields("delta", answer)
         }
         Question::NoiseMultiplier => {
-            let (rate, steps) = (needed("sampling_rate", query.sampling_rate)?, needed("steps", query.steps)?);
-            let (epsilon, delta) = (needed("epsilon", query.epsilon)?, needed("delta", query.delta)?);
+            let (rate, delta) = (described.rate(Place::Field)?, needed("delta", delta)?);
+            let steps = described.length(rate, Place::Field)?;
             let make = |noise| run(rate, noise, steps);
-            Ok(single("noise_multiplier", counting()?.noise_multiplier(make, epsilon, delta)?))
+            single("noise_multiplier", choice()?.noise_multiplier(make, target()?, delta)?)
         }
         Question::Steps => {
-            let (rate, noise) =
-                (needed("sampling_rate", query.sampling_rate)?, needed("noise_multiplier", query.noise_multiplier)?);
-            let (epsilon, delta) = (needed("epsilon", query.epsilon)?, needed("delta", query.delta)?);
-            let found = counting()?.steps(|steps| run(rate, noise, steps), epsilon, delta)?;
-            let mut fields = Map::new();
-            fields.insert("steps".to_owned(), json!(found));
-            Ok(fields)
+            let (rate, noise) = (described.rate(Place::Field)?, needed("noise_multiplier", query.noise_multiplier)?);
+            let steps = choice()?.steps(|steps| run(rate, noise, steps), target()?, needed("delta", delta)?)?;
+            Map::from_iter([("steps".to_owned(), json!(steps))])
         }
         Question::Rdp => {
             let order = needed("order", query.order)?;
             let mut accountant = RdpAccountant::new(adjacency);
-            accountant.compose(&query.event()?, 1)?;
-            let value = accountant.divergence(order)?;
-            Ok(fields("rdp", Certified::upper(value)))
+            accountant.compose(&event()?, 1)?;
+            fields("rdp", Certified::upper(accountant.divergence(order)?))
         }
         Question::GaussianSigma => {
-            let (epsilon, delta) = (needed("epsilon", query.epsilon)?, needed("delta", query.delta)?);
-            Ok(single("gaussian_sigma", gaussian_sigma(epsilon, delta, query.sensitivity.unwrap_or(1.0))?))
+            let (epsilon, delta) = (needed("epsilon", query.epsilon)?, needed("delta", delta)?);
+            single("gaussian_sigma", gaussian_sigma(epsilon, delta, query.sensitivity.unwrap_or(1.0))?)
         }
         Question::ZcdpEpsilon => {
-            let (rho, delta) = (needed("rho", query.rho)?, needed("delta", query.delta)?);
-            let value = zcdp_epsilon(rho, delta)?;
-            Ok(fields("zcdp_epsilon", Certified::upper(value)))
+            let (rho, delta) = (needed("rho", query.rho)?, needed("delta", delta)?);
+            fields("zcdp_epsilon", Certified::upper(zcdp_epsilon(rho, delta)?))
         }
+    };
+    if let Some(warning) = delta.and_then(|delta| delta_check::warning(delta, dataset_size)) {
+        answer.insert("warning".to_owned(), json!(warning));
     }
+    Ok(answer)
 }
 
 fn single(name: &str, value: f64) -> Map<String, Value> {
@@ -158,48 +204,57 @@ impl Query {
         }
     }
 
-    /// The mechanism: an event tree, a list of phases, or the flat fields.
-    fn event(&self) -> Result<DpEvent, Failure> {
-        let flat = self.sampling_rate.is_some() || self.noise_multiplier.is_some() || self.steps.is_some();
+    /// The run of the flat fields.
+    fn described(&self) -> RunDescription {
+        RunDescription {
+            sampling_rate: self.sampling_rate,
+            dataset_size: self.dataset_size,
+            batch_size: self.batch_size,
+            noise_multiplier: self.noise_multiplier,
+            steps: self.steps,
+            epochs: self.epochs,
+        }
+    }
+
+    /// The mechanism: an event tree, a list of phases, or the flat fields; with the number of records, if it is said.
+    fn event(&self) -> Result<(DpEvent, Option<u64>), Failure> {
+        let described = self.described();
+        // The number of records and the batch may be for phases, and the number is for delta, too.
+        let flat = RunDescription { dataset_size: None, batch_size: None, ..described };
+        let flat = [flat.sampling_rate, flat.noise_multiplier, flat.epochs].iter().any(Option::is_some)
+            || flat.steps.is_some();
         match (&self.event, &self.phases) {
             (Some(_), None) | (None, Some(_)) if flat => Err(several()),
             (Some(_), Some(_)) => Err(several()),
-            (Some(event), None) if event.get("schema").is_some() => Ok(DpEvent::from_json(&event.to_string())?),
-            (Some(event), None) => serde_json::from_value(event.clone())
-                .map_err(|error| Failure::Input(format!("the field `event` is not an event: {error}"))),
-            (None, Some(phases)) => Ok(phases_event(phases)?),
-            (None, None) => Ok(run(
-                // A plain Gaussian unless a rate says otherwise, once unless the steps say otherwise.
-                self.sampling_rate.unwrap_or(1.0),
-                needed("noise_multiplier", self.noise_multiplier)?,
-                self.steps.unwrap_or(1),
-            )?),
+            (Some(_), None) if self.batch_size.is_some() => Err(several()),
+            (Some(event), None) => {
+                let event = with_whole_numbers(event.clone());
+                let event = if event.get("schema").is_some() {
+                    DpEvent::from_json(&event.to_string())?
+                } else {
+                    serde_json::from_value(event)
+                        .map_err(|error| Failure::Input(format!("the field `event` is not an event: {error}")))?
+                };
+                Ok((event, self.dataset_size))
+            }
+            (None, Some(phases)) => phases_event(phases, described),
+            (None, None) => {
+                // A plain Gaussian unless a rate says otherwise, once unless the length says otherwise.
+                let drawn = described.sampling_rate.is_some() || described.batch_size.is_some();
+                let rate = if drawn { described.rate(Place::Field)? } else { 1.0 };
+                let once = described.steps.is_none() && described.epochs.is_none();
+                let steps = if once { 1 } else { described.length(rate, Place::Field)? };
+                let noise = needed("noise_multiplier", described.noise_multiplier)?;
+                Ok((run(rate, noise, steps)?, self.dataset_size))
+            }
         }
     }
 }
 
 fn several() -> Failure {
     Failure::Input(
-        "the query describes its mechanism twice: give one of `event`, `phases`, or the fields sampling_rate, \
-         noise_multiplier and steps"
+        "the query describes its mechanism twice: give one of `event`, `phases`, or the fields sampling_rate (or \
+         dataset_size and batch_size), noise_multiplier and steps (or epochs)"
             .to_owned(),
     )
-}
-
-/// A number, or the string "inf".
-fn number_or_inf<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum NumberOrText {
-        Number(f64),
-        Text(String),
-    }
-    match Option::<NumberOrText>::deserialize(deserializer)? {
-        None => Ok(None),
-        Some(NumberOrText::Number(value)) => Ok(Some(value)),
-        Some(NumberOrText::Text(text)) if text == "inf" => Ok(Some(f64::INFINITY)),
-        Some(NumberOrText::Text(text)) => {
-            Err(serde::de::Error::custom(format!("{text:?} is neither a number nor \"inf\"")))
-        }
-    }
 }

@@ -68,7 +68,8 @@ impl Piecewise {
     }
 
     /// Decimals that tell outputs apart, if they are few.
-    pub(crate) fn decimals(&self) -> Option<usize> {
+    #[must_use]
+    pub fn decimals(&self) -> Option<usize> {
         self.grid.decimals()
     }
 
@@ -141,7 +142,8 @@ impl Duchi {
     }
 
     /// Decimals that tell places apart, if they are few.
-    pub(crate) fn decimals(&self) -> Option<usize> {
+    #[must_use]
+    pub fn decimals(&self) -> Option<usize> {
         self.grid.decimals()
     }
 

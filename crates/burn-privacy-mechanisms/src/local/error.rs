@@ -1,3 +1,5 @@
+//! Why a local mechanism is not made.
+
 use burn_privacy_accounting::AccountingError;
 
 use super::{MAX_BOUND, MAX_CATEGORIES, MAX_EPSILON, MAX_INTEGER_BOUND, MIN_DELTA, MIN_EPSILON};

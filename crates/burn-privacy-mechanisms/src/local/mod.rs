@@ -56,10 +56,10 @@ mod threshold;
 pub use bounded::{Duchi, Piecewise};
 pub use error::LocalError;
 pub use noise::{IntegerNoise, RealNoise};
-pub use randomised_response::{MAX_CATEGORIES, RandomisedResponse};
+pub use randomised_response::RandomisedResponse;
 pub use randomness::CellRandomness;
 
-pub(crate) use randomness::RandomnessBlock;
+pub use randomness::RandomnessBlock;
 
 /// The smallest epsilon that a mechanism takes.
 pub const MIN_EPSILON: f64 = 1e-4;
@@ -78,6 +78,9 @@ pub const MAX_BOUND: f64 = 1e300;
 
 /// The largest magnitude of an integer bound: `2^53`.
 pub const MAX_INTEGER_BOUND: i64 = 1 << 53;
+
+/// The largest number of categories.
+pub const MAX_CATEGORIES: usize = 1 << 16;
 
 /// Checks an epsilon.
 fn check_epsilon(epsilon: f64) -> Result<f64, LocalError> {

@@ -212,7 +212,8 @@ impl RealNoise {
     }
 
     /// Decimals that tell the grid's places apart, if they are few.
-    pub(crate) fn decimals(&self) -> Option<usize> {
+    #[must_use]
+    pub fn decimals(&self) -> Option<usize> {
         self.grid.decimals()
     }
 

@@ -1,9 +1,8 @@
+//! Randomized response over categories.
+
 use super::randomness::CellRandomness;
 use super::threshold::{at_least, below, probability};
-use super::{LocalError, check_epsilon};
-
-/// The largest number of categories.
-pub const MAX_CATEGORIES: usize = 1 << 16;
+use super::{LocalError, MAX_CATEGORIES, check_epsilon};
 
 /// k-ary randomised response: the true category with probability `e^epsilon / (e^epsilon + k - 1)`, else one of the
 /// others, each equally likely.

@@ -1,3 +1,5 @@
+//! The coins and the noise of one cell.
+
 use zeroize::Zeroize;
 
 use crate::error::MechanismError;
@@ -63,16 +65,20 @@ impl Drop for CellRandomness {
     }
 }
 
-/// The randomness of one cell of many records.
+/// The randomness of one cell of many records, drawn at once into memory that is used again.
 #[derive(Default)]
-pub(crate) struct RandomnessBlock {
+pub struct RandomnessBlock {
     words: Vec<[u64; WORDS]>,
     normals: Vec<[f64; 2]>,
 }
 
 impl RandomnessBlock {
-    /// Draws for `count` records; normal values only if wanted, else they are zero.
-    pub(crate) fn fill(
+    /// Draws for `count` records from `first_record` on; normal values only if wanted, else they are zero.
+    ///
+    /// # Errors
+    ///
+    /// As [`CellRandomness::draw`].
+    pub fn fill(
         &mut self,
         key: &PrivacyKey,
         cell: u64,
@@ -103,8 +109,19 @@ impl RandomnessBlock {
     }
 
     /// The randomness of the record at a place of the block.
-    pub(crate) fn cell(&self, place: usize) -> CellRandomness {
+    ///
+    /// # Panics
+    ///
+    /// If `place` is not below the number of records that were drawn for.
+    #[must_use]
+    pub fn cell(&self, place: usize) -> CellRandomness {
         CellRandomness { words: self.words[place], normals: self.normals[place] }
+    }
+}
+
+impl std::fmt::Debug for RandomnessBlock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RandomnessBlock").finish_non_exhaustive()
     }
 }
 

@@ -1,3 +1,5 @@
+//! The font of all plots, built in.
+
 use std::sync::OnceLock;
 
 use plotters::style::{FontStyle, register_font};

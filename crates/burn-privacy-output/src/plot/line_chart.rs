@@ -1,3 +1,5 @@
+//! Line charts with axes, a legend and error bars.
+
 use std::ops::Range;
 
 use plotters::chart::{ChartBuilder, ChartContext};
@@ -182,7 +184,7 @@ pub struct LineChart {
     pub x: Axis,
     /// Vertical axis.
     pub y: Axis,
-    /// The curves; the first six have colours of their own.
+    /// The curves; the first six have colors of their own.
     pub series: Vec<Series>,
 }
 
@@ -191,8 +193,8 @@ impl Drawing for LineChart {
         area.fill(&WHITE).map_err(in_words)?;
         let pen = Pen::new(scale);
         let (head, panel) = area.split_vertically(pen.length(100));
-        for (text, size, colour, y) in [(&self.title, 34, INK, 18), (&self.subtitle, 24, GREY, 62)] {
-            let style = pen.text(size, colour).pos(Pos::new(HPos::Left, VPos::Top));
+        for (text, size, color, y) in [(&self.title, 34, INK, 18), (&self.subtitle, 24, GREY, 62)] {
+            let style = pen.text(size, color).pos(Pos::new(HPos::Left, VPos::Top));
             head.draw(&Text::new(text.as_str(), (pen.length(110), pen.length(y)), style)).map_err(in_words)?;
         }
         let panel = self.legend(&panel, &pen)?;
@@ -265,7 +267,7 @@ impl LineChart {
             .draw()
             .map_err(in_words)?;
         for (index, series) in self.series.iter().enumerate() {
-            self.curve(&mut chart, pen, series, colour(index))?;
+            self.curve(&mut chart, pen, series, color(index))?;
         }
         Ok(())
     }
@@ -275,15 +277,15 @@ impl LineChart {
         chart: &mut Chart<'_, DB>,
         pen: &Pen,
         series: &Series,
-        colour: RGBColor,
+        color: RGBColor,
     ) -> Result<(), OutputError> {
         let points: Vec<(f64, f64)> = series.points.iter().filter_map(|&point| self.placed(point)).collect();
-        let (line, dot) = (pen.line(3, colour), pen.length(6));
+        let (line, dot) = (pen.line(3, color), pen.length(6));
         for (point, bar) in series.points.iter().zip(&series.bars) {
             let ends = (self.placed((point.0, bar.0)), self.placed((point.0, bar.1)));
             if let (Some(low), Some(high)) = ends {
                 chart
-                    .draw_series(std::iter::once(PathElement::new(vec![low, high], pen.line(2, colour))))
+                    .draw_series(std::iter::once(PathElement::new(vec![low, high], pen.line(2, color))))
                     .map_err(in_words)?;
             }
         }
@@ -294,7 +296,7 @@ impl LineChart {
             Stroke::Dotted => {
                 chart.draw_series(LineSeries::new(points.iter().copied(), line)).map_err(in_words)?;
                 chart
-                    .draw_series(points.into_iter().map(|point| Circle::new(point, dot, colour.filled())))
+                    .draw_series(points.into_iter().map(|point| Circle::new(point, dot, color.filled())))
                     .map_err(in_words)?
             }
         };
@@ -317,7 +319,7 @@ impl LineChart {
             if x > left && x + width > right {
                 (x, y) = (left, y + row);
             }
-            let (line, ends) = (pen.line(3, colour(index)), [(x, y), (x + sample, y)]);
+            let (line, ends) = (pen.line(3, color(index)), [(x, y), (x + sample, y)]);
             match series.stroke {
                 Stroke::Dashed => area.draw(&DashedPathElement::new(ends, pen.length(12), pen.length(8), line)),
                 Stroke::Line | Stroke::Dotted => area.draw(&PathElement::new(ends, line)),
@@ -325,7 +327,7 @@ impl LineChart {
             .map_err(in_words)?;
             if series.stroke == Stroke::Dotted {
                 let middle = (x + sample / 2, y);
-                area.draw(&Circle::new(middle, pen.length(6), colour(index).filled())).map_err(in_words)?;
+                area.draw(&Circle::new(middle, pen.length(6), color(index).filled())).map_err(in_words)?;
             }
             area.draw(&Text::new(series.name.as_str(), (x + sample + gap, y), style.clone())).map_err(in_words)?;
             x += width + 3 * gap;
@@ -334,8 +336,8 @@ impl LineChart {
     }
 }
 
-/// The colour of a series.
-fn colour(index: usize) -> RGBColor {
+/// The color of a series.
+fn color(index: usize) -> RGBColor {
     SERIES[index % SERIES.len()]
 }
 

@@ -1,4 +1,4 @@
-//! Drawing PNG and SVG alike: a font that is built in, colours that stay apart, and line charts.
+//! Drawing PNG and SVG alike: a font that is built in, colors that stay apart, and line charts.
 
 mod font;
 mod line_chart;

@@ -1,4 +1,4 @@
-//! Colours that stay apart for the colour-blind and in print (Okabe and Ito, "Color Universal Design", 2008).
+//! Colors that stay apart for the color-blind and in print (Okabe and Ito, "Color Universal Design", 2008).
 
 use plotters::style::RGBColor;
 
@@ -23,6 +23,6 @@ pub const RED: RGBColor = RGBColor(190, 0, 0);
 /// The paper.
 pub const WHITE: RGBColor = RGBColor(255, 255, 255);
 
-/// Colours of series, in turn.
+/// Colors of series, in turn.
 pub const SERIES: [RGBColor; 6] =
     [BLUE, VERMILION, RGBColor(0, 158, 115), RGBColor(204, 121, 167), RGBColor(86, 180, 233), RGBColor(150, 120, 0)];

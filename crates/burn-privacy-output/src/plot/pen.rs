@@ -1,3 +1,5 @@
+//! Colors and strokes for the drawing library.
+
 use plotters::style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle};
 
 use super::font::FAMILY;
@@ -21,15 +23,15 @@ impl Pen {
         (f64::from(units) * self.scale).round() as i32
     }
 
-    /// Text of a size and colour.
+    /// Text of a size and color.
     #[must_use]
-    pub fn text(&self, size: u32, colour: RGBColor) -> TextStyle<'static> {
-        (FAMILY, f64::from(size) * self.scale).into_font().color(&colour)
+    pub fn text(&self, size: u32, color: RGBColor) -> TextStyle<'static> {
+        (FAMILY, f64::from(size) * self.scale).into_font().color(&color)
     }
 
-    /// A line of a width and colour.
+    /// A line of a width and color.
     #[must_use]
-    pub fn line(&self, width: u32, colour: RGBColor) -> ShapeStyle {
-        colour.stroke_width(self.length(width) as u32)
+    pub fn line(&self, width: u32, color: RGBColor) -> ShapeStyle {
+        color.stroke_width(self.length(width) as u32)
     }
 }

@@ -1,3 +1,5 @@
+//! Pictures as PNG files.
+
 use std::io::Write;
 
 use flate2::write::ZlibEncoder;
@@ -121,7 +123,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn averaging_keeps_colours_apart() {
+    fn averaging_keeps_colors_apart() {
         // Two by two pixels of red and green become one.
         let pixels = [[255, 0, 0], [0, 255, 0], [255, 0, 0], [0, 255, 0]].concat();
         assert_eq!(averaged_down(&pixels, 2, 2), [128, 128, 0]);

@@ -7,6 +7,7 @@ use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor};
 use super::linear::trainable;
 use super::wrapped_layer::wrapped_layer;
 use crate::flex_kernels;
+use crate::index_range::clamped;
 use crate::per_example::{
     ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, is_recording, record,
     sum_of_squares_bound, untracked,
@@ -41,20 +42,27 @@ pub struct Embedding(burn::nn::Embedding);
 wrapped_layer!(Embedding, burn::nn::Embedding);
 
 impl Embedding {
-    /// Looks the tokens up.
+    /// Looks the tokens up. A token outside `0..n_embedding` (padding such as -100, a word that the table doesn't have)
+    /// gives a vector of zeros and trains no row of the table, where Burn's layer panics on a CPU.
     ///
     /// # Shapes
     ///
     /// - input: `[batch, tokens]`
     /// - output: `[batch, tokens, d_model]`
     pub fn forward(&self, input: Tensor<2, Int>) -> Tensor<3> {
-        let Some(id) = trainable(&self.0.weight).filter(|_| is_recording()) else {
-            return self.0.forward(input);
+        let [n_embedding, d_model] = self.0.weight.val().dims();
+        let (tokens, unknown) = clamped(input, n_embedding);
+        let [batch, length] = tokens.dims();
+        let output = match trainable(&self.0.weight).filter(|_| is_recording()) {
+            None => self.0.forward(tokens),
+            Some(id) => {
+                let layer = burn::nn::Embedding { weight: untracked(&self.0.weight) };
+                let output = layer.forward(tokens.clone());
+                record(output, EmbeddingRule { tokens: tokens.inner(), id, n_embedding, d_model })
+            }
         };
-        let layer = burn::nn::Embedding { weight: untracked(&self.0.weight) };
-        let [n_embedding, d_model] = layer.weight.val().dims();
-        let output = layer.forward(input.clone());
-        record(output, EmbeddingRule { tokens: input.inner(), id, n_embedding, d_model })
+        // Behind the record: the output gradient of such a token is zero, too.
+        output.mask_fill(unknown.reshape([batch, length, 1]).expand([batch, length, d_model]), 0.0)
     }
 }
 
@@ -129,5 +137,23 @@ impl PerExampleRule<3> for EmbeddingRule {
         let weights = factors.weights();
         let values = flex_kernels::weighted_table_gradient(&self.tokens, output_gradient, &weights, self.n_embedding)?;
         Some(vec![ParameterSum { id: self.id, values }])
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_tokens_are_zeros_in_every_mode() {
+        let device = Device::flex().autodiff();
+        let layer: Embedding = EmbeddingConfig::new(4, 3).init(&device);
+        let known = Tensor::<2, Int>::from_ints([[1, 3, 0]], &device);
+        let unknown = Tensor::<2, Int>::from_ints([[1, -100, 4], [255, -1, 0]], &device);
+        let read = |output: Tensor<3>| output.into_data().try_to_vec::<f32>().unwrap();
+        assert_eq!(read(layer.forward(known.clone())), read(layer.0.forward(known)));
+        let output = read(layer.forward(unknown));
+        let zero: Vec<bool> = output.chunks(3).map(|vector| vector == [0.0; 3]).collect();
+        assert_eq!(zero, [false, true, true, true, true, false]);
     }
 }

@@ -89,7 +89,7 @@ impl Contribution {
 /// The loss closure must return one loss an example; any other length is a reduction (a mean, a sum).
 pub(crate) fn require_one_loss_per_example(losses: &Tensor<1>, layout: BatchLayout) -> Result<()> {
     let found = losses.dims()[0];
-    if found == layout.examples() { Ok(()) } else { Err(Error::LossPerExample { found, expected: layout.examples() }) }
+    if found == layout.examples() { Ok(()) } else { Err(Error::loss_per_example(found, layout.examples())) }
 }
 
 /// Uses of layers whose gradients add up before the norm.

@@ -1,27 +1,6 @@
+//! How the rows of a batch belong to the records that are protected.
+
 use std::ops::Range;
-
-use serde::{Deserialize, Serialize};
-
-/// What one record of the data set is, and so what a guarantee protects.
-///
-/// Only [`Example`](ProtectedUnit::Example) can be built today. The type exists so that user-level privacy
-/// (a group of records that share an owner is clipped as one) does not change the interfaces that name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ProtectedUnit {
-    /// One item of the data set: one row, one image, one sequence.
-    #[default]
-    Example,
-}
-
-impl std::fmt::Display for ProtectedUnit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            ProtectedUnit::Example => f.write_str("one example (one item of the data set)"),
-        }
-    }
-}
 
 /// How axis 0 of a recorded tensor maps to protected units: `rows = examples * views`, the views of one
 /// example next to each other.
@@ -58,5 +37,21 @@ impl BatchLayout {
     /// Length that axis 0 of every recorded tensor must have.
     pub fn rows(&self) -> usize {
         self.examples * self.views
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_of_an_example_are_neighbours_and_every_row_belongs_to_one() {
+        for (examples, views) in [(0, 1), (1, 1), (5, 1), (5, 3), (1, 4)] {
+            let layout = BatchLayout::new(examples, views);
+            assert_eq!((layout.examples(), layout.views(), layout.rows()), (examples, views, examples * views));
+            let rows: Vec<usize> = (0..examples).flat_map(|example| layout.rows_of(&(example..example + 1))).collect();
+            assert_eq!(rows, (0..layout.rows()).collect::<Vec<_>>());
+            assert_eq!(layout.rows_of(&(0..examples)), 0..layout.rows());
+        }
     }
 }

@@ -1,3 +1,5 @@
+//! What a forward pass must leave as it is.
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Bool, Int, Tensor};
 
@@ -116,5 +118,54 @@ impl ModuleVisitor for Snapshot {
         let value = param.val();
         let entries = value.shape().num_elements();
         self.taken.bools.push((self.path.join("."), value.reshape([entries])));
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::module::ParamId;
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[derive(Module, Debug)]
+    struct Buffers {
+        trained: Param<Tensor<1>>,
+        table: Param<Tensor<2>>,
+        count: Param<Tensor<1, Int>>,
+        mask: Param<Tensor<1, Bool>>,
+    }
+
+    fn buffers() -> Buffers {
+        let device = Device::flex().autodiff();
+        Buffers {
+            trained: Param::from_tensor(Tensor::zeros([2], &device)),
+            table: Param::from_tensor(Tensor::ones([2, 2], &device)).set_require_grad(false),
+            count: Param::initialized(ParamId::new(), Tensor::from_ints([3], &device)),
+            mask: Param::initialized(ParamId::new(), Tensor::from_bool([true], &device)),
+        }
+    }
+
+    #[test]
+    fn every_kind_of_buffer_is_watched_and_trained_parameters_are_not() {
+        let model = buffers();
+        let before = NonTrainable::of(&model);
+        assert!(before.require_unchanged(&model).is_ok());
+        let refused = |model: Buffers| match before.require_unchanged(&model) {
+            Err(Error::BufferChanged { path }) => path,
+            other => panic!("{other:?}"),
+        };
+        let mut changed = model.clone();
+        changed.table = changed.table.map(|table| table + 1e-6);
+        assert_eq!(refused(changed), "table");
+        let mut changed = model.clone();
+        changed.count = changed.count.map(|count| count + 1);
+        assert_eq!(refused(changed), "count");
+        let mut changed = model.clone();
+        changed.mask = changed.mask.map(|mask| mask.bool_not());
+        assert_eq!(refused(changed), "mask");
+        let mut trained = model;
+        trained.trained = trained.trained.map(|value| (value.detach() + 1.0).detach().require_grad());
+        assert!(before.require_unchanged(&trained).is_ok());
     }
 }

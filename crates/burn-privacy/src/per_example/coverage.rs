@@ -1,10 +1,11 @@
 //! Which parameters a step must cover, and the refusals that keep one from being missed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use burn::module::{Flag, Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{DType, Device, Gradients, Tensor};
 
+use super::layer_name::layer_and_remedy;
 use super::tape::LayerUse;
 use crate::error::{Error, Result};
 
@@ -14,8 +15,8 @@ pub(crate) struct TrainableParameter {
     pub(crate) id: ParamId,
     /// Dotted path of field names, as in a module record.
     pub(crate) path: String,
-    /// Type of the struct that holds the parameter.
-    pub(crate) layer: String,
+    /// Types of the structs around the parameter, from the outside.
+    pub(crate) containers: Vec<String>,
     pub(crate) entries: usize,
     pub(crate) dtype: DType,
     /// Device of the value, without autodiff.
@@ -78,14 +79,14 @@ impl TrainableParameters {
 
     /// Every trainable parameter is on the tape, and every parameter on the tape is one of the module's.
     pub(crate) fn require_recorded(&self, uses: &[Box<dyn LayerUse>]) -> Result<()> {
-        let recorded: Vec<ParamId> = uses.iter().flat_map(|layer_use| layer_use.parameters()).collect();
-        for parameter in &self.0 {
-            if !recorded.contains(&parameter.id) {
-                return Err(Error::UntrackedParameter { path: parameter.path.clone(), layer: parameter.layer.clone() });
-            }
+        let recorded: HashSet<ParamId> = uses.iter().flat_map(|layer_use| layer_use.parameters()).collect();
+        if let Some(parameter) = self.0.iter().find(|parameter| !recorded.contains(&parameter.id)) {
+            let (layer, remedy) = layer_and_remedy(&parameter.containers);
+            return Err(Error::UntrackedParameter { path: parameter.path.clone(), layer, remedy });
         }
-        match recorded.iter().find(|id| !self.0.iter().any(|parameter| parameter.id == **id)) {
-            Some(id) => Err(Error::ForeignParameter { id: id.to_string() }),
+        let own: HashSet<ParamId> = self.0.iter().map(|parameter| parameter.id).collect();
+        match uses.iter().find(|layer_use| layer_use.parameters().iter().any(|id| !own.contains(id))) {
+            Some(layer_use) => Err(Error::ForeignParameter { layer: layer_use.description() }),
             None => Ok(()),
         }
     }
@@ -142,7 +143,7 @@ impl ModuleVisitor for Visitor {
         self.found.push(TrainableParameter {
             id: param.id,
             path: self.path.join("."),
-            layer: self.layers.last().cloned().unwrap_or_default(),
+            containers: self.layers.clone(),
             entries: value.shape().num_elements(),
             dtype: value.dtype(),
             device: value.device().without_autodiff(),
@@ -154,5 +155,90 @@ impl ModuleVisitor for Visitor {
         if in_batch_norm && flag.val().is_enabled() && self.batch_norm.is_none() {
             self.batch_norm = Some(self.path[..self.path.len() - 1].join("."));
         }
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use burn::module::ParamGroup;
+    use burn::nn as stock;
+
+    use super::*;
+
+    #[derive(Module, Debug)]
+    struct Inner {
+        layers: Vec<stock::Linear>,
+        scale: Param<Tensor<1>>,
+    }
+
+    #[derive(Module, Debug)]
+    struct Model {
+        inner: Inner,
+        memory: Option<stock::Lstm>,
+    }
+
+    fn model() -> Model {
+        let device = Device::flex().autodiff();
+        Model {
+            inner: Inner {
+                layers: vec![
+                    stock::LinearConfig::new(2, 3).init(&device),
+                    stock::LinearConfig::new(3, 4).with_bias(false).init(&device),
+                ],
+                scale: Param::from_tensor(Tensor::ones([5], &device)),
+            },
+            memory: None,
+        }
+    }
+
+    #[test]
+    fn every_trainable_parameter_is_listed_with_its_path_and_size() {
+        let list = |model: &Model| -> Vec<(String, usize)> {
+            let found = TrainableParameters::of(model).unwrap();
+            found.iter().map(|parameter| (parameter.path.clone(), parameter.entries)).collect()
+        };
+        let expected = [
+            ("inner.layers.0.weight", 6),
+            ("inner.layers.0.bias", 3),
+            ("inner.layers.1.weight", 12),
+            ("inner.scale", 5),
+        ];
+        assert_eq!(list(&model()), expected.map(|(path, entries)| (path.to_string(), entries)));
+        let frozen = model().freeze_group(ParamGroup::from_predicate("inner.layers.0"));
+        assert_eq!(list(&frozen), expected[2..].iter().map(|(path, n)| (path.to_string(), *n)).collect::<Vec<_>>());
+        assert!(matches!(TrainableParameters::of(&model().no_grad()), Err(Error::NothingToTrain)));
+    }
+
+    #[test]
+    fn what_no_rule_covers_is_refused_with_what_works() {
+        let refused = |model: &Model| {
+            let error = TrainableParameters::of(model).unwrap().require_recorded(&[]).unwrap_err();
+            error.to_string()
+        };
+        let message = refused(&model());
+        assert!(message.contains("`inner.layers.0.weight` (in Linear)"), "{message}");
+        assert!(message.contains("Put burn_privacy::nn::Linear in the place"), "{message}");
+        let scale = model().freeze_group(ParamGroup::from_predicate("layers"));
+        let message = refused(&scale);
+        assert!(message.contains("`inner.scale` (in Inner)") && message.contains("per_example(&"), "{message}");
+
+        let device = Device::flex().autodiff();
+        let memory = stock::LstmConfig::new(2, 3, true).init(&device);
+        let recurrent = Model { memory: Some(memory), ..model() }.freeze_group(ParamGroup::from_predicate("inner"));
+        let message = refused(&recurrent);
+        assert!(message.contains("(in Lstm)") && message.contains("burn_privacy::nn has no Lstm"), "{message}");
+        assert!(!message.contains("Put "), "{message}");
+    }
+
+    #[test]
+    fn one_parameter_in_two_places_is_refused() {
+        let mut twice = model();
+        twice.inner.layers[1] = twice.inner.layers[0].clone();
+        let error = TrainableParameters::of(&twice).unwrap_err();
+        assert!(
+            matches!(&error, Error::DuplicateParameter { first, second }
+                if first == "inner.layers.0.weight" && second == "inner.layers.1.weight"),
+            "{error}"
+        );
     }
 }

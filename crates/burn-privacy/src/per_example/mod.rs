@@ -22,23 +22,50 @@
 //! the sum is `sum_i c_i g_i`, with an error that is part of its sensitivity (see the module `exact_sum`), and `||c_i g_i||_2 <= C` for every example: the factor is computed from an upper
 //! bound of the norm, never from an estimate that rounding may have pushed below it. Examples with a
 //! non-finite gradient contribute exactly zero.
+//!
+//! # What is checked, and what is promised
+//!
+//! That `g_i` is a function of record `i` and the model alone is what a step's sensitivity rests on. No step is released before
+//! its model and closure were *validated*: run on records drawn at random from the data set, in two batches of the physical
+//! batch size that share a random half, and one example alone. That is a check on a sample, not a proof.
+//!
+//! | what couples examples | |
+//! |---|---|
+//! | BatchNorm in training mode; a buffer that a forward pass changes; a weight used outside its layer; a layer of another model; an axis 0 that is not the examples | refused at every step |
+//! | batch statistics (also detached), losses that compare examples, a division by the batch size, masks and weights counted in the batch, a batcher that normalises, mixes or pads visibly; from a size of the batch on; in the gradients alone | refused when validated |
+//! | the same where losses are random from call to call | refused if a gradient flows along it, or if the influence is about as large as the randomness; **promised** otherwise |
+//! | state that the closure, the batcher or the model keeps from call to call (a moving average, the batch before, a count of calls), also in [`PerExample::Loop`] | refused when validated, if it then shows; **promised** where it shows only later |
+//! | another closure or model type, other trainable parameters, another batch size | validated before its first step |
+//! | the same closure or model that changes what it does | validated again before steps 2, 3, 5, 9, 17, 33, 65 with eight examples, before every 128th in full; **promised** between them |
+//! | a few particular examples only | **promised** |
+//! | a data set in which none of 32 random records has a finite loss and gradient | refused: nothing could be validated |
+//!
+//! A refusal is not covered by the guarantee: it says that the program is at fault on some of the records that were looked at,
+//! whoever was in the batch. Mend the program; don't publish the refusal as a result.
 
 mod backward;
 mod batch_layout;
 mod buffers;
 mod coverage;
+mod evaluation;
 mod exact_sum;
 mod factors;
 mod fixed_ranges;
 mod gradient_sum;
+mod layer_name;
+mod model_variants;
 mod norm_bound;
 mod one_at_a_time;
 mod param;
+mod random_records;
+mod rank_tests;
 mod rule;
 mod tape;
+mod validation_schedule;
 mod validator;
 
-pub use batch_layout::{BatchLayout, ProtectedUnit};
+pub use batch_layout::BatchLayout;
+pub use burn_privacy_budget::plan::ProtectedUnit;
 pub use factors::ClipFactors;
 #[cfg(feature = "flex")]
 pub(crate) use norm_bound::rows_and_length;
@@ -55,8 +82,10 @@ pub(crate) use coverage::TrainableParameters;
 pub(crate) use fixed_ranges::FixedRanges;
 pub(crate) use gradient_sum::{GradientSum, Integers, Total};
 pub(crate) use one_at_a_time::clipped_gradient_of_one;
+pub(crate) use random_records::RandomRecords;
 pub(crate) use rule::{chunks_of_examples, rows_of, untracked};
-pub(crate) use validator::validate;
+pub(crate) use validation_schedule::{ValidatedSetting, ValidationSchedule};
+pub(crate) use validator::Validation;
 
 /// How the clipped per-example gradients of a physical batch are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -35,9 +35,9 @@ pub(crate) fn clipped_gradient_of_one<M: Module>(
     Ok(())
 }
 
-struct Collector {
-    gradients: Gradients,
-    found: Vec<ParameterGradients>,
+pub(super) struct Collector {
+    pub(super) gradients: Gradients,
+    pub(super) found: Vec<ParameterGradients>,
 }
 
 impl ModuleVisitor for Collector {

@@ -7,6 +7,7 @@ use burn::tensor::{Gradients, Tensor};
 use super::batch_layout::BatchLayout;
 use super::factors::ClipFactors;
 use super::gradient_sum::GradientSum;
+use super::layer_name::layer_name;
 use super::norm_bound::{Rounding, add_error, rows_and_length, sum_of_squares_bound};
 use super::rule::{ENTRIES_AT_ONCE, ParameterGradients, PerExampleRule, chunks_of_examples, rows_of};
 use crate::error::{Error, Result};
@@ -49,7 +50,7 @@ pub fn record<const O: usize>(output: Tensor<O>, rule: impl PerExampleRule<O>) -
         let rows_of_rule = if rule.adds_up_views() { rule.rows() * layout.views() } else { rule.rows() };
         let found = if rows_of_rule == rows { output.dims()[0] } else { rows_of_rule };
         if found != rows && tape.refusal.is_none() {
-            tape.refusal = Some(Error::ExampleAxis { found, expected: rows, parameters: rule.parameters() });
+            tape.refusal = Some(Error::example_axis(found, rows, rule.parameters()));
         }
         let dims = output.dims();
         let (output, probe) = flex_kernels::tap(&output).unwrap_or_else(|| {
@@ -103,8 +104,10 @@ pub(crate) trait LayerUse {
     fn entries(&self) -> usize;
     /// Moves the output gradient from the probe into the record: zeros where the output reached no loss.
     fn take_output_gradient(&mut self, gradients: &mut Gradients);
-    /// Whether a row of another example has an output gradient that is neither zero nor NaN.
-    fn has_gradient_outside(&self, example: usize) -> bool;
+    /// Output gradient, `[rows, length]`; `None` where the output reached no loss.
+    fn output_gradient_rows(&self) -> Option<Tensor<2>>;
+    /// What kind of layer this was, for messages.
+    fn description(&self) -> String;
     /// The gradients of a range of examples.
     fn gradients(&self, range: Range<usize>, rounding: Rounding) -> ExampleGradients;
     /// Upper bound `[examples]` of the squared norm of the error of the gradients, without that of adding views up.
@@ -197,15 +200,19 @@ impl<const O: usize, R: PerExampleRule<O>> LayerUse for RecordedUse<O, R> {
         self.output_gradient = self.probe.grad_remove(gradients);
     }
 
-    fn has_gradient_outside(&self, example: usize) -> bool {
-        let Some(gradient) = self.output_gradient.clone() else { return false };
+    fn output_gradient_rows(&self) -> Option<Tensor<2>> {
+        let gradient = self.output_gradient.clone()?;
         let [rows, length] = rows_and_length(&gradient);
-        let gradient = gradient.reshape([rows, length]);
-        let own = self.layout.rows_of(&(example..example + 1));
-        [0..own.start, own.end..rows].into_iter().filter(|range| !range.is_empty()).any(|range| {
-            let others = gradient.clone().slice([range]);
-            !others.clone().equal_elem(0.0).bool_or(others.is_nan()).all().into_scalar::<bool>()
-        })
+        Some(gradient.reshape([rows, length]))
+    }
+
+    fn description(&self) -> String {
+        let entries = self.rule.entries();
+        format!(
+            "{} with {entries} trainable entries and an output of shape {:?}",
+            layer_name(std::any::type_name::<R>()),
+            self.dims
+        )
     }
 
     fn gradients(&self, range: Range<usize>, rounding: Rounding) -> ExampleGradients {

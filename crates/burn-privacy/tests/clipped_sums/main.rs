@@ -9,6 +9,7 @@ mod convolutions;
 mod embeddings;
 mod excluded_examples;
 mod frozen_parameters;
+mod ignored_labels;
 mod linear_layers;
 mod magnitudes;
 mod normalisation;

@@ -7,5 +7,6 @@ mod batches;
 mod closures;
 mod coupled_examples;
 mod example_axis;
+mod hidden_couplings;
 mod models;
 mod running_state;

@@ -69,7 +69,7 @@ fn burns_own_linear_layer() {
         Mixed { first: LinearConfig::new(4, 5).init(&device), head: stock::LinearConfig::new(5, 2).init(&device) };
     let examples = Values::new(1).examples(6, 4, 2);
     let message = refusal(&Ask::flex(1.0), &model, &examples, mixed_losses);
-    let words = ["`head.weight`", "Linear", "burn_privacy::nn", "per_example", "freeze", "PerExample::Loop"];
+    let words = ["`head.weight` (in Linear)", "Put burn_privacy::nn::Linear", "freeze", "PerExample::Loop"];
     assert_says(&message, &words);
     // What the message proposes works: the loop, or freezing.
     assert!(try_clipped_sum(&Ask::flex(1.0).loop_over_examples(), &model, &examples, mixed_losses).is_ok());
@@ -176,7 +176,98 @@ fn a_layer_of_another_model() {
     let message = refusal(&Ask::flex(1.0), &model, &Values::new(1).examples(6, 3, 3), |model: &Pair, batch| {
         distance(other.forward(model.first.forward(batch.input)), batch.target)
     });
-    assert_says(&message, &["not part of the model", "owns every trainable layer"]);
+    let words =
+        ["a layer of kind Linear with 12 trainable entries", "not part of the model", "owns every trainable layer"];
+    assert_says(&message, &words);
+    assert_says(&message, &["teacher", "no_grad()", "valid()", "from_inner"]);
+}
+
+/// What the message proposes works, and the second network does not change the step.
+#[test]
+fn a_second_network_without_gradients() {
+    let layer = || -> Linear { LinearConfig::new(3, 3).init(&flex()) };
+    let (model, teacher) = (layer(), layer());
+    let examples = Values::new(1).examples(6, 3, 3);
+    let frozen = teacher.clone().no_grad();
+    assert_equals_loop(&flex(), &model, &examples, |model: &Linear, batch| {
+        distance(model.forward(batch.input.clone()) - frozen.forward(batch.input), batch.target)
+    });
+    let valid = teacher.valid();
+    assert_equals_loop(&flex(), &model, &examples, |model: &Linear, batch| {
+        let taught = Tensor::from_inner(valid.forward(batch.input.clone().inner()));
+        distance(model.forward(batch.input) - taught, batch.target)
+    });
+}
+
+/// Burn's trap: a copy that is frozen before the parameters exist freezes the original.
+#[test]
+fn a_copy_frozen_before_its_first_use() {
+    let examples = Values::new(1).examples(6, 4, 4);
+    let loss = |model: &Linear, batch: Batch| distance(model.forward(batch.input), batch.target);
+    let original: Linear = LinearConfig::new(4, 4).init(&flex());
+    let copy = original.clone().no_grad();
+    assert_says(
+        &refusal(&Ask::flex(1.0), &original, &examples, loss),
+        &["no trainable parameter", "clone().no_grad()"],
+    );
+    drop(copy);
+
+    let original: Linear = LinearConfig::new(4, 4).init(&flex());
+    let copy = original.valid();
+    assert!(try_clipped_sum(&Ask::flex(1.0), &original, &examples, loss).is_ok());
+    drop(copy);
+}
+
+#[derive(Module, Debug)]
+struct WithStock {
+    conv1d: Option<stock::conv::Conv1d>,
+    conv3d: Option<stock::conv::Conv3d>,
+    transposed: Option<stock::conv::ConvTranspose2d>,
+    gru: Option<stock::gru::Gru>,
+    lstm: Option<stock::Lstm>,
+    attention: Option<stock::attention::MultiHeadAttention>,
+    norm: Option<stock::RmsNorm>,
+    encoder: Option<stock::transformer::TransformerEncoder>,
+    head: Linear,
+}
+
+/// No layer is proposed that doesn't exist.
+#[test]
+fn stock_layers_without_a_counterpart() {
+    let device = flex();
+    let all = WithStock {
+        conv1d: Some(stock::conv::Conv1dConfig::new(2, 2, 3).init(&device)),
+        conv3d: Some(stock::conv::Conv3dConfig::new([2, 2], [3, 3, 3]).init(&device)),
+        transposed: Some(stock::conv::ConvTranspose2dConfig::new([2, 2], [3, 3]).init(&device)),
+        gru: Some(stock::gru::GruConfig::new(2, 3, true).init(&device)),
+        lstm: Some(stock::LstmConfig::new(2, 3, true).init(&device)),
+        attention: Some(stock::attention::MultiHeadAttentionConfig::new(4, 2).init(&device)),
+        norm: Some(stock::RmsNormConfig::new(4).init(&device)),
+        encoder: Some(stock::transformer::TransformerEncoderConfig::new(4, 8, 2, 1).init(&device)),
+        head: LinearConfig::new(3, 3).init(&device),
+    };
+    let fields = [
+        ("conv1d", "Conv1d"),
+        ("conv3d", "Conv3d"),
+        ("transposed", "ConvTranspose2d"),
+        ("gru", "Gru"),
+        ("lstm", "Lstm"),
+        ("attention", "MultiHeadAttention"),
+        ("norm", "RmsNorm"),
+        ("encoder", "TransformerEncoder"),
+    ];
+    let mut model = all;
+    for (field, name) in fields {
+        let message = refusal(&Ask::flex(1.0), &model, &Values::new(1).examples(6, 3, 3), |model, batch| {
+            distance(model.head.forward(batch.input), batch.target)
+        });
+        assert_says(
+            &message,
+            &[&format!("`{field}."), &format!("(in {name})"), &format!("burn_privacy::nn has no {name}")],
+        );
+        assert!(message.contains("PerExample::Loop") && !message.contains("Put burn_privacy::nn"), "{message}");
+        model = model.freeze_group(ParamGroup::from_predicate(field));
+    }
 }
 
 #[test]

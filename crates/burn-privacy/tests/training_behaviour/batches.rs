@@ -145,7 +145,9 @@ fn each_record_is_drawn_at_the_rate_and_at_most_once_a_step() {
         .with_steps(steps)
         .build()
         .unwrap();
-    let mut sampler = plan.sampler(records, Entropy::os()).unwrap();
+    let dataset = InMemDataset::new(Values::new(1).examples(records, 1, 1));
+    let mut session = plan.start::<_, Batch, _, _>(dataset, Rows, &flex(), Entropy::os()).unwrap();
+    let mut sampler = session.take_sampler().unwrap();
     let mut counts = vec![0.0_f64; records];
     let mut sizes = Vec::new();
     while let Some(batch) = sampler.next_batch().unwrap() {

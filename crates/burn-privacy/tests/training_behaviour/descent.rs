@@ -149,7 +149,7 @@ fn assert_is_plain_training(mode: PerExample, mut theirs_by: ModuleOptimizer, mu
         .unwrap()
         .with_per_example(mode)
         .with_physical_batch(7);
-    let mut sampler = plan.sampler(records, Entropy::os()).unwrap();
+    let mut sampler = session.take_sampler().unwrap();
     let (mut theirs, mut ours) = (over_burn::Network::start(5), over_ours::Network::start(5));
     let before = parameters(&ours);
     let mut sizes = Vec::new();

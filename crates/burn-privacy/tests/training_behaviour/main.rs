@@ -6,5 +6,6 @@ mod support;
 mod batches;
 mod budget;
 mod descent;
+mod ledger;
 mod noise;
 mod randomness;

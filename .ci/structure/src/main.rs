@@ -1,0 +1,113 @@
+//! Checks of the workspace's structure, run by `.ci/run`: `cargo run -p structure`.
+//!
+//! Each rule lists its violations with their files; any violation makes the exit code 1.
+
+mod circles;
+mod files;
+mod floors;
+mod links;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut failed = false;
+    for (rule, check) in rules() {
+        let violations = check(&root).unwrap_or_else(|error| vec![error.to_string()]);
+        println!("{rule}: {}", if violations.is_empty() { "ok" } else { "violated" });
+        for violation in &violations {
+            println!("  {violation}");
+        }
+        failed |= !violations.is_empty();
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// A rule: the violations that it finds below the root of a workspace.
+type Check = fn(&Path) -> std::io::Result<Vec<String>>;
+
+fn rules() -> [(&'static str, Check); 6] {
+    [
+        ("a crate depends on lower floors only, and on Burn from floor 3 on", floors::check),
+        ("no circle of modules", circles::check),
+        ("every source file begins with //!", files::headers),
+        ("a file above 400 lines says in its header why it is long", files::lengths),
+        ("no crate holds more than a quarter of the lines", files::shares),
+        ("links of README files and of the book lead somewhere", links::check),
+    ]
+}
+
+#[cfg(test)]
+mod planted {
+    //! Each rule finds a violation that is planted.
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    fn violations(rule: usize, files: &[(&str, &str)]) -> Vec<String> {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        (rules()[rule].1)(root.path()).unwrap()
+    }
+
+    #[test]
+    fn an_arrow_up_and_burn_below_floor_three() {
+        let manifest = |name: &str, dependency: &str| {
+            format!("[package]\nname = \"{name}\"\n[dependencies]\n{dependency}.workspace = true\n")
+        };
+        let up = manifest("burn-privacy-accounting", "burn-privacy-budget");
+        let burn = manifest("burn-privacy-budget", "burn");
+        let unknown = manifest("burn-privacy-cellar", "serde");
+        for text in [up, burn, unknown] {
+            assert_eq!(violations(0, &[("crates/x/Cargo.toml", &text)]).len(), 1, "{text}");
+        }
+        let fine = manifest("burn-privacy-budget", "burn-privacy-accounting");
+        assert!(violations(0, &[("crates/x/Cargo.toml", &fine)]).is_empty());
+    }
+
+    #[test]
+    fn two_modules_in_a_circle() {
+        let lib = ("crates/x/src/lib.rs", "//! X.\nmod a;\nmod b;\npub use a::A;\n");
+        let a = ("crates/x/src/a.rs", "//! A.\nuse crate::b::B;\npub struct A(B);\n");
+        let circle = ("crates/x/src/b.rs", "//! B.\nuse super::{A};\npub struct B(Box<A>);\n");
+        let found = violations(1, &[lib, a, circle]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("a.rs") && found[0].contains("b.rs"));
+        let fine = ("crates/x/src/b.rs", "//! B.\npub struct B;\n#[cfg(test)]\nmod tests {\n    use crate::A;\n}\n");
+        assert!(violations(1, &[lib, a, fine]).is_empty());
+    }
+
+    #[test]
+    fn a_file_without_header_a_long_one_and_a_large_crate() {
+        let file = ("crates/x/src/lib.rs", "pub fn f() {}\n");
+        assert_eq!(violations(2, &[file]).len(), 1);
+        let long = format!("//! X.\n{}", "// line\n".repeat(401));
+        assert_eq!(violations(3, &[("crates/x/src/lib.rs", &long)]).len(), 1);
+        let reason = format!("//! X.\n//!\n//! Long because: a table.\n{}", "// line\n".repeat(401));
+        assert!(violations(3, &[("crates/x/src/lib.rs", &reason)]).is_empty());
+        let lines = "//! X.\n".repeat(100);
+        let crates: Vec<(String, &str)> = (0..4).map(|c| (format!("crates/{c}/src/lib.rs"), lines.as_str())).collect();
+        let mut files: Vec<(&str, &str)> = crates.iter().map(|(path, text)| (path.as_str(), *text)).collect();
+        assert!(violations(4, &files).is_empty());
+        files.push(("crates/0/src/more.rs", "//! X.\n"));
+        assert_eq!(violations(4, &files).len(), 1);
+    }
+
+    #[test]
+    fn a_dead_link_and_a_page_that_the_book_forgot() {
+        let summary = ("docs/src/SUMMARY.md", "[Here](here.md)");
+        let here = ("docs/src/here.md", "[up](../../README.md) [web](https://burn.dev) `code`");
+        let readme = ("README.md", "[book](docs/src/here.md#top)");
+        assert!(violations(5, &[summary, here, readme]).is_empty());
+        let dead = ("README.md", "[book](docs/src/there.md)");
+        assert_eq!(violations(5, &[summary, here, dead]).len(), 1);
+        let forgotten = ("docs/src/there.md", "");
+        assert_eq!(violations(5, &[summary, here, readme, forgotten]).len(), 1);
+    }
+}

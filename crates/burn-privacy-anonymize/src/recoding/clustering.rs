@@ -1,0 +1,84 @@
+//! Greedy clustering (k-member, Byun et al. 2007): the loneliest row first, joined by whatever costs least, until there
+//! are k rows; what is left joins the class that it costs least.
+
+use super::pair_losses::{Joined, PairLosses};
+
+/// A class of rows: its tuples, one entry a row.
+#[derive(Clone)]
+pub(super) struct Cluster {
+    pub(super) rows: Vec<u32>,
+    pub(super) joined: Joined,
+}
+
+impl Cluster {
+    /// A cluster of some rows; `None` without any.
+    pub(super) fn new(pairs: &PairLosses, rows: Vec<u32>) -> Option<Self> {
+        Joined::of(pairs, rows.iter().copied()).map(|joined| Self { rows, joined })
+    }
+
+    /// Loss of all rows, summed over columns.
+    pub(super) fn loss(&self) -> f64 {
+        self.joined.loss() * self.rows.len() as f64
+    }
+
+    /// Takes a row in.
+    pub(super) fn push(&mut self, pairs: &PairLosses, tuple: u32) {
+        self.joined.join(pairs, tuple);
+        self.rows.push(tuple);
+    }
+}
+
+/// Clusters of at least `k` rows, given how many rows of each tuple there are to place and how lonely each is. None if
+/// there are fewer than `k` rows.
+pub(super) fn cluster_greedily(pairs: &PairLosses, k: usize, rows: &[u64], loneliness: &[f64]) -> Vec<Cluster> {
+    let mut order: Vec<u32> = (0..rows.len() as u32).filter(|&tuple| rows[tuple as usize] > 0).collect();
+    order.sort_by(|one, other| loneliness[*other as usize].total_cmp(&loneliness[*one as usize]));
+    let mut left: Vec<u64> = rows.to_vec();
+    let mut open = order.clone();
+    let mut clusters: Vec<Cluster> = Vec::new();
+    let mut losses = Vec::new();
+    for &seed in &order {
+        if left[seed as usize] == 0 {
+            continue;
+        }
+        // Rows that are gone are cleared out when they are many.
+        let present = open.iter().filter(|&&tuple| left[tuple as usize] > 0).count();
+        if present * 4 < open.len() * 3 {
+            open.retain(|&tuple| left[tuple as usize] > 0);
+        }
+        let waiting: u64 = open.iter().map(|&tuple| left[tuple as usize]).take(k).sum();
+        if waiting < k as u64 && open.iter().map(|&tuple| left[tuple as usize]).sum::<u64>() < k as u64 {
+            break;
+        }
+        let mut cluster = Cluster { rows: Vec::with_capacity(k), joined: Joined::alone(pairs, seed) };
+        take(&mut cluster, pairs, seed, &mut left, 2 * k - 1);
+        while cluster.rows.len() < k {
+            pairs.with_each(&cluster.joined, &open, &mut losses);
+            let present = open.iter().zip(&losses).filter(|(tuple, _)| left[**tuple as usize] > 0);
+            let Some((&best, _)) = present.min_by(|one, other| one.1.total_cmp(other.1)) else { break };
+            take(&mut cluster, pairs, best, &mut left, 2 * k - 1);
+        }
+        clusters.push(cluster);
+    }
+    let rest = order.into_iter().flat_map(|tuple| std::iter::repeat_n(tuple, left[tuple as usize] as usize));
+    for tuple in rest {
+        let row = Joined::alone(pairs, tuple);
+        let cost = |cluster: &Cluster| {
+            cluster.joined.loss_with(pairs, &row) * (cluster.rows.len() + 1) as f64 - cluster.loss()
+        };
+        let nearest = clusters.iter_mut().min_by(|one, other| cost(one).total_cmp(&cost(other)));
+        if let Some(cluster) = nearest {
+            cluster.push(pairs, tuple);
+        }
+    }
+    clusters
+}
+
+/// Moves rows of a tuple to a cluster, up to `most` rows in it.
+fn take(cluster: &mut Cluster, pairs: &PairLosses, tuple: u32, left: &mut [u64], most: usize) {
+    let rows = left[tuple as usize].min((most - cluster.rows.len()) as u64);
+    left[tuple as usize] -= rows;
+    for _ in 0..rows {
+        cluster.push(pairs, tuple);
+    }
+}

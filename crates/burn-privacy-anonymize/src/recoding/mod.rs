@@ -1,0 +1,212 @@
+//! Recodings: which generalized cells each row gets. In a full-domain recoding a column has one level throughout; in a
+//! local one every class has its own.
+
+mod certificate;
+mod clustering;
+mod dual_bound;
+mod improvement;
+mod local;
+mod mondrian;
+mod pair_losses;
+
+pub use certificate::loss_lower_bound;
+pub use local::{LocalRecoding, recode_locally};
+pub use mondrian::recode_by_mondrian;
+
+use std::collections::HashMap;
+
+use crate::AnonymizeError;
+use crate::statement::{Grade, Statement};
+use crate::table::{Partition, PrivacyModel, Table};
+
+/// A class of a recoding: rows that get the same cells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecodedClass {
+    /// Level and code on that level, of each quasi-identifier.
+    pub cells: Vec<(usize, u32)>,
+    /// Number of rows.
+    pub rows: u64,
+}
+
+/// The classes, and how the rows of each distinct tuple are divided among them. Rows that are in no class are suppressed:
+/// they are not released at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recoding {
+    classes: Vec<RecodedClass>,
+    /// For each tuple: class and number of rows.
+    assigned: Vec<Vec<(usize, u64)>>,
+}
+
+impl Recoding {
+    /// A full-domain recoding.
+    pub fn full_domain(table: &Table, partition: &Partition) -> Self {
+        let released: Vec<_> = partition.released().collect();
+        let places: HashMap<&[u32], usize> =
+            released.iter().enumerate().map(|(place, class)| (class.codes.as_slice(), place)).collect();
+        let assigned = (0..table.tuples())
+            .map(|tuple| {
+                let cells = table.tuple(tuple).iter().zip(table.columns()).zip(&partition.levels);
+                let codes: Vec<u32> =
+                    cells.map(|((&leaf, column), &level)| column.hierarchy.generalize(leaf, level)).collect();
+                places.get(codes.as_slice()).map(|&place| (place, table.count(tuple))).into_iter().collect()
+            })
+            .collect();
+        let classes = released
+            .iter()
+            .map(|class| RecodedClass {
+                cells: partition.levels.iter().copied().zip(class.codes.iter().copied()).collect(),
+                rows: class.rows,
+            })
+            .collect();
+        Self { classes, assigned }
+    }
+
+    /// The local recoding of groups of rows (tuples with numbers of rows): each cell is the lowest label that all rows of
+    /// the group share. Rows in no group, and groups whose values share no label, are suppressed.
+    ///
+    /// # Errors
+    ///
+    /// [`AnonymizeError::Parameter`] if the groups hold more rows of a tuple than the table.
+    pub fn local(table: &Table, groups: &[Vec<(usize, u64)>]) -> Result<Self, AnonymizeError> {
+        let mut assigned: Vec<Vec<(usize, u64)>> = vec![Vec::new(); table.tuples()];
+        let mut classes = Vec::with_capacity(groups.len());
+        for group in groups {
+            let Some(cells) = common_cells(table, group.iter().map(|&(tuple, _)| tuple)) else { continue };
+            let rows = group.iter().map(|(_, rows)| rows).sum();
+            group.iter().for_each(|&(tuple, rows)| assigned[tuple].push((classes.len(), rows)));
+            classes.push(RecodedClass { cells, rows });
+        }
+        for (tuple, parts) in assigned.iter().enumerate() {
+            let rows: u64 = parts.iter().map(|(_, rows)| rows).sum();
+            if rows > table.count(tuple) {
+                let allowed = format!("at most the {} that the table has", table.count(tuple));
+                return Err(AnonymizeError::parameter("the number of rows of a tuple in groups", rows, allowed));
+            }
+        }
+        Ok(Self { classes, assigned })
+    }
+
+    /// The classes.
+    pub fn classes(&self) -> &[RecodedClass] {
+        &self.classes
+    }
+
+    /// The classes of a tuple's rows, with the number of rows in each.
+    pub fn assigned(&self, tuple: usize) -> &[(usize, u64)] {
+        &self.assigned[tuple]
+    }
+
+    /// Rows that are released.
+    pub fn released_rows(&self) -> u64 {
+        self.classes.iter().map(|class| class.rows).sum()
+    }
+
+    /// Mean loss of a cell, between 0 and 1, suppressed rows costing 1 ([`crate::table::Metric::Loss`]).
+    pub fn loss(&self, table: &Table) -> f64 {
+        let columns = table.columns();
+        let cells = table.rows() as f64 * columns.len() as f64;
+        if cells == 0.0 {
+            return 0.0;
+        }
+        let suppressed = (table.rows() - self.released_rows()) as f64 * columns.len() as f64;
+        let of_class = |class: usize| self.class_loss(table, class) * self.classes[class].rows as f64;
+        ((0..self.classes.len()).map(of_class).sum::<f64>() + suppressed) / cells
+    }
+
+    /// Loss of a row of a class, summed over columns.
+    fn class_loss(&self, table: &Table, class: usize) -> f64 {
+        let cells = self.classes[class].cells.iter().zip(table.columns());
+        cells.map(|(&(level, code), column)| column.hierarchy.loss(level, code)).sum()
+    }
+
+    /// Counts the released rows by what they show, as an attacker would, and checks each model on each class.
+    ///
+    /// # Errors
+    ///
+    /// [`AnonymizeError::Unreachable`] names a class that fails; it must not be released. [`AnonymizeError::Parameter`] for a
+    /// model that refuses the table.
+    pub fn verify(&self, table: &Table, models: &[PrivacyModel]) -> Result<(), AnonymizeError> {
+        let distribution = table.sensitive_distribution();
+        for model in models {
+            model.check(distribution.as_ref())?;
+        }
+        let values = table.sensitive().map_or(0, |sensitive| sensitive.values.len());
+        // By text: labels of different levels can read the same.
+        let mut shown: HashMap<Vec<&str>, (u64, Vec<u64>)> = HashMap::new();
+        for tuple in 0..table.tuples() {
+            for &(class, rows) in &self.assigned[tuple] {
+                let labels = self.labels(table, class);
+                let (sum, histogram) = shown.entry(labels).or_insert_with(|| (0, vec![0; values]));
+                *sum += rows;
+                if let Some(code) = table.sensitive_code(tuple) {
+                    histogram[code as usize] += rows;
+                }
+            }
+        }
+        for (labels, (rows, histogram)) in &shown {
+            if let Some(model) =
+                models.iter().find(|model| !model.is_met(*rows, histogram, distribution.as_ref(), None))
+            {
+                let reason = format!("the class {} of {rows} rows does not meet {model}", labels.join(", "));
+                return Err(AnonymizeError::Unreachable { reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// The labels of a class's cells.
+    pub fn labels<'a>(&self, table: &'a Table, class: usize) -> Vec<&'a str> {
+        let cells = self.classes[class].cells.iter().zip(table.columns());
+        cells.map(|(&(level, code), column)| column.hierarchy.label(level, code)).collect()
+    }
+
+    /// What the recoding is worth under some models, which it has been verified against.
+    pub fn statement(&self, table: &Table, models: &[PrivacyModel]) -> Statement {
+        let names: Vec<String> = models.iter().map(ToString::to_string).collect();
+        let columns: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
+        let sizes = || self.classes.iter().map(|class| class.rows);
+        let mut statement = Statement::new(
+            Grade::Syntactic,
+            format!(
+                "{} of the released rows, against whoever knows at most the quasi-identifiers ({}) of a person in the \
+                 table and nothing else about the table or its other columns.",
+                names.join(" and "),
+                columns.join(", ")
+            ),
+        )
+        .fact("rows", table.rows())
+        .fact("suppressed rows, which are not released", table.rows() - self.released_rows())
+        .fact("classes", self.classes.len())
+        .fact("rows of the smallest class", sizes().min().unwrap_or(0))
+        .fact("rows of the largest class", sizes().max().unwrap_or(0))
+        .fact("mean loss of a cell, 0 to 1", format!("{:.6}", self.loss(table)));
+        for sentence in [
+            "an attacker who knows other columns, or how the generalization was chosen (downcoding, Cohen 2022)",
+            "two releases of overlapping tables: their intersection can single out rows",
+            "an empty cell counts as a value like any other",
+        ] {
+            statement = statement.caveat(sentence);
+        }
+        if !models.iter().any(PrivacyModel::needs_sensitive) {
+            statement =
+                statement.caveat("what all rows of a class have in common (homogeneity): nothing bounds it here");
+        }
+        statement
+    }
+}
+
+/// The lowest label that tuples share in each column; none where some column has no label over all of them.
+pub(crate) fn common_cells(table: &Table, tuples: impl Iterator<Item = usize> + Clone) -> Option<Vec<(usize, u32)>> {
+    table
+        .columns()
+        .iter()
+        .enumerate()
+        .map(|(place, column)| {
+            let mut leaves = tuples.clone().map(|tuple| table.tuple(tuple)[place]);
+            let first = leaves.next()?;
+            let level = leaves
+                .try_fold(0, |level, leaf| column.hierarchy.common_level(first, leaf).map(|other| level.max(other)))?;
+            Some((level, column.hierarchy.generalize(first, level)))
+        })
+        .collect()
+}

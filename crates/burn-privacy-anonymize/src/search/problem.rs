@@ -1,0 +1,174 @@
+//! A table laid out for the search: attributes in the order in which their levels are chosen, tuples sorted so that
+//! generalized tuples merge with their neighbours.
+
+use crate::AnonymizeError;
+use crate::table::{Metric, PrivacyModel, SensitiveDistribution, Table, generalization_entropy, histogram_bits};
+
+/// One attribute level, as the search needs it.
+pub(super) struct AttributeLevel {
+    /// Code of each tuple.
+    pub(super) code: Vec<u32>,
+    /// Code of each leaf.
+    pub(super) code_of_leaf: Vec<u32>,
+    /// Loss of each code, between 0 and 1.
+    pub(super) loss: Vec<f64>,
+    /// Rows of the table under each code.
+    pub(super) rows: Vec<u64>,
+    /// Bits that this level hides over the whole table.
+    pub(super) bits: f64,
+}
+
+/// One attribute: the search chooses one of its levels at its depth.
+pub(super) struct Attribute {
+    /// Place in the table.
+    pub(super) place: usize,
+    /// Code at level 0 of each tuple.
+    pub(super) leaf: Vec<u32>,
+    pub(super) levels: Vec<AttributeLevel>,
+}
+
+/// What is searched.
+pub(super) struct Problem {
+    /// By depth.
+    pub(super) attributes: Vec<Attribute>,
+    /// `suffix[d][t]`: a number for what tuple `t` holds in attributes `d..` and in the sensitive column. Tuples with the
+    /// same number are neighbours.
+    pub(super) suffix: Vec<Vec<u32>>,
+    pub(super) counts: Vec<u32>,
+    /// Sensitive code of each tuple; empty where no model needs one.
+    pub(super) sensitive: Vec<u32>,
+    pub(super) distribution: Option<SensitiveDistribution>,
+    pub(super) sensitive_values: usize,
+    pub(super) rows: u64,
+    /// Rows and sensitive values that a class needs at least; a class with fewer has no part that could be released.
+    pub(super) least_rows: u64,
+    pub(super) least_values: u64,
+    /// Rows that may be suppressed.
+    pub(super) limit: u64,
+    pub(super) metric: Metric,
+    pub(super) models: Vec<PrivacyModel>,
+}
+
+impl Problem {
+    pub(super) fn new(
+        table: &Table,
+        models: &[PrivacyModel],
+        metric: Metric,
+        limit: u64,
+    ) -> Result<Self, AnonymizeError> {
+        if table.rows() > u64::from(u32::MAX) {
+            return Err(AnonymizeError::parameter("the number of rows", table.rows(), "below 2^32 for the search"));
+        }
+        let distribution = table.sensitive_distribution();
+        for model in models {
+            model.check(distribution.as_ref())?;
+        }
+        let needs_sensitive = models.iter().any(PrivacyModel::needs_sensitive);
+        // What splits most comes first: then classes that are too small show early, where they cut most. Rare values make
+        // small classes; where large ones count as well, so does how evenly the values are spread (both as measured).
+        let evenly = metric == Metric::AverageClassSize
+            || models.iter().any(|model| matches!(model, PrivacyModel::EqualTCloseness { .. }));
+        let splits = |place: usize| match evenly {
+            true => column_bits(table, place),
+            false => table.columns()[place].hierarchy.leaves() as f64,
+        };
+        let mut order: Vec<(f64, usize)> = (0..table.columns().len()).map(|place| (splits(place), place)).collect();
+        order.sort_by(|one, other| other.0.total_cmp(&one.0));
+        let order: Vec<usize> = order.into_iter().map(|(_, place)| place).collect();
+
+        let mut sorted: Vec<usize> = (0..table.tuples()).collect();
+        let sensitive_of = |tuple: usize| if needs_sensitive { table.sensitive_code(tuple) } else { None };
+        let key_from = |tuple: usize, depth: usize| {
+            let leaves = order[depth..].iter().rev().map(move |&place| table.tuple(tuple)[place]);
+            (sensitive_of(tuple), leaves)
+        };
+        // The deepest attribute counts most, so that whatever is left to choose keeps equal tuples together.
+        sorted.sort_by(|&one, &other| {
+            let ((one_value, one), (other_value, other)) = (key_from(one, 0), key_from(other, 0));
+            one_value.cmp(&other_value).then_with(|| one.cmp(other))
+        });
+        let suffix = (0..=order.len())
+            .map(|depth| {
+                let mut number = 0;
+                let mut numbers = Vec::with_capacity(sorted.len());
+                for (index, &tuple) in sorted.iter().enumerate() {
+                    if index > 0 {
+                        let ((one_value, one), (value, this)) =
+                            (key_from(sorted[index - 1], depth), key_from(tuple, depth));
+                        number += u32::from(one_value != value || one.ne(this));
+                    }
+                    numbers.push(number);
+                }
+                numbers
+            })
+            .collect();
+        let attributes = order
+            .iter()
+            .map(|&place| {
+                let leaf: Vec<u32> = sorted.iter().map(|&tuple| table.tuple(tuple)[place]).collect();
+                attribute(table, place, leaf, &sorted)
+            })
+            .collect();
+        Ok(Self {
+            attributes,
+            suffix,
+            counts: sorted.iter().map(|&tuple| table.count(tuple) as u32).collect(),
+            sensitive: sorted.iter().filter_map(|&tuple| sensitive_of(tuple)).collect(),
+            sensitive_values: table.sensitive().map_or(0, |sensitive| sensitive.values.len()),
+            distribution,
+            rows: table.rows(),
+            least_rows: models.iter().map(PrivacyModel::least_rows).max().unwrap_or(1),
+            least_values: models.iter().map(PrivacyModel::least_values).max().unwrap_or(1),
+            limit,
+            metric,
+            models: models.to_vec(),
+        })
+    }
+
+    /// Number of attributes.
+    pub(super) fn depth(&self) -> usize {
+        self.attributes.len()
+    }
+
+    /// True if sensitive values can tell, before all levels are chosen, that rows are suppressed.
+    pub(super) fn looks_at_values(&self) -> bool {
+        let bounded = |model: &PrivacyModel| matches!(model, PrivacyModel::EqualTCloseness { .. });
+        self.least_values > 1 || self.models.iter().any(bounded)
+    }
+
+    /// True if classes need their sensitive values to be judged.
+    pub(super) fn needs_values(&self) -> bool {
+        !self.sensitive.is_empty()
+    }
+}
+
+/// The bits of a column's values, over all rows.
+fn column_bits(table: &Table, place: usize) -> f64 {
+    let mut by_leaf = vec![0_u64; table.columns()[place].hierarchy.leaves()];
+    (0..table.tuples()).for_each(|tuple| by_leaf[table.tuple(tuple)[place] as usize] += table.count(tuple));
+    histogram_bits(by_leaf.iter().copied())
+}
+
+fn attribute(table: &Table, place: usize, leaf: Vec<u32>, sorted: &[usize]) -> Attribute {
+    let hierarchy = &table.columns()[place].hierarchy;
+    let mut by_leaf = vec![0_u64; hierarchy.leaves()];
+    for (&code, &tuple) in leaf.iter().zip(sorted) {
+        by_leaf[code as usize] += table.count(tuple);
+    }
+    let levels = (0..hierarchy.levels())
+        .map(|level| {
+            let codes = hierarchy.codes_at(level);
+            let labels = hierarchy.labels_at(level);
+            let mut rows = vec![0_u64; labels];
+            by_leaf.iter().zip(codes).for_each(|(count, &code)| rows[code as usize] += count);
+            AttributeLevel {
+                loss: (0..labels as u32).map(|code| hierarchy.loss(level, code)).collect(),
+                bits: generalization_entropy(&by_leaf, &rows, codes),
+                code: leaf.iter().map(|&leaf| codes[leaf as usize]).collect(),
+                code_of_leaf: codes.to_vec(),
+                rows,
+            }
+        })
+        .collect();
+    Attribute { place, leaf, levels }
+}

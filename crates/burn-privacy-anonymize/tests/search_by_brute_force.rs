@@ -1,0 +1,72 @@
+//! The search against all levels counted one by one, on thousands of small random tables.
+#![allow(missing_docs)]
+
+mod common;
+
+use burn_privacy_anonymize::AnonymizeError;
+use burn_privacy_anonymize::search::{SearchOptions, optimum};
+use burn_privacy_anonymize::table::{Metric, Partition, Table};
+use proptest::prelude::*;
+
+const METRICS: [Metric; 4] = [Metric::Loss, Metric::Discernibility, Metric::AverageClassSize, Metric::Entropy];
+
+/// The smallest value over all levels.
+fn by_brute_force(table: &Table, options: &SearchOptions) -> Option<f64> {
+    let limit = (options.suppression_limit * table.rows() as f64).floor() as u64;
+    let heights: Vec<usize> = table.columns().iter().map(|column| column.hierarchy.levels()).collect();
+    let mut levels = vec![0; heights.len()];
+    let mut best: Option<f64> = None;
+    loop {
+        let partition = Partition::full_domain(table, &levels, &options.models).unwrap();
+        let quality = options.metric.quality(table, &partition);
+        if quality.suppressed <= limit && best.is_none_or(|best| quality.value < best) {
+            best = Some(quality.value);
+        }
+        let Some(place) = (0..levels.len()).find(|&place| levels[place] + 1 < heights[place]) else { return best };
+        levels[..place].fill(0);
+        levels[place] += 1;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+    #[test]
+    fn the_optimum_is_that_of_all_levels(
+        table in common::tables(39),
+        models in common::models(),
+        metric in 0_usize..4,
+        limit in prop_oneof![Just(0.0), Just(1.0), 0.0..1.0],
+    ) {
+        let options =
+            SearchOptions { models, metric: METRICS[metric], suppression_limit: limit, max_choices: u64::MAX };
+        match (optimum(&table, &options), by_brute_force(&table, &options)) {
+            (Ok(found), Some(value)) => {
+                prop_assert!(found.proved);
+                prop_assert_eq!(found.lower_bound, found.quality.value);
+                prop_assert!((found.quality.value - value).abs() <= 1e-9 * value.abs(), "{found:?} for {value}");
+                prop_assert!(found.quality.suppressed <= (limit * table.rows() as f64) as u64);
+                // No class below k is ever released.
+                prop_assert!(found.partition.released().all(|class| class.rows >= options.models[0].least_rows()));
+            }
+            (Err(AnonymizeError::Unreachable { .. }), None) => {}
+            (found, value) => prop_assert!(false, "{found:?} for {value:?}"),
+        }
+    }
+
+    #[test]
+    fn a_search_that_ends_early_bounds_the_optimum(
+        table in common::tables(39),
+        models in common::models(),
+        metric in 0_usize..4,
+        max_choices in 1_u64..30,
+    ) {
+        let options = SearchOptions { models, metric: METRICS[metric], suppression_limit: 1.0, max_choices };
+        let value = by_brute_force(&table, &options).unwrap();
+        if let Ok(found) = optimum(&table, &options) {
+            prop_assert!(found.lower_bound <= value * (1.0 + 1e-9) + 1e-12, "{found:?} for {value}");
+            prop_assert!(found.quality.value >= value * (1.0 - 1e-9));
+            prop_assert!(!found.proved || found.quality.value <= value * (1.0 + 1e-9) + 1e-12);
+        }
+    }
+}

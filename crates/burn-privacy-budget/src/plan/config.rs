@@ -1,0 +1,201 @@
+//! The length, sampling, clipping and noise of a plan before they are checked.
+
+use burn_privacy_accounting::{Adjacency, DpEvent, PldAccountant, calibrate_noise_multiplier};
+
+use super::parts::{Clipping, NoiseLevel, Sampling};
+use super::{PrivacyPlan, refuse, step_event};
+use crate::error::{BudgetError, Result};
+use crate::plan::ProtectedUnit;
+
+/// How long the plan runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Length {
+    Steps(u64),
+    Epochs(f64),
+}
+
+/// Unchecked parameters of a [`PrivacyPlan`].
+///
+/// ```
+/// use burn_privacy_budget::plan::*;
+///
+/// let plan = PrivacyPlanConfig::new()
+///     .with_sampling(Sampling::poisson(250, 50_000))
+///     .with_clipping(Clipping::flat(1.0))
+///     .with_steps(2_000)
+///     .with_noise(NoiseLevel::target(3.0, 1e-5))
+///     .build()?;
+/// assert!(plan.epsilon(1e-5)? <= 3.0);
+/// assert!(plan.noise_multiplier() > 0.5);
+/// # Ok::<(), burn_privacy_budget::BudgetError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct PrivacyPlanConfig {
+    adjacency: Adjacency,
+    sampling: Option<Sampling>,
+    clipping: Clipping,
+    noise: Option<NoiseLevel>,
+    delta: Option<f64>,
+    length: Option<Length>,
+}
+
+impl Default for PrivacyPlanConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PrivacyPlanConfig {
+    /// Add/remove adjacency, clipping norm 1; sampling, noise and length must be said.
+    pub fn new() -> Self {
+        Self {
+            adjacency: Adjacency::AddOrRemoveOne,
+            sampling: None,
+            clipping: Clipping::flat(1.0),
+            noise: None,
+            delta: None,
+            length: None,
+        }
+    }
+
+    /// Which pairs of data sets are neighbours.
+    pub fn with_adjacency(mut self, adjacency: Adjacency) -> Self {
+        self.adjacency = adjacency;
+        self
+    }
+
+    /// How records are drawn.
+    pub fn with_sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = Some(sampling);
+        self
+    }
+
+    /// How gradients are bounded.
+    pub fn with_clipping(mut self, clipping: Clipping) -> Self {
+        self.clipping = clipping;
+        self
+    }
+
+    /// How much noise is added.
+    pub fn with_noise(mut self, noise: NoiseLevel) -> Self {
+        self.noise = Some(noise);
+        self
+    }
+
+    /// The delta at which epsilon is reported. A target brings its own.
+    pub fn with_delta(mut self, delta: f64) -> Self {
+        self.delta = Some(delta);
+        self
+    }
+
+    /// Number of updates.
+    pub fn with_steps(mut self, steps: u64) -> Self {
+        self.length = Some(Length::Steps(steps));
+        self
+    }
+
+    /// Number of updates, in passes over the nominal data set (rounded up to a whole update).
+    pub fn with_epochs(mut self, epochs: f64) -> Self {
+        self.length = Some(Length::Epochs(epochs));
+        self
+    }
+
+    /// Checks everything and calibrates the noise.
+    ///
+    /// # Errors
+    ///
+    /// [`BudgetError::Plan`] names the field, what was given and what is allowed; [`BudgetError::Accounting`] where no
+    /// noise reaches the target or the accountant does not support the combination.
+    pub fn build(self) -> Result<PrivacyPlan> {
+        let sampling =
+            self.sampling.ok_or_else(|| missing("sampling", "say Sampling::poisson(expected batch, nominal size)"))?;
+        let noise = self
+            .noise
+            .ok_or_else(|| missing("noise", "say NoiseLevel::multiplier(..) or NoiseLevel::target(epsilon, delta)"))?;
+        let length = self.length.ok_or_else(|| missing("steps", "say with_steps(..) or with_epochs(..)"))?;
+        check_sampling(sampling, self.adjacency)?;
+        let norm = self.clipping.norm();
+        if !(1e-12..=1e12).contains(&norm) {
+            return Err(refuse("clipping norm", norm, "a number from 1e-12 to 1e12"));
+        }
+        let steps = match length {
+            Length::Steps(steps) => steps,
+            Length::Epochs(epochs) if epochs.is_finite() && epochs > 0.0 => (epochs / sampling.rate()).ceil() as u64,
+            Length::Epochs(epochs) => return Err(refuse("epochs", epochs, "a finite number above 0")),
+        };
+        if steps == 0 || steps > MAX_STEPS {
+            return Err(refuse("steps", steps, "from 1 to 2^40"));
+        }
+        let delta = match (noise, self.delta) {
+            (NoiseLevel::Target { delta, .. }, None) | (NoiseLevel::Multiplier(_), Some(delta)) => delta,
+            (NoiseLevel::Target { delta, .. }, Some(other)) if delta == other => delta,
+            (NoiseLevel::Target { .. }, Some(other)) => {
+                return Err(refuse("delta", other, "the target's own delta, or leave with_delta out"));
+            }
+            (NoiseLevel::Multiplier(_), None) => {
+                return Err(missing("delta", "say with_delta(..), below 1 / nominal size"));
+            }
+        };
+        let largest = 1.0 / sampling.nominal_size() as f64;
+        if !(delta > 0.0 && delta < largest) {
+            let allowed = format!(
+                "above 0 and below 1 / nominal size = {largest:e} (a delta that large allows publishing whole records)"
+            );
+            return Err(refuse("delta", format!("{delta:e}"), allowed));
+        }
+        let (noise_multiplier, target_epsilon) = match noise {
+            NoiseLevel::Multiplier(multiplier) if multiplier.is_finite() && multiplier >= 0.0 => (multiplier, None),
+            NoiseLevel::Multiplier(multiplier) => {
+                return Err(refuse("noise multiplier", multiplier, "a finite number, 0 or above"));
+            }
+            NoiseLevel::Target { epsilon, delta } => {
+                let multiplier = calibrate_noise_multiplier(
+                    |multiplier| DpEvent::self_composed(step_event(sampling, multiplier)?, steps),
+                    epsilon,
+                    delta,
+                    || PldAccountant::new(self.adjacency),
+                )?;
+                (multiplier, Some(epsilon))
+            }
+        };
+        let plan = PrivacyPlan {
+            adjacency: self.adjacency,
+            protected_unit: ProtectedUnit::Example,
+            sampling,
+            clipping: self.clipping,
+            noise_multiplier,
+            target_epsilon,
+            delta,
+            steps,
+        };
+        plan.epsilon(delta)?;
+        Ok(plan)
+    }
+}
+
+const MAX_STEPS: u64 = 1 << 40;
+
+fn missing(field: &'static str, allowed: &str) -> BudgetError {
+    BudgetError::Plan { field, given: "nothing".into(), allowed: allowed.into() }
+}
+
+fn check_sampling(sampling: Sampling, adjacency: Adjacency) -> Result<()> {
+    if sampling.nominal_size() == 0 {
+        return Err(refuse("nominal size", 0, "at least 1 record"));
+    }
+    if let Sampling::Poisson { expected_batch_size, nominal_size } = sampling {
+        if expected_batch_size == 0 || expected_batch_size > nominal_size {
+            let allowed = format!("from 1 to the nominal size, {nominal_size}");
+            return Err(refuse("expected batch size", expected_batch_size, allowed));
+        }
+        if adjacency == Adjacency::ReplaceOne && expected_batch_size < nominal_size {
+            return Err(refuse(
+                "adjacency",
+                adjacency,
+                "add-or-remove-one or zero-out with Poisson sampling (a replaced record is in both neighbours' batches \
+                 with different gradients, which this version does not account), or Sampling::full_batch",
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! The privacy plan: one immutable value that makes the sampler, the clipping, the noise and the accounting
+//! event together, so that what is reported is what runs.
+
+mod config;
+mod parts;
+mod protected_unit;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, PlannedSchedule, PldAccountant};
+
+pub use crate::error::{BudgetError, Result};
+pub use config::PrivacyPlanConfig;
+pub use parts::{Clipping, NoiseLevel, Sampling};
+pub use protected_unit::ProtectedUnit;
+
+/// What will run, checked: adjacency, sampling, clipping, noise and length of one training run.
+///
+/// Immutable, and serialisable: deserialising checks it again. Everything that the guarantee depends on is made
+/// from this one value, so the parts can't disagree.
+///
+/// # Formal guarantee
+///
+/// A run of at most [`steps`](Self::steps) updates of a training session over a model that passes the coverage checks is
+/// `(epsilon(delta), delta)`-differentially private under [`adjacency`](Self::adjacency), for every
+/// delta in (0, 1): each update is a Poisson-subsampled Gaussian mechanism (Abadi et al. 2016; Mironov, Talwar
+/// and Zhang 2019, arXiv 1908.10530) of L2 sensitivity [`sensitivity`](Self::sensitivity) with noise standard deviation
+/// [`noise_standard_deviation`](Self::noise_standard_deviation), and updates compose adaptively.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PrivacyPlan {
+    adjacency: Adjacency,
+    protected_unit: ProtectedUnit,
+    sampling: Sampling,
+    clipping: Clipping,
+    noise_multiplier: f64,
+    target_epsilon: Option<f64>,
+    delta: f64,
+    steps: u64,
+}
+
+impl PrivacyPlan {
+    /// Which pairs of data sets are neighbours.
+    pub fn adjacency(&self) -> Adjacency {
+        self.adjacency
+    }
+
+    /// What one record is.
+    pub fn protected_unit(&self) -> ProtectedUnit {
+        self.protected_unit
+    }
+
+    /// How records are drawn.
+    pub fn sampling(&self) -> Sampling {
+        self.sampling
+    }
+
+    /// How gradients are bounded.
+    pub fn clipping(&self) -> Clipping {
+        self.clipping
+    }
+
+    /// Noise standard deviation divided by the sensitivity.
+    pub fn noise_multiplier(&self) -> f64 {
+        self.noise_multiplier
+    }
+
+    /// The epsilon that the noise was calibrated to, if it was.
+    pub fn target_epsilon(&self) -> Option<f64> {
+        self.target_epsilon
+    }
+
+    /// The delta at which epsilon is reported.
+    pub fn delta(&self) -> f64 {
+        self.delta
+    }
+
+    /// Number of updates that the plan allows.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// L2 sensitivity of one step's clipped sum under the adjacency: `C` for add/remove and zero-out, `2 C` for
+    /// replace-one.
+    ///
+    /// That of the sum as it is computed, rounding included: contributions are clipped to `C (1 - 8.1e-5)`, and the rest
+    /// bounds what rounding adds. What a record contributes must not depend on the records beside it; in
+    /// [`PerExample::Loop`](crate::per_example::PerExample::Loop) it does not, in one backward pass matrix
+    /// products may round a row otherwise beside more rows, and that is not part of the bound. Records of other physical batches have no influence, as each is a
+    /// fixed range of places in the data set.
+    pub fn sensitivity(&self) -> f64 {
+        self.clipping.norm() * self.adjacency.sensitivity_factor()
+    }
+
+    /// Standard deviation of the noise on each coordinate of the sum: multiplier times sensitivity.
+    ///
+    /// Under replace-one it is twice that of libraries which multiply by the clipping norm alone.
+    pub fn noise_standard_deviation(&self) -> f64 {
+        self.noise_multiplier * self.sensitivity()
+    }
+
+    /// The event of one step.
+    ///
+    /// # Errors
+    ///
+    /// Never for a plan that was built; the type is the accounting crate's.
+    pub fn step_event(&self) -> Result<DpEvent> {
+        Ok(step_event(self.sampling, self.noise_multiplier)?)
+    }
+
+    /// The event of the whole run.
+    ///
+    /// # Errors
+    ///
+    /// As [`step_event`](Self::step_event).
+    pub fn event(&self) -> Result<DpEvent> {
+        Ok(DpEvent::self_composed(self.step_event()?, self.steps)?)
+    }
+
+    /// Epsilon of the whole run at `delta`, an upper bound, by privacy loss distributions.
+    ///
+    /// # Errors
+    ///
+    /// If `delta` is not strictly between 0 and 1.
+    pub fn epsilon(&self, delta: f64) -> Result<f64> {
+        let mut accountant = PldAccountant::new(self.adjacency);
+        accountant.compose(&self.event()?, 1)?;
+        Ok(accountant.epsilon(delta)?)
+    }
+
+    /// Epsilon at the plan's delta after any number of steps, for progress displays and curves.
+    ///
+    /// # Errors
+    ///
+    /// As [`step_event`](Self::step_event).
+    pub fn schedule(&self) -> Result<PlannedSchedule> {
+        Ok(PlannedSchedule::new(self.adjacency, &self.step_event()?, self.steps, self.delta)?)
+    }
+
+    /// Under adjacencies where the number of records is public, it must be the stated one.
+    ///
+    /// # Errors
+    ///
+    /// [`BudgetError::DatasetSize`] if it is not.
+    pub fn check_population(&self, population: usize) -> Result<()> {
+        let stated = self.sampling.nominal_size();
+        match self.adjacency {
+            Adjacency::AddOrRemoveOne => Ok(()),
+            Adjacency::ReplaceOne | Adjacency::ZeroOut if population == stated => Ok(()),
+            adjacency => Err(BudgetError::DatasetSize { stated, adjacency: adjacency.to_string() }),
+        }
+    }
+}
+
+fn refuse(field: &'static str, given: impl ToString, allowed: impl Into<String>) -> BudgetError {
+    BudgetError::Plan { field, given: given.to_string(), allowed: allowed.into() }
+}
+
+fn step_event(sampling: Sampling, noise_multiplier: f64) -> burn_privacy_accounting::Result<DpEvent> {
+    DpEvent::poisson_sampled(sampling.rate(), DpEvent::gaussian(noise_multiplier)?)
+}

@@ -1,0 +1,66 @@
+//! What a run of DP-SGD under a plan can say about itself.
+
+use burn_privacy_accounting::{Accountant, EpsilonReport, PldAccountant, RdpAccountant};
+
+use super::{PrivacyStatement, RandomnessSource};
+use crate::error::Result;
+use crate::plan::{PrivacyPlan, Sampling};
+
+/// What a run of `plan` can say about itself.
+pub fn statement(plan: &PrivacyPlan, dataset: &str, charged_steps: u64, private: bool) -> Result<PrivacyStatement> {
+    let sampling = plan.sampling();
+    let mut assumptions = PrivacyStatement::standard_assumptions();
+    assumptions.extend([
+        "the loss and the gradient of a record depend on that record and the model only: checked in part, on records \
+         drawn at random, before the first step and now and then again (batches with a common half must give it the same \
+         losses and gradients), and promised by the author of the program for what that can't see: influences smaller \
+         than the randomness of a loss, state or behaviour that shows later, a few particular records"
+            .into(),
+        "what a record adds to a sum does not depend on the records of its physical batch (one at a time it cannot; in one \
+         backward pass the rounding of matrix products may depend on their number, which is not part of the sensitivity; \
+         the rounding of the sum itself is)"
+            .into(),
+        "the Gaussian noise is computed and added in 64-bit floating point, on a GPU in 32-bit: attacks on its lowest bits \
+         are not excluded"
+            .into(),
+    ]);
+    // The tight bound first, which the headline shows.
+    let reports = |steps| -> Result<Vec<EpsilonReport>> {
+        let mut tight = PldAccountant::new(plan.adjacency());
+        let mut renyi = RdpAccountant::new(plan.adjacency());
+        let step = plan.step_event()?;
+        tight.compose(&step, steps)?;
+        renyi.compose(&step, steps)?;
+        Ok(vec![EpsilonReport::of(&tight, plan.delta())?, EpsilonReport::of(&renyi, plan.delta())?])
+    };
+    let mut epsilon_so_far = reports(charged_steps)?;
+    if !private {
+        // Whoever knows the seed can subtract the noise.
+        epsilon_so_far.iter_mut().for_each(|report| report.epsilon = f64::INFINITY);
+    }
+    Ok(PrivacyStatement {
+        protected_unit: plan.protected_unit().to_string(),
+        adjacency: plan.adjacency(),
+        mechanism: "DP-SGD".into(),
+        sampling: match sampling {
+            Sampling::Poisson { .. } => "Poisson: each record is in each batch independently".into(),
+            Sampling::FullBatch { .. } => "every record in every batch".into(),
+        },
+        sampling_rate: sampling.rate(),
+        nominal_dataset_size: sampling.nominal_size() as u64,
+        expected_batch_size: sampling.expected_batch_size() as f64,
+        clipping_norm: plan.clipping().norm(),
+        sensitivity: plan.sensitivity(),
+        noise_multiplier: plan.noise_multiplier(),
+        noise_standard_deviation: plan.noise_standard_deviation(),
+        planned_steps: plan.steps(),
+        charged_steps,
+        delta: plan.delta(),
+        planned_epsilon: reports(plan.steps())?,
+        epsilon_so_far,
+        entropy: if private { RandomnessSource::Os } else { RandomnessSource::Seeded },
+        dataset: dataset.into(),
+        assumptions,
+        not_covered: PrivacyStatement::standard_exclusions(),
+    })
+}

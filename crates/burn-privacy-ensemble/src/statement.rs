@@ -1,0 +1,82 @@
+//! What the answers of a predictor have cost, and what that rests on.
+
+use std::fmt;
+
+use burn_privacy_accounting::round_up_for_display;
+use burn_privacy_budget::statement::{Caveats, Fact, Guarantee, STOPPING_CAVEAT, Statement, text};
+
+/// What the answers of a predictor have cost, and what that rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PredictionStatement {
+    /// Such as "mean of 50 teachers with Gaussian noise".
+    pub mechanism: String,
+    /// Name of the data set.
+    pub dataset: String,
+    /// Answers that the plan allows.
+    pub planned_queries: u64,
+    /// Answers that were charged.
+    pub charged_queries: u64,
+    /// Standard deviation of the noise over the sensitivity of one answer.
+    pub noise_multiplier: f64,
+    /// The delta of both epsilons.
+    pub delta: f64,
+    /// Epsilon of all planned answers, an upper bound.
+    pub planned_epsilon: f64,
+    /// Epsilon of the charged answers, an upper bound; valid if the decision to stop does not depend on private data.
+    /// Infinite for a fixed seed.
+    pub epsilon_so_far: f64,
+    /// False for a fixed seed: nothing here holds then.
+    pub private: bool,
+}
+
+impl Statement for PredictionStatement {
+    fn kind(&self) -> &'static str {
+        "Privacy statement"
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::DifferentialPrivacy {
+            mechanism: format!("Output perturbation, all {} answers together", self.planned_queries),
+            epsilon: self.planned_epsilon,
+            delta: self.delta,
+            is_bound: true,
+            of: "one training record under add-or-remove-one adjacency".into(),
+            accountant: "PLD".into(),
+            local: false,
+        }
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        let so_far = round_up_for_display(self.epsilon_so_far);
+        vec![
+            Fact::new("Data set", &self.dataset),
+            Fact::new("Mechanism", &self.mechanism),
+            Fact::new("Noise multiplier", self.noise_multiplier),
+            Fact::new("Answers", format!("{} planned, {} charged", self.planned_queries, self.charged_queries)),
+            Fact::new("Epsilon so far", format!("{so_far} ({STOPPING_CAVEAT})")),
+        ]
+    }
+
+    fn caveats(&self) -> Vec<Caveats> {
+        let assumptions = [
+            "each record belongs to one protected unit only, and to one teacher's shard",
+            "teachers learn from their own shard alone, and are never released",
+            "questions are not chosen by looking at the private data",
+        ];
+        let not_covered = ["the questions themselves, and hyper-parameters that were chosen on the private data"];
+        vec![
+            Caveats { title: "Assumptions", sentences: assumptions.map(str::to_owned).to_vec() },
+            Caveats { title: "Not covered", sentences: not_covered.map(str::to_owned).to_vec() },
+        ]
+    }
+
+    fn is_void(&self) -> bool {
+        !self.private
+    }
+}
+
+impl fmt::Display for PredictionStatement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&text(self))
+    }
+}

@@ -1,0 +1,32 @@
+//! Training loops for Burn Privacy.
+//!
+//! | What | How |
+//! |---|---|
+//! | a model under a privacy session | [`Trainer`] |
+//! | the same model without privacy, to see what it costs | [`OrdinaryTrainer`] |
+//! | progress, evaluation after each epoch, the curve | [`Monitor`] |
+//! | Ctrl-C ends after the current step | [`Interrupt`] |
+//! | how many examples a classifier gets right | [`correct_predictions`] |
+//!
+//! # Formal guarantee
+//!
+//! A [`Trainer`] gets noisy gradients from its session and nothing else of the private data; learning rates, optimizer state and
+//! averages are functions of them. So the guarantee is the session's. Whoever watches a run may stop it; that is covered if the
+//! decision does not depend on private data.
+
+mod error;
+mod evaluation;
+mod interrupt;
+mod monitor;
+mod ordinary_trainer;
+mod progress;
+mod terminal;
+mod trainer;
+
+pub use error::{BoxedError, Result, TrainError};
+pub use evaluation::correct_predictions;
+pub use interrupt::{INTERRUPTED, Interrupt};
+pub use monitor::{Monitor, RunLength, RunSummary};
+pub use ordinary_trainer::OrdinaryTrainer;
+pub use terminal::{complain, percent, say};
+pub use trainer::Trainer;

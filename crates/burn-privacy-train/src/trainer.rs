@@ -1,0 +1,131 @@
+//! Training under a privacy session.
+
+use burn::data::dataloader::batcher::Batcher;
+use burn::data::dataset::Dataset;
+use burn::module::Module;
+use burn::optim::ModuleOptimizer;
+use burn_privacy::WeightAverage;
+use burn_privacy::session::{LossResult, Session};
+use burn_privacy::statement::PrivacyStatement;
+
+use crate::{BoxedError, Result, TrainError};
+
+/// A learning rate for each step, from 0.
+pub(crate) type LearningRate = Box<dyn Fn(u64) -> f64>;
+
+/// Trains a model under a privacy [`Session`], which brings plan, data, noise and ledger.
+///
+/// ```
+/// use burn::data::dataset::InMemDataset;
+/// use burn::data::dataloader::batcher::Batcher;
+/// use burn::optim::SgdConfig;
+/// use burn::prelude::*;
+/// use burn_privacy::device::{DeviceChoice, select_device};
+/// use burn_privacy::nn::{Linear, LinearConfig};
+/// use burn_privacy::prelude::*;
+/// use burn_privacy_train::Trainer;
+///
+/// #[derive(Clone)]
+/// struct Points;
+///
+/// impl Batcher<[f32; 2], Tensor<2>> for Points {
+///     fn batch(&self, points: Vec<[f32; 2]>, device: &Device) -> Tensor<2> {
+///         Tensor::from_data(TensorData::new(points.concat(), [points.len(), 2]), device)
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let device = select_device(DeviceChoice::Cpu)?.device.autodiff();
+/// let points: Vec<[f32; 2]> = (0..200).map(|i| [i as f32 / 200.0, i as f32 / 100.0]).collect();
+/// let plan = PrivacyPlanConfig::new()
+///     .with_sampling(Sampling::poisson(20, 200))
+///     .with_steps(30)
+///     .with_noise(NoiseLevel::target(8.0, 1e-3))
+///     .build()?;
+/// let session = plan.start(InMemDataset::new(points), Points, &device, Entropy::os())?;
+/// let model: Linear = LinearConfig::new(1, 1).init(&device);
+/// let (model, statement) = Trainer::new(session, 0.1).with_weight_average(0.9)?.train(
+///     model,
+///     SgdConfig::new().init(),
+///     |model, points| {
+///         let [count, _] = points.dims();
+///         let (x, y) = (points.clone().slice([0..count, 0..1]), points.slice([0..count, 1..2]));
+///         Ok(mean_squared_error(model.forward(x), y))
+///     },
+///     |_, _| Ok(true),
+/// )?;
+/// println!("{statement}");
+/// # let _ = model;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Trainer<I, O, D, B> {
+    session: Session<I, O, D, B>,
+    learning_rate: LearningRate,
+    average: Option<WeightAverage>,
+}
+
+impl<I, O, D, B> Trainer<I, O, D, B>
+where
+    D: Dataset<I>,
+    B: Batcher<I, O>,
+{
+    /// Trains under `session` at a constant learning rate, in units of the optimizer.
+    pub fn new(session: Session<I, O, D, B>, learning_rate: f64) -> Self {
+        Self { session, learning_rate: Box::new(move |_| learning_rate), average: None }
+    }
+
+    /// A learning rate for each step of this call to [`train`](Self::train), counted from 0. It must not depend on private data.
+    #[must_use]
+    pub fn with_learning_rate_schedule(mut self, rate: impl Fn(u64) -> f64 + 'static) -> Self {
+        self.learning_rate = Box::new(rate);
+        self
+    }
+
+    /// Shows and returns the average of the weights over the steps, with this decay, in the place of the last weights:
+    /// post-processing, which costs nothing.
+    ///
+    /// # Errors
+    ///
+    /// Unless `decay` is from 0 to below 1.
+    pub fn with_weight_average(mut self, decay: f64) -> Result<Self> {
+        self.average = Some(WeightAverage::new(decay)?);
+        Ok(self)
+    }
+
+    /// Trains until the plan is spent or `go_on` says no, and gives the model and the statement of what was really done.
+    ///
+    /// `loss` gives one loss for each example, `[batch]`, or for each view if the session has views. `go_on` is asked with the
+    /// model (its average, if weights are averaged) and epsilon so far, before the first step and after each. That it says no
+    /// must not depend on private data.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Privacy`] from the session and its ledger, which stays charged; [`TrainError::Closure`] from `go_on`.
+    pub fn train<M: Module>(
+        self,
+        mut model: M,
+        mut optimizer: ModuleOptimizer,
+        mut loss: impl FnMut(&M, O) -> LossResult,
+        mut go_on: impl FnMut(&M, f64) -> std::result::Result<bool, BoxedError>,
+    ) -> Result<(M, PrivacyStatement)> {
+        let Self { mut session, learning_rate, mut average } = self;
+        let shown = |average: &Option<WeightAverage>, model: &M| match average {
+            Some(average) => average.average(model.clone()),
+            None => model.clone(),
+        };
+        let mut done = 0;
+        while go_on(&shown(&average, &model), session.epsilon_so_far()?).map_err(TrainError::Closure)? {
+            let Some(step) = session.next_step()? else { break };
+            let update = step.gradients(&model, &mut loss)?;
+            model = optimizer.step(learning_rate(done), model, update.into());
+            done += 1;
+            if let Some(average) = &mut average {
+                average.add(&model);
+            }
+        }
+        // Closes the ledger with the number of steps that were really made.
+        let statement = session.finish()?;
+        Ok((shown(&average, &model), statement))
+    }
+}

@@ -1,0 +1,190 @@
+//! The trainers on a line with noise, against loops written out by hand.
+#![cfg(feature = "flex")]
+
+use burn::data::dataloader::batcher::Batcher;
+use burn::data::dataset::InMemDataset;
+use burn::optim::SgdConfig;
+use burn::prelude::*;
+use burn_privacy::WeightAverage;
+use burn_privacy::device::{DeviceChoice, select_device};
+use burn_privacy::nn::{Linear, LinearConfig};
+use burn_privacy::prelude::*;
+use burn_privacy_train::{OrdinaryTrainer, TrainError, Trainer, correct_predictions};
+
+const RECORDS: usize = 400;
+
+#[derive(Clone, Debug)]
+struct Point {
+    x: f32,
+    y: f32,
+}
+
+#[derive(Clone, Debug)]
+struct Points {
+    x: Tensor<2>,
+    y: Tensor<2>,
+}
+
+#[derive(Clone)]
+struct PointBatcher;
+
+impl Batcher<Point, Points> for PointBatcher {
+    fn batch(&self, points: Vec<Point>, device: &Device) -> Points {
+        let column = |values: Vec<f32>| {
+            let count = values.len();
+            Tensor::from_data(TensorData::new(values, [count, 1]), device)
+        };
+        Points {
+            x: column(points.iter().map(|point| point.x).collect()),
+            y: column(points.iter().map(|point| point.y).collect()),
+        }
+    }
+}
+
+/// y = 2 x - 1.
+fn data() -> InMemDataset<Point> {
+    let point = |index: usize| {
+        let x = index as f32 / RECORDS as f32;
+        Point { x, y: 2.0 * x - 1.0 }
+    };
+    InMemDataset::new((0..RECORDS).map(point).collect())
+}
+
+fn device() -> Device {
+    select_device(DeviceChoice::Cpu).unwrap().device.autodiff()
+}
+
+fn model(device: &Device) -> Linear {
+    device.seed(1);
+    LinearConfig::new(1, 1).init(device)
+}
+
+fn weights(model: &Linear) -> Vec<f32> {
+    let bias = model.bias.as_ref().unwrap().val().into_data();
+    let weight = model.weight.val().into_data();
+    weight.iter::<f32>().chain(bias.iter::<f32>()).collect()
+}
+
+fn plan(steps: u64) -> PrivacyPlan {
+    PrivacyPlanConfig::new()
+        .with_sampling(Sampling::poisson(40, RECORDS))
+        .with_clipping(Clipping::flat(1.0))
+        .with_steps(steps)
+        .with_noise(NoiseLevel::multiplier(0.5))
+        .with_delta(1e-4)
+        .build()
+        .unwrap()
+}
+
+fn losses(model: &Linear, points: Points) -> std::result::Result<Tensor<1>, burn_privacy_train::BoxedError> {
+    Ok(mean_squared_error(model.forward(points.x), points.y))
+}
+
+#[test]
+fn it_is_the_loop_that_one_writes_by_hand() {
+    let device = device();
+    let start = || plan(25).start(data(), PointBatcher, &device, Entropy::seeded(7)).unwrap();
+    let rate = |step: u64| 0.5 / (1.0 + step as f64);
+
+    let mut by_hand = model(&device);
+    let mut average = WeightAverage::new(0.8).unwrap();
+    let mut optimizer = SgdConfig::new().init();
+    let mut session = start();
+    let mut epsilons = vec![session.epsilon_so_far().unwrap()];
+    while let Some(step) = session.next_step().unwrap() {
+        let rate = rate(step.index());
+        let update = step.gradients(&by_hand, losses).unwrap();
+        by_hand = optimizer.step(rate, by_hand, update.into());
+        average.add(&by_hand);
+        epsilons.push(session.epsilon_so_far().unwrap());
+    }
+
+    for averaged in [false, true] {
+        let trainer = Trainer::new(start(), 9.0).with_learning_rate_schedule(rate);
+        let trainer = if averaged { trainer.with_weight_average(0.8).unwrap() } else { trainer };
+        let mut shown = Vec::new();
+        let (trained, statement) = trainer
+            .train(model(&device), SgdConfig::new().init(), losses, |_, epsilon| {
+                shown.push(epsilon);
+                Ok(true)
+            })
+            .unwrap();
+        let expected = if averaged { average.average(by_hand.clone()) } else { by_hand.clone() };
+        assert_eq!(weights(&trained), weights(&expected));
+        assert_eq!(shown, epsilons);
+        assert_eq!((statement.charged_steps, statement.planned_steps), (25, 25));
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_says_what_it_did_and_errors_are_passed_on() {
+    let device = device();
+    let start = || plan(25).start(data(), PointBatcher, &device, Entropy::os()).unwrap();
+    let mut asked = 0;
+    let (_, statement) = Trainer::new(start(), 0.1)
+        .train(model(&device), SgdConfig::new().init(), losses, |_, _| {
+            asked += 1;
+            Ok(asked <= 3)
+        })
+        .unwrap();
+    assert_eq!((asked, statement.charged_steps), (4, 3));
+
+    let error = Trainer::new(start(), 0.1)
+        .train(model(&device), SgdConfig::new().init(), losses, |_, _| Err("the disk is full".into()))
+        .unwrap_err();
+    assert!(matches!(&error, TrainError::Closure(source) if source.to_string() == "the disk is full"), "{error}");
+    let error = Trainer::new(start(), 0.1)
+        .train(model(&device), SgdConfig::new().init(), |_: &Linear, _| Err("no loss".into()), |_, _| Ok(true))
+        .unwrap_err();
+    assert!(matches!(error, TrainError::Privacy(_)) && error.to_string().contains("no loss"), "{error}");
+    assert!(Trainer::new(start(), 0.1).with_weight_average(1.0).is_err());
+}
+
+#[test]
+fn without_privacy_the_line_is_found() {
+    let device = device();
+    let trainer = OrdinaryTrainer::new(data(), PointBatcher, &device, 50, 400);
+    let mut asked = 0;
+    let trained = trainer
+        .with_learning_rate(0.5)
+        .with_seed(Some(3))
+        .train(
+            model(&device),
+            SgdConfig::new().init(),
+            |model: &Linear, points: Points| losses(model, points).map(Tensor::mean),
+            |_| {
+                asked += 1;
+                Ok(true)
+            },
+        )
+        .unwrap();
+    let found = weights(&trained);
+    assert!((found[0] - 2.0).abs() < 0.01 && (found[1] + 1.0).abs() < 0.01, "{found:?}");
+    assert_eq!(asked, 401);
+    let empty = OrdinaryTrainer::new(InMemDataset::<Point>::new(Vec::new()), PointBatcher, &device, 50, 4);
+    let error = empty
+        .train(
+            model(&device),
+            SgdConfig::new().init(),
+            |model: &Linear, points: Points| losses(model, points).map(Tensor::mean),
+            |_| Ok(true),
+        )
+        .unwrap_err();
+    assert!(matches!(error, TrainError::Data(_)), "{error}");
+}
+
+#[test]
+fn correct_predictions_are_counted_in_batches_of_any_size() {
+    let device = select_device(DeviceChoice::Cpu).unwrap().device;
+    // A point is in class 1 if y is above 0; the scores say so for x above 0.2512: a quarter of the points is wrong.
+    let scores = |points: Points| {
+        let [count, _] = points.x.dims();
+        let logits = Tensor::cat(vec![points.x.zeros_like() + 0.2512, points.x], 1);
+        (logits, points.y.greater_elem(0.0).int().reshape([count]))
+    };
+    let right = (0..RECORDS).filter(|index| (*index > RECORDS / 4) == (*index > RECORDS / 2)).count() as i64;
+    for batch_size in [1, 7, 400, 1_000] {
+        let found = correct_predictions(&data(), &PointBatcher, &device, batch_size, scores).unwrap();
+        assert_eq!(found, right, "{batch_size}");
+    }
+}

@@ -1,0 +1,32 @@
+//! The pages of the book, so that their code is compiled and run as doc tests.
+
+#[doc = include_str!("../../../docs/src/introduction.md")]
+pub struct Introduction;
+#[doc = include_str!("../../../docs/src/getting-started.md")]
+pub struct GettingStarted;
+#[doc = include_str!("../../../docs/src/from-opacus.md")]
+pub struct FromOpacus;
+#[doc = include_str!("../../../docs/src/choosing-parameters.md")]
+pub struct ChoosingParameters;
+#[doc = include_str!("../../../docs/src/sharp-edges.md")]
+pub struct SharpEdges;
+#[doc = include_str!("../../../docs/src/mechanisms/dp-sgd.md")]
+pub struct DpSgd;
+#[doc = include_str!("../../../docs/src/mechanisms/accounting.md")]
+pub struct Accounting;
+#[doc = include_str!("../../../docs/src/mechanisms/ledger.md")]
+pub struct Ledger;
+#[doc = include_str!("../../../docs/src/mechanisms/perturbation.md")]
+pub struct Perturbation;
+#[doc = include_str!("../../../docs/src/mechanisms/convex.md")]
+pub struct Convex;
+#[doc = include_str!("../../../docs/src/mechanisms/ensemble.md")]
+pub struct Ensemble;
+#[doc = include_str!("../../../docs/src/mechanisms/sweep.md")]
+pub struct Sweep;
+#[doc = include_str!("../../../docs/src/design.md")]
+pub struct Design;
+#[doc = include_str!("../../../docs/src/compare.md")]
+pub struct Compare;
+#[doc = include_str!("../../../docs/src/benchmarks.md")]
+pub struct Benchmarks;
