@@ -16,9 +16,9 @@ pub fn statement(plan: &PrivacyPlan, dataset: &str, charged_steps: u64, private:
          losses and gradients), and promised by the author of the program for what that can't see: influences smaller \
          than the randomness of a loss, state or behaviour that shows later, a few particular records"
             .into(),
-        "what a record adds to a sum does not depend, not even by rounding, on the records computed beside it (one at a time \
-         it cannot; in one backward pass the device's kernels must compute each row alike); the rounding of the sum itself \
-         is part of the sensitivity"
+        "what a record adds to a sum does not depend on the records of its physical batch (one at a time it cannot; in one \
+         backward pass the rounding of matrix products may depend on their number, which is not part of the sensitivity; \
+         the rounding of the sum itself is)"
             .into(),
         "the Gaussian noise is computed and added in 64-bit floating point, on a GPU in 32-bit: attacks on its lowest bits \
          are not excluded"
