@@ -1,3 +1,5 @@
+//! Training steps to be timed: plain or private, one call a step, which ends when the device has finished.
+
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::InMemDataset;
 use burn::optim::{GradientsParams, SgdConfig};

@@ -1,6 +1,6 @@
 //! The one error type of the crate.
 
-use crate::{Adjacency, EventKind};
+use crate::Adjacency;
 
 /// Everything that can go wrong in this crate.
 ///
@@ -127,14 +127,9 @@ pub(crate) fn invalid(
     AccountingError::InvalidParameter { name, given: given.to_string(), allowed: allowed.into() }
 }
 
-/// Refuses an event.
-pub(crate) fn unsupported(accountant: &str, kind: &EventKind, adjacency: Adjacency, advice: &str) -> AccountingError {
-    AccountingError::Unsupported {
-        accountant: accountant.to_owned(),
-        event: kind.name().to_owned(),
-        adjacency,
-        advice: advice.to_owned(),
-    }
+/// Refuses an estimate.
+pub(crate) fn no_estimate(reason: &str) -> AccountingError {
+    AccountingError::NoEstimate { reason: reason.to_owned() }
 }
 
 /// Lets a finite number of at least zero pass.

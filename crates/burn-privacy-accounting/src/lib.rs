@@ -70,9 +70,7 @@ mod contour;
 mod conversion;
 mod epsilon_report;
 mod error;
-mod event_json;
-mod event_kinds;
-mod events;
+mod event;
 mod gaussian;
 pub mod json;
 mod mills;
@@ -93,9 +91,9 @@ pub use contour::ContourEstimator;
 pub use conversion::{group_privacy, zcdp_delta, zcdp_epsilon};
 pub use epsilon_report::EpsilonReport;
 pub use error::{AccountingError, Result};
-pub use event_json::{EVENT_SCHEMA, EVENT_SCHEMA_VERSION, EventDocument};
-pub use event_kinds::{EventKind, MAX_COUNT, RunCount};
-pub use events::{DpEvent, MAX_EVENT_DEPTH};
+pub use event::{
+    DpEvent, EVENT_SCHEMA, EVENT_SCHEMA_VERSION, EventDocument, EventKind, MAX_COUNT, MAX_EVENT_DEPTH, RunCount,
+};
 pub use gaussian::{gaussian_delta, gaussian_epsilon, gaussian_sigma, gdp_clt_epsilon_not_a_bound};
 pub use noise_scales::{discrete_gaussian_variance, laplace_scale};
 pub use planned_schedule::PlannedSchedule;

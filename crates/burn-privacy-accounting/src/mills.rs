@@ -17,6 +17,11 @@ pub(crate) fn mills_ratio(x: f64) -> f64 {
     if x < SERIES_BELOW { ratio_by_series(x) } else { 1.0 / (x + tail_of_fraction(x)) }
 }
 
+/// P(N(0,1) > z) for z >= 0.
+pub(crate) fn tail_probability(z: f64) -> f64 {
+    mills_ratio(z) * ln_density(z).exp()
+}
+
 /// -R'(x) = 1 - x R(x) for x >= -1, without cancellation for large x.
 pub(crate) fn falling_slope(x: f64) -> f64 {
     if x < SERIES_BELOW {

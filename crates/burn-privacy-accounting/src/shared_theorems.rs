@@ -1,7 +1,16 @@
 //! What holds for an event whichever accountant counts it.
 
-use crate::error::unsupported;
-use crate::{Adjacency, EventKind, Result};
+use crate::{AccountingError, Adjacency, EventKind, Result};
+
+/// Refuses an event.
+pub(crate) fn unsupported(accountant: &str, kind: &EventKind, adjacency: Adjacency, advice: &str) -> AccountingError {
+    AccountingError::Unsupported {
+        accountant: accountant.to_owned(),
+        event: kind.name().to_owned(),
+        adjacency,
+        advice: advice.to_owned(),
+    }
+}
 
 /// Lets Poisson sampling pass under any adjacency but replace-one.
 pub(crate) fn refuse_replace_one(accountant: &str, kind: &EventKind, adjacency: Adjacency) -> Result<()> {

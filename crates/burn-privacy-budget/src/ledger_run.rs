@@ -1,3 +1,5 @@
+//! One run of a plan in the ledger of its data set: begun or resumed by name, charged step by step, and closed.
+
 use burn_privacy_accounting::{Adjacency, DpEvent, EventDocument};
 
 use crate::error::{BudgetError, Result};

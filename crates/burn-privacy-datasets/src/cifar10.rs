@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::archive::{self, ArchiveMember};
-use super::cifar10_assembly::{Assembly, MEMBERS, Member, NEEDED, missing};
+use super::cifar10_assembly::{Assembly, Cifar10, MEMBERS, Member, NEEDED, missing};
 use super::contents::Unpacked;
 use super::listing::{Listing, is_named};
 use super::locate::{FileSet, GIVEN, variable};
 use super::records::{Format, Records};
-use super::{Checksum, DatasetError, ImageDataset};
+use super::{Checksum, DatasetError};
 
 /// The archive as its authors publish it.
 pub const CIFAR10_ARCHIVE: &str = "cifar-10-binary.tar.gz";
@@ -41,19 +41,6 @@ const FORMAT: Format = Format { records: 10_000, classes: 10 };
 /// [`DatasetError::NotFound`] or [`DatasetError::NoFiles`] for a named path without the data.
 pub fn locate_cifar10(explicit: Option<&Path>) -> Result<Option<PathBuf>, DatasetError> {
     FILES.locate(explicit, variable().as_deref(), Path::new(DEFAULT_FOLDER))
-}
-
-/// CIFAR-10: 60,000 photographs of 32 x 32 pixels in ten classes, 6,000 a class.
-///
-/// Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009,
-/// <https://www.cs.toronto.edu/~kriz/cifar.html>, "binary version".
-#[derive(Clone, Debug)]
-pub struct Cifar10 {
-    /// The 50,000 training images, in the original order.
-    pub train: ImageDataset,
-    /// The 10,000 test images; `None` if `test_batch.bin` is not there. Then hold out the last training images
-    /// ([`ImageDataset::split_at`]), and say so beside every accuracy.
-    pub test: Option<ImageDataset>,
 }
 
 impl Cifar10 {

@@ -3,11 +3,24 @@
 use std::path::Path;
 
 use super::records::{Format, Records};
-use super::{Cifar10, DatasetError, IMAGE_BYTES, ImageDataset};
+use super::{DatasetError, IMAGE_BYTES, ImageDataset};
 
 /// The ten classes, in the order of the labels.
 pub const CIFAR10_CLASSES: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
+/// CIFAR-10: 60,000 photographs of 32 x 32 pixels in ten classes, 6,000 a class.
+///
+/// Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009,
+/// <https://www.cs.toronto.edu/~kriz/cifar.html>, "binary version".
+#[derive(Clone, Debug)]
+pub struct Cifar10 {
+    /// The 50,000 training images, in the original order.
+    pub train: ImageDataset,
+    /// The 10,000 test images; `None` if `test_batch.bin` is not there. Then hold out the last training images
+    /// ([`ImageDataset::split_at`]), and say so beside every accuracy.
+    pub test: Option<ImageDataset>,
+}
 
 /// A file of the data set and the published MD5 of its uncompressed contents.
 #[derive(Clone, Copy)]

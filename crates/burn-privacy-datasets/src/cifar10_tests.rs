@@ -1,5 +1,7 @@
 //! The reader against small files of the same form: what it takes, and that it refuses everything else with
 //! the file and the byte, and without a panic.
+//!
+//! Long because: all cases of one reader share the small files that are written here.
 
 use std::fs;
 use std::io::Write as _;

@@ -38,8 +38,8 @@ mod records;
 pub use augmented::{Augmentation, AugmentedBatcher};
 pub use batcher::{ImageBatch, ImageBatcher, Normalization};
 pub use checksum::Checksum;
-pub use cifar10::{CIFAR10_ARCHIVE, Cifar10, DEFAULT_FOLDER, locate_cifar10};
-pub use cifar10_assembly::CIFAR10_CLASSES;
+pub use cifar10::{CIFAR10_ARCHIVE, DEFAULT_FOLDER, locate_cifar10};
+pub use cifar10_assembly::{CIFAR10_CLASSES, Cifar10};
 pub use contents::open_text;
 #[cfg(feature = "download")]
 pub use download::Download;

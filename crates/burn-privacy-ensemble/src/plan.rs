@@ -1,3 +1,5 @@
+//! The plan of the answers of an ensemble: how many, and with how much Gaussian noise each.
+
 use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, PldAccountant, gaussian_sigma};
 
 use crate::error::{EnsembleError, Result};

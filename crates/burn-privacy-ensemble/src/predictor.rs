@@ -1,3 +1,5 @@
+//! Private answers from an ensemble of teachers: noisy mean, noisy vote, and the vote that abstains without agreement.
+
 use std::ops::RangeInclusive;
 
 use burn_privacy_mechanisms::{Entropy, PrivacyKey, fill_gaussian_f64};

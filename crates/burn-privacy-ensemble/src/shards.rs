@@ -1,3 +1,5 @@
+//! Disjoint shards of a data set, one for each teacher, by a secret coin for each record.
+
 use burn_privacy_mechanisms::{Entropy, PrivacyKey, Purpose, fill_secret_uniform};
 
 use crate::error::{EnsembleError, Result};

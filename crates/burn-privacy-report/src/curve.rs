@@ -1,3 +1,5 @@
+//! The points of a run's curve, step, epsilon and accuracy, and their form as CSV.
+
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! The error type of the crate.
+
 use burn_privacy_output::OutputError;
 
 /// Why a report could not be written, read or drawn.

@@ -1,3 +1,5 @@
+//! A run's report as Markdown: its result, and its privacy statement.
+
 use burn_privacy_accounting::round_up_for_display;
 
 use super::{Protection, RunReport};

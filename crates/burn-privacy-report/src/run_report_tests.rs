@@ -1,3 +1,5 @@
+//! Tests of run reports: JSON and back, forged plans, what is said without privacy, and files that are whole.
+
 use std::fs;
 use std::path::PathBuf;
 

@@ -1,3 +1,5 @@
+//! A moment as text in universal time.
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A moment as text, in universal time, to the second: `2026-11-22T06:44:32Z`. A moment before 1970 counts as

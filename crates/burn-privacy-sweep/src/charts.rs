@@ -1,3 +1,5 @@
+//! The charts of a sweep: scores over epsilon and over noise, and epsilon over steps.
+
 use std::collections::BTreeMap;
 
 use burn_privacy_output::plot::{Axis, LineChart, Series, Stroke, compact};

@@ -1,3 +1,5 @@
+//! The trials of a sweep as a file of JSON lines: each is durable before it counts as done.
+
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+//! Writes a sweep's report: a table as CSV and Markdown, and a page of HTML that needs no other file.
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 

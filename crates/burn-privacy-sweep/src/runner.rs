@@ -1,3 +1,5 @@
+//! Runs the trials of a sweep: each is charged to the ledger before it starts, and recorded when it ends.
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

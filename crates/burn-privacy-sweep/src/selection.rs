@@ -1,3 +1,5 @@
+//! Private selection: the best of a random number of trials, as one release with a stated guarantee.
+
 use std::path::Path;
 
 use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, RdpAccountant, RunCount};

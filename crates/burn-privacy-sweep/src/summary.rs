@@ -1,3 +1,5 @@
+//! What the trials of a sweep reached, setting by setting, and what the whole sweep cost.
+
 use burn_privacy_accounting::{Adjacency, EpsilonReport};
 
 use super::config::{Setting, SweepConfig};

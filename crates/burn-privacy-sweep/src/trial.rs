@@ -1,3 +1,5 @@
+//! One trial of a sweep: its number, setting, randomness and initial model, and its outcome.
+
 use std::sync::{Mutex, PoisonError};
 
 use burn::module::{Module, ModuleVisitor, Param};

@@ -20,13 +20,15 @@ mod interrupt;
 mod monitor;
 mod ordinary_trainer;
 mod progress;
+mod run_length;
 mod terminal;
 mod trainer;
 
 pub use error::{BoxedError, Result, TrainError};
 pub use evaluation::correct_predictions;
 pub use interrupt::{INTERRUPTED, Interrupt};
-pub use monitor::{Monitor, RunLength, RunSummary};
+pub use monitor::{Monitor, RunSummary};
 pub use ordinary_trainer::OrdinaryTrainer;
+pub use run_length::RunLength;
 pub use terminal::{complain, percent, say};
 pub use trainer::Trainer;

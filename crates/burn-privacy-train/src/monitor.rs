@@ -6,22 +6,8 @@ use burn::prelude::*;
 use burn_privacy::report::CurvePoint;
 
 use crate::progress::{Progress, Row};
+use crate::run_length::RunLength;
 use crate::{BoxedError, Interrupt, Result, TrainError};
-
-/// How long a run is. All of it is public.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RunLength {
-    /// Updates that are planned.
-    pub steps: u64,
-    /// Updates in a pass over the (nominal) training set. An epoch ends with the step that reaches a multiple of it.
-    pub steps_per_epoch: f64,
-    /// Passes that are planned, for the display.
-    pub epochs: u64,
-    /// Expected examples a step, for the display of the speed: the realised number is private.
-    pub batch_size: usize,
-    /// False if there is no privacy, which every line then says.
-    pub private: bool,
-}
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq)]

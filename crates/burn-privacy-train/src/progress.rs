@@ -6,7 +6,7 @@ use burn_privacy::accounting::round_up_for_display;
 use burn_privacy_output::grouped;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::monitor::RunLength;
+use crate::run_length::RunLength;
 use crate::{percent, say};
 
 /// Progress of a run. Shows nothing that was computed from the training data, but for the epsilon that is paid.

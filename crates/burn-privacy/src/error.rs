@@ -1,3 +1,5 @@
+//! The error type of the crate: why a model, a loss closure or a step was refused.
+
 use burn::module::ParamId;
 
 /// `std::result::Result` with this crate's [`Error`].

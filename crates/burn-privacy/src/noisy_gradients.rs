@@ -1,3 +1,5 @@
+//! The release of a step: the sum of clipped gradients plus noise, over the public expected batch size.
+
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};

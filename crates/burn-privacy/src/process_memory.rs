@@ -30,7 +30,5 @@ mod tests {
     #[test]
     fn it_says_whether_it_worked() {
         assert_eq!(super::keep_freed_memory(), cfg!(all(target_os = "linux", target_env = "gnu")));
-        let block = vec![1_u8; 64 << 20];
-        assert_eq!(block.iter().map(|&byte| usize::from(byte)).sum::<usize>(), 64 << 20);
     }
 }

@@ -4,16 +4,13 @@ mod guess;
 mod narrowing;
 
 use guess::{near_a_guess, steps_near_a_guess};
-use narrowing::{Holds, WEAKER, narrow, weakest};
+use narrowing::{Holds, SMALLEST_NOISE_MULTIPLIER, WEAKER, narrow, weakest};
 
 use crate::error::{finite_at_least_zero, open_delta};
 use crate::{Accountant, AccountingError, DpEvent, MAX_COUNT, Result};
 
 /// Noise multipliers above this are not searched.
 const LARGEST_NOISE_MULTIPLIER: f64 = 1e12;
-
-/// Noise multipliers below this are not searched: a smaller target is answered with this one or with 0.
-const SMALLEST_NOISE_MULTIPLIER: f64 = 1e-6;
 
 /// Sampling rates below this are not searched.
 const SMALLEST_SAMPLING_RATE: f64 = 1e-15;

@@ -1,7 +1,9 @@
 //! Narrowing a bracket of a parameter until one part in a million less fails the target.
 
-use super::SMALLEST_NOISE_MULTIPLIER;
 use crate::Result;
+
+/// Noise multipliers below this are not searched: a smaller target is answered with this one or with 0.
+pub(super) const SMALLEST_NOISE_MULTIPLIER: f64 = 1e-6;
 
 /// Relative width of the bracket at which a calibration stops.
 const RELATIVE_TOLERANCE: f64 = 1e-9;

@@ -1,4 +1,5 @@
-//! From steps to a bracket of epsilon or delta: chooses tilt, grid and window, and refines until the bracket is narrow.
+//! From steps to a bracket of epsilon or delta in one direction: chooses tilt, grid and window, and refines until the bracket
+//! is narrow.
 
 use super::base::Direction;
 use super::blocks::{RATIO, in_blocks};
@@ -14,7 +15,7 @@ use super::transform::MOST_POINTS;
 use super::window::{Wanted, Window};
 
 /// Deltas below this are not resolved.
-const LEAST_DELTA: f64 = 1e-280;
+pub(super) const LEAST_DELTA: f64 = 1e-280;
 
 /// Tails are cut off where they can change delta by no more than this part of the accuracy.
 const TAIL: f64 = 0.1;
@@ -43,21 +44,8 @@ const HOPELESS: f64 = -1_500.0;
 /// Part of the width that is aimed at which may be expected: the expectation is up to twice too small.
 const ESTIMATE: f64 = 0.45;
 
-/// Accuracy of a first look.
-const COARSE: f64 = 0.01;
-
-/// How often a delta is looked at again when it turns out to be smaller than the tails were cut for.
-const MOST_LOOKS: usize = 3;
-
 /// How often a grid is refined.
 const MOST_ROUNDS: usize = 6;
-
-/// Steps with their counts.
-#[derive(Clone, Debug)]
-pub(super) struct Composition {
-    steps: Vec<(Step, u64)>,
-    accuracy: f64,
-}
 
 /// Where the answer is expected.
 #[derive(Clone, Copy, Debug)]
@@ -70,11 +58,11 @@ struct Plan {
 }
 
 /// One direction's pairs, with what is known about their total loss.
-struct OneWay {
+pub(super) struct OneWay {
     pairs: Vec<(Mixture, f64)>,
     sketches: Vec<Sketch>,
     /// ln of the delta that the tails were cut for.
-    log_delta: f64,
+    pub(super) log_delta: f64,
     log_tail: f64,
     /// Bounds of P's probability of an infinite total loss.
     infinite: (f64, f64),
@@ -83,51 +71,22 @@ struct OneWay {
     moved: f64,
 }
 
-impl Composition {
-    pub(super) fn new(steps: Vec<(Step, u64)>, accuracy: f64) -> Self {
-        Self { steps, accuracy }
-    }
+fn sketches(pairs: &[(Mixture, f64)], log_tail: f64) -> Vec<Sketch> {
+    pairs.iter().map(|(pair, count)| pair.sketch(*count, log_tail)).collect()
+}
 
-    pub(super) fn bounds(&self, goal: Goal) -> (f64, f64) {
-        let (lower, upper) = self.directed(Direction::Remove, goal);
-        if self.steps.iter().all(|(step, _)| step.is_symmetric()) {
-            // All pairs are symmetric.
-            return (lower, upper);
-        }
-        let other = self.one_way(Direction::Add, goal, None);
-        if other.is_surely_below(goal, upper) {
-            return (lower, upper);
-        }
-        // A coarse grid may show the same.
-        if self.accuracy < COARSE && other.bounds(goal, COARSE).1 <= lower {
-            return (lower, upper);
-        }
-        let (other_lower, other_upper) = self.directed(Direction::Add, goal);
-        (lower.max(other_lower), upper.max(other_upper))
-    }
-
-    /// In one direction. How much of the tails matters isn't known beforehand for a delta, so that a wide bracket is asked
-    /// for again with what the first one said.
-    fn directed(&self, direction: Direction, goal: Goal) -> (f64, f64) {
-        let first = self.one_way(direction, goal, None);
-        let mut known = first.log_delta;
-        let (mut lower, mut upper) = first.bounds(goal, self.accuracy);
-        for _ in 0..MOST_LOOKS {
-            let now = (0.1 * upper).max(lower).max(LEAST_DELTA).ln();
-            let narrow = upper <= lower * (1.0 + 4.0 * self.accuracy);
-            if matches!(goal, Goal::EpsilonAt(_)) || narrow || upper >= 1.0 || now > known - 1.0 {
-                break;
-            }
-            let again = self.one_way(direction, goal, Some(now)).bounds(goal, self.accuracy);
-            (lower, upper, known) = (lower.max(again.0), upper.min(again.1), now);
-        }
-        (lower, upper)
-    }
-
-    fn one_way(&self, direction: Direction, goal: Goal, known: Option<f64>) -> OneWay {
-        let count: f64 = self.steps.iter().map(|(_, count)| *count as f64).sum();
+impl OneWay {
+    /// The steps seen from one direction, with tails cut for `accuracy` and for the delta that is `known` or asked for.
+    pub(super) fn new(
+        steps: &[(Step, u64)],
+        direction: Direction,
+        accuracy: f64,
+        goal: Goal,
+        known: Option<f64>,
+    ) -> Self {
+        let count: f64 = steps.iter().map(|(_, count)| *count as f64).sum();
         let pairs: Vec<(Mixture, f64)> =
-            self.steps.iter().map(|(step, count)| (Mixture::of_step(step, direction), *count as f64)).collect();
+            steps.iter().map(|(step, count)| (Mixture::of_step(step, direction), *count as f64)).collect();
         let log_delta = match goal {
             Goal::EpsilonAt(delta) => delta.max(LEAST_DELTA).ln(),
             Goal::DeltaAt(epsilon) => known.unwrap_or_else(|| {
@@ -136,8 +95,8 @@ impl Composition {
                 log_chernoff(&sketches, epsilon).clamp(LEAST_DELTA.ln(), 0.0)
             }),
         };
-        let log_tail = log_delta - count.max(1.0).ln() + (TAIL * self.accuracy).ln();
-        OneWay {
+        let log_tail = log_delta - count.max(1.0).ln() + (TAIL * accuracy).ln();
+        Self {
             sketches: sketches(&pairs, log_tail),
             log_delta,
             log_tail,
@@ -147,15 +106,9 @@ impl Composition {
             pairs,
         }
     }
-}
 
-fn sketches(pairs: &[(Mixture, f64)], log_tail: f64) -> Vec<Sketch> {
-    pairs.iter().map(|(pair, count)| pair.sketch(*count, log_tail)).collect()
-}
-
-impl OneWay {
     /// True if this direction is proved to be no worse than an upper bound of the other one.
-    fn is_surely_below(&self, goal: Goal, upper: f64) -> bool {
+    pub(super) fn is_surely_below(&self, goal: Goal, upper: f64) -> bool {
         match goal {
             Goal::EpsilonAt(_) if upper == f64::INFINITY => true,
             Goal::EpsilonAt(delta) => upper > 0.0 && self.delta_is_below(upper, delta),
@@ -187,7 +140,7 @@ impl OneWay {
         (log_mean + 1e-9).exp() + at_least_once(infinite.into_iter()).1 <= limit
     }
 
-    fn bounds(&self, goal: Goal, accuracy: f64) -> (f64, f64) {
+    pub(super) fn bounds(&self, goal: Goal, accuracy: f64) -> (f64, f64) {
         let (mut lower, mut upper) = match goal {
             Goal::EpsilonAt(delta) if self.infinite.0 > delta => return (f64::INFINITY, f64::INFINITY),
             Goal::EpsilonAt(delta) if self.infinite.1 > delta => return (0.0, f64::INFINITY),

@@ -6,6 +6,7 @@ mod bracket;
 mod composition;
 mod contraction;
 mod curve;
+mod directions;
 mod goal;
 mod lattice;
 mod mixture;
@@ -22,7 +23,7 @@ mod truncation;
 mod window;
 
 pub(crate) use base::{Base, Direction};
-use bracket::Composition;
+use directions::Composition;
 use goal::Goal;
 pub(crate) use mixture::Mixture;
 pub(crate) use sketch::Sketch;

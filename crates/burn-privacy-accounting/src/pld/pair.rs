@@ -11,8 +11,7 @@
 //! outcome without any loss, of probability 1-r times the total variation of P and Q.
 
 use super::base::{Base, BaseAtom, Density, Direction};
-use super::range::tail_probability;
-use crate::mills::ln_density;
+use crate::mills::{ln_density, tail_probability};
 
 /// Relative rounding error of each mass of one step.
 pub(super) const MASS_ROUNDING: f64 = 1e-13;

@@ -2,7 +2,7 @@
 
 use super::base::{Density, Direction};
 use super::pair::{Atom, Pair};
-use crate::mills::{ln_density, mills_ratio};
+use crate::mills::tail_probability;
 
 /// Range of t with a density that is looked at, and the probability under P beyond it.
 #[derive(Clone, Copy, Debug)]
@@ -90,9 +90,4 @@ pub(super) fn without_tail(atoms: &[Atom], log_tail: f64) -> (&[Atom], f64) {
         rest = first;
     }
     (rest, cut * (1.0 + 1e-12))
-}
-
-/// P(N(0,1) > z) for z >= 0.
-pub(super) fn tail_probability(z: f64) -> f64 {
-    mills_ratio(z) * ln_density(z).exp()
 }

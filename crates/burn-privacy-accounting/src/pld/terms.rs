@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use super::base::Base;
 use super::step::{Drawn, Key, Step};
 use super::truncation::Truncation;
-use crate::error::unsupported;
 use crate::sample_noise::{SampleNoise, checked_count};
-use crate::shared_theorems::{fixed_size_rate, randomised_response, refuse_replace_one, tree_levels};
+use crate::shared_theorems::{fixed_size_rate, randomised_response, refuse_replace_one, tree_levels, unsupported};
 use crate::{Adjacency, DpEvent, EventKind, Result};
 
 /// Name under which the results are reported.

@@ -1,9 +1,8 @@
 //! Which theorem covers which event: an event tree becomes a list of terms with counts, or is refused by name.
 
 use super::term::{Term, Terms};
-use crate::error::unsupported;
 use crate::sample_noise::{SampleNoise, checked_count};
-use crate::shared_theorems::{fixed_size_rate, randomised_response, refuse_replace_one, tree_levels};
+use crate::shared_theorems::{fixed_size_rate, randomised_response, refuse_replace_one, tree_levels, unsupported};
 use crate::{Adjacency, DpEvent, EventKind, Result};
 
 /// Name under which the results are reported.

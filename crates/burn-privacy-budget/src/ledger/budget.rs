@@ -1,15 +1,12 @@
 //! A data set's budget: an (epsilon, delta) that all its runs together keep to, however they were chosen.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use burn_privacy_accounting::{AccountingError, Adjacency, DpEvent, EventDocument, RdpFilter, round_up_for_display};
 use serde::{Deserialize, Serialize};
 
 use super::error::LedgerError;
-use super::history::History;
-use super::record::{Record, RunDescription, SOFTWARE};
-use super::writer::{Ledger, now};
+use super::run_description::RunDescription;
 
 /// The (epsilon, delta) of everything that is ever released from a data set, enforced by a Rényi filter over the ledger's
 /// runs: set once, before the first step is charged, by [`Ledger::set_budget`].
@@ -126,100 +123,4 @@ pub(super) fn event_of(document: &serde_json::Value) -> Result<DpEvent, Accounti
     serde_json::from_value(document.clone())
         .map(EventDocument::into_event)
         .map_err(|error| AccountingError::MalformedJson { reason: error.to_string() })
-}
-
-impl Ledger {
-    /// Gives the data set a budget that all its runs together never exceed, durably. Setting an equal one again changes
-    /// nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`LedgerError::BudgetFixed`] if there is another one, or steps are charged already: the filter's order and budget
-    /// must be fixed before the first release; errors of writing.
-    pub fn set_budget(&mut self, budget: Budget) -> Result<(), LedgerError> {
-        if self.history().budget() == Some(&budget) {
-            return Ok(());
-        }
-        let charged = self.history().charged_steps();
-        if self.history().budget().is_some() || charged > 0 {
-            let reason = match self.history().budget() {
-                Some(budget) => format!("its budget is {budget}"),
-                None => format!("{charged} steps are charged to it without one"),
-            };
-            return Err(LedgerError::BudgetFixed { dataset: self.dataset().to_owned(), reason });
-        }
-        self.record(Record::Budget { budget, software: SOFTWARE.to_owned(), time: now() })
-    }
-}
-
-impl History {
-    /// The share of the budget that is charged, from 0 to 1, in Rényi divergence at the budget's order; `None` without a
-    /// budget. It says how much fits still; it is no epsilon of a part of the runs.
-    ///
-    /// # Errors
-    ///
-    /// [`LedgerError::BudgetExceeded`] if more is charged than the budget allows, which no program of this crate does.
-    pub fn budget_spent(&self) -> Result<Option<f64>, LedgerError> {
-        Ok(self.filter()?.map(|filter| filter.spent() / filter.budget()))
-    }
-
-    /// The filter with everything that is charged.
-    fn filter(&self) -> Result<Option<RdpFilter>, LedgerError> {
-        let Some(budget) = self.budget() else { return Ok(None) };
-        let mut filter = budget.filter()?;
-        // Equal events at once: a sweep has many runs of few kinds.
-        let mut charged: BTreeMap<String, (DpEvent, u64, &str)> = BTreeMap::new();
-        for run in self.runs().iter().filter(|run| run.charged > 0) {
-            let event = budget.event(&run.description)?;
-            let kind = charged.entry(event.to_json()).or_insert((event, 0, &run.description.name));
-            kind.1 = kind.1.saturating_add(run.charged);
-        }
-        for (event, steps, name) in charged.into_values() {
-            filter.charge(&event, steps).map_err(|error| exceeded(error, budget, name, steps, 0))?;
-        }
-        Ok(Some(filter))
-    }
-
-    /// The most steps, `wanted` at most, that the budget lets a run charge now. Without a budget, `wanted`.
-    ///
-    /// # Errors
-    ///
-    /// [`LedgerError::BudgetExceeded`] if fewer than `least` fit; [`LedgerError::NotCounted`].
-    pub(super) fn fitting(&self, run: &RunDescription, least: u64, wanted: u64) -> Result<u64, LedgerError> {
-        let (Some(budget), Some(filter)) = (self.budget(), self.filter()?) else { return Ok(wanted) };
-        let event = budget.event(run)?;
-        let fits = |steps: u64| match filter.clone().charge(&event, steps) {
-            Ok(()) => Ok(true),
-            Err(AccountingError::BudgetExhausted { .. }) => Ok(false),
-            Err(error) => Err(error),
-        };
-        if fits(wanted)? {
-            return Ok(wanted);
-        }
-        // Between a number that fits and one that does not.
-        let (mut fitting, mut too_many) = (0, wanted);
-        while too_many - fitting > 1 {
-            let middle = fitting + (too_many - fitting) / 2;
-            if fits(middle)? { fitting = middle } else { too_many = middle }
-        }
-        if fitting >= least {
-            return Ok(fitting);
-        }
-        let (epsilon, delta, name) = (budget.epsilon, budget.delta, run.name.clone());
-        Err(LedgerError::BudgetExceeded { name, epsilon, delta, asked: least, fitting })
-    }
-}
-
-/// What a filter's refusal means for a run.
-fn exceeded(error: AccountingError, budget: &Budget, name: &str, asked: u64, fitting: u64) -> LedgerError {
-    match error {
-        AccountingError::BudgetExhausted { .. } => LedgerError::BudgetExceeded {
-            name: name.to_owned(),
-            epsilon: budget.epsilon,
-            delta: budget.delta,
-            asked,
-            fitting,
-        },
-        other => other.into(),
-    }
 }

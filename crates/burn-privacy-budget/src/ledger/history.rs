@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::budget::Budget;
 use super::error::LedgerError;
-use super::record::{Chain, FORMAT, HEADER_START, Header, Record, RunDescription, TORN, VERSION};
+use super::record::{Chain, FORMAT, HEADER_START, Header, Record, TORN, VERSION};
+use super::run_description::RunDescription;
 
 /// A run of one ledger, by its place in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

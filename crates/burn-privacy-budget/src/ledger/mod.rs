@@ -93,6 +93,7 @@
 
 mod block;
 mod budget;
+mod budget_filter;
 mod composition;
 mod error;
 mod file;
@@ -100,6 +101,8 @@ mod history;
 mod identity;
 mod listing;
 mod record;
+mod run_description;
+mod set_budget;
 mod total;
 mod writer;
 
@@ -119,6 +122,6 @@ pub use composition::{COMPOSITION_CAVEAT, compose_charges};
 pub use error::LedgerError;
 pub use history::{Charge, History, RunId};
 pub use listing::Verification;
-pub use record::RunDescription;
+pub use run_description::RunDescription;
 pub use total::LedgerTotal;
 pub use writer::Ledger;

@@ -1,7 +1,7 @@
 //! The ledger as its one writer holds it.
 
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -9,7 +9,8 @@ use super::block::BlockReservation;
 use super::error::LedgerError;
 use super::file::LedgerFile;
 use super::history::{Charge, History, Replayed, Run, RunId, is_torn_header};
-use super::record::{Chain, FORMAT, Header, Record, RunDescription, SOFTWARE, TORN, VERSION};
+use super::record::{Chain, FORMAT, Header, Record, SOFTWARE, TORN, VERSION, now};
+use super::run_description::RunDescription;
 
 /// A ledger open for writing: it holds the file's exclusive lock until it is dropped or the process ends.
 ///
@@ -379,9 +380,4 @@ impl Ledger {
     pub(super) fn replace_handle(&mut self, file: std::fs::File) -> std::fs::File {
         self.file.replace_handle(file)
     }
-}
-
-/// Seconds since 1970; 0 on a machine whose clock stands before.
-pub(super) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

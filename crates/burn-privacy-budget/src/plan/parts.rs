@@ -1,3 +1,5 @@
+//! The parts of a plan: how records are sampled, how gradients are clipped, and how much noise there is.
+
 use serde::{Deserialize, Serialize};
 
 /// How the records of a step are drawn.

@@ -1,3 +1,5 @@
+//! Tests of plans: the oracle's epsilon, the sensitivity of each adjacency, refusals by name, and the JSON form.
+
 use super::*;
 
 fn config() -> PrivacyPlanConfig {

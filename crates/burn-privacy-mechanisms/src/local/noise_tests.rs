@@ -1,3 +1,5 @@
+//! Tests of noise for single numbers: exact ratios of probabilities, claimed tails, and measured deviations.
+
 use super::*;
 use crate::{Entropy, PrivacyKey};
 

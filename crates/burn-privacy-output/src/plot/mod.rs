@@ -1,12 +1,14 @@
 //! Drawing PNG and SVG alike: a font that is built in, colors that stay apart, and line charts.
 
+mod axis;
 mod font;
 mod line_chart;
 pub mod palette;
 mod pen;
 mod png;
 
-pub use line_chart::{Axis, LineChart, Scale, Series, Stroke, compact};
+pub use axis::{Axis, Scale, compact};
+pub use line_chart::{LineChart, Series, Stroke};
 pub use pen::Pen;
 use plotters::backend::{BitMapBackend, SVGBackend};
 use plotters::coord::Shift;

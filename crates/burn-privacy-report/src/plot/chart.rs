@@ -1,3 +1,5 @@
+//! Draws a report's curves: a panel for accuracy and one for epsilon, over the steps they share.
+
 use std::ops::Range;
 
 use burn_privacy_output::plot::palette::{BLUE, GREY, INK, PALE, RED, VERMILION, WHITE};

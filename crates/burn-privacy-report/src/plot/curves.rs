@@ -1,3 +1,5 @@
+//! What a report's plot shows, as data: points, names, and the warning where nothing is guaranteed.
+
 use burn_privacy_accounting::round_up_for_display;
 use burn_privacy_budget::statement::Statement;
 use burn_privacy_output::plot::in_words;

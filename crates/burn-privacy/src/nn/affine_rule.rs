@@ -1,3 +1,5 @@
+//! Per-example gradients of scale and shift, `[examples, features]`: sums over positions of `x_hat g` and of `g`.
+
 use std::ops::Range;
 
 use burn::module::ParamId;

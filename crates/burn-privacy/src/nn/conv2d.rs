@@ -1,3 +1,5 @@
+//! Convolution of `[batch, channels, height, width]`: per-example gradients `g_i A_i^T` from sliding windows `A_i`.
+
 use std::ops::Range;
 
 use burn::config::Config;

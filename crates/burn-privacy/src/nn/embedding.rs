@@ -1,3 +1,5 @@
+//! Embedding of `[batch, tokens]`: each example adds its output gradients into rows of its own copy of the table.
+
 use std::ops::Range;
 
 use burn::config::Config;

@@ -1,3 +1,5 @@
+//! Group normalization of `[batch, channels, ..]`: its scale and shift by the affine rule, channels being axis 1.
+
 use burn::config::Config;
 use burn::tensor::{Device, Tensor};
 

@@ -1,3 +1,5 @@
+//! Layer normalization of the last axis of `[batch, .., d_model]`: its scale and shift by the affine rule.
+
 use burn::config::Config;
 use burn::module::Param;
 use burn::tensor::{Device, Tensor};

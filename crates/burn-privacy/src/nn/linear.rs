@@ -1,3 +1,5 @@
+//! Linear layer of `[batch, .., d_input]`: example gradients `sum_t a_t g_t^T`, or their norms without forming them.
+
 use std::ops::Range;
 
 use burn::config::Config;

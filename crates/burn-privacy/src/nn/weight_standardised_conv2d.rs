@@ -1,3 +1,5 @@
+//! Convolution by a standardized kernel: the rule of convolutions, pulled back through the standardization.
+
 use std::ops::Range;
 
 use burn::module::{Initializer, Module, Param, ParamId};

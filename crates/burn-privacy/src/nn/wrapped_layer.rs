@@ -1,3 +1,5 @@
+//! What every wrapper around one of Burn's layers has in common, as a macro.
+
 /// Makes a tuple struct around one of Burn's layers a module with that layer's own parameter paths, device
 /// handling and display, and converts both ways.
 macro_rules! wrapped_layer {

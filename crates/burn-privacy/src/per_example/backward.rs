@@ -1,3 +1,5 @@
+//! One forward and one backward pass of a physical batch: norms of shared parameters together, factors, weighted sum.
+
 use std::collections::HashMap;
 
 use burn::module::{Module, ParamId};

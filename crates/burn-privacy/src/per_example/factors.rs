@@ -1,3 +1,5 @@
+//! Clip factors: from upper bounds of norms, `[examples]`, to the weight of each example.
+
 use std::ops::Range;
 use std::sync::Arc;
 

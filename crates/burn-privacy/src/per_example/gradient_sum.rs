@@ -1,3 +1,5 @@
+//! The running sum of clipped gradients, `[entries]` for each parameter, added exactly as whole multiples of a spacing.
+
 use std::collections::HashMap;
 
 use burn::module::ParamId;

@@ -1,3 +1,5 @@
+//! The loop over single examples: Burn's own autodiff gives the gradient, which is clipped and added.
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 

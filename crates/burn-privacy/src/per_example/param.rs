@@ -1,3 +1,5 @@
+//! A bare parameter as one copy an example: `[...]` to `[examples, ...]`, whose gradient is the per-example gradient.
+
 use std::ops::Range;
 
 use burn::module::{Param, ParamId};

@@ -1,3 +1,5 @@
+//! How a layer gives per-example gradients, `[examples, entries]` for each parameter, and bounds of their errors.
+
 use std::ops::Range;
 
 use burn::module::{Param, ParamId};

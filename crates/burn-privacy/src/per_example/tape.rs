@@ -1,3 +1,5 @@
+//! The recording scope: the uses of layers in one forward pass, each with a probe for its output gradient.
+
 use std::cell::RefCell;
 use std::ops::Range;
 

@@ -1,3 +1,5 @@
+//! Convolutions of every padding, stride, dilation and grouping, against the batch-of-one loop.
+
 use burn::nn::PaddingConfig2d;
 use burn::nn::pool::MaxPool2dConfig;
 use burn::nn::{Relu, pool::MaxPool2d};

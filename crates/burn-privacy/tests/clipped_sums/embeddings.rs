@@ -1,3 +1,5 @@
+//! Embeddings of long and short texts, against the batch-of-one loop.
+
 use burn::prelude::*;
 use burn_privacy::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
 use proptest::prelude::*;

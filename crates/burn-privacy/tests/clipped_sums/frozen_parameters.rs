@@ -1,3 +1,5 @@
+//! Frozen parameters: they never move, and the trained ones get what the batch-of-one loop gives.
+
 use burn::module::{Module, ParamGroup};
 use burn::optim::SgdConfig;
 use burn::prelude::*;

@@ -1,3 +1,5 @@
+//! Linear layers on vectors and on sequences, by instantiation and by ghost norm, against the batch-of-one loop.
+
 use burn::nn::LinearLayout;
 use burn::prelude::*;
 use burn::tensor::activation::tanh;

@@ -1,3 +1,5 @@
+//! Layer and group normalization, against the batch-of-one loop.
+
 use burn::prelude::*;
 use burn_privacy::nn::{GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig};
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Noise, sum and division on the GPU that holds the sum; other tensors take the general path.
+
 use burn::backend::Cube;
 use burn::tensor::{DType, Tensor};
 use burn_privacy_mechanisms::KernelNoise;

@@ -1,3 +1,5 @@
+//! The sizes of an attention without a mask, of `[examples, positions, heads * head_width]`.
+
 /// The sizes of an attention without a mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attention {

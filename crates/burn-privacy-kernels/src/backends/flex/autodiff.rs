@@ -1,3 +1,5 @@
+//! Operations with backward passes of their own on the flex backend, whose weights take no part in autodiff.
+
 use std::sync::Arc;
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;

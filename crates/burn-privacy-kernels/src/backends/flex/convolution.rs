@@ -1,3 +1,5 @@
+//! Convolution of `[examples, channels, height, width]` on the CPU; gradients of inputs, and each example's of kernels.
+
 use rayon::prelude::*;
 
 use super::convolution_shape::Convolution;

@@ -1,3 +1,5 @@
+//! The sizes of a convolution, and where pixels and windows lie in its frames.
+
 use std::ops::Range;
 
 /// A two-dimensional convolution of one example.

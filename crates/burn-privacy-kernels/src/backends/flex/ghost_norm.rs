@@ -1,3 +1,5 @@
+//! Upper bounds of the norm of `sum_t a_t g_t^T` from the scalar products of its rows, without forming the sum.
+
 use super::matrix_product::{Matrix, matrix_product};
 use crate::rounding::{Rounding, underflow};
 

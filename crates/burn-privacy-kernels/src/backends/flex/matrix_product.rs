@@ -1,3 +1,5 @@
+//! Matrix products `[rows, inner] x [inner, columns]` of strided slices of f32, on one thread or all.
+
 /// A matrix in a slice: element `(row, column)` is `values[row * row_step + column * column_step]`.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<'a> {

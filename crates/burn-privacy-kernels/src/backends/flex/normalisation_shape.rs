@@ -1,3 +1,5 @@
+//! How a normalization cuts its input into rows, and which features the values of a row belong to.
+
 use std::ops::Range;
 
 /// How a normalisation layer sees its input: as rows of values that are normalised together.

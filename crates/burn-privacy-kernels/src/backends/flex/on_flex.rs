@@ -1,3 +1,5 @@
+//! From tensors to the slices that the kernels take and back, for every kernel that needs no autodiff.
+
 use std::ops::Range;
 
 use burn::backend::tensor::FloatTensor;

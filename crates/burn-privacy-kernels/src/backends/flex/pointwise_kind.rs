@@ -1,3 +1,5 @@
+//! The functions of one number that have a kernel.
+
 /// A function of one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pointwise {

@@ -1,3 +1,5 @@
+//! The sizes of a max pooling of planes `[height, width]`, and where a kernel element lies.
+
 /// Max pooling without padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pooling {

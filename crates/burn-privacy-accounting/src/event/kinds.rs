@@ -1,12 +1,34 @@
-//! The kinds of events, and which numbers each of them allows.
+//! Events as data, a tree of kinds that is checked once, and which numbers each kind allows.
 
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
 use crate::error::{finite_above_zero, finite_at_least_zero, invalid, probability};
-use crate::{DpEvent, Result};
 
 /// The largest count, number of steps or number of records: 2^53, the last integer up to which floats are exact.
 pub const MAX_COUNT: u64 = 1 << 53;
+
+/// A use of private data whose privacy cost can be counted: a checked, immutable tree.
+///
+/// It is made by constructors that check their arguments, or read from JSON with the same checks, so that whoever holds
+/// one holds a valid one. [`DpEvent::kind`] gives the [`EventKind`] to match on.
+///
+/// ```
+/// use burn_privacy_accounting::{DpEvent, EventKind};
+///
+/// let step = DpEvent::poisson_sampled(0.01, DpEvent::gaussian(1.1)?)?;
+/// let training = DpEvent::self_composed(step, 1_000)?;
+/// assert!(matches!(training.kind(), EventKind::SelfComposed { count: 1_000, .. }));
+/// assert_eq!(DpEvent::from_json(&training.to_json())?, training);
+/// # Ok::<(), burn_privacy_accounting::AccountingError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "EventKind")]
+pub struct DpEvent {
+    pub(super) kind: EventKind,
+    /// Levels of events, 1 for an event that contains no other.
+    pub(super) depth: usize,
+}
 
 /// The kinds of events, for matching and for JSON. [`DpEvent::new`] checks one and makes an event of it.
 ///
@@ -223,7 +245,7 @@ impl EventKind {
     }
 
     /// Checks this level's own numbers (its children are checked already) and turns -0.0 into 0.0.
-    pub(crate) fn checked(self) -> Result<Self> {
+    pub(super) fn checked(self) -> Result<Self> {
         Ok(match self {
             Self::NoOp | Self::NonPrivate | Self::Composed { .. } => self,
             Self::Gaussian { noise_multiplier } => {

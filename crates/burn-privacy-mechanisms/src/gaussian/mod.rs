@@ -1,28 +1,25 @@
 //! Gaussian noise from a key stream.
 
+mod kernel_noise;
+mod tile;
+
 use std::cell::RefCell;
 use std::fmt;
 
 use rayon::prelude::*;
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::box_muller::normal_pairs;
 use crate::error::MechanismError;
 use crate::key::PrivacyKey;
-use crate::key_stream_lanes::{BlockWords, LANES, fill_blocks};
-use crate::stream::{KeyStream, Purpose, SECOND_HALF};
+use crate::stream::{KeyStream, Purpose};
 use crate::uniform::check_elements;
+
+pub use kernel_noise::KernelNoise;
+use tile::{TILE, Tile, UpdateChunk};
 
 /// The largest standard normal value that can be drawn, rounded up: `sqrt(2 · 129 · ln 2) = 13.3728…`.
 ///
 /// An ideal Gaussian exceeds it with probability 9e-41, less than the 2^-128 that the radius resolves.
 pub const MAX_DEVIATION: f64 = 13.373;
-
-/// Pairs of a block of the stream: 4 words each.
-const PAIRS: usize = 4;
-
-/// Values drawn together, from one block in each lane.
-const TILE: usize = 2 * PAIRS * LANES;
 
 /// Values that one task of the thread pool draws: whole tiles, so that only the ends are computed in vain.
 const CHUNK: usize = 128 * TILE;
@@ -189,33 +186,6 @@ impl fmt::Debug for StepNoise {
     }
 }
 
-/// A part of a step's noise as a kernel on an accelerator is told of it: enough to draw it, and nothing of other steps.
-///
-/// Secret: whoever knows it subtracts the noise. It is wiped when dropped; what a driver copies to its device is not, but
-/// the device's memory holds the noise itself as well.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct KernelNoise {
-    /// The key of the step's noise, as the words 4 to 11 of ChaCha20's state.
-    pub key: [u32; 8],
-    /// Which [`TILE`](Self::TILE) elements the first value belongs to.
-    pub first_tile: u64,
-    /// How many elements of that tile come before the first value.
-    pub skipped: u32,
-    /// The standard deviation, rounded up.
-    pub std: f32,
-}
-
-impl KernelNoise {
-    /// Elements of a tile: those of 16 blocks of the stream.
-    pub const TILE: usize = TILE;
-}
-
-impl fmt::Debug for KernelNoise {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KernelNoise").finish_non_exhaustive()
-    }
-}
-
 /// [`StepNoise::fill_f32`] of the step's noise.
 ///
 /// # Errors
@@ -258,87 +228,6 @@ fn check_std(std: f64, format: &'static str, smallest: f64, max: f64) -> Result<
         return Ok(());
     }
     Err(MechanismError::StandardDeviation { std, format, smallest, largest })
-}
-
-/// [`StepNoise::update`] on one thread, as something to compile for the widest vectors of the machine: the same
-/// operations in the same order, none fused, and so the same values everywhere.
-struct UpdateChunk<'a, T, F> {
-    key: &'a PrivacyKey,
-    first: u64,
-    values: &'a mut [T],
-    tile: &'a mut Tile,
-    update: &'a F,
-}
-
-impl<T, F: Fn(&mut T, f64)> pulp::WithSimd for UpdateChunk<'_, T, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, simd: S) {
-        let Self { key, mut first, mut values, tile, update } = self;
-        while !values.is_empty() {
-            let (number, skipped) = (first / TILE as u64, (first % TILE as u64) as usize);
-            let (now, later) = values.split_at_mut((TILE - skipped).min(values.len()));
-            tile.draw(simd, key, number);
-            for (value, z) in now.iter_mut().zip(&tile.normals.as_flattened().as_flattened()[skipped..]) {
-                update(value, *z);
-            }
-            first += now.len() as u64;
-            values = later;
-        }
-    }
-}
-
-/// The standard normal values that are drawn together and the words they are made of; wiped when dropped.
-struct Tile {
-    /// Which tile of the step it is, once it is drawn.
-    number: Option<u64>,
-    words: BlockWords,
-    /// Cosines, then sines: `[2][pair of its block][block]`.
-    normals: [[[f64; LANES]; PAIRS]; 2],
-}
-
-impl Tile {
-    const fn empty() -> Self {
-        Self { number: None, words: [[0; LANES]; 16], normals: [[[0.0; LANES]; PAIRS]; 2] }
-    }
-
-    /// Draws the values `number · TILE` and following with a step's key, unless they are there.
-    #[inline(always)]
-    fn draw<S: pulp::Simd>(&mut self, simd: S, key: &PrivacyKey, number: u64) {
-        if self.number.replace(number) == Some(number) {
-            return;
-        }
-        let first_block = number * LANES as u64;
-        fill_blocks(simd, key, 0, first_block, &mut self.words);
-        let [cosines, sines] = &mut self.normals;
-        let pairs = self.words.as_chunks::<{ 16 / PAIRS }>().0.iter();
-        for (pair, ((words, cosines), sines)) in pairs.zip(cosines).zip(sines).enumerate() {
-            let [mut radius, mut angle] = [[0; LANES]; 2];
-            for lane in 0..LANES {
-                radius[lane] = u64::from(words[0][lane]) | (u64::from(words[1][lane]) << 32);
-                angle[lane] = u64::from(words[2][lane]) | (u64::from(words[3][lane]) << 32);
-            }
-            let first_pair = number * (TILE / 2) as u64 + (pair * LANES) as u64;
-            let more_bits = |lane| more_bits(key, first_pair + lane as u64);
-            [*cosines, *sines] = normal_pairs(&radius, &angle, more_bits);
-        }
-    }
-}
-
-/// The 64 bits that refine a pair's radius: word `2 pair` of the stream's second half.
-#[cold]
-fn more_bits(key: &PrivacyKey, pair: u64) -> u64 {
-    let mut bytes = [0; 8];
-    KeyStream::at(key, 0, SECOND_HALF + 2 * u128::from(pair)).read(&mut bytes);
-    u64::from_le_bytes(bytes)
-}
-
-impl Drop for Tile {
-    fn drop(&mut self) {
-        self.words.as_flattened_mut().zeroize();
-        self.normals.as_flattened_mut().as_flattened_mut().zeroize();
-    }
 }
 
 #[cfg(test)]

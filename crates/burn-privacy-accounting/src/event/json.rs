@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountingError, DpEvent, Result};
+use super::kinds::DpEvent;
+use crate::{AccountingError, Result};
 
 /// Name of the schema of an event document.
 pub const EVENT_SCHEMA: &str = "burn-privacy/dp-event";

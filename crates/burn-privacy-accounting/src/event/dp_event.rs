@@ -1,34 +1,14 @@
-//! What was done to private data, as data: a checked tree of events.
+//! Making events: constructors that check their arguments, and reading with the same checks.
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
-use crate::{AccountingError, EventKind, Result, RunCount};
+use super::kinds::{DpEvent, EventKind, RunCount};
+use crate::{AccountingError, Result};
 
 /// How many levels of events inside events are allowed.
 ///
 /// A tree this deep stays within the recursion limit of the JSON parser and far from the end of any stack.
 pub const MAX_EVENT_DEPTH: usize = 32;
-
-/// A use of private data whose privacy cost can be counted: a checked, immutable tree.
-///
-/// It is made by constructors that check their arguments, or read from JSON with the same checks, so that whoever holds
-/// one holds a valid one. [`DpEvent::kind`] gives the [`EventKind`] to match on.
-///
-/// ```
-/// use burn_privacy_accounting::{DpEvent, EventKind};
-///
-/// let step = DpEvent::poisson_sampled(0.01, DpEvent::gaussian(1.1)?)?;
-/// let training = DpEvent::self_composed(step, 1_000)?;
-/// assert!(matches!(training.kind(), EventKind::SelfComposed { count: 1_000, .. }));
-/// assert_eq!(DpEvent::from_json(&training.to_json())?, training);
-/// # Ok::<(), burn_privacy_accounting::AccountingError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(try_from = "EventKind")]
-pub struct DpEvent {
-    kind: EventKind,
-    depth: usize,
-}
 
 impl DpEvent {
     /// Checks a kind of event and makes an event of it.

@@ -1,0 +1,72 @@
+//! What a run is going to do, as it is written once.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::error::LedgerError;
+
+/// What a run is going to do. It is written once and never changes; a run is resumed only with an equal description.
+///
+/// Put nothing here that is derived from private data: the file is not protected.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunDescription {
+    /// The run's name, unique in its ledger. Any text but the empty one.
+    pub name: String,
+    /// The privacy event of one step, as the accountant's JSON document. The ledger does not look inside.
+    pub event_per_step: Value,
+    /// The steps planned, at least 1. No more are ever charged.
+    pub planned_steps: u64,
+    /// The adjacency under which the event is meant, as the accountant names it.
+    pub adjacency: String,
+    /// Whether the randomness is private: false for a run with a fixed seed.
+    pub private: bool,
+    /// The delta at which the run reports epsilon, strictly between 0 and 1, if it has one.
+    pub delta: Option<f64>,
+}
+
+impl RunDescription {
+    /// Checks what the fields' documentation demands.
+    pub(super) fn check(&self) -> Result<(), LedgerError> {
+        let invalid = |what, given: String, allowed| Err(LedgerError::Invalid { what, given, allowed });
+        if self.name.is_empty() {
+            return invalid("the run's name", "empty".into(), "give a name by which the run can be resumed");
+        }
+        if self.planned_steps == 0 {
+            return invalid("the number of planned steps", "0".into(), "plan at least one step");
+        }
+        if self.event_per_step.is_null() {
+            return invalid("the event of a step", "null".into(), "give the accountant's JSON document of the event");
+        }
+        match self.delta {
+            Some(delta) if !(delta > 0.0 && delta < 1.0) => {
+                invalid("delta", delta.to_string(), "give a number strictly between 0 and 1, or none")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The first field in which `given` differs, with both values.
+    pub(super) fn difference(&self, given: &Self) -> Option<(&'static str, String, String)> {
+        let differs = |field, recorded: &dyn ToString, given: &dyn ToString| {
+            let (recorded, given) = (recorded.to_string(), given.to_string());
+            Some((field, recorded, given))
+        };
+        let delta = |delta: Option<f64>| delta.map_or("none".to_owned(), |delta| delta.to_string());
+        if self.event_per_step != given.event_per_step {
+            return differs("the event of a step", &self.event_per_step, &given.event_per_step);
+        }
+        if self.planned_steps != given.planned_steps {
+            return differs("planned steps", &self.planned_steps, &given.planned_steps);
+        }
+        if self.adjacency != given.adjacency {
+            return differs("adjacency", &self.adjacency, &given.adjacency);
+        }
+        if self.private != given.private {
+            return differs("private randomness", &self.private, &given.private);
+        }
+        if self.delta != given.delta {
+            return differs("delta", &delta(self.delta), &delta(given.delta));
+        }
+        None
+    }
+}

@@ -1,0 +1,243 @@
+//! A training run under a plan: draw, clip, add noise, charge.
+
+mod physical_batch;
+mod step;
+mod validation;
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use burn::data::dataloader::batcher::Batcher;
+use burn::data::dataset::Dataset;
+use burn::tensor::{Device, Tensor};
+use burn_privacy_accounting::PlannedSchedule;
+use burn_privacy_budget::LedgerRun;
+use burn_privacy_budget::statement::{PrivacyStatement, statement};
+use burn_privacy_mechanisms::{Entropy, PrivacyKey};
+
+use crate::charges::Charges;
+use crate::error::{Error, Result};
+use crate::ledger::Ledger;
+use crate::per_example::{GradientSum, PerExample, ValidationSchedule};
+use crate::plan::PrivacyPlan;
+use crate::sampler::PoissonSampler;
+
+pub use step::Step;
+
+/// What a loss closure returns: one loss per example, `[batch]`, or any error.
+pub type LossResult = std::result::Result<Tensor<1>, Box<dyn std::error::Error + Send + Sync>>;
+
+const DEFAULT_PHYSICAL_BATCH: usize = 256;
+
+/// One training run under a [`PrivacyPlan`].
+///
+/// The session owns its sampler, the key of the noise and the count of charged steps. Each
+/// [`Step`] is consumed by use, and the only gradients it gives are [`NoisyGradients`]. See the [crate documentation](crate) for a whole program.
+pub struct Session<I, O, D, B> {
+    plan: Arc<PrivacyPlan>,
+    dataset: D,
+    batcher: B,
+    device: Device,
+    /// `None` once it was taken.
+    sampler: Option<PoissonSampler>,
+    key: PrivacyKey,
+    /// False if the entropy is a fixed seed.
+    private: bool,
+    /// Name of the data set, if there is a ledger.
+    dataset_name: Option<String>,
+    charges: Arc<Charges>,
+    /// The next step to be used.
+    next: u64,
+    schedule: PlannedSchedule,
+    per_example: PerExample,
+    physical_batch: usize,
+    views: usize,
+    validated: ValidationSchedule,
+    items: PhantomData<fn() -> (I, O)>,
+}
+
+/// Starts what a [`PrivacyPlan`] describes.
+pub trait StartPlan {
+    /// Starts a run with the defaults: one backward pass, physical batches of at most 256 examples, no ledger.
+    ///
+    /// See [`Session`] for what can be set, and [`Session::with_ledger`] for a durable record of what was spent.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system gives no randomness, or the data set's public size is not the plan's.
+    fn start<I, O, D, B>(
+        &self,
+        dataset: D,
+        batcher: B,
+        device: &Device,
+        entropy: Entropy,
+    ) -> Result<Session<I, O, D, B>>
+    where
+        D: Dataset<I>,
+        B: Batcher<I, O>;
+}
+
+impl StartPlan for PrivacyPlan {
+    fn start<I, O, D, B>(
+        &self,
+        dataset: D,
+        batcher: B,
+        device: &Device,
+        entropy: Entropy,
+    ) -> Result<Session<I, O, D, B>>
+    where
+        D: Dataset<I>,
+        B: Batcher<I, O>,
+    {
+        Session::new(Arc::new(self.clone()), dataset, batcher, device, entropy)
+    }
+}
+
+impl<I, O, D, B> Session<I, O, D, B>
+where
+    D: Dataset<I>,
+    B: Batcher<I, O>,
+{
+    pub(crate) fn new(
+        plan: Arc<PrivacyPlan>,
+        dataset: D,
+        batcher: B,
+        device: &Device,
+        entropy: Entropy,
+    ) -> Result<Self> {
+        let private = entropy.is_private();
+        GradientSum::require_room(device, plan.sampling().expected_batch_size())?;
+        let key = PrivacyKey::draw(&entropy)?;
+        let charges = Charges::new();
+        let sampler = PoissonSampler::new(&charges, plan.clone(), dataset.len(), &entropy)?;
+        let schedule = plan.schedule()?;
+        Ok(Self {
+            plan,
+            dataset,
+            batcher,
+            device: device.clone(),
+            sampler: Some(sampler),
+            key,
+            private,
+            dataset_name: None,
+            charges,
+            next: 0,
+            schedule,
+            per_example: PerExample::default(),
+            physical_batch: DEFAULT_PHYSICAL_BATCH,
+            views: 1,
+            validated: ValidationSchedule::default(),
+            items: PhantomData,
+        })
+    }
+
+    /// Splits a logical batch into physical ones of at most `examples`, by memory: results and privacy don't
+    /// depend on it beyond the order of a sum. Zero counts as one, and more than 65 536 as so many.
+    ///
+    /// A physical batch holds the drawn records of a fixed range of places in the data set, so that one record more or less
+    /// changes no other: see [`PrivacyPlan::sensitivity`].
+    pub fn with_physical_batch(mut self, examples: usize) -> Self {
+        self.physical_batch = examples.max(1);
+        self
+    }
+
+    /// Augmentation multiplicity: the batcher gets each record of a batch so many times in a row and makes another
+    /// augmented view of it each time. Zero counts as one.
+    ///
+    /// The loss closure returns one loss for each view, in the batcher's order. A record's gradient is that of the mean of
+    /// its views' losses, and it is clipped as one: the guarantee is the same, whatever the number of views (65,536 at most:
+    /// with more, no step is charged or made, and [`Error::Plan`] says so). A step costs the
+    /// forward and backward passes of all views, but one norm for each record. `physical_batch` counts views.
+    ///
+    /// The batcher must make a view from its record alone: no mixing of records.
+    ///
+    /// Source: De et al. 2022 (arXiv 2204.13650), section 3.2.
+    pub fn with_views(mut self, views: usize) -> Self {
+        self.views = views.max(1);
+        self
+    }
+
+    /// How per-example gradients are computed.
+    pub fn with_per_example(mut self, per_example: PerExample) -> Self {
+        self.per_example = per_example;
+        self
+    }
+
+    /// Charges every step to `ledger`, durably and before the update is released, under the run name `run`.
+    ///
+    /// A run of that name with the same plan that was interrupted is continued: its charged steps count, so the
+    /// whole never exceeds the plan.
+    ///
+    /// # Errors
+    ///
+    /// If the ledger refuses: another plan under the name, a run that is spent or does not fit into the data set's
+    /// budget, a file that can't be written. If steps were already taken, or the sampler was.
+    pub fn with_ledger(mut self, ledger: Ledger, run: &str) -> Result<Self> {
+        if self.charged_steps() > 0 || self.dataset_name.is_some() || self.sampler.is_none() {
+            return Err(Error::Plan {
+                field: "ledger",
+                given: format!("after {} steps, another ledger or take_sampler()", self.charged_steps()),
+                allowed: "open one ledger before anything else, so that every step is in it".into(),
+            });
+        }
+        let run = LedgerRun::begin_or_resume(ledger, run, &self.plan, self.private)?;
+        self.dataset_name = Some(run.dataset().to_owned());
+        self.charges.continue_in(run)?;
+        self.next = self.charged_steps();
+        Ok(self)
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &PrivacyPlan {
+        &self.plan
+    }
+
+    /// Steps charged so far, released or not, those of earlier sessions on the ledger's run included.
+    pub fn charged_steps(&self) -> u64 {
+        self.charges.charged()
+    }
+
+    /// Epsilon of the charged steps at the plan's delta, an upper bound; see [`PlannedSchedule`]. Infinite in a session with
+    /// a fixed seed. Some microseconds, and now and then some milliseconds.
+    ///
+    /// Valid as a guarantee of what was released so far only if the decision to stop here does not depend on
+    /// the private data.
+    ///
+    /// # Errors
+    ///
+    /// None for a plan that was built; the type is the accounting crate's.
+    pub fn epsilon_so_far(&self) -> Result<f64> {
+        if self.private { Ok(self.schedule.epsilon_after(self.charged_steps())?) } else { Ok(f64::INFINITY) }
+    }
+
+    /// What can be said now: the planned guarantee, and epsilon so far.
+    ///
+    /// # Errors
+    ///
+    /// None for a plan that was built; the type is the accounting crate's.
+    pub fn statement(&self) -> Result<PrivacyStatement> {
+        let dataset = self.dataset_name.as_deref().unwrap_or("not named (no ledger)");
+        Ok(statement(&self.plan, dataset, self.charged_steps(), self.private)?)
+    }
+
+    /// Ends the run: writes the true number of charged steps to the ledger, and returns the statement. A sampler that was
+    /// taken draws nothing afterwards.
+    ///
+    /// # Errors
+    ///
+    /// If the ledger can't be written; it then still holds the larger, reserved number.
+    pub fn finish(self) -> Result<PrivacyStatement> {
+        self.charges.end()?;
+        self.statement()
+    }
+}
+
+impl<I, O, D, B> std::fmt::Debug for Session<I, O, D, B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("plan", &self.plan)
+            .field("charged", &self.charges.charged())
+            .field("private", &self.private)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,106 @@
+//! What a physical batch does: records are loaded, their losses computed, and their clipped gradients added to the sum.
+
+use burn::data::dataloader::batcher::Batcher;
+use burn::data::dataset::Dataset;
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use super::{LossResult, Session};
+use crate::error::{Error, Result, Unprotected};
+use crate::per_example::{
+    BatchLayout, FixedRanges, GradientSum, PerExample, Rounding, TrainableParameters, clipped_gradient_of_one,
+    clipped_sum, require_one_loss_per_example,
+};
+use crate::sampler::DrawnBatch;
+
+impl<I, O, D, B> Session<I, O, D, B>
+where
+    D: Dataset<I>,
+    B: Batcher<I, O>,
+{
+    /// The drawn records, each as many times as it has views, as the batcher makes a batch of them.
+    fn load(&self, indices: &[usize]) -> Result<O> {
+        let _load = tracing::trace_span!("load").entered();
+        let mut items = Vec::with_capacity(indices.len() * self.views);
+        for &index in indices {
+            for _ in 0..self.views {
+                let item = self.dataset.get(index);
+                items.push(
+                    item.map_err(|source| Error::DrawnRecord {
+                        unprotected_source: Unprotected::new(Box::new(source)),
+                    })?,
+                );
+            }
+        }
+        Ok(self.batcher.batch(items, &self.device))
+    }
+
+    /// One loss an example, the mean over its views, of records that are loaded for it.
+    pub(super) fn losses<M: Module>(
+        &self,
+        model: &M,
+        indices: &[usize],
+        loss: &mut impl FnMut(&M, O) -> LossResult,
+    ) -> Result<Tensor<1>> {
+        let input = self.load(indices)?;
+        self.losses_of(model, input, indices.len(), loss)
+    }
+
+    /// [`losses`](Self::losses) of so many records that were loaded.
+    fn losses_of<M: Module>(
+        &self,
+        model: &M,
+        input: O,
+        examples: usize,
+        loss: &mut impl FnMut(&M, O) -> LossResult,
+    ) -> Result<Tensor<1>> {
+        let losses = loss(model, input).map_err(Error::Loss)?;
+        if self.views == 1 {
+            return Ok(losses);
+        }
+        let (found, expected) = (losses.dims()[0], examples * self.views);
+        if found != expected {
+            return Err(Error::loss_per_example(found, expected));
+        }
+        Ok(losses.reshape([examples, self.views]).mean_dim(1).reshape([examples]))
+    }
+
+    /// The sum of the clipped gradients of a drawn batch, physical batch by physical batch.
+    pub(super) fn clipped_sum<M: Module, F: FnMut(&M, O) -> LossResult>(
+        &mut self,
+        model: &M,
+        trainable: &TrainableParameters,
+        batch: &DrawnBatch,
+        loss: &mut F,
+    ) -> Result<GradientSum> {
+        self.validate_where_due(model, trainable, batch, loss)?;
+        let rounding = Rounding::of(&self.device);
+        let clipping_norm = self.plan.clipping().norm();
+        let mut sum = GradientSum::new(clipping_norm);
+        match self.per_example {
+            PerExample::OneBackward => {
+                let sampling = self.plan.sampling();
+                let ranges = FixedRanges::new(
+                    sampling.expected_batch_size(),
+                    sampling.nominal_size(),
+                    self.physical_batch / self.views,
+                );
+                for part in ranges.cut(&batch.indices) {
+                    let indices = &batch.indices[part.drawn];
+                    let input = self.load(indices)?;
+                    let layout = BatchLayout::new(indices.len(), self.views);
+                    let forward = || self.losses_of(model, input, indices.len(), loss);
+                    clipped_sum(model, trainable, layout, &part.leaves, clipping_norm, rounding, forward, &mut sum)?;
+                }
+            }
+            PerExample::Loop => {
+                for index in &batch.indices {
+                    let losses = self.losses(model, &[*index], loss)?;
+                    require_one_loss_per_example(&losses, BatchLayout::new(1, self.views))?;
+                    clipped_gradient_of_one(model, losses, clipping_norm, rounding, &mut sum)?;
+                }
+            }
+        }
+        Ok(sum)
+    }
+}

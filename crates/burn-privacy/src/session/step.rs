@@ -1,0 +1,149 @@
+//! One step of a session: charged when its batch is drawn, and consumed by the gradients that it releases.
+
+use burn::data::dataloader::batcher::Batcher;
+use burn::data::dataset::Dataset;
+use burn::module::Module;
+
+use super::{LossResult, Session};
+use crate::error::{Error, Result};
+use crate::noisy_gradients::NoisyGradients;
+use crate::per_example::{NonTrainable, TrainableParameters};
+use crate::sampler::{DrawnBatch, PoissonSampler};
+
+/// More views of a record are a mistake, and would not fit into memory.
+const MOST_VIEWS: usize = 1 << 16;
+
+impl<I, O, D, B> Session<I, O, D, B>
+where
+    D: Dataset<I>,
+    B: Batcher<I, O>,
+{
+    /// Charges a step and draws its batch; `None` when the plan's steps are spent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ledger`] if the ledger can't be written, or the data set's budget is spent: then nothing was drawn or
+    /// released. [`Error::ForeignSampler`] after [`take_sampler`](Self::take_sampler).
+    pub fn next_step(&mut self) -> Result<Option<Step<'_, I, O, D, B>>> {
+        self.check_views()?;
+        let Some(sampler) = &mut self.sampler else {
+            return Err(Error::ForeignSampler {
+                difference: "the session's sampler was taken, so that its batches come to step_with".into(),
+            });
+        };
+        match sampler.next_batch()? {
+            Some(batch) => {
+                // Whatever happened to earlier batches: this one is the last that was drawn.
+                self.next = batch.step;
+                self.step_with(batch).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The session's own sampler, for programs that prefetch their data, in another thread for instance: each batch that it
+    /// draws is charged, and goes to [`step_with`](Self::step_with).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignSampler`] the second time: there is one sampler for each session.
+    pub fn take_sampler(&mut self) -> Result<PoissonSampler> {
+        self.check_views()?;
+        self.sampler
+            .take()
+            .ok_or_else(|| Error::ForeignSampler { difference: "the session's only sampler was taken before".into() })
+    }
+
+    /// [`next_step`](Self::next_step) with a batch of the session's own sampler, which
+    /// [`take_sampler`](Self::take_sampler) gave: batches must come in order, each once, and none left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignSampler`] for a batch of another session's sampler, or of another step. The batch is lost then, and
+    /// stays charged.
+    pub fn step_with(&mut self, batch: DrawnBatch) -> Result<Step<'_, I, O, D, B>> {
+        self.check_views()?;
+        batch.require_drawn_for(&self.charges, self.next)?;
+        self.next += 1;
+        Ok(Step { session: self, batch })
+    }
+
+    fn check_views(&self) -> Result<()> {
+        if self.views <= MOST_VIEWS {
+            return Ok(());
+        }
+        Err(Error::Plan { field: "views", given: self.views.to_string(), allowed: format!("from 1 to {MOST_VIEWS}") })
+    }
+}
+
+/// One charged step with its drawn batch. Consumed by [`gradients`](Self::gradients).
+///
+/// Dropping a step without using it is allowed: it stays charged and releases nothing.
+#[must_use = "the step was charged: call gradients()"]
+pub struct Step<'a, I, O, D, B> {
+    session: &'a mut Session<I, O, D, B>,
+    batch: DrawnBatch,
+}
+
+impl<I, O, D, B> std::fmt::Debug for Step<'_, I, O, D, B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Step").field("index", &self.batch.step).finish_non_exhaustive()
+    }
+}
+
+impl<I, O, D, B> Step<'_, I, O, D, B>
+where
+    D: Dataset<I>,
+    B: Batcher<I, O>,
+{
+    /// Number of the step, from 0.
+    pub fn index(&self) -> u64 {
+        self.batch.step
+    }
+
+    /// Realised number of examples. Private under add/remove adjacency: not for logs or reports.
+    pub fn unprotected_batch_size(&self) -> usize {
+        self.batch.indices.len()
+    }
+
+    /// Clips, sums, adds noise once, and divides by the public expected batch size.
+    ///
+    /// `loss` is called once per physical batch and returns one loss per example, `[batch]`; an empty batch
+    /// never calls it. Before the first update, and now and then again, the closure is also called with other records
+    /// of the data set to validate that no example's loss depends on another
+    /// ([what is checked, and what is promised](crate::per_example#what-is-checked-and-what-is-promised)).
+    ///
+    /// The phases are [`tracing`] spans at trace level: `validation`, `load`, `forward`, `backward`, `norms`, `clipped_sum`, `noise`. On a
+    /// GPU they time the launches, not the work.
+    ///
+    /// # Formal guarantee
+    ///
+    /// The result is the Gaussian mechanism of the plan applied to a sum of L2 sensitivity
+    /// [`PrivacyPlan::sensitivity`], divided by a public constant.
+    ///
+    /// # Errors
+    ///
+    /// Refusals of a model or loss whose per-example gradients are not known ([`Error`]'s first group), and errors of
+    /// the closure and the data set. The step stays charged and releases nothing.
+    pub fn gradients<M, F>(self, model: &M, mut loss: F) -> Result<NoisyGradients>
+    where
+        M: Module,
+        F: FnMut(&M, O) -> LossResult,
+    {
+        let Step { session, batch } = self;
+        let trainable = TrainableParameters::of(model)?;
+        trainable.require_on(&session.device)?;
+        let before = NonTrainable::of(model);
+        let sum = session.clipped_sum(model, &trainable, &batch, &mut loss)?;
+        before.require_unchanged(model)?;
+        NoisyGradients::release(
+            model,
+            &trainable,
+            sum,
+            &session.key,
+            batch.step,
+            session.plan.noise_standard_deviation(),
+            session.plan.sampling().expected_batch_size(),
+        )
+    }
+}
