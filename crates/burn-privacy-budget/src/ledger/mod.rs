@@ -97,7 +97,6 @@ mod composition;
 mod error;
 mod file;
 mod history;
-mod identity;
 mod listing;
 mod record;
 mod total;

@@ -373,14 +373,6 @@ fn holder(path: &Path) -> String {
     }
 }
 
-#[cfg(test)]
-impl Ledger {
-    /// The file's handle replaced, so that tests can make writes fail.
-    pub(super) fn replace_handle(&mut self, file: std::fs::File) -> std::fs::File {
-        self.file.replace_handle(file)
-    }
-}
-
 /// Seconds since 1970; 0 on a machine whose clock stands before.
 pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
