@@ -5,6 +5,7 @@
 mod circles;
 mod files;
 mod floors;
+mod links;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -26,13 +27,14 @@ fn main() -> ExitCode {
 /// A rule: the violations that it finds below the root of a workspace.
 type Check = fn(&Path) -> std::io::Result<Vec<String>>;
 
-fn rules() -> [(&'static str, Check); 5] {
+fn rules() -> [(&'static str, Check); 6] {
     [
         ("a crate depends on lower floors only, and on Burn from floor 3 on", floors::check),
         ("no circle of modules", circles::check),
         ("every source file begins with //!", files::headers),
         ("a file above 400 lines says in its header why it is long", files::lengths),
         ("no crate holds more than a quarter of the lines", files::shares),
+        ("links of README files and of the book lead somewhere", links::check),
     ]
 }
 
@@ -95,5 +97,17 @@ mod planted {
         assert!(violations(4, &files).is_empty());
         files.push(("crates/0/src/more.rs", "//! X.\n"));
         assert_eq!(violations(4, &files).len(), 1);
+    }
+
+    #[test]
+    fn a_dead_link_and_a_page_that_the_book_forgot() {
+        let summary = ("docs/src/SUMMARY.md", "[Here](here.md)");
+        let here = ("docs/src/here.md", "[up](../../README.md) [web](https://burn.dev) `code`");
+        let readme = ("README.md", "[book](docs/src/here.md#top)");
+        assert!(violations(5, &[summary, here, readme]).is_empty());
+        let dead = ("README.md", "[book](docs/src/there.md)");
+        assert_eq!(violations(5, &[summary, here, dead]).len(), 1);
+        let forgotten = ("docs/src/there.md", "");
+        assert_eq!(violations(5, &[summary, here, readme, forgotten]).len(), 1);
     }
 }

@@ -39,6 +39,16 @@ pub trait Accountant {
     /// If `delta` is not strictly between 0 and 1.
     fn epsilon(&self, delta: f64) -> Result<f64>;
 
+    /// The epsilon at this delta, and the name of the method that proved it: [`Self::name`], unless another one that the
+    /// accountant keeps beside its own had the smaller bound.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::epsilon`].
+    fn epsilon_and_method(&self, delta: f64) -> Result<(f64, &str)> {
+        Ok((self.epsilon(delta)?, self.name()))
+    }
+
     /// A number near [`Self::epsilon`] that is much cheaper, for searches to start with; none where the epsilon itself is
     /// cheap. It bounds nothing and is never part of a result.
     fn epsilon_guess(&self, delta: f64) -> Option<f64> {

@@ -16,7 +16,9 @@ use realfft::num_complex::Complex;
 
 use crate::error::{any_epsilon, open_delta};
 use crate::gaussian::{gaussian_delta, gaussian_epsilon};
-use crate::pld::{Base, Direction, Drawn, Sketches, Step, Terms};
+use crate::pld::{
+    Base, Direction, Drawn, Mixture, Sketch, Step, Terms, chernoff_epsilon, find, log_chernoff, tilt_for_delta, total,
+};
 use crate::{Accountant, AccountingError, Adjacency, DpEvent, Result};
 
 /// Name under which the results are reported.
@@ -179,6 +181,41 @@ fn no_estimate(reason: &str) -> AccountingError {
     AccountingError::NoEstimate { reason: reason.to_owned() }
 }
 
+/// The sketches of all steps of one direction, for estimates.
+#[derive(Clone, Debug)]
+struct Sketches(Vec<Sketch>);
+
+impl Sketches {
+    fn new(terms: &Terms, direction: Direction, log_tail: f64) -> Self {
+        let gaussian = terms.gaussian_noise().map(|noise| (Step::unsampled(Base::Gaussian { noise }), 1));
+        Self(
+            terms
+                .steps()
+                .chain(gaussian)
+                .map(|(step, count)| Mixture::of_step(&step, direction).sketch(count as f64, log_tail))
+                .collect(),
+        )
+    }
+
+    /// About the epsilon at this delta, and Chernoff's bound of it.
+    fn epsilon_guess(&self, log_delta: f64) -> (f64, f64) {
+        let tilt = tilt_for_delta(&self.0, log_delta);
+        let limit = chernoff_epsilon(&self.0, log_delta, tilt);
+        (total(&self.0, tilt).mean.clamp(0.0, limit), limit)
+    }
+
+    /// The minimum of ln M(s) - s epsilon - ln(s (s+1)) over s > 0, and the second derivative of ln M there.
+    fn saddle(&self, epsilon: f64) -> (f64, f64) {
+        let tilt = find(&self.0, |s, cumulants| cumulants.mean - epsilon - 1.0 / s - 1.0 / (s + 1.0) >= 0.0);
+        (tilt, total(&self.0, tilt).variance)
+    }
+
+    /// ln of Chernoff's bound of delta.
+    fn log_chernoff(&self, epsilon: f64) -> f64 {
+        log_chernoff(&self.0, epsilon)
+    }
+}
+
 /// One direction of the composition.
 struct OneWay {
     moments: Vec<Moment>,
@@ -207,7 +244,41 @@ impl OneWay {
         Err(no_estimate("the integral has not converged"))
     }
 
+    /// By Newton's method, or where that leads nowhere (heavy tails, where the slope changes quickly) by narrowing a bracket.
     fn epsilon(&self, delta: f64) -> Result<f64> {
+        self.epsilon_by_newton(delta).or_else(|_| self.epsilon_by_bracket(delta))
+    }
+
+    /// The Illinois rule on ln delta, between 0 and Chernoff's bound.
+    fn epsilon_by_bracket(&self, delta: f64) -> Result<f64> {
+        let target = delta.ln();
+        let residual = |epsilon: f64| -> Result<f64> { Ok(self.delta(epsilon)?.ln() - target) };
+        let (mut low, mut high) = (0.0, self.sketches.epsilon_guess(target).1 * (1.0 + 1e-6));
+        // Chernoff's bound is above the truth: its sign is known without an integral.
+        let (mut at_low, mut at_high) = (1.0, -1.0);
+        for round in 0..100 {
+            if high - low <= 1e-11 * high {
+                return Ok(high);
+            }
+            let secant = high - at_high * (low - high) / (at_low - at_high);
+            let inside = secant > low && secant < high && round > 2 && round % 4 != 3;
+            let next = if inside { secant } else { 0.5 * (low + high) };
+            let at = residual(next)?;
+            if at.abs() < 1e-12 {
+                return Ok(next);
+            }
+            if at > 0.0 {
+                (low, at_low) = (next, at);
+                at_high *= 0.5;
+            } else {
+                (high, at_high) = (next, at);
+                at_low *= 0.5;
+            }
+        }
+        Err(no_estimate("no epsilon was found between 0 and Chernoff's bound"))
+    }
+
+    fn epsilon_by_newton(&self, delta: f64) -> Result<f64> {
         let target = delta.ln();
         let mut halvings = 0;
         // Chernoff's bound is above the truth; a root beyond it is none.

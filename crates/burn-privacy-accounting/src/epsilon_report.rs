@@ -8,10 +8,10 @@ use crate::{Accountant, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EpsilonReport {
-    /// The accountant's name, such as `"RDP"`.
+    /// The name of the accountant that proved it, such as `"RDP"`.
     pub accountant: String,
     /// In nats; infinity is the string `"inf"` in JSON.
-    #[serde(with = "number_or_inf")]
+    #[serde(with = "crate::json::number_or_inf")]
     pub epsilon: f64,
     /// True for an upper bound, false for an estimate.
     pub is_bound: bool,
@@ -24,36 +24,7 @@ impl EpsilonReport {
     ///
     /// If `delta` is not strictly between 0 and 1.
     pub fn of(accountant: &(impl Accountant + ?Sized), delta: f64) -> Result<Self> {
-        Ok(Self {
-            accountant: accountant.name().to_owned(),
-            epsilon: accountant.epsilon(delta)?,
-            is_bound: accountant.is_bound(),
-        })
-    }
-}
-
-/// Numbers in JSON where infinity is the string `"inf"`.
-mod number_or_inf {
-    use serde::de::{Deserializer, Error};
-    use serde::{Deserialize, Serializer};
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum NumberOrText {
-        Number(f64),
-        Text(String),
-    }
-
-    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        // NaN never is a result of this crate; written by a caller, it must not read as private.
-        if value.is_finite() { serializer.serialize_f64(*value) } else { serializer.serialize_str("inf") }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        match NumberOrText::deserialize(deserializer)? {
-            NumberOrText::Number(value) => Ok(value),
-            NumberOrText::Text(text) if text == "inf" => Ok(f64::INFINITY),
-            NumberOrText::Text(text) => Err(D::Error::custom(format!("{text:?} is neither a number nor \"inf\""))),
-        }
+        let (epsilon, method) = accountant.epsilon_and_method(delta)?;
+        Ok(Self { accountant: method.to_owned(), epsilon, is_bound: accountant.is_bound() })
     }
 }

@@ -18,7 +18,8 @@ use crate::search::bisect;
 const ROUNDING: f64 = 2e-12;
 
 /// The exact delta of the Gaussian mechanism at `epsilon` nats; `noise_multiplier` is standard deviation / L2
-/// sensitivity. Rounded up by 2e-12 of itself, and more where the noise multiplier is below 0.001. 1 without noise.
+/// sensitivity. Rounded up by 2e-12 of itself, and more where the noise multiplier is below 0.001; never 0 at a finite
+/// epsilon, where the smallest float is the bound. 1 without noise.
 ///
 /// # Errors
 ///
@@ -34,6 +35,10 @@ pub fn gaussian_delta(noise_multiplier: f64, epsilon: f64) -> Result<f64> {
     let epsilon = any_epsilon("epsilon", epsilon)?;
     let log_delta = ln_delta(1.0 / noise_multiplier, epsilon);
     let delta = log_delta.exp() * (1.0 + delta_rounding(noise_multiplier, epsilon));
+    if delta == 0.0 && epsilon < f64::INFINITY {
+        // Below the smallest float, but not 0.
+        return Ok(f64::from_bits(1));
+    }
     // Without noise there is nothing to round.
     Ok(if delta.is_nan() { log_delta.exp() } else { delta.min(1.0) })
 }
@@ -177,6 +182,18 @@ fn integral_of_slope(x: f64, width: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::{Accountant, Adjacency, DpEvent, PldAccountant};
+
+    /// The true one is 3.9e-343.
+    #[test]
+    fn deltas_below_the_smallest_float_are_not_zero() {
+        let found = gaussian_delta(1.0, 40.0).unwrap();
+        assert!(found > 0.0 && found < 1e-300, "{found:e}");
+        let mut accountant = PldAccountant::new(Adjacency::AddOrRemoveOne);
+        accountant.compose(&DpEvent::gaussian(1.0).unwrap(), 1).unwrap();
+        let (lower, upper) = accountant.delta_bounds(40.0).unwrap();
+        assert!(lower == 0.0 && upper > 0.0, "{lower:e} {upper:e}");
+        assert_eq!(accountant.delta(f64::INFINITY).unwrap(), 0.0);
+    }
 
     /// The reason for its name: here the limit is below a certified lower bound.
     #[test]

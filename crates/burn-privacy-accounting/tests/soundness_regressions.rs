@@ -152,3 +152,46 @@ fn hard_deltas_are_bracketed_in_time() {
     println!("{:?} [{lower}, {upper}]", start.elapsed());
     assert!(upper >= 0.99 * renyi.epsilon(1e-5).unwrap() && start.elapsed() < Duration::from_secs(20));
 }
+
+/// Many steps with much noise, for which the grid had too many points: the bracket was 12 % wide, or RDP's.
+#[test]
+fn many_steps_are_tight() {
+    for (noise, count, width) in [
+        (100.0, 1_000_000_000, 2e-4),
+        (1_000.0, 10_000_000_000, 1e-3),
+        (3_000.0, 10_000_000_000, 1.5e-3),
+        (1e4, 100_000_000_000, 1.5e-3),
+        (1e6, 1_000_000_000_000_000, 2e-5),
+    ] {
+        let accountant = pld(1e-4, &[(sampled(0.005, DpEvent::gaussian(noise).unwrap()), count)]);
+        let (lower, upper) = accountant.epsilon_bounds(1e-5).unwrap();
+        assert!(upper / lower - 1.0 < width, "{noise}: {lower} {upper}");
+        assert_eq!(accountant.epsilon_and_method(1e-5).unwrap(), (upper, "PLD"));
+        // A Gaussian of the same variance is nearly the same, from below, with little noise per step.
+        let limit = burn_privacy_accounting::gdp_clt_epsilon_not_a_bound(0.005, noise, count, 1e-5).unwrap();
+        assert!(limit > 0.99 * lower && limit < 1.01 * upper, "{noise}: {lower} {limit} {upper}");
+    }
+}
+
+/// Whoever proved the number is named.
+#[test]
+fn a_renyi_bound_is_not_called_pld() {
+    let event = DpEvent::gaussian(5.0).unwrap();
+    let mut accountant = pld(1e-4, &[(sampled(0.1, event), 100)]);
+    let (epsilon, method) = accountant.epsilon_and_method(1e-290).unwrap();
+    let mut renyi = RdpAccountant::new(ADD);
+    renyi.compose(&sampled(0.1, DpEvent::gaussian(5.0).unwrap()), 100).unwrap();
+    assert_eq!((epsilon, method), (renyi.epsilon(1e-290).unwrap(), "RDP"));
+    accountant.compose(&DpEvent::laplace(10.0).unwrap(), 1).unwrap();
+    assert_eq!(accountant.epsilon_and_method(1e-5).unwrap().1, "PLD");
+}
+
+#[test]
+fn the_estimate_converges_with_heavy_tails() {
+    let event = sampled(1e-4, DpEvent::gaussian(0.8).unwrap());
+    let mut estimator = ContourEstimator::new(ADD);
+    estimator.compose(&event, 1_000_000).unwrap();
+    let estimate = estimator.epsilon(1e-6).unwrap();
+    let (lower, upper) = pld(1e-4, &[(event, 1_000_000)]).epsilon_bounds(1e-6).unwrap();
+    assert!(lower <= estimate && estimate <= upper && upper < 1.001 * lower, "{lower} {estimate} {upper}");
+}

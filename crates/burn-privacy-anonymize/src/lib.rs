@@ -6,14 +6,18 @@
 //!
 //! Every result has a [`Statement`]: what is protected, against whom, under which assumption, and what is not covered.
 
+pub mod attack;
 mod error;
+pub mod inspect;
 pub mod microaggregation;
 pub mod perturb;
+pub mod pseudonym;
 pub mod recoding;
 mod release;
 pub mod search;
 mod statement;
 pub mod table;
+mod unfinished_file;
 
 pub use error::AnonymizeError;
 pub use release::{ReleaseOptions, write_release};

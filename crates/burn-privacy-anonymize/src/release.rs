@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::BufReader;
 use std::path::Path;
 
 use crate::AnonymizeError;
 use crate::recoding::Recoding;
 use crate::table::{Table, header_of};
+use crate::unfinished_file::UnfinishedFile;
 
 /// How a recoded table is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,24 +39,19 @@ pub fn write_release(
 ) -> Result<u64, AnonymizeError> {
     let unread = |source| AnonymizeError::Read { file: input.to_owned(), source };
     let unwritten = |source| AnonymizeError::Write { file: output.to_owned(), source };
-    if !options.replace && output.symlink_metadata().is_ok() {
-        return Err(unwritten(std::io::ErrorKind::AlreadyExists.into()));
-    }
+    let mut file = UnfinishedFile::new(output, options.replace)?;
     let opened = File::open(input).map_err(unread)?;
     let mut reader =
         csv::ReaderBuilder::new().delimiter(separator).from_reader(BufReader::with_capacity(1 << 16, opened));
     let header = header_of(input, &mut reader)?;
     let plan = Plan::new(input, &header, table, &options.keep)?;
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let unfinished = unfinished_in(folder).map_err(unwritten)?;
-    let mut file = BufWriter::with_capacity(1 << 16, unfinished);
     let line = |cells: &[&str]| -> Result<Vec<u8>, AnonymizeError> {
         let mut writer = csv::WriterBuilder::new().delimiter(separator).from_writer(Vec::new());
         writer.write_record(cells).map_err(|error| AnonymizeError::csv(output, error))?;
         writer.into_inner().map_err(|error| unwritten(std::io::Error::other(error.to_string())))
     };
     let names: Vec<&str> = plan.released.iter().map(|(place, _)| header[*place].as_str()).collect();
-    file.write_all(&line(&names)?).map_err(unwritten)?;
+    file.write(&line(&names)?)?;
 
     let mut places = Places::new(table, recoding);
     let mut sorted: Vec<Vec<u8>> = Vec::new();
@@ -77,33 +73,18 @@ pub fn write_release(
             .collect();
         let line = line(&cells)?;
         rows += 1;
-        if options.keep_order { file.write_all(&line).map_err(unwritten)? } else { sorted.push(line) }
+        if options.keep_order { file.write(&line)? } else { sorted.push(line) }
     }
     sorted.sort_unstable();
     for line in sorted {
-        file.write_all(&line).map_err(unwritten)?;
+        file.write(&line)?;
     }
     if rows != recoding.released_rows() {
         let problem = "the file has changed since it was read: run again".to_owned();
         return Err(AnonymizeError::Structure { file: input.to_owned(), line: 0, problem });
     }
-    let file = file.into_inner().map_err(|error| unwritten(error.into_error()))?;
-    file.as_file().sync_all().map_err(unwritten)?;
-    let kept = if options.replace { file.persist(output) } else { file.persist_noclobber(output) };
-    kept.map_err(|error| unwritten(error.error))?;
+    file.finish()?;
     Ok(rows)
-}
-
-/// A file that goes away unless it gets its name, with the permissions of any other.
-fn unfinished_in(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".unfinished-");
-    #[cfg(unix)]
-    let builder = {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666))
-    };
-    builder.tempfile_in(folder)
 }
 
 /// Where the columns are in the input.

@@ -70,12 +70,6 @@ fn further() -> Vec<Value> {
     ]
 }
 
-/// Nanoseconds of this thread on a processor, 0 where the system does not say.
-fn processor_time() -> u64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
 #[test]
 fn the_search_proves_every_optimum_of_arx() {
     let Some(folder) = common::oracles() else { return };
@@ -86,9 +80,9 @@ fn the_search_proves_every_optimum_of_arx() {
     for entry in entries.iter().chain(&further()) {
         let setting = &entry["setting"];
         let table = common::adult(&folder, setting["sensitive"].as_str());
-        let start = processor_time();
+        let start = common::processor_time();
         let found = optimum(&table, &options(setting)).unwrap();
-        println!("{setting}: {} choices, {} ns of processor time", found.choices, processor_time() - start);
+        println!("{setting}: {} choices, {} ns of processor time", found.choices, common::processor_time() - start);
         assert!(found.proved, "{setting}");
         let value = entry["optimum"].as_f64().unwrap();
         // ARX rounds the loss of each column; the entropy is given to eight digits.

@@ -1,24 +1,17 @@
 //! From steps to a bracket of epsilon or delta: chooses tilt, grid and window, and refines until the bracket is narrow.
 
-use super::composition::{MOST_POINTS, Part, compose};
+use super::base::Direction;
+use super::blocks::{RATIO, in_blocks};
+use super::composition::{Part, compose};
 use super::curve::{Curve, Side};
-use super::lattice::{Lattice, Layout, Sparse};
+use super::goal::Goal;
+use super::lattice::{Lattice, Layout, Sparse, at_least_once};
 use super::mixture::Mixture;
-use super::pair::{Base, Direction};
-use super::terms::Step;
-use super::tilt::{
-    Sketch, chernoff_epsilon, log_chernoff, log_delta_estimate, tilt_for_delta, tilt_for_epsilon, total,
-};
+use super::sketch::Sketch;
+use super::step::Step;
+use super::tilt::{chernoff_epsilon, log_chernoff, log_delta_estimate, tilt_for_delta, tilt_for_epsilon, total};
+use super::transform::MOST_POINTS;
 use super::window::{Wanted, Window};
-
-/// What is asked for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Goal {
-    /// The epsilon at this delta.
-    EpsilonAt(f64),
-    /// The delta at this epsilon.
-    DeltaAt(f64),
-}
 
 /// Deltas below this are not resolved.
 const LEAST_DELTA: f64 = 1e-280;
@@ -32,8 +25,17 @@ const FINER_POINTS: f64 = 1e6;
 /// Relative rounding of an atom's loss, and of its place on the grid.
 const ATOM_ROUNDING: f64 = 20.0 * f64::EPSILON;
 
-/// Sketches of more steps than this are not trusted with a decision.
-const MOST_SKETCHED: f64 = 1e12;
+/// Blocks whose bracket is wider than so many times what was aimed at are given up.
+const HOPELESS_WIDTH: f64 = 100.0;
+
+/// With more points than this on a single grid, steps are put into blocks.
+const SINGLE_POINTS: f64 = 131_072.0;
+
+/// A grid of more points than this is not refined unless that helps.
+const DEAR_POINTS: f64 = 400_000.0;
+
+/// No block is made of fewer than this many others.
+const FEWEST_BLOCKS: f64 = 16.0;
 
 /// Log probabilities below this are not worth a second grid.
 const HOPELESS: f64 = -1_500.0;
@@ -82,10 +84,8 @@ struct OneWay {
 }
 
 impl Composition {
-    /// `gaussian` is the noise multiplier of a further single, unsampled Gaussian step.
-    pub(super) fn new(steps: impl Iterator<Item = (Step, u64)>, gaussian: Option<f64>, accuracy: f64) -> Self {
-        let gaussian = gaussian.map(|noise| (Step::unsampled(Base::Gaussian { noise }), 1));
-        Self { steps: steps.chain(gaussian).collect(), accuracy }
+    pub(super) fn new(steps: Vec<(Step, u64)>, accuracy: f64) -> Self {
+        Self { steps, accuracy }
     }
 
     pub(super) fn bounds(&self, goal: Goal) -> (f64, f64) {
@@ -127,7 +127,7 @@ impl Composition {
     fn one_way(&self, direction: Direction, goal: Goal, known: Option<f64>) -> OneWay {
         let count: f64 = self.steps.iter().map(|(_, count)| *count as f64).sum();
         let pairs: Vec<(Mixture, f64)> =
-            self.steps.iter().map(|(step, count)| (step.mixture(direction), *count as f64)).collect();
+            self.steps.iter().map(|(step, count)| (Mixture::of_step(step, direction), *count as f64)).collect();
         let log_delta = match goal {
             Goal::EpsilonAt(delta) => delta.max(LEAST_DELTA).ln(),
             Goal::DeltaAt(epsilon) => known.unwrap_or_else(|| {
@@ -154,19 +154,37 @@ fn sketches(pairs: &[(Mixture, f64)], log_tail: f64) -> Vec<Sketch> {
 }
 
 impl OneWay {
-    /// True if this direction can't be worse than a bound of the other one.
+    /// True if this direction is proved to be no worse than an upper bound of the other one.
     fn is_surely_below(&self, goal: Goal, upper: f64) -> bool {
-        // The sketches are good to far better than this, in logarithms.
-        const MARGIN: f64 = 1.0;
-        let steps: f64 = self.pairs.iter().map(|(_, count)| count).sum();
         match goal {
-            _ if self.infinite.1 > 0.0 || steps > MOST_SKETCHED => false,
-            Goal::EpsilonAt(_) if upper == f64::INFINITY || self.largest_loss <= upper => true,
-            Goal::EpsilonAt(delta) => upper > 0.0 && log_chernoff(&self.sketches, upper) + MARGIN < delta.ln(),
-            Goal::DeltaAt(epsilon) => {
-                self.largest_loss <= epsilon || log_chernoff(&self.sketches, epsilon) + MARGIN < upper.ln()
-            }
+            Goal::EpsilonAt(_) if upper == f64::INFINITY => true,
+            Goal::EpsilonAt(delta) => upper > 0.0 && self.delta_is_below(upper, delta),
+            Goal::DeltaAt(epsilon) => self.delta_is_below(epsilon, upper),
         }
+    }
+
+    /// True if delta at `epsilon` is proved to be at most `limit`: by the largest loss, or by Chernoff's bound,
+    /// E[(1 - e^(epsilon-l))+] <= M(s) e^(-s epsilon) s^s / (1+s)^(1+s) for any s > 0, of a coarse lattice from above. The
+    /// sketches choose s and the lattice's spacing only.
+    fn delta_is_below(&self, epsilon: f64, limit: f64) -> bool {
+        if self.infinite.1 == 0.0 && self.largest_loss <= epsilon {
+            return true;
+        }
+        let tilt = tilt_for_epsilon(&self.sketches, epsilon);
+        let steps: f64 = self.pairs.iter().map(|(_, count)| count).sum();
+        let spacing = 0.2 * (total(&self.sketches, tilt).variance / steps).sqrt();
+        if !(spacing > 0.0 && spacing.is_finite()) {
+            return false;
+        }
+        let layout = Layout { spacing, tilt, log_tail: self.log_tail };
+        let mut log_mean = -tilt * (epsilon - self.moved) + tilt * tilt.ln() - (1.0 + tilt) * tilt.ln_1p();
+        let mut infinite = Vec::new();
+        for ((pair, count), sketch) in self.pairs.iter().zip(&self.sketches) {
+            let step = pair.lattice(layout, &Self::log_means(sketch, tilt)).upper;
+            log_mean += count * (step.log_mean(spacing, tilt) + pair.rounding() + 1e-13);
+            infinite.push((step.infinite, *count));
+        }
+        (log_mean + 1e-9).exp() + at_least_once(infinite.into_iter()).1 <= limit
     }
 
     fn bounds(&self, goal: Goal, accuracy: f64) -> (f64, f64) {
@@ -216,6 +234,7 @@ impl OneWay {
         };
         let mut refinement = 1.0;
         let mut before = f64::NAN;
+        let (mut blocks, mut last_width) = (true, f64::INFINITY);
         let rounds = if plan.log_delta < HOPELESS { 1 } else { MOST_ROUNDS };
         for _ in 0..rounds {
             let centre = total(&self.sketches, plan.saddle);
@@ -236,10 +255,13 @@ impl OneWay {
                 saddle: plan.saddle,
             };
             let window = Window::new(&self.sketches, wanted);
-            let narrowest = 1.01 * (window.top - window.bottom) / (MOST_POINTS as f64 - 8.0);
-            let length = window.top - window.bottom;
+            let levels = if blocks { self.levels((window.top - window.bottom) / fine) } else { 0 };
+            let fine = fine / f64::from(levels + 1).sqrt();
+            // In units of the finest grid.
+            let length = (window.top - window.bottom) / RATIO.powi(levels);
+            let narrowest = 1.01 * length / (MOST_POINTS as f64 - 8.0);
             let mut spacing = self.fitted(fine.max(narrowest), length);
-            let expected = self.expected_width(spacing, plan.saddle);
+            let expected = self.expected_width(spacing, plan.saddle, levels);
             if expected > ESTIMATE * aim {
                 spacing = self.fitted((spacing * (ESTIMATE * aim / expected).sqrt()).max(narrowest), length);
             }
@@ -247,7 +269,7 @@ impl OneWay {
                 break;
             }
             before = spacing;
-            let (new_lower, new_upper) = self.at_spacing(goal, spacing, plan.saddle, window);
+            let (new_lower, new_upper) = self.at_spacing(goal, (spacing, levels), plan.saddle, window);
             lower = lower.max(new_lower);
             upper = upper.min(new_upper);
             let width = match goal {
@@ -259,9 +281,21 @@ impl OneWay {
                 Goal::EpsilonAt(_) => accuracy * upper.max(0.02 * deviation),
                 Goal::DeltaAt(_) => tolerance,
             };
+            let failed = !new_upper.is_finite() || width > HOPELESS_WIDTH * reached;
+            if levels > 0 && failed {
+                // Blocks are no gain where tails are heavy: once more on a single grid.
+                blocks = false;
+                before = f64::NAN;
+                continue;
+            }
             if width <= reached || (plan.sure && fine <= narrowest) {
                 break;
             }
+            // Rounding is all that is left of the width.
+            if (levels > 0 || length / spacing > DEAR_POINTS) && width > 0.8 * last_width {
+                break;
+            }
+            last_width = width;
             match goal {
                 Goal::EpsilonAt(_) if !plan.sure || upper < plan.epsilons.0 || lower > plan.epsilons.1 => {
                     let saddle = tilt_for_epsilon(&self.sketches, upper.min(plan.epsilons.1));
@@ -290,7 +324,7 @@ impl OneWay {
     }
 
     /// How wide the bracket will about be: what both discretisations add to the variance, times half of tilt + 1.
-    fn expected_width(&self, spacing: f64, tilt: f64) -> f64 {
+    fn expected_width(&self, spacing: f64, tilt: f64, levels: i32) -> f64 {
         let layout = Layout { spacing, tilt, log_tail: self.log_tail };
         let added: f64 = self
             .pairs
@@ -298,7 +332,20 @@ impl OneWay {
             .zip(&self.sketches)
             .map(|((pair, count), sketch)| count * pair.added_variance(layout, &Self::log_means(sketch, tilt)))
             .sum();
-        0.5 * (tilt + 1.0) * added
+        // Each coarser grid adds as much as the finest one would.
+        let steps: f64 = self.sketches.iter().map(Sketch::count).sum();
+        let coarser = 0.25 * f64::from(levels) * steps * spacing * spacing;
+        0.5 * (tilt + 1.0) * (added + coarser)
+    }
+
+    /// How often steps are put into blocks, if a single grid would have this many points.
+    fn levels(&self, points: f64) -> i32 {
+        let most = self.pairs.iter().map(|(_, count)| *count).fold(0.0, f64::max);
+        let mut levels = 0;
+        while points / RATIO.powi(levels) > SINGLE_POINTS && most / (RATIO * RATIO).powi(levels + 1) > FEWEST_BLOCKS {
+            levels += 1;
+        }
+        levels
     }
 
     /// A spacing that puts the end of a step's losses onto the grid, if that is near, and that is fine enough for some
@@ -318,7 +365,7 @@ impl OneWay {
         if length / finer <= MOST_POINTS as f64 - 8.0 { finer } else { loss / cells.floor() }
     }
 
-    fn at_spacing(&self, goal: Goal, spacing: f64, tilt: f64, window: Window) -> (f64, f64) {
+    fn at_spacing(&self, goal: Goal, (spacing, levels): (f64, i32), tilt: f64, window: Window) -> (f64, f64) {
         let layout = Layout { spacing, tilt, log_tail: self.log_tail };
         let lattices: Vec<Lattice> = self
             .pairs
@@ -327,11 +374,12 @@ impl OneWay {
             .map(|((pair, _), sketch)| pair.lattice(layout, &Self::log_means(sketch, tilt)))
             .collect();
         let ask = |side: Side, choose: fn(&Lattice) -> &Sparse| {
-            let parts: Vec<Part<'_>> = lattices
-                .iter()
-                .zip(&self.pairs)
-                .map(|(lattice, (_, count))| Part { step: choose(lattice), count: *count })
-                .collect();
+            let counted =
+                lattices.iter().zip(&self.pairs).map(|(lattice, (_, count))| (choose(lattice).clone(), *count as u64));
+            let counted = in_blocks(counted.collect(), spacing, levels, (tilt, self.log_tail), side)?;
+            let spacing = spacing * RATIO.powi(levels);
+            let parts: Vec<Part<'_>> =
+                counted.iter().map(|(step, count)| Part { step, count: *count as f64 }).collect();
             let (least, most) = at_least_once(parts.iter().map(|part| (part.step.infinite, part.count)));
             let infinite = if side == Side::Above { most } else { least };
             let steps: f64 = parts.iter().map(|part| part.count).sum();
@@ -353,26 +401,5 @@ impl OneWay {
         let upper = ask(Side::Above, |lattice| &lattice.upper).filter(|bound| !bound.is_nan()).unwrap_or(most);
         let lower = ask(Side::Below, |lattice| &lattice.lower).filter(|bound| !bound.is_nan()).unwrap_or(least);
         (lower, upper)
-    }
-}
-
-/// Bounds of 1 - product of (1 - p)^count, where each p is given with its own bounds.
-fn at_least_once(chances: impl Iterator<Item = ((f64, f64), f64)>) -> (f64, f64) {
-    let mut single = None;
-    let (mut least, mut most) = (0.0, 0.0);
-    for ((low, high), count) in chances {
-        if high > 0.0 {
-            single = Some(if single.is_none() && count == 1.0 { (low, high) } else { (f64::NAN, f64::NAN) });
-            least += count * (-low).ln_1p();
-            most += count * (-high).ln_1p();
-        }
-    }
-    match single {
-        None => (0.0, 0.0),
-        Some(bounds) if !bounds.0.is_nan() => bounds,
-        Some(_) => {
-            let rounding = 16.0 * f64::EPSILON;
-            (-f64::exp_m1(least) * (1.0 - rounding), (-f64::exp_m1(most) * (1.0 + rounding)).min(1.0))
-        }
     }
 }

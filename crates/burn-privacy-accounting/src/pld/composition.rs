@@ -8,28 +8,16 @@
 //! - *Rounding of the transforms*: each output is a sum of inputs times rounded roots of unity along a tree of log2(N)
 //!   levels, so that its error is at most c log2(N) u x the sum of the absolute inputs (Higham, Accuracy and Stability
 //!   of Numerical Algorithms, section 24.1), which is 1 here.
-//! - *Rounding of the power*: z^T changes by at most ((1 + e/|z|)^T - 1) |z|^T for an error e of z.
+//! - *Rounding of the power*: z^T changes by at most (|z| + e)^T - |z|^T for an error e of z.
 
-use std::cell::RefCell;
-
-use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
 
 use super::lattice::Sparse;
+use super::transform::{TRANSFORM_ROUNDING, backward, fast_length, forward};
 use super::window::{Window, log_largest_weight};
-
-/// Relative error of the transforms per level: a complex multiplication errs by at most sqrt(5) u (Brent, Percival and
-/// Zimmermann, 2007), an addition by u, a root by less than 2 u; u is half of this epsilon. With a reserve of 1.5.
-pub(super) const TRANSFORM_ROUNDING: f64 = 4.0 * f64::EPSILON;
 
 /// Powers below e^this are not computed but counted as error.
 const NEGLIGIBLE: f64 = -75.0;
-
-/// More grid points are not used.
-pub(super) const MOST_POINTS: usize = 1 << 21;
-
-/// Transforms up to this length are planned once a thread.
-const KEPT_POINTS: usize = 1 << 18;
 
 /// Masses of the composed, tilted loss on consecutive grid points.
 #[derive(Clone, Debug)]
@@ -94,25 +82,25 @@ pub(super) fn compose(parts: &[Part<'_>], spacing: f64, window: Window) -> Optio
     let (mut absolute, mut error_sum) = (0.0, 0.0);
     for (k, power) in spectrum.iter_mut().enumerate() {
         let twice = if k == 0 || 2 * k == points { 1.0 } else { 2.0 };
-        // Sum of count x ln |z|, and of count x relative error of z.
-        let (mut log_size, mut error) = (0.0, 0.0);
+        // ln of the power's size, and of the largest size that the true one can have: z^T is at most (|z| + e)^T.
+        let (mut log_size, mut largest) = (0.0, 0.0);
         for (part, spectrum) in parts.iter().zip(&spectra) {
-            let square = spectrum[k].norm_sqr();
-            log_size += part.count * 0.5 * square.ln();
-            error += part.count * (transform_error / square.sqrt() + 8.0 * f64::EPSILON);
+            let size = spectrum[k].norm_sqr().sqrt();
+            log_size += part.count * size.ln();
+            largest += part.count * ((size + transform_error).ln() + 8.0 * f64::EPSILON);
         }
-        // The largest size that the true power can have.
-        let largest = log_size + error;
         if largest.is_nan() || largest < NEGLIGIBLE {
-            // An exact zero of the computed transform: the true one is at most the transform's error.
             error_sum += twice * if largest.is_nan() { 1.0 } else { NEGLIGIBLE.exp() };
             continue;
         }
+        // Infinite for an exact zero of the computed transform; then the true power is at most the error.
+        let error = largest - log_size;
         let phase: f64 = parts.iter().zip(&spectra).map(|(part, spectrum)| part.count * spectrum[k].arg()).sum();
         let size = log_size.exp();
         *power = Complex::from_polar(size, phase);
         absolute += twice * size;
-        error_sum += twice * (size * error.exp_m1()).min(1.0 + size);
+        let changed = if error.is_finite() { size * error.exp_m1() } else { largest.exp() };
+        error_sum += twice * changed.min(1.0 + size);
     }
     // The mean's phase at the highest frequency has to be real, which it is up to rounding.
     spectrum[0].im = 0.0;
@@ -125,33 +113,4 @@ pub(super) fn compose(parts: &[Part<'_>], spacing: f64, window: Window) -> Optio
     let masses: Vec<f64> = buffer[offset..].iter().chain(&buffer[..offset]).map(|mass| mass * scale).collect();
     let cell_error = scale * (error_sum + transform_error * absolute);
     Some(Composed { first, masses, cell_error, length, tilt, missing: missing.exp(), folded, log_mean: at_tilt })
-}
-
-/// The smallest length of at least this many points that the transform is fast for: a power of two times 1, 9/8, 5/4,
-/// 3/2 or 7/4; none beyond the limit.
-fn fast_length(needed: f64) -> Option<usize> {
-    if needed.is_nan() || needed > MOST_POINTS as f64 {
-        return None;
-    }
-    let needed = (needed as usize).max(32);
-    let eighth = needed.next_power_of_two() / 16;
-    [9, 10, 12, 14, 16].into_iter().map(|eighths| eighth * eighths).find(|&length| length >= needed)
-}
-
-thread_local! {
-    static PLANNER: RefCell<RealFftPlanner<f64>> = RefCell::new(RealFftPlanner::new());
-}
-
-fn with_planner<R>(points: usize, f: impl FnOnce(&mut RealFftPlanner<f64>) -> R) -> R {
-    if points <= KEPT_POINTS { PLANNER.with_borrow_mut(f) } else { f(&mut RealFftPlanner::new()) }
-}
-
-fn forward(buffer: &mut [f64], spectrum: &mut [Complex<f64>]) -> Option<()> {
-    let plan = with_planner(buffer.len(), |planner| planner.plan_fft_forward(buffer.len()));
-    plan.process(buffer, spectrum).ok()
-}
-
-fn backward(spectrum: &mut [Complex<f64>], buffer: &mut [f64]) -> Option<()> {
-    let plan = with_planner(buffer.len(), |planner| planner.plan_fft_inverse(buffer.len()));
-    plan.process(spectrum, buffer).ok()
 }

@@ -12,8 +12,9 @@
 use std::collections::BTreeMap;
 
 use super::contraction::{Bin, contract};
-use super::pair::{Pair, without_tail};
+use super::pair::Pair;
 use super::quadrature::{Moments, moments};
+use super::range::without_tail;
 
 /// More knots are not placed: the spacing grows instead.
 const MOST_KNOTS: usize = 1 << 19;
@@ -136,7 +137,7 @@ impl Lattice {
 }
 
 impl Sparse {
-    fn new(indices: &[i64], masses: &[f64], infinite: (f64, f64)) -> Self {
+    pub(super) fn new(indices: &[i64], masses: &[f64], infinite: (f64, f64)) -> Self {
         let (indices, log_masses) = indices
             .iter()
             .zip(masses)
@@ -161,6 +162,18 @@ impl Sparse {
             .map(move |(&index, log)| (index, log + tilt * (index as f64 * spacing)))
     }
 
+    /// Variance of the tilted loss.
+    pub(super) fn variance(&self, spacing: f64, tilt: f64) -> f64 {
+        let log_mean = self.log_mean(spacing, tilt);
+        let (mut mean, mut second) = (0.0, 0.0);
+        for (index, exponent) in self.exponents(spacing, tilt) {
+            let (mass, loss) = ((exponent - log_mean).exp(), index as f64 * spacing);
+            mean += mass * loss;
+            second += mass * loss * loss;
+        }
+        second - mean * mean
+    }
+
     /// ln of the sum of masses x e^(tilt x loss).
     pub(super) fn log_mean(&self, spacing: f64, tilt: f64) -> f64 {
         let largest = self.exponents(spacing, tilt).map(|(_, exponent)| exponent).fold(f64::NEG_INFINITY, f64::max);
@@ -177,7 +190,7 @@ impl Sparse {
 /// mean X lies at or below the knot left of loss 0, and at or above it on the right. Where it would not, a part of the
 /// half is left to the next bin, which replaces a tangent by a mean of two tangents. By induction from both ends, the
 /// polygon then is at least 1 - x left of x = 1 and at least 0 on the right.
-fn bins(losses: &[f64], halves: &[(Moments, Moments)]) -> Vec<Bin> {
+pub(super) fn bins(losses: &[f64], halves: &[(Moments, Moments)]) -> Vec<Bin> {
     let width = |segment: usize| losses[segment + 1] - losses[segment];
     let last = losses.len() - 1;
     let pivot = losses.partition_point(|&loss| loss < 0.0).min(last);
@@ -269,9 +282,30 @@ fn place_knots(pair: &Pair, layout: Layout, log_means: &[(f64, f64)]) -> (Vec<i6
     (knots, added)
 }
 
+/// Bounds of 1 - product of (1 - p)^count, where each p is given with its own bounds.
+pub(super) fn at_least_once(chances: impl Iterator<Item = ((f64, f64), f64)>) -> (f64, f64) {
+    let mut single = None;
+    let (mut least, mut most) = (0.0, 0.0);
+    for ((low, high), count) in chances {
+        if high > 0.0 {
+            single = Some(if single.is_none() && count == 1.0 { (low, high) } else { (f64::NAN, f64::NAN) });
+            least += count * (-low).ln_1p();
+            most += count * (-high).ln_1p();
+        }
+    }
+    match single {
+        None => (0.0, 0.0),
+        Some(bounds) if !bounds.0.is_nan() => bounds,
+        Some(_) => {
+            let rounding = 16.0 * f64::EPSILON;
+            (-f64::exp_m1(least) * (1.0 - rounding), (-f64::exp_m1(most) * (1.0 + rounding)).min(1.0))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::pair::{Base, Direction};
+    use super::super::base::{Base, Direction};
     use super::*;
 
     fn stick(sparse: &Sparse, spacing: f64, epsilon: f64) -> f64 {

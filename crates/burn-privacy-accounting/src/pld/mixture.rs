@@ -1,8 +1,10 @@
 //! A mixture of dominating pairs, as one pair that tells which of them it was.
 
+use super::base::{Base, Direction};
 use super::lattice::{Lattice, Layout, added_variance};
 use super::pair::Pair;
-use super::tilt::Sketch;
+use super::sketch::Sketch;
+use super::step::{Drawn, Step};
 
 /// Pairs with weights. A single pair has weight 1; several weigh at least 1 together, since each weight is rounded up, and
 /// give an upper bound only.
@@ -11,12 +13,25 @@ pub(crate) struct Mixture(Vec<(f64, Pair)>);
 
 impl Mixture {
     /// A single pair.
-    pub(super) fn of(pair: Pair) -> Self {
+    fn of(pair: Pair) -> Self {
         Self(vec![(1.0, pair)])
     }
 
-    pub(super) fn new(pairs: Vec<(f64, Pair)>) -> Self {
-        Self(pairs)
+    /// A step's dominating pair: one, or a mixture of two.
+    pub(crate) fn of_step(step: &Step, direction: Direction) -> Self {
+        match step.drawn {
+            Drawn::Poisson => Self::of(Pair::new(step.base, step.rate, direction)),
+            Drawn::FixedSize => Self::of(Pair::new(step.base, step.rate, Direction::Exchange)),
+            Drawn::Truncated(truncation) => {
+                let kept = Pair::new(step.base, step.rate, direction);
+                let Base::Gaussian { noise } = step.base else { return Self::of(kept) };
+                // Where another record is displaced, the sensitivity is twice that of a single one.
+                let displacing = Base::Gaussian { noise: 0.5 * noise };
+                let direction = if truncation.exchange { Direction::Exchange } else { direction };
+                let cut = Pair::new(displacing, truncation.rate, direction);
+                Self(vec![(1.0 - truncation.least, kept), (truncation.most, cut)])
+            }
+        }
     }
 
     pub(super) fn lattice(&self, layout: Layout, log_means: &[(f64, f64)]) -> Lattice {
@@ -29,7 +44,7 @@ impl Mixture {
         self.0.iter().map(|(weight, pair)| weight * added_variance(pair, layout, log_means)).sum()
     }
 
-    pub(super) fn sketch(&self, count: f64, log_tail: f64) -> Sketch {
+    pub(crate) fn sketch(&self, count: f64, log_tail: f64) -> Sketch {
         Sketch::new(&self.0, count, log_tail)
     }
 

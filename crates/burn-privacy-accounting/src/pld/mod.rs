@@ -1,22 +1,34 @@
 //! The privacy loss distribution (PLD) accountant.
 
+mod base;
+mod blocks;
 mod bracket;
 mod composition;
 mod contraction;
 mod curve;
+mod goal;
 mod lattice;
 mod mixture;
+mod nearly_gaussian;
 mod pair;
 mod quadrature;
+mod range;
+mod sketch;
+mod step;
 mod terms;
 mod tilt;
+mod transform;
 mod truncation;
 mod window;
 
-use bracket::{Composition, Goal};
-pub(crate) use pair::{Base, Direction};
-pub(crate) use terms::{Drawn, Step, Terms};
-pub(crate) use tilt::Sketches;
+pub(crate) use base::{Base, Direction};
+use bracket::Composition;
+use goal::Goal;
+pub(crate) use mixture::Mixture;
+pub(crate) use sketch::Sketch;
+pub(crate) use step::{Drawn, Step};
+pub(crate) use terms::Terms;
+pub(crate) use tilt::{chernoff_epsilon, find, log_chernoff, tilt_for_delta, total};
 
 use crate::error::{any_epsilon, invalid, open_delta};
 use crate::gaussian::{delta_rounding, gaussian_delta, gaussian_epsilon};
@@ -52,8 +64,9 @@ const EXACT_ROUNDING: f64 = 1e-11;
 /// - The lower bounds hold for the worst mechanism that the events describe, so that no accountant that knows no more than
 ///   they say can prove less. Where no such mechanism is known (compositions of the exponential mechanism, truncated
 ///   samples, and where a step was replaced by a simpler, more revealing one), the lower bound is 0.
-/// - Where the accuracy isn't reached (beyond some 10 million steps), the bracket is honestly wider, and the
-///   upper bound never above that of [`RdpAccountant`].
+/// - Where the accuracy isn't reached (beyond some billion steps with a noise multiplier below 10,000), the bracket is
+///   honestly wider, and the upper bound never above that of [`RdpAccountant`]; where it is that one,
+///   [`Accountant::epsilon_and_method`] says so.
 ///
 /// ```
 /// use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, PldAccountant};
@@ -113,14 +126,8 @@ impl PldAccountant {
     ///
     /// If `delta` is not strictly between 0 and 1.
     pub fn epsilon_bounds(&self, delta: f64) -> Result<(f64, f64)> {
-        let delta = open_delta(delta)?;
-        let (lower, mut upper) = self.bounds(Goal::EpsilonAt(delta), |noise| gaussian_epsilon(noise, delta))?;
-        if upper > lower * (1.0 + 2.0 * self.accuracy)
-            && let Some(renyi) = &self.renyi
-        {
-            upper = upper.min(renyi.epsilon(delta)?);
-        }
-        Ok((self.known_lower(lower).min(upper), upper))
+        let (lower, upper, _) = self.epsilon_bounds_and_method(delta)?;
+        Ok((lower, upper))
     }
 
     /// A lower and an upper bound of the delta at this epsilon.
@@ -137,6 +144,22 @@ impl PldAccountant {
             upper = upper.min(renyi.delta(epsilon)?);
         }
         Ok((self.known_lower(lower).min(upper), upper))
+    }
+
+    /// Besides the bounds, the name of what proved the upper one.
+    fn epsilon_bounds_and_method(&self, delta: f64) -> Result<(f64, f64, &str)> {
+        let delta = open_delta(delta)?;
+        let (lower, mut upper) = self.bounds(Goal::EpsilonAt(delta), |noise| gaussian_epsilon(noise, delta))?;
+        let mut method = terms::NAME;
+        if upper > lower * (1.0 + 2.0 * self.accuracy)
+            && let Some(renyi) = &self.renyi
+        {
+            let by_renyi = renyi.epsilon(delta)?;
+            if by_renyi < upper {
+                (upper, method) = (by_renyi, renyi.name());
+            }
+        }
+        Ok((self.known_lower(lower).min(upper), upper, method))
     }
 
     /// `exact` answers for a single Gaussian mechanism.
@@ -156,9 +179,21 @@ impl PldAccountant {
                 Goal::EpsilonAt(_) => EXACT_ROUNDING,
                 Goal::DeltaAt(epsilon) => EXACT_ROUNDING + 2.0 * delta_rounding(noise, epsilon),
             };
-            return Ok((upper * (1.0 - slack).max(0.0), upper));
+            // Floats below the normal ones have no relative error.
+            let lower = if upper < f64::MIN_POSITIVE { 0.0 } else { upper * (1.0 - slack).max(0.0) };
+            return Ok((lower, upper));
         }
-        Ok(Composition::new(self.terms.steps(), noise, self.accuracy).bounds(goal))
+        let gaussian = noise.map(|noise| (Step::unsampled(Base::Gaussian { noise }), 1));
+        let steps: Vec<(Step, u64)> = self.terms.steps().chain(gaussian).collect();
+        let closed = nearly_gaussian::bounds(&steps, goal)?;
+        if let Some((lower, upper)) = closed
+            && upper <= lower * (1.0 + self.accuracy)
+        {
+            return Ok((lower, upper));
+        }
+        let (lower, upper) = Composition::new(steps, self.accuracy).bounds(goal);
+        let (other_lower, other_upper) = closed.unwrap_or((0.0, f64::INFINITY));
+        Ok((lower.max(other_lower), upper.min(other_upper)))
     }
 
     fn known_lower(&self, lower: f64) -> f64 {
@@ -188,6 +223,11 @@ impl Accountant for PldAccountant {
 
     fn epsilon(&self, delta: f64) -> Result<f64> {
         Ok(self.epsilon_bounds(delta)?.1)
+    }
+
+    fn epsilon_and_method(&self, delta: f64) -> Result<(f64, &str)> {
+        let (_, upper, method) = self.epsilon_bounds_and_method(delta)?;
+        Ok((upper, method))
     }
 
     fn epsilon_guess(&self, delta: f64) -> Option<f64> {

@@ -10,64 +10,12 @@
 //! pair: outcomes t > 0 are as when a record is removed, outcomes t < 0 as when one is added, and the kink at 1 is an
 //! outcome without any loss, of probability 1-r times the total variation of P and Q.
 
-use crate::mills::{ln_density, mills_ratio};
+use super::base::{Base, BaseAtom, Density, Direction};
+use super::range::tail_probability;
+use crate::mills::ln_density;
 
 /// Relative rounding error of each mass of one step.
 pub(super) const MASS_ROUNDING: f64 = 1e-13;
-
-/// Which of the two neighbours is P.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    /// P is with the record, Q without: the mixture against the base.
-    Remove,
-    /// P is without the record, Q with.
-    Add,
-    /// One of a sample of fixed size is another record in Q.
-    Exchange,
-}
-
-/// A single step whose dominating pair is known; what identifies equal steps.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Base {
-    /// Gaussian noise of this standard deviation over the sensitivity (Balle and Wang, arXiv 1805.06530).
-    Gaussian { noise: f64 },
-    /// Laplace noise, sensitivity / scale.
-    Laplace { inverse_scale: f64 },
-    /// Discrete Laplace noise with 1/scale and sensitivity.
-    DiscreteLaplace { inverse_scale: f64, sensitivity: u64 },
-    /// Discrete Gaussian noise, sensitivity 1.
-    DiscreteGaussian { sigma: f64 },
-    /// Randomised response with this probability of the true answer, and its log ratio to any other answer's.
-    RandomisedResponse { truth: f64, loss: f64 },
-    /// Any (epsilon, delta) mechanism (Kairouz, Oh and Viswanath, arXiv 1311.0776, theorem 3.2).
-    EpsilonDelta { epsilon: f64, delta: f64 },
-    /// Any mechanism whose loss lies in a range of this width (see [`Pair::new`]).
-    BoundedRange { epsilon: f64 },
-}
-
-/// Part of a base that has a density.
-#[derive(Clone, Copy, Debug)]
-enum Density {
-    None,
-    /// t is N(-sd^2/2, sd^2) under Q and N(sd^2/2, sd^2) under P.
-    Gaussian {
-        sd: f64,
-    },
-    /// Under Q the density of t is exp(log_scale - t/2) on `[-half_width, half_width]`.
-    Exponential {
-        log_scale: f64,
-        half_width: f64,
-    },
-}
-
-/// One outcome with positive probability.
-#[derive(Clone, Copy, Debug)]
-struct BaseAtom {
-    /// ln(p/q); infinite where one of them is 0.
-    t: f64,
-    p: f64,
-    q: f64,
-}
 
 /// An outcome of the sampled pair, seen from one direction.
 #[derive(Clone, Copy, Debug)]
@@ -80,79 +28,19 @@ pub(crate) struct Atom {
 /// A dominating pair, with sampling and direction.
 #[derive(Clone, Debug)]
 pub(crate) struct Pair {
-    density: Density,
+    pub(super) density: Density,
     base_atoms: Vec<BaseAtom>,
-    rate: f64,
+    pub(super) rate: f64,
     log_rate: f64,
-    direction: Direction,
+    pub(super) direction: Direction,
     /// See [`Pair::atoms`].
     atoms: Vec<Atom>,
 }
 
-/// Range of t with a density that is looked at, and the probability under P beyond it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Range {
-    pub(crate) low: f64,
-    pub(crate) high: f64,
-    /// P's mass on the side of the large losses: counted as infinite loss.
-    pub(crate) mass_above: f64,
-    /// P's mass on the side of the small losses: moved up to the range's end.
-    pub(crate) mass_below: f64,
-}
-
 impl Pair {
     /// The pair of a base under sampling at `rate` (1 for none).
-    ///
-    /// Bounded range: of all two-point losses {t - epsilon, t} the worst hockey-stick at each threshold x is attained
-    /// at t = (epsilon + ln x) / 2 (Dong, Durfee and Rogers, arXiv 1909.13830, lemma 3.4), which gives
-    /// (1 - sqrt(x e^-epsilon))^2 / (1 - e^-epsilon). As a supremum of convex curves it is the curve of a pair itself,
-    /// whose Q-density over ln x is its second derivative times x: exp(-(epsilon + t)/2) / (2 (1 - e^-epsilon)).
     pub(crate) fn new(base: Base, rate: f64, direction: Direction) -> Self {
-        let mut density = Density::None;
-        let mut base_atoms = Vec::new();
-        let mut mirrored = |t: f64, p: f64, q: f64| {
-            base_atoms.push(BaseAtom { t, p, q });
-            base_atoms.push(BaseAtom { t: -t, p: q, q: p });
-        };
-        match base {
-            Base::Gaussian { noise } => density = Density::Gaussian { sd: 1.0 / noise },
-            Base::Laplace { inverse_scale: m } => {
-                density = Density::Exponential { log_scale: -0.5 * m - 4.0_f64.ln(), half_width: m };
-                mirrored(m, 0.5, 0.5 * (-m).exp());
-            }
-            Base::BoundedRange { epsilon } => {
-                let log_scale = -0.5 * epsilon - (2.0 * -(-epsilon).exp_m1()).ln();
-                density = Density::Exponential { log_scale, half_width: epsilon };
-            }
-            Base::RandomisedResponse { truth, loss } => {
-                let other = truth * (-loss).exp();
-                mirrored(loss, truth, other);
-                base_atoms.push(BaseAtom {
-                    t: 0.0,
-                    p: (1.0 - truth - other).max(0.0),
-                    q: (1.0 - truth - other).max(0.0),
-                });
-            }
-            Base::EpsilonDelta { epsilon, delta } => {
-                let larger = (1.0 - delta) / (1.0 + (-epsilon).exp());
-                mirrored(epsilon, larger, (1.0 - delta) * (-epsilon).exp() / (1.0 + (-epsilon).exp()));
-                mirrored(f64::INFINITY, delta, 0.0);
-            }
-            Base::DiscreteLaplace { inverse_scale: m, sensitivity } => {
-                // P is centred at s, Q at 0: the loss is m (2x - s) between, -m s at x <= 0 and m s at x >= s.
-                let s = sensitivity as f64;
-                let outer = 1.0 / (1.0 + (-m).exp());
-                mirrored(m * s, outer, outer * (-m * s).exp());
-                let centre = -(-m).exp_m1() / (1.0 + (-m).exp());
-                for x in 1..sensitivity {
-                    let x = x as f64;
-                    let (p, q) = (centre * (-m * (s - x)).exp(), centre * (-m * x).exp());
-                    base_atoms.push(BaseAtom { t: m * (2.0 * x - s), p, q });
-                }
-            }
-            Base::DiscreteGaussian { sigma } => base_atoms = discrete_gaussian_atoms(sigma),
-        }
-        base_atoms.retain(|atom| atom.p > 0.0 || atom.q > 0.0);
+        let (density, base_atoms) = base.outcomes();
         let mut pair = Self { density, base_atoms, rate, log_rate: rate.ln(), direction, atoms: Vec::new() };
         pair.atoms = pair.sampled_atoms();
         pair
@@ -256,44 +144,6 @@ impl Pair {
         }
     }
 
-    /// The part of t that carries the density, cut where no more than e^`log_tail` is left of P on either side.
-    pub(crate) fn range(&self, log_tail: f64) -> Option<Range> {
-        match self.density {
-            Density::None => None,
-            Density::Exponential { half_width, .. } => {
-                Some(Range { low: -half_width, high: half_width, mass_above: 0.0, mass_below: 0.0 })
-            }
-            Density::Gaussian { sd } => {
-                // Phi(-z) <= e^(-z^2/2) / 2.
-                let quantile = |log_tail: f64| (-2.0 * log_tail).max(1.0).sqrt();
-                let z = quantile(log_tail);
-                let low = -0.5 * sd * sd - z * sd;
-                let high;
-                let (above, below) = match self.direction {
-                    // P's upper tail: r times that of the unsampled P, and 1 - r times that of Q. Its lower tail is at
-                    // most Q's. The same holds where one is exchanged.
-                    Direction::Remove | Direction::Exchange => {
-                        let of_p = quantile(log_tail - self.rate.ln());
-                        let of_q = z.max(of_p + sd);
-                        high = -0.5 * sd * sd + of_q * sd;
-                        (
-                            self.rate * tail_probability(of_q - sd) + (1.0 - self.rate) * tail_probability(of_q),
-                            tail_probability(z),
-                        )
-                    }
-                    // P is the base's Q: its large losses are at small t, and its tail at large t, below ln(1-r) or so
-                    // in loss, hardly matters.
-                    Direction::Add => {
-                        high = -0.5 * sd * sd + z * sd;
-                        (tail_probability(z), tail_probability(z))
-                    }
-                };
-                let rounding = 1.0 + 1e-12;
-                Some(Range { low, high, mass_above: above * rounding, mass_below: below * rounding })
-            }
-        }
-    }
-
     /// Outcomes with positive probability under P and finite loss, in increasing order of loss.
     pub(crate) fn atoms(&self) -> &[Atom] {
         &self.atoms
@@ -365,63 +215,6 @@ impl Pair {
             _ => MASS_ROUNDING,
         }
     }
-
-    /// A loss (without sign) where the losses end abruptly, which a grid should have as a point, and whether it is an
-    /// atom's.
-    pub(crate) fn anchor(&self) -> Option<(f64, bool)> {
-        match self.density {
-            Density::Gaussian { .. } if self.direction == Direction::Exchange => None,
-            Density::Gaussian { .. } if self.rate < 1.0 => Some((-(-self.rate).ln_1p(), false)),
-            _ => self.atoms().last().map(|atom| (atom.loss, true)).filter(|(loss, _)| *loss > 0.0),
-        }
-    }
-
-    /// The largest finite loss.
-    pub(crate) fn largest_loss(&self) -> f64 {
-        let sampled_limit = -(-self.rate).ln_1p();
-        let by_density = match (self.density, self.direction) {
-            (Density::None, _) => 0.0,
-            (Density::Gaussian { .. }, Direction::Remove | Direction::Exchange) => f64::INFINITY,
-            (Density::Gaussian { .. }, Direction::Add) => sampled_limit,
-            (Density::Exponential { half_width, .. }, Direction::Remove | Direction::Exchange) => self.loss(half_width),
-            (Density::Exponential { half_width, .. }, Direction::Add) => self.loss(-half_width),
-        };
-        self.atoms().last().map_or(by_density, |atom| atom.loss.max(by_density))
-    }
-}
-
-/// The atoms but those of large loss that have no more than e^`log_tail` together, and how much these have.
-pub(super) fn without_tail(atoms: &[Atom], log_tail: f64) -> (&[Atom], f64) {
-    let limit = log_tail.exp();
-    let (mut rest, mut cut) = (atoms, 0.0);
-    while let [first @ .., last] = rest
-        && !first.is_empty()
-        && cut + last.mass <= limit
-    {
-        cut += last.mass;
-        rest = first;
-    }
-    (rest, cut * (1.0 + 1e-12))
-}
-
-/// P(N(0,1) > z) for z >= 0.
-fn tail_probability(z: f64) -> f64 {
-    mills_ratio(z) * ln_density(z).exp()
-}
-
-/// Outcomes of the discrete Gaussian on the integers, centred at 1 against 0 (Canonne, Kamath and Steinke, arXiv
-/// 2004.00010), as far as their probabilities can be represented.
-fn discrete_gaussian_atoms(sigma: f64) -> Vec<BaseAtom> {
-    let reach = (38.0 * sigma).ceil() as i64 + 1;
-    let weight = |x: i64| (-0.5 * (x as f64 / sigma).powi(2)).exp();
-    let total: f64 = 1.0 + 2.0 * (1..=reach).rev().map(weight).sum::<f64>();
-    (-reach..=reach + 1)
-        .map(|x| BaseAtom {
-            t: (2 * x - 1) as f64 / (2.0 * sigma * sigma),
-            p: weight(x - 1) / total,
-            q: weight(x) / total,
-        })
-        .collect()
 }
 
 #[cfg(test)]

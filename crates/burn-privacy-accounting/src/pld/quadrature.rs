@@ -82,7 +82,7 @@ pub(super) fn moments(pair: &Pair, from: f64, to: f64, reference: f64) -> Moment
 
 #[cfg(test)]
 mod tests {
-    use super::super::pair::{Base, Direction};
+    use super::super::base::{Base, Direction};
     use super::*;
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::mixture::Mixture;
-use super::pair::{Base, Direction, Pair};
+use super::base::Base;
+use super::step::{Drawn, Key, Step};
 use super::truncation::Truncation;
 use crate::error::unsupported;
 use crate::sample_noise::{SampleNoise, checked_count};
@@ -18,79 +18,6 @@ const MOST_SENSITIVITY: u64 = 20_000;
 
 /// Discrete Gaussian noise wider than this is refused: it has too many outcomes.
 const WIDEST_DISCRETE_GAUSSIAN: f64 = 3_000.0;
-
-/// A step that isn't Gaussian without sampling.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Step {
-    pub(crate) base: Base,
-    /// Sampling rate, above 0 and at most 1.
-    pub(crate) rate: f64,
-    /// How the sample is drawn.
-    pub(crate) drawn: Drawn,
-}
-
-/// How a sample is drawn.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Drawn {
-    /// Each record by itself, or all.
-    Poisson,
-    /// A fixed number of records, one of which is exchanged.
-    FixedSize,
-    /// As Poisson, then cut.
-    Truncated(Truncation),
-}
-
-/// Identifies equal steps.
-type Key = (u8, u64, u64, u64, [u64; 4]);
-
-impl Step {
-    /// Without sampling.
-    pub(crate) fn unsampled(base: Base) -> Self {
-        Self { base, rate: 1.0, drawn: Drawn::Poisson }
-    }
-
-    /// True if exchanging the two neighbours changes nothing.
-    pub(crate) fn is_symmetric(&self) -> bool {
-        self.rate == 1.0 || self.drawn == Drawn::FixedSize
-    }
-
-    /// Its dominating pair: one, or a mixture of two.
-    pub(crate) fn mixture(&self, direction: Direction) -> Mixture {
-        match self.drawn {
-            Drawn::Poisson => Mixture::of(Pair::new(self.base, self.rate, direction)),
-            Drawn::FixedSize => Mixture::of(Pair::new(self.base, self.rate, Direction::Exchange)),
-            Drawn::Truncated(truncation) => {
-                let kept = Pair::new(self.base, self.rate, direction);
-                let Base::Gaussian { noise } = self.base else { return Mixture::of(kept) };
-                // Where another record is displaced, the sensitivity is twice that of a single one.
-                let displacing = Base::Gaussian { noise: 0.5 * noise };
-                let direction = if truncation.exchange { Direction::Exchange } else { direction };
-                let cut = Pair::new(displacing, truncation.rate, direction);
-                Mixture::new(vec![(1.0 - truncation.least, kept), (truncation.most, cut)])
-            }
-        }
-    }
-
-    fn key(&self) -> Key {
-        let (kind, first, second) = match self.base {
-            Base::Gaussian { noise } => (0, noise.to_bits(), 0),
-            Base::Laplace { inverse_scale } => (1, inverse_scale.to_bits(), 0),
-            Base::DiscreteLaplace { inverse_scale, sensitivity } => (2, inverse_scale.to_bits(), sensitivity),
-            Base::DiscreteGaussian { sigma } => (3, sigma.to_bits(), 0),
-            Base::RandomisedResponse { truth, loss } => (4, truth.to_bits(), loss.to_bits()),
-            Base::EpsilonDelta { epsilon, delta } => (5, epsilon.to_bits(), delta.to_bits()),
-            Base::BoundedRange { epsilon } => (6, epsilon.to_bits(), 0),
-        };
-        let drawn = match self.drawn {
-            Drawn::Poisson => [0; 4],
-            Drawn::FixedSize => [1, 0, 0, 0],
-            Drawn::Truncated(cut) => {
-                [2 + u64::from(cut.exchange), cut.rate.to_bits(), cut.least.to_bits(), cut.most.to_bits()]
-            }
-        };
-        (kind, first, second, self.rate.to_bits(), drawn)
-    }
-}
 
 /// Steps with counts. Gaussian steps without sampling are one with their precisions (1/noise^2) added.
 #[derive(Clone, Debug, Default)]

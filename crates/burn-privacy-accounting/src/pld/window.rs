@@ -10,8 +10,9 @@
 //! So the window need not hold the law's bulk, and the tilt need not be the saddle point: both are chosen for the
 //! shortest transform.
 
-use super::composition::TRANSFORM_ROUNDING;
-use super::tilt::{Sketch, TILTS, total};
+use super::sketch::Sketch;
+use super::tilt::{TILTS, total};
+use super::transform::TRANSFORM_ROUNDING;
 
 /// A tilt and a range of losses.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use super::{Curve, Terms, checked_order};
 use crate::conversion::epsilon_at;
-use crate::error::{any_epsilon, invalid, open_delta};
+use crate::error::{finite_at_least_zero, invalid, open_delta};
 use crate::search::minimise;
 use crate::{AccountingError, Adjacency, DpEvent, Result};
 
@@ -48,7 +48,7 @@ impl RdpFilter {
     /// and 1, or if the order leaves no budget at all for this target.
     pub fn new(adjacency: Adjacency, order: f64, epsilon: f64, delta: f64) -> Result<Self> {
         let order = checked_order("order", order)?;
-        let budget = budget(order, checked_epsilon(epsilon)?, open_delta(delta)?);
+        let budget = budget(order, finite_at_least_zero("epsilon", epsilon)?, open_delta(delta)?);
         if budget > 0.0 {
             Ok(Self { adjacency, order, budget, spent: 0.0 })
         } else {
@@ -67,7 +67,7 @@ impl RdpFilter {
     ///
     /// As [`RdpFilter::new`], or if the event is not supported.
     pub fn for_expected(adjacency: Adjacency, expected: &DpEvent, epsilon: f64, delta: f64) -> Result<Self> {
-        let (epsilon, delta) = (checked_epsilon(epsilon)?, open_delta(delta)?);
+        let (epsilon, delta) = (finite_at_least_zero("epsilon", epsilon)?, open_delta(delta)?);
         let mut curve = Curve::new(&Terms::of(expected, 1, adjacency)?);
         let (log_above, _) = minimise(
             |log_above| {
@@ -121,13 +121,6 @@ impl RdpFilter {
     #[must_use]
     pub fn spent(&self) -> f64 {
         self.spent
-    }
-}
-
-fn checked_epsilon(epsilon: f64) -> Result<f64> {
-    match any_epsilon("epsilon", epsilon)? {
-        f64::INFINITY => Err(invalid("epsilon", epsilon, "finite; an infinite target needs no filter")),
-        epsilon => Ok(epsilon),
     }
 }
 

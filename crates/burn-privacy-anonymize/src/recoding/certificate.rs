@@ -6,17 +6,20 @@
 //! so at least their largest. The largest of k - 1 others' distances is at least the (k - 1)-th smallest of all others'.
 //! The mean over rows bounds the loss of **every** k-anonymous recoding, full-domain or local, optimal or not.
 //!
-//! The second bound looks at pairs of the others too. Let j(r; s, t) be the loss of the labels that cover r, s and t. If r
-//! loses x or less in its class, at least k - 1 others s have at least k - 2 further rows t with j(r; s, t) at most x: for
-//! each s let e(s) be the (k - 2)-th smallest j(r; s, t) over all t; then r loses at least the (k - 1)-th smallest e(s).
-//! As e(s) is at least d(r, s), only rows with d below the bound found so far have to be looked at.
+//! The second bound is what the cheapest class that holds r would cost, the others being free to choose theirs: the
+//! cells of a class that holds r lie on the paths above r's values, so the class lies in a box of rows whose loss with r
+//! is bounded column by column; the cheapest box that holds k rows is found by branch and bound. Only rows s with d(r, s)
+//! below a class that is known already can be in a cheaper one.
 
 use super::pair_losses::{Joined, PairLosses};
 use crate::AnonymizeError;
 use crate::table::Table;
 
-/// Candidates that the second bound looks at for a row; with more, the first bound stands. It bounds the time.
-const MOST_CANDIDATES: usize = 400;
+/// Rows that the second bound looks at, the nearest; a class that holds any other costs at least that one's distance.
+const MOST_CANDIDATES: usize = 1000;
+
+/// Boxes that the second bound looks at for a row; after that the first bound stands. It bounds the time.
+const MOST_BOXES: usize = 20_000;
 
 /// A lower bound of the mean loss of a cell over all k-anonymous recodings by the table's hierarchies.
 ///
@@ -30,14 +33,17 @@ pub fn loss_lower_bound(table: &Table, k: u64) -> Result<f64, AnonymizeError> {
         return Err(AnonymizeError::parameter("k", k, "at least 1"));
     }
     let pairs = PairLosses::new(table)?;
-    let bounds = row_bounds(&pairs, k);
-    let cells = table.rows() as f64 * pairs.columns() as f64;
-    let sum: f64 = bounds.iter().zip(&pairs.counts).map(|(bound, &rows)| bound * rows as f64).sum();
-    // Down by more than the rounding of all sums.
-    Ok(if cells > 0.0 { (sum / cells * (1.0 - 1e-12)).max(0.0) } else { 0.0 })
+    Ok(mean_bound(&pairs, &row_bounds(&pairs, k)))
 }
 
-/// The bound of a row of each tuple, summed over columns.
+/// The mean of rows' bounds over all cells, lowered by more than the rounding of the sums.
+pub(super) fn mean_bound(pairs: &PairLosses, bounds: &[f64]) -> f64 {
+    let cells = pairs.counts.iter().sum::<u64>() as f64 * pairs.columns() as f64;
+    let sum: f64 = bounds.iter().zip(&pairs.counts).map(|(bound, &rows)| bound * rows as f64).sum();
+    if cells > 0.0 { (sum / cells * (1.0 - 1e-9)).max(0.0) } else { 0.0 }
+}
+
+/// The bound of a row of each tuple, summed over columns: what the cheapest class that holds it would cost.
 pub(super) fn row_bounds(pairs: &PairLosses, k: u64) -> Vec<f64> {
     let all: Vec<u32> = (0..pairs.tuples() as u32).collect();
     let mut distances = Vec::new();
@@ -89,50 +95,104 @@ fn smallest(rank: u64, values: impl Iterator<Item = (f64, u64)>) -> Option<f64> 
     if sum >= rank { kept.last().map(|last| last.0) } else { None }
 }
 
-/// The bound by triples, at least `first`.
+/// The cost of the cheapest class that holds a row, or a bound below it that is at least `first`.
 fn second_bound(pairs: &PairLosses, k: u64, tuple: u32, first: f64, distances: &[f64]) -> f64 {
-    if k < 3 {
-        return first;
-    }
-    // An upper end: the loss of one class, grown greedily from the nearest. Rows beyond it can't lower the bound to it.
-    let mut nearest: Vec<u32> = (0..pairs.tuples() as u32).filter(|&other| others(pairs, tuple, other) > 0).collect();
     let by_distance =
         |one: &u32, other: &u32| distances[*one as usize].total_cmp(&distances[*other as usize]).then(one.cmp(other));
+    let mut nearest: Vec<u32> = (0..pairs.tuples() as u32).filter(|&other| others(pairs, tuple, other) > 0).collect();
+    let mut beyond = f64::INFINITY;
     if nearest.len() > MOST_CANDIDATES {
-        nearest.select_nth_unstable_by(MOST_CANDIDATES, by_distance);
-        nearest.truncate(MOST_CANDIDATES + 1);
+        let (_, next, _) = nearest.select_nth_unstable_by(MOST_CANDIDATES, by_distance);
+        beyond = distances[*next as usize];
+        nearest.truncate(MOST_CANDIDATES);
     }
-    nearest.sort_by(by_distance);
-    let mut class = Joined::alone(pairs, tuple);
-    let mut rows = 1;
-    for &other in &nearest {
-        if rows >= k {
-            break;
-        }
-        class.join(pairs, other);
-        rows += others(pairs, tuple, other);
-    }
-    let end = class.loss();
-    let candidates: Vec<u32> = nearest.iter().copied().take_while(|&other| distances[other as usize] < end).collect();
-    if candidates.len() > MOST_CANDIDATES {
-        return first;
-    }
-    let mut joint = Vec::new();
-    let of_candidate = |&other: &u32| {
-        let mut pair = Joined::alone(pairs, tuple);
-        pair.join(pairs, other);
-        pairs.with_each(&pair, &candidates, &mut joint);
-        // Of the candidate's rows one is s itself.
-        let further = candidates
-            .iter()
-            .zip(&joint)
-            .map(|(&third, &loss)| (loss, others(pairs, tuple, third) - u64::from(third == other)));
-        // What is no candidate costs `end` or more.
-        let least = smallest(k - 2, further).map_or(end, |least| least.min(end));
-        (least.max(distances[other as usize]), others(pairs, tuple, other))
+    let known = grown_class(pairs, k, tuple, &nearest);
+    let candidates: Vec<u32> = nearest.into_iter().filter(|&other| distances[other as usize] < known).collect();
+    let mut search = BoxSearch {
+        rows: candidates.iter().map(|&other| others(pairs, tuple, other)).collect(),
+        losses: (0..pairs.columns())
+            .map(|column| candidates.iter().map(|&other| pairs.in_column(column, tuple, other)).collect())
+            .collect(),
+        needed: k - 1,
+        best: known,
+        first,
+        boxes: 0,
     };
-    let bounds: Vec<(f64, u64)> = candidates.iter().map(of_candidate).collect();
-    smallest(k - 1, bounds.into_iter()).map_or(end, |bound| bound.min(end)).max(first)
+    // Columns that differ most come first, where they cut most.
+    search.losses.sort_by(|one, other| other.iter().sum::<f64>().total_cmp(&one.iter().sum::<f64>()));
+    let all: Vec<u32> = (0..candidates.len() as u32).collect();
+    let rest: Vec<f64> = candidates.iter().map(|&other| distances[other as usize]).collect();
+    search.explore(0, 0.0, &all, &rest);
+    if search.boxes >= MOST_BOXES { first } else { search.best.min(beyond).max(first) }
+}
+
+/// What a class costs that is grown from a row by whatever costs least; infinite if the rows do not come to `k`.
+fn grown_class(pairs: &PairLosses, k: u64, tuple: u32, nearest: &[u32]) -> f64 {
+    let mut class = Joined::alone(pairs, tuple);
+    let mut open: Vec<u32> = nearest.to_vec();
+    let mut rows = 1;
+    let mut losses = Vec::new();
+    open.retain(|&other| {
+        rows += if other == tuple { others(pairs, tuple, other) } else { 0 };
+        other != tuple
+    });
+    while rows < k {
+        pairs.with_each(&class, &open, &mut losses);
+        let Some(place) = (0..open.len()).min_by(|&one, &other| losses[one].total_cmp(&losses[other])) else {
+            return f64::INFINITY;
+        };
+        let next = open.swap_remove(place);
+        rows += others(pairs, tuple, next);
+        class.join(pairs, next);
+    }
+    class.loss()
+}
+
+/// Looks for the cheapest box: a bound for each column, such that enough rows lie within all of them.
+struct BoxSearch {
+    rows: Vec<u64>,
+    /// Of each candidate with the row, by column.
+    losses: Vec<Vec<f64>>,
+    needed: u64,
+    best: f64,
+    first: f64,
+    boxes: usize,
+}
+
+impl BoxSearch {
+    /// Boxes of `inside`, which the columns before `depth` allow at a cost of `cost`; `rest` is what each candidate costs in
+    /// the columns from `depth` on.
+    fn explore(&mut self, depth: usize, cost: f64, inside: &[u32], rest: &[f64]) {
+        self.boxes += 1;
+        if self.boxes >= MOST_BOXES || self.best <= self.first {
+            return;
+        }
+        let nearest =
+            smallest(self.needed, inside.iter().zip(rest).map(|(&other, &loss)| (loss, self.rows[other as usize])));
+        match nearest {
+            Some(least) if cost + least < self.best * (1.0 - 1e-12) => {}
+            _ => return,
+        }
+        if depth == self.losses.len() {
+            self.best = cost;
+            return;
+        }
+        let loss = |other: u32| self.losses[depth][other as usize];
+        let mut steps: Vec<f64> = inside.iter().map(|&other| loss(other)).collect();
+        steps.push(0.0);
+        steps.sort_unstable_by(f64::total_cmp);
+        steps.dedup();
+        for step in steps {
+            if cost + step >= self.best {
+                break;
+            }
+            let loss = |other: u32| self.losses[depth][other as usize];
+            let within = inside.iter().zip(rest).filter(|(other, _)| loss(**other) <= step);
+            let (inside, rest): (Vec<u32>, Vec<f64>) =
+                within.map(|(&other, &rest)| (other, (rest - loss(other)).max(0.0))).unzip();
+            self.explore(depth + 1, cost + step, &inside, &rest);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 //! Local recoding: every class has cells of its own.
 
 use super::Recoding;
-use super::certificate::row_bounds;
+use super::certificate::{mean_bound, row_bounds};
 use super::clustering::{Cluster, cluster_greedily};
+use super::dual_bound::feasible_prices;
 use super::improvement::improve;
 use super::pair_losses::PairLosses;
 use crate::AnonymizeError;
 use crate::table::{PrivacyModel, SensitiveDistribution, Table};
+
+/// Rounds of pricing for the certificate.
+const PRICE_ROUNDS: usize = 4;
 
 /// A local recoding, and how far from the best of all it can be.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,10 +49,6 @@ pub fn recode_locally(table: &Table, models: &[PrivacyModel], passes: usize) -> 
     }
     let pairs = PairLosses::new(table)?;
     let bounds = row_bounds(&pairs, k);
-    let cells = table.rows() as f64 * pairs.columns() as f64;
-    let sum: f64 = bounds.iter().zip(&pairs.counts).map(|(bound, &rows)| bound * rows as f64).sum();
-    let lower_bound = (sum / cells * (1.0 - 1e-12)).max(0.0);
-
     // Of a tuple that can stand alone, k rows take part, so that others may join them; the rest stays whole.
     let mut whole: Vec<u64> = vec![0; pairs.tuples()];
     let mut rows = pairs.counts.clone();
@@ -68,6 +68,17 @@ pub fn recode_locally(table: &Table, models: &[PrivacyModel], passes: usize) -> 
     let recoding = Recoding::local(table, &groups)?;
     recoding.verify(table, models)?;
     let loss = recoding.loss(table);
+    // Prices begin with what rows lose, which no class of the recoding is above.
+    let start: Vec<f64> = (0..table.tuples())
+        .map(|tuple| {
+            let classes = recoding.assigned(tuple).iter().map(|&(class, _)| recoding.class_loss(table, class));
+            classes.fold(bounds[tuple], f64::max)
+        })
+        .collect();
+    let mut lower_bound = mean_bound(&pairs, &bounds);
+    if let Some(prices) = feasible_prices(table, k, &start, PRICE_ROUNDS) {
+        lower_bound = lower_bound.max(mean_bound(&pairs, &prices));
+    }
     Ok(LocalRecoding { recoding, loss, lower_bound })
 }
 

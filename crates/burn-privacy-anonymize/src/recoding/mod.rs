@@ -3,12 +3,15 @@
 
 mod certificate;
 mod clustering;
+mod dual_bound;
 mod improvement;
 mod local;
+mod mondrian;
 mod pair_losses;
 
 pub use certificate::loss_lower_bound;
 pub use local::{LocalRecoding, recode_locally};
+pub use mondrian::recode_by_mondrian;
 
 use std::collections::HashMap;
 
@@ -105,12 +108,15 @@ impl Recoding {
         if cells == 0.0 {
             return 0.0;
         }
-        let of_class = |class: &RecodedClass| {
-            let cells = class.cells.iter().zip(columns);
-            cells.map(|(&(level, code), column)| column.hierarchy.loss(level, code)).sum::<f64>() * class.rows as f64
-        };
         let suppressed = (table.rows() - self.released_rows()) as f64 * columns.len() as f64;
-        (self.classes.iter().map(of_class).sum::<f64>() + suppressed) / cells
+        let of_class = |class: usize| self.class_loss(table, class) * self.classes[class].rows as f64;
+        ((0..self.classes.len()).map(of_class).sum::<f64>() + suppressed) / cells
+    }
+
+    /// Loss of a row of a class, summed over columns.
+    fn class_loss(&self, table: &Table, class: usize) -> f64 {
+        let cells = self.classes[class].cells.iter().zip(table.columns());
+        cells.map(|(&(level, code), column)| column.hierarchy.loss(level, code)).sum()
     }
 
     /// Counts the released rows by what they show, as an attacker would, and checks each model on each class.

@@ -32,9 +32,12 @@ pub(super) fn bounds_by_level(problem: &Problem, classes: &Classes, depth: usize
                 }
             }
             let cells = problem.depth() as f64 * problem.rows as f64;
+            // Rows that are held back cost everything already, and it is not known which they are: at most 1 each here.
+            let held = classes.held as f64;
             let of_level = |level: &super::problem::AttributeLevel| {
                 let losses = by_leaf.iter().zip(&level.code_of_leaf);
-                bound + losses.map(|(&rows, &code)| rows as f64 * level.loss[code as usize]).sum::<f64>() / cells
+                let sum: f64 = losses.map(|(&rows, &code)| rows as f64 * level.loss[code as usize]).sum();
+                bound + (sum - held).max(0.0) / cells
             };
             attribute.levels.iter().map(of_level).collect()
         }
@@ -45,9 +48,9 @@ pub(super) fn bounds_by_level(problem: &Problem, classes: &Classes, depth: usize
 
 /// A suppressed row costs 1 a column, another at least what its chosen labels cost.
 fn loss(problem: &Problem, classes: &Classes) -> f64 {
-    let released: f64 = classes.groups.iter().map(|group| group.rows as f64 * group.loss).sum();
+    let released: f64 = classes.groups.iter().map(|group| (group.rows - group.held) as f64 * group.loss).sum();
     let columns = problem.depth() as f64;
-    (released + classes.suppressed as f64 * columns) / (columns * problem.rows as f64)
+    (released + (classes.suppressed + classes.held) as f64 * columns) / (columns * problem.rows as f64)
 }
 
 /// A row ends in a class of at least its entry's rows and of at least k, or is suppressed, which costs more than either.
@@ -98,7 +101,7 @@ fn entropy(problem: &Problem, classes: &Classes, levels: &[usize]) -> f64 {
             let mut suppressed = chosen.rows.clone();
             for group in &classes.groups {
                 let tuple = classes.entries[group.start as usize].tuple as usize;
-                suppressed[chosen.code_of_leaf[attribute.leaf[tuple] as usize] as usize] -= group.rows;
+                suppressed[chosen.code[tuple] as usize] -= group.rows;
             }
             bits += histogram_bits(suppressed.iter().copied());
         }

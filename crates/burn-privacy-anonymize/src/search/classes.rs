@@ -5,6 +5,7 @@
 //! values) is suppressed under every completion, and is dropped here for good.
 
 use super::problem::Problem;
+use super::releasable::releasable;
 
 /// A group: its entries, rows, and the loss of one of its rows in the chosen attributes.
 #[derive(Clone, Copy, Default)]
@@ -13,6 +14,8 @@ pub(super) struct Group {
     pub(super) end: u32,
     pub(super) rows: u64,
     pub(super) loss: f64,
+    /// Rows of it that are suppressed under every completion, though it is not known which.
+    pub(super) held: u64,
 }
 
 /// Tuples that are equal under the choice, the first standing for all.
@@ -27,7 +30,10 @@ pub(super) struct Entry {
 pub(super) struct Classes {
     pub(super) entries: Vec<Entry>,
     pub(super) groups: Vec<Group>,
+    /// Rows that are in no group any more.
     pub(super) suppressed: u64,
+    /// Sum of what the groups hold.
+    pub(super) held: u64,
 }
 
 /// What one label of the attribute collects within a group.
@@ -45,8 +51,7 @@ struct Bucket {
 pub(super) struct Scratch {
     buckets: Vec<Bucket>,
     touched: Vec<u32>,
-    seen: Vec<u32>,
-    stamp: u32,
+    histogram: Vec<u64>,
 }
 
 /// Marks a label whose rows are too few.
@@ -57,11 +62,11 @@ impl Classes {
     pub(super) fn root(problem: &Problem) -> Self {
         let entries: Vec<Entry> =
             problem.counts.iter().enumerate().map(|(tuple, &rows)| Entry { tuple: tuple as u32, rows }).collect();
-        let whole = Group { start: 0, end: entries.len() as u32, rows: problem.rows, loss: 0.0 };
+        let whole = Group { start: 0, end: entries.len() as u32, rows: problem.rows, loss: 0.0, held: 0 };
         if problem.rows < problem.least_rows {
             return Self { suppressed: problem.rows, ..Self::default() };
         }
-        Self { entries, groups: vec![whole], suppressed: 0 }
+        Self { entries, groups: vec![whole], ..Self::default() }
     }
 
     /// Chooses `level` for the attribute at `depth`, into `out`. Gives up, with false, once more rows are suppressed than
@@ -74,8 +79,7 @@ impl Classes {
         scratch: &mut Scratch,
         out: &mut Self,
     ) -> bool {
-        let attribute = &problem.attributes[depth];
-        let chosen = &attribute.levels[level];
+        let chosen = &problem.attributes[depth].levels[level];
         let suffix = &problem.suffix[depth + 1];
         if scratch.buckets.len() < chosen.loss.len() {
             scratch.buckets.resize(chosen.loss.len(), Bucket::default());
@@ -85,23 +89,24 @@ impl Classes {
         }
         out.groups.clear();
         out.suppressed = self.suppressed;
+        out.held = 0;
         let mut next = 0_u32;
         // At full depth, without sensitive values, a class is one entry: no need to sort any.
         let counts_only = depth + 1 == problem.depth() && !problem.needs_values();
         for group in &self.groups {
             let entries = &self.entries[group.start as usize..group.end as usize];
-            if let ([entry], true) = (entries, problem.least_values <= 1) {
+            if let ([entry], false) = (entries, problem.looks_at_values()) {
                 // A tuple alone in its group stays alone, and was enough before.
-                let code = chosen.code_of_leaf[attribute.leaf[entry.tuple as usize] as usize];
+                let code = chosen.code[entry.tuple as usize];
                 out.entries[next as usize] = *entry;
                 let loss = group.loss + chosen.loss[code as usize];
-                out.groups.push(Group { start: next, end: next + 1, rows: group.rows, loss });
+                out.groups.push(Group { start: next, end: next + 1, rows: group.rows, loss, held: 0 });
                 next += 1;
                 continue;
             }
             scratch.touched.clear();
             for entry in entries {
-                let code = chosen.code_of_leaf[attribute.leaf[entry.tuple as usize] as usize];
+                let code = chosen.code[entry.tuple as usize];
                 let bucket = &mut scratch.buckets[code as usize];
                 if bucket.entries == 0 {
                     scratch.touched.push(code);
@@ -121,7 +126,7 @@ impl Classes {
                 bucket.group = out.groups.len() as u32;
                 bucket.next = next;
                 let loss = group.loss + chosen.loss[code as usize];
-                out.groups.push(Group { start: next, end: next, rows: bucket.rows, loss });
+                out.groups.push(Group { start: next, end: next, rows: bucket.rows, loss, held: 0 });
                 if counts_only {
                     out.entries[next as usize] = Entry { tuple: bucket.first, rows: bucket.rows as u32 };
                     out.groups.last_mut().into_iter().for_each(|group| group.end += 1);
@@ -135,7 +140,7 @@ impl Classes {
                 return false;
             }
             for entry in entries.iter().filter(|_| !counts_only) {
-                let code = chosen.code_of_leaf[attribute.leaf[entry.tuple as usize] as usize];
+                let code = chosen.code[entry.tuple as usize];
                 let bucket = &mut scratch.buckets[code as usize];
                 if bucket.group == DROPPED {
                     continue;
@@ -152,42 +157,37 @@ impl Classes {
                 group.end += 1;
             }
             scratch.clear();
-            if problem.least_values > 1 && !out.drop_poor_groups(problem, first, scratch) {
+            if problem.looks_at_values() && !out.drop_poor_groups(problem, first, scratch) {
                 return false;
             }
         }
         true
     }
 
-    /// Drops groups from `first` on that have too few sensitive values; false once too many rows are suppressed.
+    /// Drops groups from `first` on that have too few sensitive values, and counts rows of the others that no class can
+    /// release; false once too many rows are suppressed.
     fn drop_poor_groups(&mut self, problem: &Problem, first: usize, scratch: &mut Scratch) -> bool {
-        scratch.seen.resize(problem.sensitive_values, 0);
         let mut kept = first;
         for index in first..self.groups.len() {
-            let group = self.groups[index];
-            scratch.stamp = scratch.stamp.wrapping_add(1);
-            if scratch.stamp == 0 {
-                scratch.seen.fill(0);
-                scratch.stamp = 1;
-            }
-            let mut values = 0;
+            let mut group = self.groups[index];
+            scratch.histogram.clear();
+            scratch.histogram.resize(problem.sensitive_values, 0);
             for entry in &self.entries[group.start as usize..group.end as usize] {
-                let seen = &mut scratch.seen[problem.sensitive[entry.tuple as usize] as usize];
-                values += u64::from(*seen != scratch.stamp);
-                *seen = scratch.stamp;
-                if values >= problem.least_values {
-                    break;
-                }
+                scratch.histogram[problem.sensitive[entry.tuple as usize] as usize] += u64::from(entry.rows);
             }
-            if values < problem.least_values {
+            let values = scratch.histogram.iter().filter(|count| **count > 0).count() as u64;
+            let most = releasable(problem, group.rows, &scratch.histogram);
+            if values < problem.least_values || most < problem.least_rows {
                 self.suppressed += group.rows;
             } else {
+                group.held = group.rows - most;
+                self.held += group.held;
                 self.groups[kept] = group;
                 kept += 1;
             }
         }
         self.groups.truncate(kept);
-        self.suppressed <= problem.limit
+        self.suppressed + self.held <= problem.limit
     }
 
     /// Judges complete classes (at full depth) by the models; false once more rows are suppressed than may be.
@@ -197,7 +197,9 @@ impl Classes {
         }
         let mut histogram = vec![0_u64; problem.sensitive_values];
         let (mut suppressed, entries) = (self.suppressed, &self.entries);
-        self.groups.retain(|group| {
+        self.held = 0;
+        self.groups.retain_mut(|group| {
+            group.held = 0;
             histogram.fill(0);
             for entry in &entries[group.start as usize..group.end as usize] {
                 histogram[problem.sensitive[entry.tuple as usize] as usize] += u64::from(entry.rows);

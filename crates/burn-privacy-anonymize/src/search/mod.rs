@@ -4,8 +4,9 @@
 //! up by one attribute, so a choice costs one pass over tuples that are merged already. A partial choice is cut if a lower
 //! bound over all of its completions is not below the best value known, which comes first from a descent over single
 //! levels. The bounds are in [`bounds`]; the facts that they rest on hold for k-anonymity and distinct l-diversity in
-//! full, while entropy and recursive l-diversity and t-closeness (whose classes may have parts that are better than they)
-//! are cut by loss, by k and by the number of sensitive values only, and judged at full depth.
+//! full. Entropy and recursive l-diversity and t-closeness are not monotone: a class may have parts that are better than it.
+//! They are cut by loss, by k, by the number of sensitive values and, for the equal distance, by a bound on how many rows
+//! any parts can release ([`releasable`]); what is left is judged at full depth.
 //!
 //! Compare Kohlmayer et al. 2012 (Flash), El Emam et al. 2009 (OLA), LeFevre et al. 2005 (Incognito).
 
@@ -13,6 +14,7 @@ mod bounds;
 mod classes;
 mod descent;
 mod problem;
+mod releasable;
 
 use classes::{Classes, Scratch};
 use problem::Problem;

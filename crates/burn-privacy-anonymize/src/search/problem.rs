@@ -2,10 +2,12 @@
 //! generalized tuples merge with their neighbours.
 
 use crate::AnonymizeError;
-use crate::table::{Metric, PrivacyModel, SensitiveDistribution, Table, generalization_entropy};
+use crate::table::{Metric, PrivacyModel, SensitiveDistribution, Table, generalization_entropy, histogram_bits};
 
 /// One attribute level, as the search needs it.
 pub(super) struct AttributeLevel {
+    /// Code of each tuple.
+    pub(super) code: Vec<u32>,
     /// Code of each leaf.
     pub(super) code_of_leaf: Vec<u32>,
     /// Loss of each code, between 0 and 1.
@@ -62,9 +64,17 @@ impl Problem {
             model.check(distribution.as_ref())?;
         }
         let needs_sensitive = models.iter().any(PrivacyModel::needs_sensitive);
-        // What splits most comes first: then classes that are too small show early, where they cut most.
-        let mut order: Vec<usize> = (0..table.columns().len()).collect();
-        order.sort_by_key(|&place| std::cmp::Reverse(table.columns()[place].hierarchy.leaves()));
+        // What splits most comes first: then classes that are too small show early, where they cut most. Rare values make
+        // small classes; where large ones count as well, so does how evenly the values are spread (both as measured).
+        let evenly = metric == Metric::AverageClassSize
+            || models.iter().any(|model| matches!(model, PrivacyModel::EqualTCloseness { .. }));
+        let splits = |place: usize| match evenly {
+            true => column_bits(table, place),
+            false => table.columns()[place].hierarchy.leaves() as f64,
+        };
+        let mut order: Vec<(f64, usize)> = (0..table.columns().len()).map(|place| (splits(place), place)).collect();
+        order.sort_by(|one, other| other.0.total_cmp(&one.0));
+        let order: Vec<usize> = order.into_iter().map(|(_, place)| place).collect();
 
         let mut sorted: Vec<usize> = (0..table.tuples()).collect();
         let sensitive_of = |tuple: usize| if needs_sensitive { table.sensitive_code(tuple) } else { None };
@@ -120,10 +130,23 @@ impl Problem {
         self.attributes.len()
     }
 
+    /// True if sensitive values can tell, before all levels are chosen, that rows are suppressed.
+    pub(super) fn looks_at_values(&self) -> bool {
+        let bounded = |model: &PrivacyModel| matches!(model, PrivacyModel::EqualTCloseness { .. });
+        self.least_values > 1 || self.models.iter().any(bounded)
+    }
+
     /// True if classes need their sensitive values to be judged.
     pub(super) fn needs_values(&self) -> bool {
         !self.sensitive.is_empty()
     }
+}
+
+/// The bits of a column's values, over all rows.
+fn column_bits(table: &Table, place: usize) -> f64 {
+    let mut by_leaf = vec![0_u64; table.columns()[place].hierarchy.leaves()];
+    (0..table.tuples()).for_each(|tuple| by_leaf[table.tuple(tuple)[place] as usize] += table.count(tuple));
+    histogram_bits(by_leaf.iter().copied())
 }
 
 fn attribute(table: &Table, place: usize, leaf: Vec<u32>, sorted: &[usize]) -> Attribute {
@@ -141,6 +164,7 @@ fn attribute(table: &Table, place: usize, leaf: Vec<u32>, sorted: &[usize]) -> A
             AttributeLevel {
                 loss: (0..labels as u32).map(|code| hierarchy.loss(level, code)).collect(),
                 bits: generalization_entropy(&by_leaf, &rows, codes),
+                code: leaf.iter().map(|&leaf| codes[leaf as usize]).collect(),
                 code_of_leaf: codes.to_vec(),
                 rows,
             }

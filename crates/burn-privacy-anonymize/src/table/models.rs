@@ -118,6 +118,11 @@ impl SensitiveDistribution {
         });
         Self { total: counts.iter().sum(), counts, values: values.to_vec(), order }
     }
+
+    /// The share of each value, by code.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = f64> {
+        self.counts.iter().map(|&count| count as f64 / self.total as f64)
+    }
 }
 
 impl PrivacyModel {

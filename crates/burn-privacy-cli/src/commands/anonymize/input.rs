@@ -129,6 +129,18 @@ impl ReleaseArgs {
         let models = args.models();
         recoding.verify(table, &models)?;
         let Some(output) = &self.output else { return Ok(()) };
+        let beside = |ending: &str| {
+            let mut name = output.clone().into_os_string();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        let statements = [beside(".statement.txt"), beside(".statement.json")];
+        if let Some(taken) = statements.iter().find(|path| path.exists())
+            && !self.force
+        {
+            let taken = taken.display();
+            return Err(Failure::Input(format!("{taken} exists already: name another --output, or give --force")));
+        }
         let options = ReleaseOptions { keep: self.keep.clone(), keep_order: self.keep_order, replace: self.force };
         write_release(&args.data, args.separator, table, recoding, output, &options)?;
         let mut statement = recoding.statement(table, &models);
@@ -138,14 +150,9 @@ impl ReleaseArgs {
         if self.keep_order {
             statement = statement.caveat("the order of the rows, which is that of the input");
         }
-        let beside = |ending: &str| {
-            let mut name = output.clone().into_os_string();
-            name.push(ending);
-            PathBuf::from(name)
-        };
-        write_atomically(beside(".statement.txt"), statement.to_string())?;
+        write_atomically(&statements[0], statement.to_string())?;
         let json = serde_json::to_string_pretty(&statement).map_err(|error| Failure::Input(error.to_string()))?;
-        write_atomically(beside(".statement.json"), json + "\n")?;
+        write_atomically(&statements[1], json + "\n")?;
         Ok(())
     }
 }

@@ -1,7 +1,11 @@
 //! `burn-privacy anonymize`.
 
+mod attack;
 mod input;
+mod inspect;
 mod mdav;
+mod pseudonymize;
+mod recode;
 mod search;
 
 use std::io::Write;
@@ -13,6 +17,10 @@ use crate::failure::Failure;
 /// `anonymize`.
 #[derive(Debug, Subcommand)]
 pub enum AnonymizeCommand {
+    /// Says which columns single people out, and proposes roles
+    #[command(after_help = "Example:
+  burn-privacy anonymize inspect people.csv --separator ';' --combinations 3")]
+    Inspect(inspect::InspectArgs),
     /// Finds the best generalization of whole columns that meets the models, and proves it
     #[command(after_help = "Example:
   burn-privacy anonymize search people.csv --separator ';' --hierarchies hierarchies --k 5 --distinct-l 3 \\
@@ -22,12 +30,35 @@ pub enum AnonymizeCommand {
     #[command(after_help = "Example:
   burn-privacy anonymize mdav salaries.csv --k 5 --output grouped.csv")]
     Mdav(mdav::MdavArgs),
+    /// Generalizes class by class, and says how little any recoding could lose
+    #[command(after_help = "Example:
+  burn-privacy anonymize recode people.csv --separator ';' --hierarchies hierarchies --k 5 --output released.csv")]
+    Recode(recode::RecodeArgs),
+    /// Replaces names and numbers by keyed pseudonyms
+    #[command(after_help = "Example:
+  burn-privacy anonymize key secret.key
+  burn-privacy anonymize pseudonymize people.csv --key secret.key --hmac email,name --ff1 phone --iban account \\
+      --keep city,amount --output pseudonyms.csv")]
+    Pseudonymize(pseudonymize::PseudonymizeArgs),
+    /// Makes a key for pseudonyms
+    Key(pseudonymize::KeyArgs),
+    /// Tries to find people in an output
+    Attack {
+        /// Which attack.
+        #[command(subcommand)]
+        command: attack::AttackCommand,
+    },
 }
 
 /// `burn-privacy anonymize`.
 pub fn anonymize(command: &AnonymizeCommand, out: &mut impl Write) -> Result<(), Failure> {
     match command {
+        AnonymizeCommand::Inspect(args) => inspect::inspect(args, out),
         AnonymizeCommand::Search(args) => search::search(args, out),
         AnonymizeCommand::Mdav(args) => mdav::mdav(args, out),
+        AnonymizeCommand::Recode(args) => recode::recode(args, out),
+        AnonymizeCommand::Pseudonymize(args) => pseudonymize::pseudonymize(args, out),
+        AnonymizeCommand::Key(args) => pseudonymize::key(args, out),
+        AnonymizeCommand::Attack { command } => attack::attack(command, out),
     }
 }

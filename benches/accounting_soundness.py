@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Random cases of the PLD and RDP accountants against an independent computation: none may be below the truth.
+
+One-step cases: delta at an epsilon, by mpmath from the closed forms (Gaussian and Laplace, Poisson-sampled or not, both
+directions). Composed cases: epsilon at a delta, against dp-accounting's *optimistic* estimate, which is a lower bound of the
+truth.
+
+    pip install dp-accounting mpmath
+    cargo build --release -p burn-privacy-accounting --example soundness_cases
+    python benches/accounting_soundness.py target/release/examples/soundness_cases [one-step cases] [composed cases]
+
+Exits with 1 if an upper bound is below the truth, or a lower bound above it.
+"""
+
+import json
+import math
+import random
+import subprocess
+import sys
+
+import mpmath
+from dp_accounting.pld import privacy_loss_distribution as pld
+
+mpmath.mp.dps = 40
+SEED = 19
+
+
+def one_step_truth(case):
+    """The worse direction's delta, in 40 digits."""
+    q, e = mpmath.mpf(case["sampling_rate"]), mpmath.exp(mpmath.mpf(case["epsilon"]))
+    noise = mpmath.mpf(case["noise"])
+
+    def curve(x):
+        # Hockey-stick at x >= 0 of the mechanism without sampling.
+        if x <= 0:
+            return 1 - x
+        if case["kind"] == "gaussian":
+            m, log = 1 / noise, mpmath.log(x)
+            return mpmath.ncdf(m / 2 - log / m) - x * mpmath.ncdf(-m / 2 - log / m)
+        if mpmath.log(x) >= 1 / noise:
+            return mpmath.mpf(0)
+        if mpmath.log(x) <= -1 / noise:
+            return 1 - x
+        return 1 - mpmath.exp((mpmath.log(x) - 1 / noise) / 2)
+
+    # P = (1-q) Q + q R against Q at x: q H_{R,Q}((x - 1 + q) / q).
+    removed = q * curve((e - 1 + q) / q)
+    # Q against P at x: (1 - x (1-q)) H_{Q,R}(x q / (1 - x (1-q))), and 0 beyond.
+    rest = 1 - e * (1 - q)
+    added = rest * curve(e * q / rest) if rest > 0 else mpmath.mpf(0)
+    return max(removed, added)
+
+
+def one_step_case(rng):
+    kind = rng.choice(["gaussian", "laplace"])
+    noise = math.exp(rng.uniform(math.log(0.3), math.log(50.0)))
+    q = 1.0 if rng.random() < 0.2 else math.exp(rng.uniform(math.log(1e-5), 0.0))
+    largest = math.log1p(q * math.expm1(min(1.0 / noise + (8.0 / noise if kind == "gaussian" else 0.0), 300.0)))
+    epsilon = 0.0 if rng.random() < 0.05 else rng.uniform(0.0, 1.05) * largest
+    return {"kind": kind, "noise": noise, "sampling_rate": q, "steps": 1, "epsilon": epsilon}
+
+
+def composed_case(rng):
+    kind = rng.choice(["gaussian", "gaussian", "laplace"])
+    return {
+        "kind": kind,
+        "noise": math.exp(rng.uniform(math.log(0.6), math.log(20.0))),
+        "sampling_rate": 1.0 if rng.random() < 0.1 else math.exp(rng.uniform(math.log(1e-3), 0.0)),
+        "steps": int(math.exp(rng.uniform(math.log(2), math.log(2000)))),
+        "delta": 10.0 ** rng.uniform(-10, -2),
+    }
+
+
+def composed_lower(case):
+    make = pld.from_gaussian_mechanism if case["kind"] == "gaussian" else pld.from_laplace_mechanism
+    # About 500 grid points within a standard deviation of the total: the estimate is within a percent of the truth.
+    size = case["sampling_rate"] / case["noise"] * math.sqrt(case["steps"])
+    step = make(
+        case["noise"],
+        sampling_prob=case["sampling_rate"],
+        value_discretization_interval=min(max(1e-5, 2e-3 * size / math.sqrt(case["steps"])), 1e-2),
+        pessimistic_estimate=False,
+    )
+    return step.self_compose(case["steps"]).get_epsilon_for_delta(case["delta"])
+
+
+def main():
+    program = sys.argv[1]
+    counts = [int(count) for count in sys.argv[2:4]] + [8_000, 2_000][len(sys.argv[2:4]) :]
+    rng = random.Random(SEED)
+    cases = [one_step_case(rng) for _ in range(counts[0])] + [composed_case(rng) for _ in range(counts[1])]
+    lines = "\n".join(json.dumps(case) for case in cases)
+    answers = subprocess.run([program], input=lines, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(answers) == len(cases)
+    below = above = skipped = 0
+    widest = 0.0
+    for number, (case, line) in enumerate(zip(cases, answers)):
+        answer = json.loads(line)
+        if "epsilon" in case:
+            truth, tolerance = one_step_truth(case), mpmath.mpf(10) ** -30
+        else:
+            try:
+                truth = composed_lower(case)
+            except (ValueError, MemoryError) as error:
+                skipped += 1
+                print("skipped", case, error)
+                continue
+            # Their transforms round: deltas are good to about 1e-12.
+            tolerance = 1e-9 + 1e-12 / case["delta"]
+        for name in ("upper", "rdp"):
+            found = answer.get(name)
+            found = math.inf if found == "inf" else found
+            if found is not None and mpmath.mpf(found) < truth * (1 - tolerance):
+                below += 1
+                print("BELOW", name, case, found, truth)
+        if "epsilon" in case:
+            if mpmath.mpf(answer["lower"]) > truth * (1 + mpmath.mpf(10) ** -12) + mpmath.mpf(10) ** -300:
+                above += 1
+                print("LOWER BOUND ABOVE", case, answer["lower"], truth)
+        elif truth > 0.01 and answer["upper"] != "inf":
+            widest = max(widest, answer["upper"] / truth - 1)
+        if number % 1000 == 999:
+            print(number + 1, "done", flush=True)
+    print(f"{len(cases) - skipped} cases: {below} below the truth, {above} lower bounds above it, {skipped} skipped")
+    print(f"composed: at most {widest:.4f} above the optimistic estimate, relative")
+    return 1 if below or above else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

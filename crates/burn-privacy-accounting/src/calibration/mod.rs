@@ -1,0 +1,248 @@
+//! Finding the parameter that meets a target epsilon, always on the safe side.
+
+mod guess;
+mod narrowing;
+
+use guess::{near_a_guess, steps_near_a_guess};
+use narrowing::{Holds, WEAKER, narrow, weakest};
+
+use crate::error::{finite_at_least_zero, open_delta};
+use crate::{Accountant, AccountingError, DpEvent, MAX_COUNT, Result};
+
+/// Noise multipliers above this are not searched.
+const LARGEST_NOISE_MULTIPLIER: f64 = 1e12;
+
+/// Noise multipliers below this are not searched: a smaller target is answered with this one or with 0.
+const SMALLEST_NOISE_MULTIPLIER: f64 = 1e-6;
+
+/// Sampling rates below this are not searched.
+const SMALLEST_SAMPLING_RATE: f64 = 1e-15;
+
+/// The smallest noise multiplier whose event meets (`target_epsilon`, `delta`), to one part in a million or better.
+///
+/// `make_event` makes the whole mechanism (all steps) from a noise multiplier; more noise must not cost more privacy.
+/// `new_accountant` makes an empty accountant, which also decides the adjacency.
+///
+/// # Formal guarantees
+///
+/// The accountant's epsilon of `make_event(result)` was computed and is at most `target_epsilon`; that of one part in a
+/// million less noise is above it. The result is 0 if no noise is needed.
+///
+/// # Errors
+///
+/// If `target_epsilon` is negative, NaN or infinite, if `delta` is not strictly between 0 and 1, if the accountant
+/// refuses the event, or [`AccountingError::UnreachableTarget`] if no noise multiplier up to 1e12 is enough.
+///
+/// ```
+/// use burn_privacy_accounting::{Adjacency, DpEvent, RdpAccountant, calibrate_noise_multiplier};
+///
+/// let noise_multiplier = calibrate_noise_multiplier(
+///     |noise_multiplier| {
+///         let step = DpEvent::poisson_sampled(0.005, DpEvent::gaussian(noise_multiplier)?)?;
+///         DpEvent::self_composed(step, 2_000)
+///     },
+///     3.0,
+///     1e-5,
+///     || RdpAccountant::new(Adjacency::AddOrRemoveOne),
+/// )?;
+/// assert!((noise_multiplier - 0.7608).abs() < 1e-4);
+/// # Ok::<(), burn_privacy_accounting::AccountingError>(())
+/// ```
+pub fn calibrate_noise_multiplier<A: Accountant>(
+    make_event: impl Fn(f64) -> Result<DpEvent>,
+    target_epsilon: f64,
+    delta: f64,
+    new_accountant: impl Fn() -> A,
+) -> Result<f64> {
+    let target = Target::new(target_epsilon, delta)?;
+    let epsilon = |noise: f64| target.epsilon(&make_event(noise)?, &new_accountant);
+    let guess = |noise: f64| target.guess(&make_event(noise)?, &new_accountant);
+    if let Some(found) = near_a_guess(guess, epsilon, target.epsilon, Holds::Above)? {
+        return Ok(found);
+    }
+    if epsilon(0.0)? <= target.epsilon {
+        return Ok(0.0);
+    }
+    // An epsilon of 0 says nothing about how near it is; the delta at it does.
+    if target.epsilon == 0.0 {
+        let at_zero = |noise: f64| target.delta_at_zero(&make_event(noise)?, &new_accountant);
+        if let Some(found) = near_a_guess(|noise| at_zero(noise).map(Some), at_zero, delta, Holds::Above)? {
+            // Both questions have their own rounding.
+            for by in [0.0, 1e-9, 1e-7, WEAKER, 1e-5, 1e-4] {
+                let found = found * (1.0 + by);
+                if epsilon(found)? == 0.0 {
+                    return weakest(epsilon, 0.0, found, Holds::Above);
+                }
+            }
+        }
+    }
+    if epsilon(SMALLEST_NOISE_MULTIPLIER)? <= target.epsilon {
+        return Ok(SMALLEST_NOISE_MULTIPLIER);
+    }
+    // Bracket: `low` fails, `high` holds.
+    let (mut low, mut high) = (SMALLEST_NOISE_MULTIPLIER, 1.0);
+    let mut at_low = f64::INFINITY;
+    let mut at_high = epsilon(high)?;
+    if at_high > target.epsilon {
+        while at_high > target.epsilon {
+            if high >= LARGEST_NOISE_MULTIPLIER {
+                return Err(target.unreachable("noise multiplier", high, at_high));
+            }
+            (low, at_low) = (high, at_high);
+            high = (2.0 * high).min(LARGEST_NOISE_MULTIPLIER);
+            at_high = epsilon(high)?;
+        }
+    } else {
+        loop {
+            let next = (high / 2.0).max(SMALLEST_NOISE_MULTIPLIER);
+            let at_next = epsilon(next)?;
+            if at_next > target.epsilon {
+                (low, at_low) = (next, at_next);
+                break;
+            }
+            (high, at_high) = (next, at_next);
+        }
+    }
+    narrow(epsilon, target.epsilon, (low, at_low), (high, at_high))
+}
+
+/// The largest sampling rate whose event meets (`target_epsilon`, `delta`), to one part in a million or better.
+///
+/// `make_event` makes the whole mechanism from a sampling rate; a larger rate must not cost less privacy.
+///
+/// # Formal guarantees
+///
+/// The accountant's epsilon of `make_event(result)` was computed and is at most `target_epsilon`; that of a rate one part
+/// in a million larger is above it. The result is 1 if all records can be used in every step, and 0 if only rates below
+/// 1e-15 would do.
+///
+/// # Errors
+///
+/// As [`calibrate_noise_multiplier`]; unreachable if even sampling nothing costs too much.
+pub fn calibrate_sampling_rate<A: Accountant>(
+    make_event: impl Fn(f64) -> Result<DpEvent>,
+    target_epsilon: f64,
+    delta: f64,
+    new_accountant: impl Fn() -> A,
+) -> Result<f64> {
+    let target = Target::new(target_epsilon, delta)?;
+    let epsilon = |rate: f64| target.epsilon(&make_event(rate)?, &new_accountant);
+    let guess = |rate: f64| target.guess(&make_event(rate)?, &new_accountant);
+    if let Some(found) = near_a_guess(guess, epsilon, target.epsilon, Holds::Below)? {
+        return Ok(found);
+    }
+    let mut at_failing = epsilon(1.0)?;
+    if at_failing <= target.epsilon {
+        return Ok(1.0);
+    }
+    let mut failing = 1.0;
+    loop {
+        let holding = failing / 4.0;
+        if holding < SMALLEST_SAMPLING_RATE {
+            let at_zero = epsilon(0.0)?;
+            return if at_zero <= target.epsilon {
+                Ok(0.0)
+            } else {
+                Err(target.unreachable("sampling rate", 0.0, at_zero))
+            };
+        }
+        let at_holding = epsilon(holding)?;
+        if at_holding <= target.epsilon {
+            return narrow(epsilon, target.epsilon, (failing, at_failing), (holding, at_holding));
+        }
+        (failing, at_failing) = (holding, at_holding);
+    }
+}
+
+/// The largest number of steps whose event meets (`target_epsilon`, `delta`): exactly up to a million steps, and to one part in
+/// a million beyond.
+///
+/// `make_event` makes the whole mechanism from a number of steps; more steps must not cost less privacy.
+///
+/// # Formal guarantees
+///
+/// The accountant's epsilon of `make_event(result)` was computed and is at most `target_epsilon`; that of one step
+/// more, or of one part in a million more if these are more steps, is above it, unless the result is [`MAX_COUNT`].
+///
+/// # Errors
+///
+/// As [`calibrate_noise_multiplier`]; unreachable if even no step at all costs too much. The result is 0 if one step
+/// is too many.
+pub fn calibrate_steps<A: Accountant>(
+    make_event: impl Fn(u64) -> Result<DpEvent>,
+    target_epsilon: f64,
+    delta: f64,
+    new_accountant: impl Fn() -> A,
+) -> Result<u64> {
+    let target = Target::new(target_epsilon, delta)?;
+    let epsilon = |steps: u64| target.epsilon(&make_event(steps)?, &new_accountant);
+    let at_zero = epsilon(0)?;
+    if at_zero > target.epsilon {
+        return Err(target.unreachable("number of steps", 0.0, at_zero));
+    }
+    let guess = |steps: u64| -> Result<Option<f64>> { target.guess(&make_event(steps)?, &new_accountant) };
+    let (mut holding, mut failing) = match steps_near_a_guess(guess, &epsilon, target.epsilon)? {
+        Some(bracket) => bracket,
+        None => {
+            let (mut holding, mut failing) = (0, 1);
+            while epsilon(failing)? <= target.epsilon {
+                if failing == MAX_COUNT {
+                    return Ok(MAX_COUNT);
+                }
+                holding = failing;
+                failing = (4 * failing).min(MAX_COUNT);
+            }
+            (holding, failing)
+        }
+    };
+    while failing - holding > 1 + (holding as f64 * WEAKER) as u64 {
+        let middle = holding + (failing - holding) / 2;
+        if epsilon(middle)? <= target.epsilon {
+            holding = middle;
+        } else {
+            failing = middle;
+        }
+    }
+    Ok(holding)
+}
+
+/// What a calibration aims at, checked.
+struct Target {
+    epsilon: f64,
+    delta: f64,
+}
+
+impl Target {
+    fn new(epsilon: f64, delta: f64) -> Result<Self> {
+        Ok(Self { epsilon: finite_at_least_zero("target_epsilon", epsilon)?, delta: open_delta(delta)? })
+    }
+
+    fn epsilon<A: Accountant>(&self, event: &DpEvent, new: &impl Fn() -> A) -> Result<f64> {
+        let mut accountant = new();
+        accountant.compose(event, 1)?;
+        accountant.epsilon(self.delta)
+    }
+
+    fn delta_at_zero<A: Accountant>(&self, event: &DpEvent, new: &impl Fn() -> A) -> Result<f64> {
+        let mut accountant = new();
+        accountant.compose(event, 1)?;
+        accountant.delta(0.0)
+    }
+
+    /// A cheap guess of the same, where there is one.
+    fn guess<A: Accountant>(&self, event: &DpEvent, new: &impl Fn() -> A) -> Result<Option<f64>> {
+        let mut accountant = new();
+        accountant.compose(event, 1)?;
+        Ok(accountant.epsilon_guess(self.delta))
+    }
+
+    fn unreachable(&self, parameter: &'static str, limit: f64, epsilon: f64) -> AccountingError {
+        AccountingError::UnreachableTarget {
+            parameter,
+            limit,
+            target_epsilon: self.epsilon,
+            delta: self.delta,
+            epsilon,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Fast Fourier transforms: their lengths, plans and rounding.
+
+use std::cell::RefCell;
+
+use realfft::RealFftPlanner;
+use realfft::num_complex::Complex;
+
+/// Relative error of the transforms per level: a complex multiplication errs by at most sqrt(5) u (Brent, Percival and
+/// Zimmermann, 2007), an addition by u, a root by less than 2 u; u is half of this epsilon. With a reserve of 1.5.
+pub(super) const TRANSFORM_ROUNDING: f64 = 4.0 * f64::EPSILON;
+
+/// More grid points are not used.
+pub(super) const MOST_POINTS: usize = 1 << 21;
+
+/// Transforms up to this length are planned once a thread.
+const KEPT_POINTS: usize = 1 << 18;
+
+/// The smallest length of at least this many points that the transform is fast for: a power of two times 1, 9/8, 5/4,
+/// 3/2 or 7/4; none beyond the limit.
+pub(super) fn fast_length(needed: f64) -> Option<usize> {
+    if needed.is_nan() || needed > MOST_POINTS as f64 {
+        return None;
+    }
+    let needed = (needed as usize).max(32);
+    let eighth = needed.next_power_of_two() / 16;
+    [9, 10, 12, 14, 16].into_iter().map(|eighths| eighth * eighths).find(|&length| length >= needed)
+}
+
+thread_local! {
+    static PLANNER: RefCell<RealFftPlanner<f64>> = RefCell::new(RealFftPlanner::new());
+}
+
+fn with_planner<R>(points: usize, f: impl FnOnce(&mut RealFftPlanner<f64>) -> R) -> R {
+    if points <= KEPT_POINTS { PLANNER.with_borrow_mut(f) } else { f(&mut RealFftPlanner::new()) }
+}
+
+/// The transform of real numbers.
+pub(super) fn forward(buffer: &mut [f64], spectrum: &mut [Complex<f64>]) -> Option<()> {
+    let plan = with_planner(buffer.len(), |planner| planner.plan_fft_forward(buffer.len()));
+    plan.process(buffer, spectrum).ok()
+}
+
+/// Its inverse, times the length.
+pub(super) fn backward(spectrum: &mut [Complex<f64>], buffer: &mut [f64]) -> Option<()> {
+    let plan = with_planner(buffer.len(), |planner| planner.plan_fft_inverse(buffer.len()));
+    plan.process(spectrum, buffer).ok()
+}
