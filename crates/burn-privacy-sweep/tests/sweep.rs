@@ -312,6 +312,15 @@ fn a_fixed_seed_is_the_same_for_a_repeat_of_every_setting_and_voids_everything()
 }
 
 #[test]
+fn epochs_are_as_many_steps_as_in_a_plan_and_on_the_command_line() {
+    let steps = |epochs, batch| {
+        let config = SweepConfig::new("people", 50_000).with_noise_multipliers([1.0]).with_batch_sizes([batch]);
+        config.with_epochs(epochs).planned().unwrap()[0].plan.steps()
+    };
+    assert_eq!((steps(9.0, 30), steps(1.1, 10)), (15_000, 5_500));
+}
+
+#[test]
 fn a_simulation_keeps_batch_over_noise_and_the_steps_and_says_what_it_stands_for() {
     let planned = config().simulated_at_batch(Some(10)).planned().unwrap();
     for (simulated, large) in planned.iter().zip(config().planned().unwrap()) {

@@ -9,13 +9,12 @@ use burn_privacy_output::InvalidValue;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use crate::answer::number;
 use crate::delta_check;
 use crate::failure::Failure;
 use crate::flags::{AdjacencyName, DeltaArg};
 use crate::input::is_standard;
 use crate::mechanism::run;
-use crate::numbers::{real, whole};
+use crate::numbers::{number, real, whole};
 
 /// `ledger`.
 #[derive(Debug, Subcommand)]
