@@ -8,13 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::accountants::{Certified, ComposedAccountant};
 use crate::delta_check::warn;
 use crate::failure::Failure;
-use crate::numbers::shortest;
-
-/// A number in JSON; infinity is the string "inf".
-pub fn number(value: f64) -> Value {
-    // NaN never is a result; it must not read as private if it were. Minus zero, the sum of nothing, is zero.
-    if value.is_finite() { json!(value + 0.0) } else { json!("inf") }
-}
+use crate::numbers::{number, shortest};
 
 /// The fields of an answer named `name`.
 pub fn fields(name: &str, certified: Certified) -> Map<String, Value> {

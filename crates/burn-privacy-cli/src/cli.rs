@@ -6,6 +6,7 @@ use crate::commands::anonymize::AnonymizeCommand;
 use crate::commands::compose::ComposeArgs;
 use crate::commands::cost::{DeltaArgs, EpsilonArgs};
 use crate::commands::curve::CurveArgs;
+use crate::commands::ledger::LedgerCommand;
 use crate::commands::perturb::PerturbCommand;
 use crate::commands::query::QueryArgs;
 use crate::commands::search::{NoiseArgs, StepsArgs};
@@ -74,6 +75,19 @@ Example:
   burn-privacy statement --dataset CIFAR-10 --unit 'one training image' --dataset-size 50000 --batch-size 250 \\
       --epochs 10 --noise-multiplier 1.1 --clipping-norm 1 --delta 1e-5 --format markdown")]
     Statement(StatementArgs),
+    /// What was spent on a data set by all runs that were charged to its ledger, and its budget
+    #[command(after_help = "A ledger is the file to which programs charge every step before they release it.
+
+Example:
+  burn-privacy ledger budget patients.ledger --dataset 'patients 2024' --epsilon 3 --delta 1e-6
+  burn-privacy ledger show patients.ledger
+  burn-privacy ledger verify patients.ledger
+  burn-privacy ledger total patients.ledger --delta 1e-6")]
+    Ledger {
+        /// What to do.
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
     /// Perturbs a table row by row, for local differential privacy
     #[command(after_help = "Example:
   burn-privacy perturb schema-template --input people.csv > schema.toml

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use burn_privacy_accounting::AccountingError;
 use burn_privacy_anonymize::AnonymizeError;
 use burn_privacy_anonymize::perturb::TableError;
+use burn_privacy_budget::ledger::LedgerError;
 use burn_privacy_output::{InvalidValue, OutputError};
 
 /// Why there is no answer.
@@ -22,6 +23,8 @@ pub enum Failure {
     Input(String),
     /// A schema or a table was refused.
     Table(TableError),
+    /// A ledger was refused, or refuses.
+    Ledger(LedgerError),
     /// A file could not be written, or a picture not be drawn.
     Output(OutputError),
     /// Reading or writing failed.
@@ -33,6 +36,7 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Accounting(AccountingError::UnreachableTarget { .. })
+            | Self::Ledger(LedgerError::Accounting(AccountingError::UnreachableTarget { .. }))
             | Self::Anonymize(AnonymizeError::Unreachable { .. }) => ExitCode::from(3),
             _ => ExitCode::from(1),
         }
@@ -51,6 +55,7 @@ impl fmt::Display for Failure {
             Self::Invalid(error) => error.fmt(f),
             Self::Anonymize(error) => error.fmt(f),
             Self::Table(error) => error.fmt(f),
+            Self::Ledger(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
             Self::Input(sentence) => f.write_str(sentence),
             Self::Io(error) => write!(f, "could not read or write: {error}"),
@@ -79,6 +84,12 @@ impl From<AnonymizeError> for Failure {
 impl From<TableError> for Failure {
     fn from(error: TableError) -> Self {
         Self::Table(error)
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
     }
 }
 

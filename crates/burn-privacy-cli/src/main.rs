@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Steps(args) => commands::search::steps(&args, &mut out),
         Command::Compose(args) => commands::compose::compose(&args, &mut out),
         Command::Curve(args) => commands::curve::curve(&args, &mut out),
+        Command::Ledger { command } => commands::ledger::ledger(&command, &mut out),
         Command::Statement(args) => commands::statement::statement(&args, &mut out),
         Command::Anonymize { command } => commands::anonymize::anonymize(&command, &mut out),
         Command::Perturb { command } => commands::perturb::perturb(&command, &mut out),

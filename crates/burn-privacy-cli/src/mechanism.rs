@@ -1,6 +1,6 @@
 //! From flags and fields to an event.
 
-use burn_privacy_accounting::{DpEvent, MAX_COUNT, Result as Accounted};
+use burn_privacy_accounting::{DpEvent, MAX_COUNT, Result as Accounted, steps_of_epochs};
 use burn_privacy_output::InvalidValue;
 use serde::Deserialize;
 
@@ -120,12 +120,18 @@ impl RunDescription {
                         name("steps")
                     )));
                 }
-                let steps = (epochs / rate - 1e-9).ceil();
-                if steps > MAX_COUNT as f64 {
-                    let allowed = format!("so few that they make no more than {MAX_COUNT} steps");
-                    return Err(InvalidValue::new(name("epochs"), epochs, allowed).into());
+                if epochs == 0.0 {
+                    return Ok(0);
                 }
-                Ok(steps.max(0.0) as u64)
+                // Without a number of records, the rate is that of a single one.
+                let (batch, records) = match (self.sampling_rate, self.batch_size, self.dataset_size) {
+                    (None, Some(batch), Some(records)) => (batch, records),
+                    _ => (rate, 1),
+                };
+                steps_of_epochs(epochs, batch, records).map_err(|_| {
+                    let allowed = format!("so few that they make no more than {MAX_COUNT} steps");
+                    InvalidValue::new(name("epochs"), epochs, allowed).into()
+                })
             }
             (None, None) => Err(Failure::Input(format!("give {} or {}", name("steps"), name("epochs")))),
         }

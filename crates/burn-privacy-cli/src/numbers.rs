@@ -1,8 +1,9 @@
 //! Numbers as people write them, on the command line and in JSON.
 
-use serde::Deserialize;
+use burn_privacy_accounting::json::number_or_inf;
 use serde::de::{Deserializer, Error};
-use serde_json::{Number, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value, json};
 
 /// The largest number up to which every whole number is a double.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -34,20 +35,19 @@ pub fn whole_field<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     value.map(Some).ok_or_else(|| D::Error::custom(format!("{number} is {WHOLE}")))
 }
 
+/// A number in JSON, or the string "inf".
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct NumberOrInf(#[serde(with = "number_or_inf")] f64);
+
 /// A real number in JSON, or the string "inf".
 pub fn real_field<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum NumberOrText {
-        Number(f64),
-        Text(String),
-    }
-    match Option::<NumberOrText>::deserialize(deserializer)? {
-        None => Ok(None),
-        Some(NumberOrText::Number(value)) => Ok(Some(value + 0.0)),
-        Some(NumberOrText::Text(text)) if text == "inf" => Ok(Some(f64::INFINITY)),
-        Some(NumberOrText::Text(text)) => Err(D::Error::custom(format!("{text:?} is neither a number nor \"inf\""))),
-    }
+    Ok(Option::<NumberOrInf>::deserialize(deserializer)?.map(|number| number.0 + 0.0))
+}
+
+/// A result in JSON; infinity is the string "inf", and minus zero, the sum of nothing, is zero.
+pub fn number(value: f64) -> Value {
+    json!(NumberOrInf(value + 0.0))
 }
 
 /// A document in which 500.0 and 5e2 are written as 500, so that they are counts too.

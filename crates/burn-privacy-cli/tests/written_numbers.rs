@@ -142,6 +142,23 @@ fn infinity_nan_and_minus_get_one_answer_each() {
 }
 
 #[test]
+fn epochs_are_as_many_steps_as_in_a_plan_and_a_sweep() {
+    let steps = |run: &str| {
+        let shown = command(&format!("epsilon {run} --noise-multiplier 1 --delta 1e-6 --accountant rdp --json"));
+        serde_json::from_str::<serde_json::Value>(&shown.out).unwrap()["steps"].as_u64().unwrap()
+    };
+    assert_eq!(steps("--dataset-size 50000 --batch-size 30 --epochs 9"), 15_000);
+    assert_eq!(steps("--dataset-size 50000 --batch-size 10 --epochs 1.1"), 5_500);
+    // By the rate alone, too; a started step counts, and no epoch has none.
+    assert_eq!(steps("--sampling-rate 0.0006 --epochs 9"), 15_000);
+    assert_eq!(steps("--sampling-rate 0.0002 --epochs 1.1"), 5_500);
+    assert_eq!(steps("--sampling-rate 0.3 --epochs 1"), 4);
+    assert_eq!(steps("--sampling-rate 0.3 --epochs 0"), 0);
+    let shown = command("epsilon --sampling-rate 1e-9 --noise-multiplier 1 --epochs 1e9 --delta 1e-6");
+    assert!(shown.code == 1 && shown.err.contains("--epochs is 1000000000, but must be so few"), "{}", shown.err);
+}
+
+#[test]
 fn minus_zero_is_written_as_zero() {
     let flags = "epsilon --sampling-rate -0.0 --noise-multiplier -0.0 --steps 0 --delta 1e-5 --json";
     for line in [flags, "delta --sampling-rate 0.1 --noise-multiplier 1 --steps 10 --epsilon -0.0 --json"] {

@@ -1,12 +1,16 @@
 //! A file of lines that is only ever appended to: locked, synchronized, and not exchanged unnoticed.
 
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::atomic_file::folder_of;
+use crate::file_identity::{FileIdentity, keep_in_place};
+
+/// How often a file is opened that is replaced while it is being opened.
+const MOST_ATTEMPTS: usize = 5;
 
 /// Why a log was not opened or a line not appended.
 #[derive(Debug, thiserror::Error)]
@@ -75,15 +79,16 @@ pub enum DurableLogError {
 /// (device and inode on Unix) is compared with that of the locked file after locking, and before and after each append.
 /// If they differ, the append is an error and no later one is tried, so that a caller who acts only after a success
 /// never acts on a line in a file that has lost its name. Hard links, symbolic links and bind mounts lead to the same
-/// file, and to the same lock.
+/// file, and to the same lock. A caller who acts for a while on one line asks [`check_unchanged`](Self::check_unchanged)
+/// before each act.
 ///
-/// Not noticed: an edit in place that keeps the length, and an exchange after `append` has returned, before the next.
-/// On systems without inodes the time of creation stands for the identity.
+/// Not noticed: an edit in place that keeps the length, and an exchange after the last check. On systems without inodes
+/// the time of creation stands for the identity; on Windows nobody can rename or delete the file while it is open.
 #[derive(Debug)]
 pub struct DurableLog {
     path: PathBuf,
     file: File,
-    identity: Identity,
+    identity: FileIdentity,
     /// The bytes that are known to be there.
     length: u64,
     /// Whether a write failed or the file was exchanged: nothing more is written.
@@ -100,7 +105,7 @@ impl DurableLog {
     /// # Errors
     ///
     /// [`DurableLogError::InUse`] if another writer has it, in this process or in another;
-    /// [`DurableLogError::NotAFile`]; [`DurableLogError::Changed`] if it was exchanged just now;
+    /// [`DurableLogError::NotAFile`]; [`DurableLogError::Changed`] if it is exchanged or written to meanwhile;
     /// [`DurableLogError::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<(Self, Vec<u8>), DurableLogError> {
         let path = path.as_ref();
@@ -109,30 +114,36 @@ impl DurableLog {
         if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
             return Err(DurableLogError::NotAFile { path: path.to_owned() });
         }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path)
-            .map_err(|error| failed("open or create", error))?;
-        let here = file.metadata().map_err(|error| failed("inspect", error))?;
-        if !here.is_file() {
-            return Err(DurableLogError::NotAFile { path: path.to_owned() });
+        for _ in 0..MOST_ATTEMPTS {
+            let mut options = OpenOptions::new();
+            options.read(true).append(true).create(true);
+            keep_in_place(&mut options);
+            let mut file = options.open(path).map_err(|error| failed("open or create", error))?;
+            let here = file.metadata().map_err(|error| failed("inspect", error))?;
+            if !here.is_file() {
+                return Err(DurableLogError::NotAFile { path: path.to_owned() });
+            }
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(DurableLogError::InUse { path: path.to_owned() }),
+                Err(TryLockError::Error(error)) => return Err(failed("lock", error)),
+            }
+            // Between opening and locking another may have taken its place: the lock would guard a file without a name.
+            let identity = FileIdentity::of(&here);
+            if !fs::metadata(path).is_ok_and(|there| FileIdentity::of(&there) == identity) {
+                continue;
+            }
+            // The working folder may change while the file is open.
+            let path = std::path::absolute(path).map_err(|error| failed("locate", error))?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(|error| failed("read", error))?;
+            let length = bytes.len() as u64;
+            let log = Self { identity, path, file, length, failed: false, syncs: 0 };
+            log.check_unchanged()?;
+            return Ok((log, bytes));
         }
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(DurableLogError::InUse { path: path.to_owned() }),
-            Err(TryLockError::Error(error)) => return Err(failed("lock", error)),
-        }
-        // The working folder may change while the file is open.
-        let path = std::path::absolute(path).map_err(|error| failed("locate", error))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|error| failed("read", error))?;
-        let length = bytes.len() as u64;
-        let mut log = Self { identity: Identity::of(&here), path, file, length, failed: false, syncs: 0 };
-        // Between opening and locking, another writer may have had the file, and have put another in its place.
-        log.check_unchanged()?;
-        Ok((log, bytes))
+        let reason = "it is replaced again and again while it is being opened".to_owned();
+        Err(DurableLogError::Changed { path: path.to_owned(), reason })
     }
 
     /// Makes what is in the file durable, and its name: an earlier process may have crashed between writing and
@@ -155,7 +166,9 @@ impl DurableLog {
     pub fn truncate(&mut self, length: u64) -> Result<(), DurableLogError> {
         self.check_writable()?;
         if length > self.length {
-            return Err(self.changed(format!("it has {} bytes, and {length} were to be kept", self.length)));
+            self.failed = true;
+            let reason = format!("it has {} bytes, and {length} were to be kept", self.length);
+            return Err(DurableLogError::Changed { path: self.path.clone(), reason });
         }
         let result = self.file.set_len(length).and_then(|()| self.file.sync_all());
         self.finish("cut off the incomplete end of", result)?;
@@ -181,7 +194,7 @@ impl DurableLog {
         self.length += line.len() as u64;
         self.syncs += 1;
         // In an exchange between the check before and the write, the line went into a file without its name.
-        self.check_unchanged()
+        self.check_unchanged().inspect_err(|_| self.failed = true)
     }
 
     /// Appends a value as a line of JSON, and returns once it is durable.
@@ -220,30 +233,50 @@ impl DurableLog {
         self.syncs
     }
 
-    fn check_writable(&mut self) -> Result<(), DurableLogError> {
-        if self.failed {
-            return Err(DurableLogError::Failed { path: self.path.clone() });
-        }
-        self.check_unchanged()
+    /// Whether a write failed or met a changed file, after which nothing more is written.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed
     }
 
-    /// Checks that the path still leads to the locked file, and that this has the known length.
-    fn check_unchanged(&mut self) -> Result<(), DurableLogError> {
-        let here = self.file.seek(SeekFrom::End(0));
+    /// Checks that the path still leads to the locked file, and that this has the known length: the lock keeps nobody from
+    /// deleting, replacing or editing it. It may pass again later, when the file is back in its place.
+    ///
+    /// # Errors
+    ///
+    /// [`DurableLogError::Changed`].
+    pub fn check_unchanged(&self) -> Result<(), DurableLogError> {
+        let here = (&self.file).seek(SeekFrom::End(0));
         let reason = match (fs::metadata(&self.path), here) {
-            (Ok(there), _) if Identity::of(&there) != self.identity => {
+            (Ok(there), _) if FileIdentity::of(&there) != self.identity => {
                 "its name now leads to another file than the one that was opened".to_owned()
             }
             (Ok(there), Ok(here)) if there.len() == self.length && here == self.length => return Ok(()),
             (Ok(there), Ok(_)) => format!("it should have {} bytes, but has {}", self.length, there.len()),
-            (Err(error), _) | (_, Err(error)) => format!("it has become unreadable ({error})"),
+            (Err(error), _) | (_, Err(error)) => format!("it can't be found any more, or read ({error})"),
         };
-        Err(self.changed(reason))
+        Err(DurableLogError::Changed { path: self.path.clone(), reason })
     }
 
-    fn changed(&mut self, reason: String) -> DurableLogError {
-        self.failed = true;
-        DurableLogError::Changed { path: self.path.clone(), reason }
+    /// What the locked file holds, also if its name leads elsewhere by now or nowhere: to save it.
+    ///
+    /// # Errors
+    ///
+    /// [`DurableLogError::Io`].
+    pub fn contents(&self) -> Result<Vec<u8>, DurableLogError> {
+        let mut bytes = Vec::new();
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(0))
+            .and_then(|_| file.read_to_end(&mut bytes))
+            .map_err(|source| DurableLogError::Io { action: "read", path: self.path.clone(), source })?;
+        Ok(bytes)
+    }
+
+    fn check_writable(&mut self) -> Result<(), DurableLogError> {
+        if self.failed {
+            return Err(DurableLogError::Failed { path: self.path.clone() });
+        }
+        self.check_unchanged().inspect_err(|_| self.failed = true)
     }
 
     fn finish(&mut self, action: &'static str, result: io::Result<()>) -> Result<(), DurableLogError> {
@@ -262,32 +295,13 @@ impl Drop for DurableLog {
     }
 }
 
-/// What makes a file this file and no other, whatever its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
-    #[cfg(unix)]
-    device_and_inode: (u64, u64),
-    #[cfg(not(unix))]
-    created: Option<std::time::SystemTime>,
-}
-
-impl Identity {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            #[cfg(unix)]
-            device_and_inode: {
-                use std::os::unix::fs::MetadataExt;
-                (metadata.dev(), metadata.ino())
-            },
-            #[cfg(not(unix))]
-            created: metadata.created().ok(),
-        }
-    }
-}
-
 /// Makes a new file's name durable. Elsewhere than on Unix a folder cannot be synchronized, and needs not be.
 fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        // The file's own folder, not that of a symbolic link to it.
+        File::open(folder_of(&path.canonicalize()?))?.sync_all()?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod atomic_file;
 mod digits;
 mod durable_log;
 mod error;
+mod file_identity;
 mod fingerprint;
 mod invalid_value;
 #[cfg(feature = "plot")]

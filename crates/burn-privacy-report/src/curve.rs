@@ -1,4 +1,4 @@
-//! The points of a run's curve, step, epsilon and accuracy, and their form as CSV.
+//! A run's curve, as CSV and JSON.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ pub struct CurvePoint {
     pub epoch: f64,
     /// Epsilon of the updates so far at the plan's delta, in nats; infinite without privacy (in JSON the string
     /// `"inf"`).
-    #[serde(with = "number_or_inf")]
+    #[serde(with = "burn_privacy_accounting::json::number_or_inf")]
     pub epsilon: f64,
     /// Accuracy on the public evaluation images, from 0 to 1.
     pub accuracy: f64,
@@ -30,32 +30,6 @@ pub fn curve_csv(points: &[CurvePoint], accuracy: &str) -> String {
         let _ = writeln!(text, "{step},{epoch},{epsilon},{accuracy}");
     }
     text
-}
-
-/// Numbers in JSON where infinity is the string `"inf"`.
-pub(super) mod number_or_inf {
-    use serde::de::{Deserializer, Error};
-    use serde::{Deserialize, Serializer};
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum NumberOrText {
-        Number(f64),
-        Text(String),
-    }
-
-    pub(crate) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        // A NaN must not read as private.
-        if value.is_finite() { serializer.serialize_f64(*value) } else { serializer.serialize_str("inf") }
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        match NumberOrText::deserialize(deserializer)? {
-            NumberOrText::Number(value) => Ok(value),
-            NumberOrText::Text(text) if text == "inf" => Ok(f64::INFINITY),
-            NumberOrText::Text(text) => Err(D::Error::custom(format!("{text:?} is neither a number nor \"inf\""))),
-        }
-    }
 }
 
 #[cfg(test)]

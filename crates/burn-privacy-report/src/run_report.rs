@@ -3,7 +3,6 @@
 use burn_privacy_budget::statement::{PrivacyStatement, Statement};
 use serde::{Deserialize, Serialize};
 
-use super::curve::number_or_inf;
 use super::{CurvePoint, ReportError};
 use burn_privacy_budget::plan::PrivacyPlan;
 
@@ -32,7 +31,7 @@ pub struct RunReport {
     pub interrupted: bool,
     /// Epsilon that this run spent, in nats; infinite (`"inf"`) without privacy, which includes runs from a fixed
     /// seed.
-    #[serde(with = "number_or_inf")]
+    #[serde(with = "burn_privacy_accounting::json::number_or_inf")]
     pub epsilon: f64,
     /// Accuracy on the test images at the end, from 0 to 1.
     pub test_accuracy: Option<f64>,

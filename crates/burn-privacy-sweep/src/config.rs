@@ -70,7 +70,7 @@ pub struct SweepConfig {
     learning_rates: Vec<f64>,
     batch_sizes: Vec<usize>,
     listed: Vec<Setting>,
-    epochs: f64,
+    pub(super) epochs: f64,
     pub(super) delta: f64,
     pub(super) repeats: u32,
     pub(super) seed: Option<u64>,
@@ -205,11 +205,6 @@ impl SweepConfig {
     /// How the names of this sweep's runs in a ledger begin.
     pub(super) fn ledger_prefix(&self) -> String {
         format!("sweep {}", &self.fingerprint()[..12])
-    }
-
-    /// Number of steps at an expected batch size.
-    pub(super) fn steps(&self, batch_size: usize) -> u64 {
-        (self.epochs * self.nominal_size as f64 / batch_size as f64).ceil() as u64
     }
 
     pub(super) fn check(&self) -> Result<(), SweepError> {

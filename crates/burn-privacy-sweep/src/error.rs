@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use burn_privacy_output::DurableLogError;
+
 /// `std::result::Result` with this crate's [`SweepError`].
 pub type Result<T, E = SweepError> = std::result::Result<T, E>;
 
@@ -79,14 +81,26 @@ pub enum SweepError {
         /// The file.
         path: PathBuf,
     },
-    /// The system refused a file.
+    /// The list of trials could not be read or written, or is not the one any more that was opened.
+    #[error("{0}; open the sweep again to go on with it, or give another folder")]
+    Log(DurableLogError),
+    /// The system refused a folder.
     #[error("{}: {source}; give a folder that can be written to", path.display())]
     File {
-        /// The file or folder.
+        /// The folder.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl From<DurableLogError> for SweepError {
+    fn from(error: DurableLogError) -> Self {
+        match error {
+            DurableLogError::InUse { path } => Self::InUse { path },
+            other => Self::Log(other),
+        }
+    }
 }
 
 /// Refuses a value.

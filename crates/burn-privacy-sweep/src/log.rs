@@ -1,9 +1,9 @@
-//! The trials of a sweep as a file of JSON lines: each is durable before it counts as done.
+//! The list of trials of a sweep, durable line by line.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
+use burn_privacy_output::DurableLog;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,30 +59,18 @@ struct Header {
 /// The trials of one sweep in its folder, each durable once it is appended.
 #[derive(Debug)]
 pub(super) struct TrialLog {
-    path: PathBuf,
-    file: File,
+    log: DurableLog,
     records: Vec<TrialRecord>,
-    /// Whether a write failed: a line may be half there, which the next opener drops.
-    failed: bool,
 }
 
 impl TrialLog {
     /// Opens the folder's list of trials, or begins one. A last line that a crash cut off is dropped.
     pub(super) fn open(folder: &Path, config: &SweepConfig) -> Result<Self, SweepError> {
         let path = folder.join(TRIALS_FILE);
-        let failed = |source| SweepError::File { path: path.clone(), source };
         fs::create_dir_all(folder).map_err(|source| SweepError::File { path: folder.to_owned(), source })?;
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(SweepError::InUse { path }),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(failed)?;
+        let (mut log, text) = DurableLog::open(&path)?;
         let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        let mut log = Self { path: path.clone(), file, records: Vec::new(), failed: false };
+        let mut records = Vec::new();
         let mut lines = (1..).zip(text[..whole].split_inclusive(|&byte| byte == b'\n'));
         let malformed = |line, reason: String| SweepError::Malformed { path: path.clone(), line, reason };
         let header: Option<Header> = match lines.next() {
@@ -96,23 +84,21 @@ impl TrialLog {
             require_same(&path, header, config)?;
         }
         for (line, text) in lines {
-            let record = serde_json::from_slice(text).map_err(|error| malformed(line, error.to_string()))?;
-            log.records.push(record);
+            records.push(serde_json::from_slice(text).map_err(|error| malformed(line, error.to_string()))?);
         }
-        log.file.set_len(whole as u64).and_then(|()| log.file.seek(SeekFrom::End(0))).map_err(failed)?;
+        if whole < text.len() {
+            log.truncate(whole as u64)?;
+        }
         if header.is_none() {
-            log.append_line(&Header {
+            log.append_json(&Header {
                 schema: SCHEMA.into(),
                 version: VERSION,
                 fingerprint: config.fingerprint(),
                 sweep: config.to_json(),
             })?;
-            if let Ok(folder) = File::open(folder) {
-                // Makes the new name last through a power cut, where the system can do that for a folder.
-                let _ = folder.sync_all();
-            }
         }
-        Ok(log)
+        log.settle()?;
+        Ok(Self { log, records })
     }
 
     pub(super) fn records(&self) -> &[TrialRecord] {
@@ -121,21 +107,9 @@ impl TrialLog {
 
     /// Adds a trial; durable when it returns.
     pub(super) fn append(&mut self, record: TrialRecord) -> Result<(), SweepError> {
-        self.append_line(&record)?;
+        self.log.append_json(&record)?;
         self.records.push(record);
         Ok(())
-    }
-
-    fn append_line(&mut self, line: &impl Serialize) -> Result<(), SweepError> {
-        let failed = |source| SweepError::File { path: self.path.clone(), source };
-        if self.failed {
-            return Err(failed(std::io::Error::other("an earlier write failed")));
-        }
-        let mut bytes = serde_json::to_vec(line).map_err(std::io::Error::from).map_err(failed)?;
-        bytes.push(b'\n');
-        let written = self.file.write_all(&bytes).and_then(|()| self.file.sync_data());
-        self.failed = written.is_err();
-        written.map_err(failed)
     }
 }
 

@@ -75,23 +75,21 @@ impl PlannedSetting {
             SweptNoise::NoiseMultiplier(multiplier) => NoiseLevel::multiplier(multiplier),
             SweptNoise::Epsilon(epsilon) => NoiseLevel::target(epsilon, config.delta),
         };
-        let steps = config.steps(setting.batch_size);
-        let build = |batch_size, noise| {
+        let of = |batch_size, noise| {
             PrivacyPlanConfig::new()
                 .with_sampling(Sampling::poisson(batch_size, config.nominal_size))
                 .with_clipping(Clipping::flat(setting.clip))
-                .with_steps(steps)
                 .with_noise(noise)
                 .with_delta(config.delta)
-                .build()
         };
-        let asked = build(setting.batch_size, noise)?;
+        let asked = of(setting.batch_size, noise).with_epochs(config.epochs).build()?;
         let figures = PlanFigures::of(&asked)?;
         let Some(small) = config.simulate_at_batch else {
             return Ok(Self { setting, plan: asked, figures, predicted: None });
         };
         let scale = small as f64 / setting.batch_size as f64;
-        let plan = build(small, NoiseLevel::multiplier(asked.noise_multiplier() * scale))?;
+        let noise = NoiseLevel::multiplier(asked.noise_multiplier() * scale);
+        let plan = of(small, noise).with_steps(asked.steps()).build()?;
         Ok(Self { setting, figures: PlanFigures::of(&plan)?, plan, predicted: Some((asked, figures)) })
     }
 

@@ -265,6 +265,31 @@ fn another_sweeps_folder_a_damaged_one_and_one_in_use_are_refused() {
     assert_eq!(fs::read(folder.path().join(TRIALS_FILE)).unwrap(), b"my notes");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_list_of_trials_that_is_replaced_stops_the_sweep_and_loses_no_trial_unnoticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join(TRIALS_FILE);
+    let sweep = Sweep::open(config(), folder.path(), None).unwrap();
+    let replaced = |plan: &PrivacyPlan, trial: &Trial| {
+        if trial.number() == 2 {
+            // A copy of the same length, as a synchronization tool makes it: what is written to the old file is lost.
+            let copy = folder.path().join("copy");
+            fs::copy(&list, &copy).unwrap();
+            fs::rename(&copy, &list).unwrap();
+        }
+        score(plan, trial)
+    };
+    let error = sweep.run(replaced, quiet).unwrap_err().to_string();
+    assert!(error.contains("another file") && error.contains("open the sweep again"), "{error}");
+    assert_eq!(sweep.summary().unwrap().settings.iter().map(|row| row.scores.len()).sum::<usize>(), 2);
+    drop(sweep);
+    // The third trial was charged and is not in the list: it is repeated, and charged again.
+    let summary = whole(folder.path(), 1);
+    assert_eq!(summary.settings.iter().map(|row| row.scores.len()).sum::<usize>(), 12);
+    assert_eq!(summary.charged_trials, 13);
+}
+
 #[test]
 fn a_fixed_seed_is_the_same_for_a_repeat_of_every_setting_and_voids_everything() {
     let folder = tempfile::tempdir().unwrap();
@@ -284,6 +309,15 @@ fn a_fixed_seed_is_the_same_for_a_repeat_of_every_setting_and_voids_everything()
     let summary = sweep.summary().unwrap();
     assert!(summary.notes()[0].starts_with("NOT PRIVATE"));
     assert!(Ledger::read(sweep.ledger_path()).unwrap().charges().iter().all(|charge| !charge.private));
+}
+
+#[test]
+fn epochs_are_as_many_steps_as_in_a_plan_and_on_the_command_line() {
+    let steps = |epochs, batch| {
+        let config = SweepConfig::new("people", 50_000).with_noise_multipliers([1.0]).with_batch_sizes([batch]);
+        config.with_epochs(epochs).planned().unwrap()[0].plan.steps()
+    };
+    assert_eq!((steps(9.0, 30), steps(1.1, 10)), (15_000, 5_500));
 }
 
 #[test]

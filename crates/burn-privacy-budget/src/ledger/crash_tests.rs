@@ -257,6 +257,58 @@ fn a_full_disk_stops_the_run_and_loses_no_charge() {
     assert_eq!(ledger.charge_step(run).unwrap(), last + 1);
 }
 
+/// The variable that tells a test process to play a run whose disk fills up and is cleared, and where its ledger is.
+#[cfg(target_os = "linux")]
+const FILLED: &str = "BURN_PRIVACY_LEDGER_FILLED";
+
+/// Plays the run of the next test. The limit on the size of its files stands for the room on the disk.
+#[cfg(target_os = "linux")]
+#[test]
+fn filled() {
+    let Some(path) = std::env::var_os(FILLED).map(PathBuf::from) else {
+        return;
+    };
+    let room = |bytes: &str| {
+        let mut command = Command::new("prlimit");
+        command.args(["--pid", &std::process::id().to_string(), &format!("--fsize={bytes}:unlimited")]);
+        assert!(command.status().unwrap().success());
+    };
+    let mut ledger = Ledger::open(&path, "patients").unwrap();
+    let run = ledger.begin(description("first", 10)).unwrap();
+    ledger.charge_step(run).unwrap();
+    // None left at all: the write leaves no part of a line that could be noticed.
+    room(&fs::metadata(&path).unwrap().len().to_string());
+    let error = ledger.charge_step(run).unwrap_err();
+    assert!(matches!(error, LedgerError::Io { action: "write to", .. }), "{error}");
+    assert_eq!((ledger.released(run).unwrap(), ledger.charged(run).unwrap()), (1, 1));
+    room("unlimited");
+    let error = ledger.charge_step(run).unwrap_err();
+    assert!(matches!(error, LedgerError::Failed { .. }), "once unknown, always refused: {error}");
+    assert!(ledger.close(run, 1).is_err());
+    drop(ledger);
+    let mut ledger = Ledger::open(&path, "patients").unwrap();
+    let run = ledger.resume(&description("first", 10)).unwrap();
+    assert_eq!(ledger.released(run).unwrap(), 1);
+    println!("the write failed");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_failed_write_releases_nothing_and_stops_the_ledger() {
+    let folder = tempdir().unwrap();
+    if !Command::new("prlimit").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        println!("skipped: this system has no prlimit, which makes a disk look full");
+        return;
+    }
+    let name = format!("{}::filled", module_path!().split_once("::").unwrap().1);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
+    shell.args(["--exact", &name, "--nocapture", "--test-threads=1"]);
+    let output = shell.env(FILLED, folder.path().join("data.ledger")).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("the write failed"), "{text}{:?}", output.stderr);
+}
+
 #[test]
 fn a_killed_run_is_charged_at_least_what_it_released() {
     let folder = tempdir().unwrap();

@@ -96,8 +96,8 @@ pub enum LedgerError {
 
     /// The path does not lead to the file as this process left it.
     #[error(
-        "the privacy ledger {} {found}, while this run holds its lock: someone replaced, removed or edited it, and the \
-         steps that this run charged may be missing there; no step was released by this call. {}", path.display(),
+        "the privacy ledger {} was changed while this run holds its lock ({found}): someone replaced, removed or edited it, \
+         and the steps that this run charged may be missing there; no step was released by this call. {}", path.display(),
         way_back(saved)
     )]
     Changed {

@@ -98,7 +98,6 @@ mod composition;
 mod error;
 mod file;
 mod history;
-mod identity;
 mod listing;
 mod record;
 mod run_description;

@@ -373,11 +373,3 @@ fn holder(path: &Path) -> String {
         None => "no run of it is going on yet".to_owned(),
     }
 }
-
-#[cfg(test)]
-impl Ledger {
-    /// The file's handle replaced, so that tests can make writes fail.
-    pub(super) fn replace_handle(&mut self, file: std::fs::File) -> std::fs::File {
-        self.file.replace_handle(file)
-    }
-}

@@ -1,6 +1,6 @@
 //! The length, sampling, clipping and noise of a plan before they are checked.
 
-use burn_privacy_accounting::{Adjacency, DpEvent, PldAccountant, calibrate_noise_multiplier};
+use burn_privacy_accounting::{Adjacency, DpEvent, PldAccountant, calibrate_noise_multiplier, steps_of_epochs};
 
 use super::parts::{Clipping, NoiseLevel, Sampling};
 use super::{PrivacyPlan, refuse, step_event};
@@ -94,7 +94,8 @@ impl PrivacyPlanConfig {
         self
     }
 
-    /// Number of updates, in passes over the nominal data set (rounded up to a whole update).
+    /// Number of updates, in passes over the nominal data set (rounded up to a whole update: see
+    /// [`steps_of_epochs`]).
     pub fn with_epochs(mut self, epochs: f64) -> Self {
         self.length = Some(Length::Epochs(epochs));
         self
@@ -120,7 +121,9 @@ impl PrivacyPlanConfig {
         }
         let steps = match length {
             Length::Steps(steps) => steps,
-            Length::Epochs(epochs) if epochs.is_finite() && epochs > 0.0 => (epochs / sampling.rate()).ceil() as u64,
+            Length::Epochs(epochs) if epochs.is_finite() && epochs > 0.0 => {
+                steps_of_epochs(epochs, sampling.expected_batch_size() as f64, sampling.nominal_size() as u64)?
+            }
             Length::Epochs(epochs) => return Err(refuse("epochs", epochs, "a finite number above 0")),
         };
         if steps == 0 || steps > MAX_STEPS {

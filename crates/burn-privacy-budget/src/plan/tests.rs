@@ -44,6 +44,8 @@ fn epochs_are_whole_steps_rounded_up() {
     assert_eq!(steps(1.0, 256, 45_000), 176);
     // int(1 / (1 / n)) is n - 1 for n = 93: steps are not computed that way.
     assert_eq!(steps(1.0, 1, 93), 93);
+    // What floats add to a quotient is no step: as in a sweep and on the command line.
+    assert_eq!((steps(9.0, 30, 50_000), steps(1.1, 10, 50_000)), (15_000, 5_500));
 }
 
 #[test]
@@ -62,6 +64,7 @@ fn bad_values_are_refused_by_name() {
     refused(config().with_delta(f64::NAN), "delta");
     refused(config().with_steps(0), "steps");
     refused(config().with_epochs(f64::INFINITY), "epochs");
+    refused(config().with_epochs(1e30), "epochs");
     refused(config().with_sampling(Sampling::poisson(0, 50_000)), "expected batch size");
     refused(config().with_sampling(Sampling::poisson(50_001, 50_000)), "expected batch size");
     refused(config().with_adjacency(Adjacency::ReplaceOne), "adjacency = replace-one");

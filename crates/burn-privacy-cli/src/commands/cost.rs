@@ -7,11 +7,12 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::accountants::{Certified, ComposedAccountant, accountants_shown};
-use crate::answer::{Answer, number};
+use crate::answer::Answer;
 use crate::delta_check;
 use crate::failure::Failure;
 use crate::flags::{AccountantArgs, DeltaArg, EpsilonArg, RunArgs};
 use crate::mechanism::{Place, RunDescription, run};
+use crate::numbers::number;
 
 /// `epsilon`.
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ pub mod anonymize;
 pub mod compose;
 pub mod cost;
 pub mod curve;
+pub mod ledger;
 pub mod perturb;
 pub mod query;
 pub mod search;

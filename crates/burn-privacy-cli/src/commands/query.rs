@@ -9,13 +9,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::accountants::{AccountantChoice, Certified};
-use crate::answer::{fields, number};
+use crate::answer::fields;
 use crate::delta_check;
 use crate::failure::Failure;
 use crate::flags::AccountantName;
 use crate::input::{named, open, other_encoding};
 use crate::mechanism::{Place, RunDescription, phases_event, run, target_epsilon};
-use crate::numbers::{real_field, whole_field, with_whole_numbers};
+use crate::numbers::{number, real_field, whole_field, with_whole_numbers};
 
 /// `query`.
 #[derive(Debug, Args)]
