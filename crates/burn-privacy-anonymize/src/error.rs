@@ -7,6 +7,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnonymizeError {
+    /// A statement would claim more than its grade holds.
+    #[error(transparent)]
+    Overclaim(#[from] burn_privacy_budget::statement::OverclaimError),
     /// A file could not be read.
     #[error("{}: could not be read: {source}", file.display())]
     Read {

@@ -6,7 +6,7 @@
 //! any could do, and [`write_release`] writes the table. [`pseudonym`] replaces names under a key, [`inspect`] says which
 //! columns single people out, and [`attack`] tries to find them in an output.
 //!
-//! Every result has a [`Statement`]: what is protected, against whom, under which assumption, and what is not covered.
+//! Every result has a [`TableStatement`]: what is protected, against whom, under which assumption, and what is not covered.
 //!
 //! ```
 //! use burn_privacy_anonymize::search::{SearchOptions, optimum};
@@ -45,5 +45,5 @@ mod unfinished_file;
 
 pub use error::AnonymizeError;
 pub use release::{ReleaseOptions, write_release};
-pub use statement::{Grade, Statement};
+pub use statement::TableStatement;
 pub use table::column_names;

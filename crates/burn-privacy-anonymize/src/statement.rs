@@ -1,62 +1,50 @@
-//! What a transformation is worth: its grade, the guarantee in a sentence, facts, and what it does not promise.
+//! What a transformation of a table is worth, in the form that all statements share.
 
 use std::fmt;
 
-use serde::Serialize;
+use burn_privacy_budget::statement::{Caveats, Fact, Grade, Guarantee, Statement, Wording, text};
 
-/// How strong a protection is, the strongest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Grade {
-    /// Holds against every attacker, whatever they know; the only grade that has an epsilon.
-    DifferentialPrivacy,
-    /// A property of the released table that can be counted, such as k-anonymity; no bound on what is learned.
-    Syntactic,
-    /// Names are replaced; whoever holds the key, or knows enough of the rest of a row, finds the person.
-    Pseudonymized,
-    /// Harder to read, with no property that could be checked.
-    Disguised,
+use crate::error::AnonymizeError;
+
+/// What was done to a table and what that protects. Printed by [`Display`](fmt::Display), or by
+/// [`markdown`](burn_privacy_budget::statement::markdown) and [`json`](burn_privacy_budget::statement::json).
+///
+/// Its grade is never differential privacy: that is [`PerturbationStatement`](crate::perturb::PerturbationStatement)'s.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableStatement {
+    guarantee: Guarantee,
+    facts: Vec<Fact>,
+    caveats: Vec<String>,
 }
 
-impl Grade {
-    /// The grade in words.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::DifferentialPrivacy => "differential privacy",
-            Self::Syntactic => "syntactic",
-            Self::Pseudonymized => "pseudonymized",
-            Self::Disguised => "disguised",
-        }
-    }
-}
-
-/// What was done to data and what that protects, for people ([`fmt::Display`]) and, by serde, for machines.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Statement {
-    /// How strong it is.
-    pub grade: Grade,
-    /// What is protected, against whom, under which assumption.
-    pub guarantee: String,
-    /// Names and values of what was counted.
-    pub facts: Vec<(String, String)>,
-    /// What it leaves out, a sentence each.
-    pub caveats: Vec<String>,
-}
-
-impl Statement {
-    /// A statement without facts and caveats yet.
-    pub fn new(grade: Grade, guarantee: impl Into<String>) -> Self {
-        Self { grade, guarantee: guarantee.into(), facts: Vec::new(), caveats: Vec::new() }
+impl TableStatement {
+    /// A statement without facts and caveats yet: what is protected, against whom, under which assumption.
+    ///
+    /// # Errors
+    ///
+    /// [`AnonymizeError::Overclaim`] if the sentence claims more than the grade holds, and for
+    /// [`Grade::DifferentialPrivacy`].
+    pub fn new(grade: Grade, guarantee: impl Into<String>) -> Result<Self, AnonymizeError> {
+        // Words of differential privacy are refused under every grade that a table can have.
+        let sentence = guarantee.into();
+        let guarantee = match grade {
+            Grade::DifferentialPrivacy | Grade::Syntactic => {
+                Guarantee::Syntactic(Wording::under(Grade::Syntactic, sentence)?)
+            }
+            Grade::Pseudonymized => Guarantee::pseudonymized(sentence)?,
+            Grade::Disguised => Guarantee::disguised(sentence)?,
+        };
+        Ok(Self { guarantee, facts: Vec::new(), caveats: Vec::new() })
     }
 
     /// Adds a fact.
     #[must_use]
     pub fn fact(mut self, name: &str, value: impl ToString) -> Self {
-        self.facts.push((name.to_owned(), value.to_string()));
+        self.facts.push(Fact::new(name, value));
         self
     }
 
-    /// Adds a caveat.
+    /// Adds a sentence on what is not covered.
     #[must_use]
     pub fn caveat(mut self, sentence: impl Into<String>) -> Self {
         self.caveats.push(sentence.into());
@@ -64,19 +52,52 @@ impl Statement {
     }
 }
 
-impl fmt::Display for Statement {
+impl Statement for TableStatement {
+    fn kind(&self) -> &'static str {
+        match self.guarantee.grade() {
+            Grade::Disguised => "Statement of disguise",
+            Grade::Pseudonymized => "Statement of pseudonymization",
+            Grade::Syntactic | Grade::DifferentialPrivacy => "Statement of generalization",
+        }
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        self.guarantee.clone()
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        let mut facts = vec![Fact::new("Grade", self.guarantee.grade())];
+        facts.extend(self.facts.iter().cloned());
+        facts
+    }
+
+    fn caveats(&self) -> Vec<Caveats> {
+        vec![Caveats { title: "Not covered", sentences: self.caveats.clone() }]
+    }
+
+    fn is_void(&self) -> bool {
+        false
+    }
+}
+
+impl fmt::Display for TableStatement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Grade: {}", self.grade.name())?;
-        writeln!(f, "{}", self.guarantee)?;
-        for (name, value) in &self.facts {
-            writeln!(f, "  {name}: {value}")?;
-        }
-        if !self.caveats.is_empty() {
-            writeln!(f, "Not covered:")?;
-            for caveat in &self.caveats {
-                writeln!(f, "  - {caveat}")?;
-            }
-        }
-        Ok(())
+        f.write_str(&text(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_never_claims_more_than_its_grade() {
+        assert!(TableStatement::new(Grade::Syntactic, "5-anonymity over age").is_ok());
+        assert!(TableStatement::new(Grade::Syntactic, "epsilon 1").is_err());
+        assert!(TableStatement::new(Grade::DifferentialPrivacy, "differentially private").is_err());
+        assert!(TableStatement::new(Grade::Pseudonymized, "anonymous names").is_err());
+        let statement = TableStatement::new(Grade::Pseudonymized, "names by a key").unwrap().fact("rows", 3);
+        let text = statement.to_string();
+        assert!(text.contains("pseudonymized: names by a key") && text.contains("rows"), "{text}");
     }
 }

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use crate::AnonymizeError;
-use crate::statement::{Grade, Statement};
+use crate::statement::TableStatement;
 use crate::table::open_csv;
+use burn_privacy_budget::statement::Grade;
 
 /// Numeric records, row after row.
 #[derive(Debug, Clone, PartialEq)]
@@ -192,26 +193,26 @@ impl Grouping {
     }
 
     /// What replacing each record by its group's mean is worth.
-    pub fn statement(&self, records: &Records) -> Statement {
-        Statement::new(
-            Grade::Syntactic,
-            format!(
-                "{}-anonymity of all columns ({}): each record shows the mean of a group of at least {} records.",
-                self.smallest(),
-                records.names.join(", "),
-                self.smallest()
-            ),
-        )
-        .fact("records", records.len())
-        .fact("groups", self.groups.len())
-        .fact("records of the smallest group", self.smallest())
-        .fact(
-            "information loss, 100 SSE / SST of standardized columns",
-            format!("{:.4} %", self.information_loss_percent(records)),
-        )
-        .caveat("whoever knows all but one record of a group computes the one from the mean")
-        .caveat("groups of equal records show those records as they are")
-        .caveat("how the groups were chosen depends on all records; two releases can be compared")
+    ///
+    /// # Errors
+    ///
+    /// As [`TableStatement::new`].
+    pub fn statement(&self, records: &Records) -> Result<TableStatement, AnonymizeError> {
+        let k = self.smallest();
+        let guarantee =
+            format!("{k}-anonymity of all columns: each record shows the mean of a group of at least {k} records.");
+        Ok(TableStatement::new(Grade::Syntactic, guarantee)?
+            .fact("columns", records.names.join(", "))
+            .fact("records", records.len())
+            .fact("groups", self.groups.len())
+            .fact("records of the smallest group", self.smallest())
+            .fact(
+                "information loss, 100 SSE / SST of standardized columns",
+                format!("{:.4} %", self.information_loss_percent(records)),
+            )
+            .caveat("whoever knows all but one record of a group computes the one from the mean")
+            .caveat("groups of equal records show those records as they are")
+            .caveat("how the groups were chosen depends on all records; two releases can be compared"))
     }
 
     /// The records with each replaced by its group's mean, in their order.

@@ -6,9 +6,10 @@ use super::format_preserving::{FormatPreserving, NumberFormat};
 use super::key::{KeyedPseudonym, PseudonymKey, unkeyed_hash};
 use super::mask::Mask;
 use crate::AnonymizeError;
-use crate::statement::{Grade, Statement};
+use crate::statement::TableStatement;
 use crate::table::{open_csv, place_of};
 use crate::unfinished_file::UnfinishedFile;
+use burn_privacy_budget::statement::Grade;
 
 /// What happens to a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +91,7 @@ pub fn pseudonymize_table(
     key: Option<&PseudonymKey>,
     output: &Path,
     replace: bool,
-) -> Result<Statement, AnonymizeError> {
+) -> Result<TableStatement, AnonymizeError> {
     if treatments.is_empty() {
         return Err(AnonymizeError::parameter("the number of columns to release", 0, "at least 1"));
     }
@@ -134,7 +135,7 @@ pub fn pseudonymize_table(
         .filter(|(place, _)| plan.iter().all(|(taken, _)| taken != place))
         .map(|(_, name)| name.as_str())
         .collect();
-    Ok(statement(treatments, &dropped, rows))
+    statement(treatments, &dropped, rows)
 }
 
 /// Hands what was written in memory on to the file.
@@ -153,7 +154,7 @@ fn flush(
     Ok(csv::WriterBuilder::new().delimiter(separator).from_writer(bytes))
 }
 
-fn statement(treatments: &[ColumnTreatment], dropped: &[&str], rows: u64) -> Statement {
+fn statement(treatments: &[ColumnTreatment], dropped: &[&str], rows: u64) -> Result<TableStatement, AnonymizeError> {
     let of = |chosen: &dyn Fn(&Treatment) -> bool| -> Vec<&str> {
         let chosen = treatments.iter().filter(|treated| chosen(&treated.treatment));
         chosen.map(|treated| treated.column.as_str()).collect()
@@ -173,7 +174,7 @@ fn statement(treatments: &[ColumnTreatment], dropped: &[&str], rows: u64) -> Sta
         }
         _ => "No guarantee: values are harder to read, and can be found by guessing.",
     };
-    let mut statement = Statement::new(grade, guarantee).fact("rows", rows);
+    let mut statement = TableStatement::new(grade, guarantee)?.fact("rows", rows);
     for (name, columns) in [
         ("HMAC-SHA-256 under the key, 128 bits", &hmac),
         ("FF1 under the key", &ff1),
@@ -206,5 +207,5 @@ fn statement(treatments: &[ColumnTreatment], dropped: &[&str], rows: u64) -> Sta
         statement =
             statement.caveat(format!("columns released as they are can single people out: {}", kept.join(", ")));
     }
-    statement.caveat("the number and the order of the rows")
+    Ok(statement.caveat("the number and the order of the rows"))
 }

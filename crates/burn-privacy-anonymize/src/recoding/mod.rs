@@ -16,8 +16,9 @@ pub use mondrian::recode_by_mondrian;
 use std::collections::HashMap;
 
 use crate::AnonymizeError;
-use crate::statement::{Grade, Statement};
+use crate::statement::TableStatement;
 use crate::table::{Partition, PrivacyModel, Table};
+use burn_privacy_budget::statement::Grade;
 
 /// A class of a recoding: rows that get the same cells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,19 +162,23 @@ impl Recoding {
     }
 
     /// What the recoding is worth under some models, which it has been verified against.
-    pub fn statement(&self, table: &Table, models: &[PrivacyModel]) -> Statement {
+    ///
+    /// # Errors
+    ///
+    /// As [`TableStatement::new`].
+    pub fn statement(&self, table: &Table, models: &[PrivacyModel]) -> Result<TableStatement, AnonymizeError> {
         let names: Vec<String> = models.iter().map(ToString::to_string).collect();
         let columns: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
         let sizes = || self.classes.iter().map(|class| class.rows);
-        let mut statement = Statement::new(
+        let mut statement = TableStatement::new(
             Grade::Syntactic,
             format!(
-                "{} of the released rows, against whoever knows at most the quasi-identifiers ({}) of a person in the \
+                "{} of the released rows, against whoever knows at most the quasi-identifiers of a person in the \
                  table and nothing else about the table or its other columns.",
-                names.join(" and "),
-                columns.join(", ")
+                names.join(" and ")
             ),
-        )
+        )?
+        .fact("quasi-identifiers", columns.join(", "))
         .fact("rows", table.rows())
         .fact("suppressed rows, which are not released", table.rows() - self.released_rows())
         .fact("classes", self.classes.len())
@@ -197,7 +202,7 @@ impl Recoding {
             statement =
                 statement.caveat("what all rows of a class have in common (homogeneity): nothing bounds it here");
         }
-        statement
+        Ok(statement)
     }
 }
 

@@ -148,7 +148,7 @@ impl ReleaseArgs {
         }
         let options = ReleaseOptions { keep: self.keep.clone(), keep_order: self.keep_order, replace: self.force };
         write_release(&args.data, args.separator, table, recoding, output, &options)?;
-        let mut statement = recoding.statement(table, &models);
+        let mut statement = recoding.statement(table, &models)?;
         if !self.keep.is_empty() {
             statement = statement.caveat(format!("columns released as they are: {}", self.keep.join(", ")));
         }
@@ -156,8 +156,7 @@ impl ReleaseArgs {
             statement = statement.caveat("the order of the rows, which is that of the input");
         }
         write_atomically(&statements[0], statement.to_string())?;
-        let json = serde_json::to_string_pretty(&statement).map_err(|error| Failure::Input(error.to_string()))?;
-        write_atomically(&statements[1], json + "\n")?;
+        write_atomically(&statements[1], format!("{:#}\n", burn_privacy_budget::statement::json(&statement)))?;
         Ok(())
     }
 }

@@ -38,7 +38,7 @@ pub fn mdav(args: &MdavArgs, out: &mut impl Write) -> Result<(), Failure> {
     let records = Records::read(&args.data, args.separator)?;
     let grouping = group_by_mdav(&records, args.k)?;
     let loss = grouping.information_loss_percent(&records);
-    let statement = grouping.statement(&records);
+    let statement = grouping.statement(&records)?;
     if let Some(output) = &args.output {
         let beside = PathBuf::from(format!("{}.statement.txt", output.display()));
         if let Some(taken) = [output, &beside].into_iter().find(|path| path.exists())

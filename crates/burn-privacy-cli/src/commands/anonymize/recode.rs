@@ -67,6 +67,6 @@ pub fn recode(args: &RecodeArgs, out: &mut impl Write) -> Result<(), Failure> {
         Some(bound) => writeln!(out, "loss {loss:.6}; no recoding by these hierarchies can lose less than {bound:.6}")?,
         None => writeln!(out, "loss {loss:.6}")?,
     }
-    write!(out, "\n{}", recoding.statement(&table, &models))?;
+    write!(out, "\n{}", recoding.statement(&table, &models)?)?;
     Ok(())
 }

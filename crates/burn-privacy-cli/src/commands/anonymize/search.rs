@@ -101,6 +101,6 @@ pub fn search(args: &SearchArgs, out: &mut impl Write) -> Result<(), Failure> {
     for (column, &level) in table.columns().iter().zip(&found.levels) {
         writeln!(out, "  {}: level {level} of {}", column.name, column.hierarchy.levels() - 1)?;
     }
-    write!(out, "\n{}", recoding.statement(&table, &models))?;
+    write!(out, "\n{}", recoding.statement(&table, &models)?)?;
     Ok(())
 }
