@@ -10,7 +10,7 @@ use super::batch_layout::BatchLayout;
 use super::coverage::TrainableParameters;
 use super::factors::ClipFactors;
 use super::gradient_sum::GradientSum;
-use super::rule::{ENTRIES_AT_ONCE, ParameterGradients, chunks_of_examples};
+use super::rule::{ENTRIES_AT_ONCE, ParameterGradients, chunks_of_examples, chunks_of_leaves};
 use super::tape::{GradientMemory, LayerUse, NormBound, Tape};
 use crate::error::{Error, Result};
 use burn_privacy_kernels::{Rounding, add_error, sum_of_squares_bound};
@@ -73,8 +73,10 @@ impl Contribution {
     fn add_to(self, sum: &mut GradientSum, factors: &ClipFactors) {
         match self {
             Self::Recorded(group) => {
-                for mut layer_use in group {
-                    layer_use.add_weighted_sum(factors, sum);
+                let mut group = group;
+                match &mut group[..] {
+                    [only] => only.add_weighted_sum(factors, sum),
+                    uses => add_weighted_sum_of_uses(uses, factors, sum),
                 }
             }
             Self::Kept(gradients) => {
@@ -84,6 +86,27 @@ impl Contribution {
                     .flat_map(|gradient| factors.sums_of(gradient, all.clone()))
                     .for_each(|part| sum.add(part));
             }
+        }
+    }
+}
+
+/// Uses of one layer may cancel within an example, whose norm bounds only what is left: they are added up for each example
+/// before examples are.
+fn add_weighted_sum_of_uses(uses: &mut [Box<dyn LayerUse>], factors: &ClipFactors, sum: &mut GradientSum) {
+    uses.iter_mut().for_each(|layer_use| layer_use.exclude(factors));
+    let entries = uses.iter().map(|layer_use| layer_use.entries_of_views()).sum();
+    for range in chunks_of_leaves(factors, entries) {
+        let mut totals: HashMap<ParamId, Tensor<2>> = HashMap::new();
+        for gradient in uses.iter().flat_map(|layer_use| layer_use.gradients_of_examples(range.clone())) {
+            let total = match totals.remove(&gradient.id) {
+                Some(total) => total + gradient.values,
+                None => gradient.values,
+            };
+            totals.insert(gradient.id, total);
+        }
+        for (id, values) in totals {
+            let gradient = ParameterGradients { id, values };
+            factors.sums_of(gradient, range.clone()).into_iter().for_each(|part| sum.add(part));
         }
     }
 }

@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 
 use burn::module::ParamId;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
-use super::exact_sum::{INTEGER_SPACING, LOWER_STEPS, MOST_EXPECTED_ON_GRID_OF_FLOATS, UPPER_SPACING, scale};
+use super::exact_sum::{
+    INTEGER_SPACING, LOWER_STEPS, MOST_EXPECTED_ON_GRID_OF_FLOATS, MOST_EXPECTED_ON_GRID_OF_INTEGERS, UPPER_SPACING,
+    scale,
+};
 use super::rule::ParameterSum;
 use crate::error::{Error, Result};
 use burn_privacy_kernels::flex_kernels;
@@ -23,7 +26,7 @@ pub(crate) struct GradientSum {
 
 /// The sum for one parameter.
 pub(crate) enum Total {
-    /// The only one, `[entries]`, in f64 where the CPU's kernels made it.
+    /// The only one, `[entries]`, in f64 on the CPU; on another device only until there is a second or it is taken.
     One(Tensor<1>),
     /// The sum of several, in the CPU's memory.
     Integers(Integers),
@@ -31,7 +34,7 @@ pub(crate) enum Total {
     Words(Words),
 }
 
-/// Multiples of a spacing, added modulo 2^64.
+/// Multiples of a spacing. No sum of as many records as a step may have runs over.
 pub(crate) struct Integers {
     pub(crate) values: Vec<i64>,
     pub(crate) spacing: f64,
@@ -56,15 +59,25 @@ impl GradientSum {
     ///
     /// [`Error::Plan`] for more expected records than the device adds up exactly.
     pub(crate) fn require_room(device: &Device, expected: usize) -> Result<()> {
-        let most = MOST_EXPECTED_ON_GRID_OF_FLOATS;
-        if expected <= most || flex_kernels::serve(&Tensor::<1>::zeros([1], device)) {
+        let most = most_expected(device);
+        if expected <= most {
             return Ok(());
         }
-        Err(Error::Plan {
-            field: "expected batch size",
-            given: expected.to_string(),
-            allowed: format!("at most {most} on this device, whose sums have 48 bits; more on the CPU"),
-        })
+        let allowed = format!("at most {most} on this device, whose sums are exact for twice as many records");
+        Err(Error::Plan { field: "expected batch size", given: expected.to_string(), allowed })
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::Plan`] for more drawn records than the device adds up exactly: a sum that runs over is no sum. It does not say
+    /// how many there are.
+    pub(crate) fn require_room_for_drawn(device: &Device, drawn: usize) -> Result<()> {
+        let most = 2 * most_expected(device);
+        if drawn <= most {
+            return Ok(());
+        }
+        let allowed = format!("at most {most} on this device: give the plan a nominal size that fits the data set");
+        Err(Error::Plan { field: "number of drawn records", given: "more than can be added exactly".into(), allowed })
     }
 
     /// Adds the sum over the records of one physical batch in f64, or over one leaf in f32.
@@ -91,9 +104,23 @@ impl GradientSum {
         self.sums.insert(id, total);
     }
 
-    /// The sum for one parameter; `None` where no physical batch reached it (an empty batch).
-    pub(crate) fn take(&mut self, id: ParamId) -> Option<Total> {
-        self.sums.remove(&id)
+    /// The sum for one parameter, `zeros` where no physical batch reached it (an empty batch), in the number format and on the
+    /// grid that it has with any number of parts: an output's last bits must not tell how many there were.
+    pub(crate) fn take(&mut self, id: ParamId, zeros: Tensor<1>) -> Total {
+        match self.sums.remove(&id).unwrap_or_else(|| Total::One(flex_kernels::in_f64(zeros))) {
+            Total::One(first) if first.dtype() != DType::F64 => {
+                Total::Words(Words::of(first, self.scale * UPPER_SPACING))
+            }
+            total => total,
+        }
+    }
+}
+
+fn most_expected(device: &Device) -> usize {
+    if flex_kernels::serve(&Tensor::<1>::zeros([1], device)) {
+        MOST_EXPECTED_ON_GRID_OF_INTEGERS
+    } else {
+        MOST_EXPECTED_ON_GRID_OF_FLOATS
     }
 }
 
@@ -133,12 +160,24 @@ impl Words {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(feature = "flex")]
+    fn no_step_has_more_records_than_are_added_exactly() {
+        let device = Device::flex();
+        let most = MOST_EXPECTED_ON_GRID_OF_INTEGERS;
+        // Twice as many contributions of the whole clipping norm, which is at most the scale, are the largest multiple.
+        assert!(2.0 * most as f64 / INTEGER_SPACING <= 2.0_f64.powi(63));
+        assert!(GradientSum::require_room(&device, most).is_ok());
+        assert!(GradientSum::require_room(&device, most + 1).is_err());
+        assert!(GradientSum::require_room_for_drawn(&device, 2 * most).is_ok());
+        let error = GradientSum::require_room_for_drawn(&device, 2 * most + 1).unwrap_err().to_string();
+        assert!(!error.contains(&(2 * most + 1).to_string()), "{error}");
+    }
+
+    #[test]
     fn pairs_of_floats_add_exactly() {
         let device = Device::flex();
         let tensor = |values: &[f32]| Tensor::<1>::from_floats(values, &device);

@@ -112,6 +112,20 @@ pub(crate) fn chunks_of_examples(
     (0..examples).step_by(length).map(move |start| start..(start + length).min(examples))
 }
 
+/// Consecutive ranges that cover all examples, each of whole leaves or of a part of one: a record more or less cuts no other
+/// record's leaf elsewhere.
+pub(crate) fn chunks_of_leaves(factors: &ClipFactors, entries: usize) -> Vec<Range<usize>> {
+    let most = (ENTRIES_AT_ONCE / entries.max(1)).max(1);
+    let mut chunks: Vec<Range<usize>> = Vec::new();
+    for leaf in factors.leaves() {
+        match chunks.last_mut() {
+            Some(last) if leaf.end - last.start <= most => last.end = leaf.end,
+            _ => chunks.extend(leaf.clone().step_by(most).map(|start| start..(start + most).min(leaf.end))),
+        }
+    }
+    chunks
+}
+
 /// Rows of axis 0, without a copy where the range is everything.
 pub(crate) fn rows_of<const D: usize>(values: &Tensor<D>, range: Range<usize>) -> Tensor<D> {
     if range == (0..values.dims()[0]) { values.clone() } else { values.clone().slice([range]) }

@@ -10,7 +10,7 @@ use super::batch_layout::BatchLayout;
 use super::factors::ClipFactors;
 use super::gradient_sum::GradientSum;
 use super::layer_name::layer_name;
-use super::rule::{ENTRIES_AT_ONCE, ParameterGradients, PerExampleRule, chunks_of_examples, rows_of};
+use super::rule::{ENTRIES_AT_ONCE, ParameterGradients, PerExampleRule, chunks_of_examples, chunks_of_leaves, rows_of};
 use crate::error::{Error, Result};
 use burn_privacy_kernels::flex_kernels;
 use burn_privacy_kernels::{Rounding, add_error, rows_and_length, sum_of_squares_bound};
@@ -118,6 +118,12 @@ pub(crate) trait LayerUse {
     fn recorded_entries(&self) -> usize;
     fn squared_norm_bound(&self, rounding: Rounding, memory: &mut GradientMemory) -> NormBound;
     fn add_weighted_sum(&mut self, factors: &ClipFactors, sum: &mut GradientSum);
+    /// Replaces what was recorded of excluded examples by zeros.
+    fn exclude(&mut self, factors: &ClipFactors);
+    /// The gradients of a range of examples, their views added up.
+    fn gradients_of_examples(&self, range: Range<usize>) -> Vec<ParameterGradients>;
+    /// Entries of one example's gradients, each view's counted.
+    fn entries_of_views(&self) -> usize;
 }
 
 /// The gradients of some examples.
@@ -168,19 +174,6 @@ struct RecordedUse<const O: usize, R> {
 impl<const O: usize, R: PerExampleRule<O>> RecordedUse<O, R> {
     fn output_gradient(&self) -> Tensor<O> {
         self.output_gradient.clone().unwrap_or_else(|| Tensor::zeros(self.dims, &self.probe.clone().inner().device()))
-    }
-
-    /// The gradients of a range of examples, their views added up.
-    fn gradients_of_examples(&self, range: Range<usize>) -> Vec<ParameterGradients> {
-        let rows = self.layout.rows_of(&range);
-        let output_gradient = rows_of(&self.output_gradient(), rows.clone());
-        match self.views() {
-            1 => self.rule.gradients(output_gradient, range),
-            views => {
-                let of_views = self.rule.gradients(output_gradient, rows);
-                of_views.into_iter().map(|gradient| add_up(gradient, views)).collect()
-            }
-        }
     }
 
     /// Rows of the rule that belong to one example.
@@ -288,22 +281,39 @@ impl<const O: usize, R: PerExampleRule<O>> LayerUse for RecordedUse<O, R> {
     }
 
     fn add_weighted_sum(&mut self, factors: &ClipFactors, sum: &mut GradientSum) {
-        let output_gradient = factors.of_views(self.layout.views()).select(self.output_gradient());
-        let of_rows = factors.of_views(self.views());
-        self.rule.select_finite(&of_rows);
+        self.exclude(factors);
         // A shortcut adds rows up in any order: rows that are views may cancel.
         if self.views() == 1
-            && let Some(sums) = self.rule.weighted_sum_shortcut(&output_gradient, &of_rows)
+            && let Some(sums) = self.rule.weighted_sum_shortcut(&self.output_gradient(), factors)
         {
             return sums.into_iter().for_each(|part| sum.add(part));
         }
-        self.output_gradient = Some(output_gradient);
-        let entries = self.views() * self.rule.entries();
-        for range in chunks_of_examples(self.layout.examples(), entries, ENTRIES_AT_ONCE) {
+        for range in chunks_of_leaves(factors, self.entries_of_views()) {
             for gradient in self.gradients_of_examples(range.clone()) {
                 factors.sums_of(gradient, range.clone()).into_iter().for_each(|part| sum.add(part));
             }
         }
+    }
+
+    fn exclude(&mut self, factors: &ClipFactors) {
+        self.output_gradient = Some(factors.of_views(self.layout.views()).select(self.output_gradient()));
+        self.rule.select_finite(&factors.of_views(self.views()));
+    }
+
+    fn gradients_of_examples(&self, range: Range<usize>) -> Vec<ParameterGradients> {
+        let rows = self.layout.rows_of(&range);
+        let output_gradient = rows_of(&self.output_gradient(), rows.clone());
+        match self.views() {
+            1 => self.rule.gradients(output_gradient, range),
+            views => {
+                let of_views = self.rule.gradients(output_gradient, rows);
+                of_views.into_iter().map(|gradient| add_up(gradient, views)).collect()
+            }
+        }
+    }
+
+    fn entries_of_views(&self) -> usize {
+        self.views() * self.rule.entries()
     }
 }
 

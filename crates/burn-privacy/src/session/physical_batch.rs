@@ -73,6 +73,7 @@ where
         batch: &DrawnBatch,
         loss: &mut F,
     ) -> Result<GradientSum> {
+        GradientSum::require_room_for_drawn(&self.device, batch.indices.len())?;
         self.validate_where_due(model, trainable, batch, loss)?;
         let rounding = Rounding::of(&self.device);
         let clipping_norm = self.plan.clipping().norm();

@@ -143,3 +143,27 @@ fn of_shared_layers_and_views_that_cancel() {
         });
     }
 }
+
+/// Two uses of a layer whose large gradients cancel: added up apart from each other, they would round away, or up, every other
+/// example's.
+#[test]
+fn of_shared_layers_whose_large_gradients_cancel() {
+    let model: Linear = LinearConfig::new(1, 1).with_bias(false).init(&flex());
+    let large = 2.0_f32.powi(24);
+    let ask = Ask::flex(1.0).physical_batch(32);
+    // Just below and just above half an ulp of what the bound of its error leaves of the large one.
+    for half in (2..10).map(|power| 0.5_f32.powi(power)) {
+        let of = |first: f32| -> Vec<Example> {
+            let size = |i| if i == 0 { vec![first; 2] } else { vec![0.998 * half, 1.002 * half] };
+            (0..32).map(|i| Example::new(size(i), vec![1.0])).collect()
+        };
+        let [with, without] = [of(large), of(0.0)].map(|examples| {
+            clipped_sum(&ask, &model, &examples, |model: &Linear, batch: Batch| {
+                let of = |column| given(model.forward(batch.input.clone().narrow(1, column, 1)), batch.target.clone());
+                of(0) - of(1)
+            })
+        });
+        let found = difference(&with, &without);
+        assert!(found <= ask.clip + of_release(&with, &without), "{half}: one record changes the sum by {found}");
+    }
+}
