@@ -79,7 +79,8 @@ Example:
     #[command(after_help = "A ledger is the file to which programs charge every step before they release it.
 
 Example:
-  burn-privacy ledger budget patients.ledger --dataset 'patients 2024' --epsilon 3 --delta 1e-6
+  burn-privacy ledger budget patients.ledger --dataset 'patients 2024' --epsilon 3 --delta 1e-6 \\
+      --noise-multiplier 1.1 --sampling-rate 0.005
   burn-privacy ledger show patients.ledger
   burn-privacy ledger verify patients.ledger
   burn-privacy ledger total patients.ledger --delta 1e-6")]

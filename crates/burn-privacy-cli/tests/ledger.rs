@@ -41,10 +41,19 @@ fn refused(line: &str, words: &[&str]) {
     }
 }
 
-/// A run at sampling rate 0.005 with noise multiplier 1.1.
+/// A step at sampling rate 0.005 with noise multiplier 1.1.
+fn step() -> DpEvent {
+    DpEvent::poisson_sampled(0.005, DpEvent::gaussian(1.1).unwrap()).unwrap()
+}
+
+/// A run of such steps.
 fn described(name: &str, steps: u64, private: bool) -> RunDescription {
-    let step = DpEvent::poisson_sampled(0.005, DpEvent::gaussian(1.1).unwrap()).unwrap();
-    describe_run(name, step, steps, Adjacency::AddOrRemoveOne, 1e-5, private).unwrap()
+    describe_run(name, step(), steps, Adjacency::AddOrRemoveOne, 1e-5, private).unwrap()
+}
+
+/// A budget for runs of such steps.
+fn for_usual_step(epsilon: f64) -> Budget {
+    Budget::for_expected(Adjacency::AddOrRemoveOne, &step(), epsilon, 1e-5).unwrap()
 }
 
 /// A ledger of 2,000 steps of three runs: one spent, one closed early, one that crashed.
@@ -216,7 +225,7 @@ fn forge(text: &str, change: impl Fn(&str) -> String) -> String {
 fn a_forged_charge_beyond_the_budget_is_found_although_its_check_sums_fit() {
     let path = place("forged.ledger");
     let mut ledger = Ledger::open(&path, "patients 2024").unwrap();
-    ledger.set_budget(Budget::new(Adjacency::AddOrRemoveOne, 0.5, 1e-5).unwrap()).unwrap();
+    ledger.set_budget(for_usual_step(0.5)).unwrap();
     let run = ledger.begin(described("first", 2, true)).unwrap();
     ledger.reserve(run, 2).unwrap();
     drop(ledger);
@@ -266,7 +275,7 @@ fn a_budget_is_set_once_and_kept() {
         ("--epsilon inf --delta 1e-5", "a budget's epsilon is inf"),
         ("--epsilon NaN --delta 1e-5", "a budget's epsilon is NaN"),
         ("--epsilon 1 --delta 1", "delta"),
-        ("--epsilon 1 --delta 1e-5 --noise-multiplier -1", "noise multiplier"),
+        ("--epsilon 1 --delta 1e-5 --noise-multiplier -1", "noise_multiplier is -1"),
         ("--epsilon 1 --delta 1e-5 --noise-multiplier 1 --sampling-rate 2", "sampling"),
     ] {
         refused(&format!("ledger budget {path} --dataset patients {flags}"), &[words]);
@@ -280,13 +289,7 @@ fn a_budget_is_set_once_and_kept() {
     assert!(shown.ok && shown.out.contains("Data set  patients\nBudget    (1, "), "{} {}", shown.out, shown.err);
     assert!(shown.out.contains("under add-or-remove-one adjacency, enforced by a Rényi filter of order"));
     let lines = fs::read_to_string(&path).unwrap();
-    let expected = Budget::for_expected(
-        Adjacency::AddOrRemoveOne,
-        &DpEvent::poisson_sampled(0.005, DpEvent::gaussian(1.1).unwrap()).unwrap(),
-        1.0,
-        1e-5,
-    )
-    .unwrap();
+    let expected = for_usual_step(1.0);
     assert_eq!(Ledger::read(&path).unwrap().budget(), Some(&expected));
     // The same again is no other one.
     assert!(command(&set).ok);

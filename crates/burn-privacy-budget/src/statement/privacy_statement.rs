@@ -149,17 +149,19 @@ impl Statement for PrivacyStatement {
             Fact::new("Delta", round_up_for_display(self.delta)),
         ];
         for report in &self.planned_epsilon {
-            facts.push(Fact::new(
-                format!("Planned epsilon by {}", method(report)),
-                round_up_for_display(report.epsilon),
-            ));
+            let epsilon = round_up_for_display(report.epsilon);
+            // No number of a void run stands there as if it held.
+            let value =
+                if self.is_void() { format!("void: fixed seed; with fresh randomness {epsilon}") } else { epsilon };
+            facts.push(Fact::new(format!("Planned epsilon by {}", method(report)), value));
         }
         for report in &self.epsilon_so_far {
-            let epsilon = round_up_for_display(report.epsilon);
-            facts.push(Fact::new(
-                format!("Epsilon so far by {}", method(report)),
-                format!("{epsilon} ({STOPPING_CAVEAT})"),
-            ));
+            let value = if self.is_void() {
+                "infinite: fixed seed".to_owned()
+            } else {
+                format!("{} ({STOPPING_CAVEAT})", round_up_for_display(report.epsilon))
+            };
+            facts.push(Fact::new(format!("Epsilon so far by {}", method(report)), value));
         }
         facts.push(Fact::new("Randomness", self.entropy));
         facts

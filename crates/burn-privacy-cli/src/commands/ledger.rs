@@ -65,7 +65,10 @@ pub struct LedgerBudgetArgs {
     /// Which data sets are neighbors
     #[arg(long, value_enum, default_value = "add-or-remove-one", requires = "epsilon")]
     pub adjacency: AdjacencyName,
-    /// Noise multiplier of the usual step, for which the budget's Renyi order is chosen [default: of no certain step]
+    /// Noise multiplier of the usual step, for which the budget's Renyi order is chosen
+    ///
+    /// Give it, and the sampling rate, for DP-SGD: the order is fixed with the budget, and without them it suits noise without
+    /// sampling, so that few steps of a sampled run may fit, or none.
     #[arg(long, value_name = "SIGMA", value_parser = real, allow_hyphen_values = true, requires = "epsilon")]
     pub noise_multiplier: Option<f64>,
     /// Sampling rate of the usual step
