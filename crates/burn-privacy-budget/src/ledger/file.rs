@@ -1,4 +1,4 @@
-//! The ledger's file: locked, append-only, synchronised.
+//! The ledger's file: locked, append-only, synchronized.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -20,7 +20,7 @@ pub(super) struct LedgerFile {
     length: u64,
     /// Whether a write failed: what the file holds is then unknown, and nothing more is written.
     failed: bool,
-    /// Synchronised writes so far.
+    /// Synchronized writes so far.
     syncs: u64,
     /// Where the open file was saved after another took its place, and its length then.
     saved: Option<(PathBuf, u64)>,
@@ -61,10 +61,10 @@ impl LedgerFile {
         Err(LedgerError::Changed { path: path.to_owned(), found, saved: None })
     }
 
-    /// Makes what is in the file durable: an earlier process may have crashed between writing and synchronising.
+    /// Makes what is in the file durable: an earlier process may have crashed between writing and synchronizing.
     pub fn settle(&mut self) -> Result<(), LedgerError> {
         let result = self.file.sync_all().and_then(|()| sync_folder(&self.path));
-        self.finish("synchronise", result)
+        self.finish("synchronize", result)
     }
 
     /// Removes a header that was cut off in mid-write. Nothing can have been acknowledged before the header was.
@@ -152,7 +152,7 @@ impl Drop for LedgerFile {
     }
 }
 
-/// Makes a new file's name durable. Elsewhere than on Unix a folder cannot be synchronised, and needs not be.
+/// Makes a new file's name durable. Elsewhere than on Unix a folder cannot be synchronized, and needs not be.
 fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
         // The file's own folder, not that of a symbolic link to it.

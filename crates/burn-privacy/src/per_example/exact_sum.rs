@@ -5,21 +5,21 @@
 //!
 //! # Model
 //!
-//! Neighbours differ by a record that is present or absent at its place while all others keep theirs, and the drawn places are
+//! Neighbors differ by a record that is present or absent at its place while all others keep theirs, and the drawn places are
 //! the same but for that one. For a record `i` let `v_i` be what the backward pass and its clip factor make of it: a
 //! function of the record, the parameters and public things. In [`PerExample::Loop`](super::PerExample::Loop) it is that by
 //! construction, for a record is alone in its batch. In one backward pass it is computed beside the records of its physical
-//! batch. That batch is a fixed range of places (see [`fixed_ranges`](super::fixed_ranges)), so that a neighbour leaves every
+//! batch. That batch is a fixed range of places (see [`fixed_ranges`](super::fixed_ranges)), so that a neighbor leaves every
 //! other physical batch as it is, bit for bit; in its own, the other records' forward and backward passes must not
 //! depend on the number of rows beside them, which is a property of the kernels of the layers and the device, not proved here.
 //!
 //! # Theorem
 //!
-//! `|v_i| <= C (1 - kappa)` for every record, with kappa = [`MARGIN`], and the sums of two neighbours differ by at most `C` in
+//! `|v_i| <= C (1 - kappa)` for every record, with kappa = [`MARGIN`], and the sums of two neighbors differ by at most `C` in
 //! norm. Under replace-one, which is one removal and one addition, by at most `2 C`.
 //!
 //! Proof. The records of a physical batch are cut into *leaves*, ranges of places of the same tree with at most
-//! `K = `[`LEAF`] records. A neighbour changes one leaf, or cuts it in two; all other leaves hold the same records.
+//! `K = `[`LEAF`] records. A neighbor changes one leaf, or cuts it in two; all other leaves hold the same records.
 //!
 //! 1. Where a sum over records is taken in f32, it is taken within a leaf, of values `y_i` that are each a function of
 //!    its record. Where partial sums have at most `k` terms, each addition errs by at most `u = 2^-24` times its partial sum, in
@@ -29,7 +29,7 @@
 //! 2. Leaves are added in f64 on the CPU. A physical batch of at most `n = `[`MOST_EXAMPLES`] records errs by at most
 //!    `2^-53 C n (n + 1) / 2`. On other devices a leaf is rounded to a grid (3).
 //! 3. Physical batches are added as whole multiples of a fixed spacing: exactly, in any order, and modulo 2^64 where they
-//!    run over, which the sum of two neighbours does alike. Rounding to the grid errs by half a spacing an
+//!    run over, which the sum of two neighbors does alike. Rounding to the grid errs by half a spacing an
 //!    entry, and in one physical batch (or leaf) only.
 //!
 //! Two sums thus differ by `C (1 - kappa)` and twice the error of one leaf, of one physical batch's addition in f64, and of
