@@ -13,7 +13,7 @@ mod layers {
     // Burn has no such layer: outside a private step, this one is made of Burn's operations.
     pub use burn_privacy::nn::WeightStandardisedConv2d;
 
-    /// Attention of heads that are neighbouring columns, from Burn's tensor operations.
+    /// Attention of heads that are neighboring columns, from Burn's tensor operations.
     pub fn attention(
         query: Tensor<3>,
         key: Tensor<3>,

@@ -110,7 +110,7 @@ impl Mode {
         }
     }
 
-    /// Whether neighbours have the same number of records: it is public then, and the sensitivities are made with it.
+    /// Whether neighbors have the same number of records: it is public then, and the sensitivities are made with it.
     fn exchanges_a_record(self) -> bool {
         !matches!(self, Self::Input | Self::Label | Self::Gradient)
     }

@@ -5,7 +5,7 @@ use burn::data::dataset::InMemDataset;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{GradientsParams, SgdConfig};
 use burn::prelude::*;
-use burn_privacy::mechanisms::local::RandomisedResponse;
+use burn_privacy::mechanisms::local::RandomizedResponse;
 use burn_privacy::nn::{Linear, LinearConfig};
 use burn_privacy::prelude::*;
 use burn_privacy_convex::TrainingSet;
@@ -106,10 +106,10 @@ pub fn by_gradients(
     Ok(score.weights())
 }
 
-/// Weights by training on labels from randomised response, with the loss corrected by the inverse of what the response does,
+/// Weights by training on labels from randomized response, with the loss corrected by the inverse of what the response does,
 /// so that it is right on average (backward correction, Patrini et al., arXiv 1609.03683).
 pub fn with_corrected_loss(noisy: &Records, epsilon: f64, device: &Device) -> Result<Vec<f64>> {
-    let correction = RandomisedResponse::new(2, epsilon)?.loss_correction();
+    let correction = RandomizedResponse::new(2, epsilon)?.loss_correction();
     let set = noisy.training_set()?;
     let rows = rows(&set, noisy);
     let mut score = Score::new(&set, device);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use burn_privacy::mechanisms::local::{CellRandomness, Piecewise, RandomisedResponse};
+use burn_privacy::mechanisms::local::{CellRandomness, Piecewise, RandomizedResponse};
 use burn_privacy::mechanisms::{Entropy, PrivacyKey};
 use burn_privacy_convex::{Block, FeatureMap, Features, Loss, RowScale, TrainingSet};
 
@@ -179,7 +179,7 @@ impl Records {
         let key = PrivacyKey::draw(&Entropy::seeded(seed))?;
         let share = epsilon / CELLS as f64 * (1.0 - 1e-12);
         let number = Piecewise::new(0.0, NUMBER_SIZE, share)?;
-        let responses = lists().into_iter().map(|(_, list)| RandomisedResponse::new(list.len() + 1, share));
+        let responses = lists().into_iter().map(|(_, list)| RandomizedResponse::new(list.len() + 1, share));
         let responses = responses.collect::<std::result::Result<Vec<_>, _>>()?;
         let mut noisy = self.with_labels_perturbed(share, seed ^ 0x5EED)?;
         for (index, record) in noisy.0.iter_mut().enumerate() {
@@ -194,10 +194,10 @@ impl Records {
         Ok(noisy)
     }
 
-    /// Labels by randomised response, all else in the clear: label differential privacy.
+    /// Labels by randomized response, all else in the clear: label differential privacy.
     pub fn with_labels_perturbed(&self, epsilon: f64, seed: u64) -> Result<Self> {
         let key = PrivacyKey::draw(&Entropy::seeded(seed))?;
-        let response = RandomisedResponse::new(2, epsilon)?;
+        let response = RandomizedResponse::new(2, epsilon)?;
         let mut noisy = self.clone();
         for (index, record) in noisy.0.iter_mut().enumerate() {
             let randomness = CellRandomness::draw(&key, index as u64, 0)?;

@@ -46,7 +46,7 @@ impl Task {
 
     fn households_trial(&self, task: &HouseholdTask, under: Option<(&PrivacyPlan, f64)>, trial: &Trial) -> TrialResult {
         let (train, device) = (task.train.clone(), &self.device);
-        let network = trial.initialise(device, || Network::new(device));
+        let network = trial.initialize(device, || Network::new(device));
         let network = match under {
             None => {
                 // The same training with nothing clipped and no noise.
@@ -78,7 +78,7 @@ impl Task {
         build: impl Fn() -> M,
     ) -> TrialResult {
         let (images, batcher, device, momentum) = (task.train.clone(), task.batcher, &self.device, task.momentum);
-        let model = trial.initialise(device, build);
+        let model = trial.initialize(device, build);
         let model = match under {
             None => {
                 let batch_size = self.defaults.batch_size;

@@ -60,7 +60,7 @@ fn help_shows_options_by_topic_defaults_presets_and_examples() {
     for words in [
         "What is trained:",
         "Privacy (",
-        "Optimisation (",
+        "Optimization (",
         "Data:",
         "Running:",
         "[default: quick]",

@@ -1,4 +1,4 @@
-//! Which pairs of data sets count as neighbours.
+//! Which pairs of data sets count as neighbors.
 
 use std::fmt;
 

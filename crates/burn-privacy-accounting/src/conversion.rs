@@ -16,7 +16,7 @@
 
 use crate::Result;
 use crate::error::{any_epsilon, finite_at_least_zero, invalid, open_delta, probability};
-use crate::search::minimise;
+use crate::search::minimize;
 
 /// Range of ln(order - 1) that is searched.
 const SEARCHED: (f64, f64) = (-11.5, 23.0);
@@ -66,7 +66,7 @@ pub(crate) fn best_epsilon(mut divergence: impl FnMut(f64) -> f64, delta: f64) -
         return (0.0, TOTAL_VARIATION_ORDER);
     }
     let log_delta = delta.ln();
-    let (position, epsilon) = minimise(
+    let (position, epsilon) = minimize(
         |t| {
             let order = 1.0 + t.exp();
             epsilon_at(order, divergence(order), log_delta)
@@ -85,7 +85,7 @@ pub(crate) fn best_delta(mut divergence: impl FnMut(f64) -> f64, epsilon: f64) -
     if epsilon == f64::INFINITY || variation == 0.0 {
         return 0.0;
     }
-    let (_, log_delta) = minimise(
+    let (_, log_delta) = minimize(
         |t| {
             let order = 1.0 + t.exp();
             log_delta_at(order, divergence(order), epsilon)

@@ -170,10 +170,10 @@ fn integral_of_slope(x: f64, width: f64) -> f64 {
         (0.973_906_528_517_171_7, 0.066_671_344_308_688_14),
     ];
     let half = 0.5 * width;
-    let centre = x + half;
+    let center = x + half;
     let sum: f64 = NODES
         .iter()
-        .map(|(node, weight)| weight * (falling_slope(centre - half * node) + falling_slope(centre + half * node)))
+        .map(|(node, weight)| weight * (falling_slope(center - half * node) + falling_slope(center + half * node)))
         .sum();
     half * sum
 }

@@ -26,7 +26,7 @@
 //! # The parts
 //!
 //! - A [`DpEvent`] says what was done to private data: a checked tree, with a [versioned JSON form](EventDocument).
-//! - An [`Adjacency`] says which data sets are neighbours. It is part of every question.
+//! - An [`Adjacency`] says which data sets are neighbors. It is part of every question.
 //! - An [`Accountant`] composes events and answers with epsilon or delta. [`PldAccountant`] does so by privacy loss
 //!   distributions: it is tight, and certifies a lower bound, too. [`RdpAccountant`] does so by Renyi divergences: larger
 //!   bounds, in microseconds. What they have no theorem for, they refuse by name. [`ContourEstimator`] estimates the
@@ -54,8 +54,8 @@
 //! | discrete Gaussian | sensitivity 1 | yes | yes | yes | yes |
 //! | zCDP | no | yes | yes | yes | yes |
 //! | (epsilon, delta) with delta > 0 | yes | no | yes | yes | yes |
-//! | randomised response | yes | yes | no | no | yes |
-//! | Poisson-sampled Gaussian, banded matrix factorisation | yes | yes | yes | yes | no |
+//! | randomized response | yes | yes | no | no | yes |
+//! | Poisson-sampled Gaussian, banded matrix factorization | yes | yes | yes | yes | no |
 //! | Poisson-sampled Laplace, discrete noise, exponential mechanism, (epsilon, delta) | yes | no | yes | yes | no |
 //! | truncated Poisson samples of all of these | yes | no | yes | yes | no |
 //! | Gaussian on samples of fixed size | yes | yes | no | no | yes |

@@ -4,7 +4,7 @@
 ///
 /// `f` is quasi-convex on `[lowest, highest]` (it falls, then rises) and never NaN; infinity is allowed. If it is not
 /// quasi-convex the answer is still a value that `f` takes, only perhaps not the smallest.
-pub(crate) fn minimise(
+pub(crate) fn minimize(
     mut f: impl FnMut(f64) -> f64,
     start: f64,
     (lowest, highest): (f64, f64),
@@ -42,8 +42,8 @@ pub(crate) fn minimise(
     let (mut second, mut third) = if left.1 < right.1 { (left, right) } else { (right, left) };
     let (mut last_move, mut move_before) = (high - low, high - low);
     for _ in 0..100 {
-        let centre = 0.5 * (low + high);
-        if (best.0 - centre).abs() <= 2.0 * tolerance - 0.5 * (high - low) {
+        let center = 0.5 * (low + high);
+        if (best.0 - center).abs() <= 2.0 * tolerance - 0.5 * (high - low) {
             break;
         }
         let r = (best.0 - second.0) * (best.1 - third.1);
@@ -58,7 +58,7 @@ pub(crate) fn minimise(
         {
             parabola - best.0
         } else {
-            last_move = if best.0 < centre { high - best.0 } else { low - best.0 };
+            last_move = if best.0 < center { high - best.0 } else { low - best.0 };
             GOLDEN * last_move
         };
         move_before = last_move;
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn finds_minima_inside_and_at_the_ends() {
         for target in [-20.0, -3.0, 0.1, 2.0, 17.0, 30.0] {
-            let (x, y) = minimise(|x| (x - target).powi(2) + 1.0, 1.0, (-10.0, 20.0), 1e-8);
+            let (x, y) = minimize(|x| (x - target).powi(2) + 1.0, 1.0, (-10.0, 20.0), 1e-8);
             let nearest = f64::clamp(target, -10.0, 20.0);
             assert!((x - nearest).abs() < 1e-6, "{target} {x}");
             assert!((y - 1.0 - (nearest - target).powi(2)).abs() < 1e-6);
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn copes_with_infinity_on_the_right() {
-        let (x, _) = minimise(
+        let (x, _) = minimize(
             |x| {
                 if x > -5.0 { f64::INFINITY } else { (x + 6.0).abs() }
             },

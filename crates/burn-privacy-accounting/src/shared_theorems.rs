@@ -65,9 +65,9 @@ pub(crate) fn tree_levels(
     Ok(steps_per_tree.iter().map(|steps| u64::from(u64::BITS - steps.leading_zeros())).max().unwrap_or(0))
 }
 
-/// The probability of the true answer of randomised response, and the logarithm of its ratio to that of any other: infinite
+/// The probability of the true answer of randomized response, and the logarithm of its ratio to that of any other: infinite
 /// without noise. It shows whether a record is there, so that only replace-one hides anything.
-pub(crate) fn randomised_response(
+pub(crate) fn randomized_response(
     accountant: &str,
     kind: &EventKind,
     adjacency: Adjacency,

@@ -18,8 +18,8 @@ fn frozen() -> Vec<(DpEvent, &'static str)> {
         (DpEvent::discrete_gaussian(3.5, 1.25).unwrap(), r#"{"discrete_gaussian":{"sigma":3.5,"sensitivity":1.25}}"#),
         (DpEvent::discrete_laplace(3.5, 2).unwrap(), r#"{"discrete_laplace":{"scale":3.5,"sensitivity":2}}"#),
         (
-            DpEvent::randomised_response(0.25, 10).unwrap(),
-            r#"{"randomised_response":{"noise_probability":0.25,"categories":10}}"#,
+            DpEvent::randomized_response(0.25, 10).unwrap(),
+            r#"{"randomized_response":{"noise_probability":0.25,"categories":10}}"#,
         ),
         (DpEvent::exponential_mechanism(0.5).unwrap(), r#"{"exponential_mechanism":{"epsilon":0.5}}"#),
         (DpEvent::zcdp(0.125).unwrap(), r#"{"zcdp":{"rho":0.125,"xi":0.0}}"#),
@@ -41,8 +41,8 @@ fn frozen() -> Vec<(DpEvent, &'static str)> {
             r#"{"tree_aggregation":{"noise_multiplier":4.0,"steps_per_tree":[100,50,200]}}"#,
         ),
         (
-            DpEvent::banded_matrix_factorisation(1.25, 8, 100, 0.04).unwrap(),
-            r#"{"banded_matrix_factorisation":{"noise_multiplier":1.25,"bands":8,"steps":100,"sampling_rate":0.04}}"#,
+            DpEvent::banded_matrix_factorization(1.25, 8, 100, 0.04).unwrap(),
+            r#"{"banded_matrix_factorization":{"noise_multiplier":1.25,"bands":8,"steps":100,"sampling_rate":0.04}}"#,
         ),
         (
             DpEvent::repeat_and_select(RunCount::Poisson { mean: 10.0 }, gaussian()).unwrap(),
@@ -80,9 +80,12 @@ fn the_schema_is_frozen() {
 fn optional_and_other_spellings_are_read() {
     let zcdp: DpEvent = serde_json::from_str(r#"{"zcdp":{"rho":1}}"#).unwrap();
     assert_eq!(zcdp, DpEvent::zcdp(1.0).unwrap());
-    let american: DpEvent =
-        serde_json::from_str(r#"{"randomized_response":{"noise_probability":0.5,"categories":2}}"#).unwrap();
-    assert_eq!(american, DpEvent::randomised_response(0.5, 2).unwrap());
+    let british = r#"{"randomised_response":{"noise_probability":0.5,"categories":2}}"#;
+    assert_eq!(serde_json::from_str::<DpEvent>(british).unwrap(), DpEvent::randomized_response(0.5, 2).unwrap());
+    let british =
+        r#"{"banded_matrix_factorisation":{"noise_multiplier":1.25,"bands":8,"steps":100,"sampling_rate":0.04}}"#;
+    let event = DpEvent::banded_matrix_factorization(1.25, 8, 100, 0.04).unwrap();
+    assert_eq!(serde_json::from_str::<DpEvent>(british).unwrap(), event);
 }
 
 #[test]
@@ -102,26 +105,26 @@ fn numbers_out_of_range_are_refused_also_in_json() {
         assert!(DpEvent::discrete_gaussian(bad, 1.0).is_err());
         assert!(DpEvent::discrete_gaussian(1.0, bad).is_err());
         assert!(DpEvent::discrete_laplace(bad, 1).is_err());
-        assert!(DpEvent::randomised_response(bad, 2).is_err());
+        assert!(DpEvent::randomized_response(bad, 2).is_err());
         assert!(DpEvent::exponential_mechanism(bad).is_err());
         assert!(DpEvent::zcdp(bad).is_err());
         assert!(DpEvent::epsilon_delta(bad, 0.0).is_err());
         assert!(DpEvent::epsilon_delta(1.0, bad).is_err());
         assert!(DpEvent::poisson_sampled(bad, DpEvent::no_op()).is_err());
         assert!(DpEvent::tree_aggregation(bad, vec![1]).is_err());
-        assert!(DpEvent::banded_matrix_factorisation(bad, 1, 1, 0.5).is_err());
-        assert!(DpEvent::banded_matrix_factorisation(1.0, 1, 1, bad).is_err());
+        assert!(DpEvent::banded_matrix_factorization(bad, 1, 1, 0.5).is_err());
+        assert!(DpEvent::banded_matrix_factorization(1.0, 1, 1, bad).is_err());
         assert!(DpEvent::repeat_and_select(RunCount::Poisson { mean: bad }, DpEvent::no_op()).is_err());
     }
     let just_above_one = 1.0_f64.next_up();
     assert!(DpEvent::poisson_sampled(just_above_one, DpEvent::no_op()).is_err());
-    assert!(DpEvent::randomised_response(just_above_one, 2).is_err());
-    assert!(DpEvent::randomised_response(0.5, 0).is_err());
+    assert!(DpEvent::randomized_response(just_above_one, 2).is_err());
+    assert!(DpEvent::randomized_response(0.5, 0).is_err());
     assert!(DpEvent::sampled_without_replacement(10, 11, DpEvent::no_op()).is_err());
     assert!(DpEvent::sampled_without_replacement(0, 0, DpEvent::no_op()).is_err());
     assert!(DpEvent::tree_aggregation(1.0, vec![]).is_err());
     assert!(DpEvent::tree_aggregation(1.0, vec![1, 0]).is_err());
-    assert!(DpEvent::banded_matrix_factorisation(1.0, 0, 1, 0.5).is_err());
+    assert!(DpEvent::banded_matrix_factorization(1.0, 0, 1, 0.5).is_err());
     assert!(DpEvent::self_composed(DpEvent::no_op(), MAX_COUNT + 1).is_err());
     let negative_shape = RunCount::TruncatedNegativeBinomial { shape: -1.0, gamma: 0.5 };
     assert!(DpEvent::repeat_and_select(negative_shape, DpEvent::no_op()).is_err());
@@ -202,10 +205,10 @@ fn any_event() -> impl Strategy<Value = DpEvent> {
         noise.clone().prop_map(|x| DpEvent::gaussian(x).unwrap()),
         noise.clone().prop_map(|x| DpEvent::laplace(x).unwrap()),
         (noise.clone(), 0..100_u64).prop_map(|(x, s)| DpEvent::discrete_laplace(x, s).unwrap()),
-        (0.0..=1.0_f64, 1..50_u64).prop_map(|(p, k)| DpEvent::randomised_response(p, k).unwrap()),
+        (0.0..=1.0_f64, 1..50_u64).prop_map(|(p, k)| DpEvent::randomized_response(p, k).unwrap()),
         (noise.clone(), 0.0..=1.0_f64).prop_map(|(e, d)| DpEvent::epsilon_delta(e, d).unwrap()),
         (noise, 1..20_u64, 0..=MAX_COUNT, 0.0..=1.0_f64)
-            .prop_map(|(x, b, n, q)| DpEvent::banded_matrix_factorisation(x, b, n, q).unwrap()),
+            .prop_map(|(x, b, n, q)| DpEvent::banded_matrix_factorization(x, b, n, q).unwrap()),
     ];
     leaf.prop_recursive(6, 40, 5, |inner| {
         prop_oneof![

@@ -35,7 +35,7 @@ fn default_orders_lie_between_all_real_orders_and_156_orders() {
         let infimum = number(&entry["true_epsilon_inf_orders"]).max(0.0);
         let coarse = number(&entry["true_epsilon_dpa_orders"]);
         assert!(found <= coarse, "{entry}: {found}");
-        // The reference's own minimiser stops within 1e-11 of the minimum.
+        // The reference's own minimizer stops within 1e-11 of the minimum.
         assert_upper_bound(found, infimum, 1e-10, 1e-12, &entry["id"].to_string());
     }
     assert_eq!(entries(&table).len(), 82);

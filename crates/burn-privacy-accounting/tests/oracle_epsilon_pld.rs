@@ -15,7 +15,7 @@ fn step(phase: &Value) -> (DpEvent, u64) {
         "gaussian" => DpEvent::gaussian(get("sigma")),
         "laplace" => DpEvent::laplace(get("b")),
         "randomized_response" => {
-            DpEvent::randomised_response(get("noise_parameter"), phase["num_buckets"].as_u64().unwrap())
+            DpEvent::randomized_response(get("noise_parameter"), phase["num_buckets"].as_u64().unwrap())
         }
         other => panic!("{other}"),
     };

@@ -29,10 +29,10 @@ fn rdp(parts: &[(&DpEvent, u64)]) -> RdpAccountant {
     accountant
 }
 
-/// Other libraries: `SelfComposed` randomised response counted once (1.0987 instead of 10.99).
+/// Other libraries: `SelfComposed` randomized response counted once (1.0987 instead of 10.99).
 #[test]
-fn repeated_randomised_response_is_counted_each_time() {
-    let response = DpEvent::randomised_response(0.5, 2).unwrap();
+fn repeated_randomized_response_is_counted_each_time() {
+    let response = DpEvent::randomized_response(0.5, 2).unwrap();
     let repeated = DpEvent::self_composed(response.clone(), 10).unwrap();
     let epsilon = |event: &DpEvent, count| pld(Adjacency::ReplaceOne, &[(event, count)]).epsilon_bounds(1e-9).unwrap();
     let (lower, upper) = epsilon(&repeated, 1);
@@ -169,7 +169,7 @@ fn unsupported_events_are_refused_by_name() {
         (sampled(0.1, 1.0), Adjacency::ReplaceOne),
         (DpEvent::zcdp(0.1).unwrap(), ADD),
         (DpEvent::discrete_gaussian(3.0, 2.0).unwrap(), ADD),
-        (DpEvent::randomised_response(0.5, 3).unwrap(), ADD),
+        (DpEvent::randomized_response(0.5, 3).unwrap(), ADD),
         (DpEvent::tree_aggregation(1.0, vec![8]).unwrap(), ADD),
         (DpEvent::sampled_without_replacement(10, 2, gaussian()).unwrap(), ADD),
         (DpEvent::repeat_and_select(RunCount::Poisson { mean: 2.0 }, gaussian()).unwrap(), ADD),

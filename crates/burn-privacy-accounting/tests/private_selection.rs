@@ -38,14 +38,14 @@ fn few_expected_runs_are_not_free() {
 #[test]
 fn a_single_expected_run_shows_the_run() {
     for mean in [0.01, 0.1, 0.5, 0.99, 3.0] {
-        // An outcome that tells the neighbours apart is released unless there is no run.
+        // An outcome that tells the neighbors apart is released unless there is no run.
         let run = DpEvent::epsilon_delta(40.0, 0.0).unwrap();
         let delta = selected(Adjacency::ReplaceOne, poisson(mean), run).delta(1.0).unwrap();
         assert!(delta >= -(-mean).exp_m1() * (1.0 - 1e-12), "{mean}: {delta}");
     }
 }
 
-/// Exact curves of the best of several answers of randomised response, `better` being the one that is chosen.
+/// Exact curves of the best of several answers of randomized response, `better` being the one that is chosen.
 fn exact_delta(truth: f64, epsilon: f64, better_is_true: bool, generating: impl Fn(f64) -> f64) -> f64 {
     // Outcomes: no run, only the worse answer, the better answer at least once.
     let law = |better: f64| {
@@ -67,7 +67,7 @@ proptest! {
         noise in 0.01..0.95_f64, log_mean in -4.7..4.0_f64, epsilon in 0.0..6.0_f64, better_is_true: bool,
     ) {
         let mean = log_mean.exp();
-        let event = DpEvent::randomised_response(noise, 2).unwrap();
+        let event = DpEvent::randomized_response(noise, 2).unwrap();
         let found = selected(Adjacency::ReplaceOne, poisson(mean), event).delta(epsilon).unwrap();
         let truth = exact_delta(1.0 - 0.5 * noise, epsilon, better_is_true, |x| (mean * (x - 1.0)).exp());
         prop_assert!(found >= truth - 1e-13, "{mean} {noise} {epsilon}: {found} {truth}");
@@ -80,7 +80,7 @@ proptest! {
     ) {
         prop_assume!(shape.abs() > 1e-3);
         let gamma = log_gamma.exp();
-        let event = DpEvent::randomised_response(noise, 2).unwrap();
+        let event = DpEvent::randomized_response(noise, 2).unwrap();
         let runs = RunCount::TruncatedNegativeBinomial { shape, gamma };
         let found = selected(Adjacency::ReplaceOne, runs, event).delta(epsilon).unwrap();
         let generating = |x: f64| ((1.0 - (1.0 - gamma) * x).powf(-shape) - 1.0) / (gamma.powf(-shape) - 1.0);

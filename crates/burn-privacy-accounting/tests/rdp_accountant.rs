@@ -39,14 +39,14 @@ fn supported() -> Vec<DpEvent> {
         DpEvent::laplace(4.0).unwrap(),
         DpEvent::discrete_gaussian(10.0, 2.0).unwrap(),
         DpEvent::discrete_laplace(10.0, 3).unwrap(),
-        DpEvent::randomised_response(0.7, 10).unwrap(),
+        DpEvent::randomized_response(0.7, 10).unwrap(),
         DpEvent::exponential_mechanism(0.3).unwrap(),
         DpEvent::zcdp(0.01).unwrap(),
         DpEvent::epsilon_delta(0.2, 0.0).unwrap(),
         sampled(0.01, 1.0),
         DpEvent::poisson_sampled(0.1, DpEvent::self_composed(gaussian(), 4).unwrap()).unwrap(),
         DpEvent::tree_aggregation(8.0, vec![100, 50, 200]).unwrap(),
-        DpEvent::banded_matrix_factorisation(1.5, 4, 30, 0.05).unwrap(),
+        DpEvent::banded_matrix_factorization(1.5, 4, 30, 0.05).unwrap(),
         DpEvent::composed(vec![gaussian(), sampled(0.1, 2.0)]).unwrap(),
         DpEvent::self_composed(sampled(0.1, 2.0), 3).unwrap(),
     ]
@@ -110,9 +110,9 @@ fn edge_cases() {
         DpEvent::laplace(0.0).unwrap(),
         DpEvent::discrete_gaussian(0.0, 1.0).unwrap(),
         DpEvent::discrete_laplace(0.0, 1).unwrap(),
-        DpEvent::randomised_response(0.0, 2).unwrap(),
+        DpEvent::randomized_response(0.0, 2).unwrap(),
         DpEvent::tree_aggregation(0.0, vec![3]).unwrap(),
-        DpEvent::banded_matrix_factorisation(0.0, 2, 2, 0.5).unwrap(),
+        DpEvent::banded_matrix_factorization(0.0, 2, 2, 0.5).unwrap(),
         sampled(1e-9, 0.0),
         DpEvent::non_private(),
         DpEvent::poisson_sampled(0.5, DpEvent::non_private()).unwrap(),
@@ -128,8 +128,8 @@ fn edge_cases() {
         sampled(0.0, 0.0),
         DpEvent::poisson_sampled(0.5, DpEvent::no_op()).unwrap(),
         DpEvent::self_composed(DpEvent::non_private(), 0).unwrap(),
-        DpEvent::randomised_response(1.0, 5).unwrap(),
-        DpEvent::randomised_response(0.1, 1).unwrap(),
+        DpEvent::randomized_response(1.0, 5).unwrap(),
+        DpEvent::randomized_response(0.1, 1).unwrap(),
         DpEvent::discrete_gaussian(0.0, 0.0).unwrap(),
         DpEvent::zcdp(0.0).unwrap(),
         DpEvent::exponential_mechanism(0.0).unwrap(),
@@ -190,9 +190,9 @@ fn what_has_no_theorem_is_refused_by_name() {
     for (event, adjacency, name, advice) in [
         (sampled(0.1, 1.0), ReplaceOne, "poisson_sampled", "add-or-remove-one or zero-out"),
         (
-            DpEvent::banded_matrix_factorisation(1.0, 2, 4, 0.5).unwrap(),
+            DpEvent::banded_matrix_factorization(1.0, 2, 4, 0.5).unwrap(),
             ReplaceOne,
-            "banded_matrix_factorisation",
+            "banded_matrix_factorization",
             "add-or-remove-one or zero-out",
         ),
         (
@@ -207,7 +207,7 @@ fn what_has_no_theorem_is_refused_by_name() {
             "tree_aggregation",
             "zero-out or replace-one",
         ),
-        (DpEvent::randomised_response(0.5, 2).unwrap(), ZeroOut, "randomised_response", "replace-one"),
+        (DpEvent::randomized_response(0.5, 2).unwrap(), ZeroOut, "randomized_response", "replace-one"),
         (DpEvent::epsilon_delta(1.0, 1e-9).unwrap(), ZeroOut, "epsilon_delta", "basic composition"),
         (
             DpEvent::sampled_without_replacement(10, 2, gaussian()).unwrap(),
@@ -242,8 +242,8 @@ fn defects_of_other_libraries_are_not_shared() {
     // Sign of the binomial coefficients at fractional orders: dp-accounting is up to three times too large here.
     let small_noise = accountant(Adjacency::AddOrRemoveOne, &[(&sampled(0.1, 0.3), 50)]).epsilon(1e-5).unwrap();
     assert!((small_noise - 81.915_611).abs() < 1e-5, "{small_noise}");
-    // The count of randomised response, and of the exponential mechanism.
-    let response = DpEvent::randomised_response(0.5, 2).unwrap();
+    // The count of randomized response, and of the exponential mechanism.
+    let response = DpEvent::randomized_response(0.5, 2).unwrap();
     let ten = epsilon(&response, 10, 1e-12);
     assert!(ten > 8.0 && ten <= 10.0 * 3.0_f64.ln() * (1.0 + 1e-9), "{ten}");
     // Several Gaussian releases about one Poisson sample, with a whole-number noise multiplier.
@@ -276,7 +276,7 @@ fn a_pure_mechanism_never_costs_more_than_its_epsilons() {
         (DpEvent::laplace(2.0).unwrap(), 0.5),
         (DpEvent::discrete_laplace(4.0, 2).unwrap(), 0.5),
         (DpEvent::exponential_mechanism(0.5).unwrap(), 0.5),
-        (DpEvent::randomised_response(0.5, 3).unwrap(), 4.0_f64.ln()),
+        (DpEvent::randomized_response(0.5, 3).unwrap(), 4.0_f64.ln()),
     ] {
         for count in [1, 5, 50] {
             for delta in [1e-300, 1e-9, 1e-3] {
@@ -289,9 +289,9 @@ fn a_pure_mechanism_never_costs_more_than_its_epsilons() {
 
 #[test]
 fn bands_divide_the_participations() {
-    let banded = DpEvent::banded_matrix_factorisation(1.0, 8, 100, 0.08).unwrap();
+    let banded = DpEvent::banded_matrix_factorization(1.0, 8, 100, 0.08).unwrap();
     assert_eq!(epsilon(&banded, 1, 1e-5), epsilon(&sampled(0.08, 1.0), 13, 1e-5));
-    let one_band = DpEvent::banded_matrix_factorisation(1.0, 1, 100, 0.01).unwrap();
+    let one_band = DpEvent::banded_matrix_factorization(1.0, 1, 100, 0.01).unwrap();
     assert_eq!(epsilon(&one_band, 1, 1e-5), epsilon(&sampled(0.01, 1.0), 100, 1e-5));
 }
 

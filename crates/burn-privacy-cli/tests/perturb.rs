@@ -16,14 +16,14 @@ kind = "integer"
 lo = 0
 hi = 120
 default = 40
-treatment = "randomise"
+treatment = "randomize"
 
 [[column]]
 name = "smoker"
 kind = "category"
 values = ["yes", "no"]
 other = "unknown"
-treatment = "randomise"
+treatment = "randomize"
 label = true
 
 [[column]]

@@ -185,7 +185,7 @@ not json
 {"query":"epsilon","sampling_rate":0.1,"noise_multiplier":0,"steps":5,"delta":1e-5}
 {"query":"epsilon","phases":[{"sampling_rate":0.01,"noise_multiplier":1,"steps":500},{"sampling_rate":0.01,"noise_multiplier":2,"steps":1000}],"delta":1e-5}
 {"query":"epsilon","accountant":"rdp","orders":[8],"noise_multiplier":2,"steps":3,"delta":1e-5}
-{"query":"epsilon","event":{"randomised_response":{"noise_probability":0.5,"categories":2}},"adjacency":"replace_one","delta":1e-9}
+{"query":"epsilon","event":{"randomized_response":{"noise_probability":0.5,"categories":2}},"adjacency":"replace_one","delta":1e-9}
 "#;
     let shown = run_with_input(&["query"], lines.as_bytes());
     assert!(shown.ok, "{}", shown.err);

@@ -3,7 +3,7 @@
 use crate::error::invalid;
 use crate::{ConvexError, Result};
 
-/// Neighbouring columns of a raw row, and what their numbers can be. Other numbers are brought there, each record by itself.
+/// Neighboring columns of a raw row, and what their numbers can be. Other numbers are brought there, each record by itself.
 ///
 /// Zero is always allowed, so that a row that is shortened stays within.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -72,9 +72,9 @@ pub enum ConvexError {
         advice: &'static str,
     },
 
-    /// The optimiser did not come as close to the minimum as the guarantee needs. Nothing was released.
+    /// The optimizer did not come as close to the minimum as the guarantee needs. Nothing was released.
     #[error(
-        "the optimiser could not certify a distance to the minimum of at most {needed:e}: nothing was released; use a larger \
+        "the optimizer could not certify a distance to the minimum of at most {needed:e}: nothing was released; use a larger \
          lambda"
     )]
     NotConverged {

@@ -15,13 +15,13 @@ pub enum RowScale {
     /// Rows are divided by this public norm, and longer ones shortened to it.
     Clip(f64),
     /// Every row is divided by its own norm; a row of zeros stays.
-    Normalise,
+    Normalize,
 }
 
 /// The public map from a raw row to a feature vector of norm at most 1.
 ///
 /// With an intercept c, the vector is (sqrt(1 - c^2) z, c) for the scaled row z: the constant feature is counted in the
-/// norm, and its weight is regularised as the others are.
+/// norm, and its weight is regularized as the others are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureMap {
     columns: usize,
@@ -79,14 +79,14 @@ impl FeatureMap {
     ///
     /// # Errors
     ///
-    /// If the blocks do not have as many columns as the rows, one of them is impossible, or rows are normalised, which
+    /// If the blocks do not have as many columns as the rows, one of them is impossible, or rows are normalized, which
     /// takes them out of any block.
     pub fn with_blocks(mut self, blocks: Vec<Block>) -> Result<Self> {
-        if self.scale == RowScale::Normalise {
+        if self.scale == RowScale::Normalize {
             return Err(invalid(
                 "the row scale, with blocks,",
-                "Normalise",
-                "Clip: normalised rows leave their blocks",
+                "Normalize",
+                "Clip: normalized rows leave their blocks",
             ));
         }
         self.blocks = blocks.into_iter().map(Block::checked).collect::<Result<_>>()?;
@@ -155,7 +155,7 @@ impl FeatureMap {
                 let times = largest / norm;
                 if times * relative > 1.0 { room / relative } else { room * times }
             }
-            RowScale::Normalise => room / relative,
+            RowScale::Normalize => room / relative,
         };
         out.extend(row.iter().map(|value| if largest > 0.0 { value / largest * length } else { 0.0 }));
         if self.intercept > 0.0 {
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn no_vector_is_longer_than_one() {
-        for scale in [RowScale::Clip(2.0), RowScale::Clip(1e-300), RowScale::Clip(1e300), RowScale::Normalise] {
+        for scale in [RowScale::Clip(2.0), RowScale::Clip(1e-300), RowScale::Clip(1e300), RowScale::Normalize] {
             for intercept in [None, Some(1e-9), Some(0.5), Some(1.0 - 1e-12)] {
                 let mut map = FeatureMap::new(3, scale).unwrap();
                 if let Some(constant) = intercept {

@@ -16,7 +16,7 @@
 //!     labels.push(if x + 0.5 * y > 0.1 { 1.0 } else { -1.0 });
 //! }
 //!
-//! // Public: how rows are scaled, the loss, the strength of the regulariser.
+//! // Public: how rows are scaled, the loss, the strength of the regularizer.
 //! let map = FeatureMap::new(2, RowScale::Clip(1.5))?.with_intercept(0.3)?;
 //! let set = TrainingSet::new(Features::new(&rows, map)?, labels.clone(), Loss::Logistic)?;
 //! let release = objective_perturbation(&set, 1e-3, &Privacy::pure(1.0)?, &Entropy::os())?;
@@ -35,7 +35,7 @@
 //! - [`Block`]s say what is public about the columns of a [`FeatureMap`]: bounds of numbers, one-hot categories. Pure
 //!   objective perturbation uses them for noise that fits.
 //! - [`Privacy`] is what is asked: pure epsilon, or (epsilon, delta).
-//! - [`output_perturbation`] adds noise to the minimiser, [`objective_perturbation`] to the objective (usually better, for
+//! - [`output_perturbation`] adds noise to the minimizer, [`objective_perturbation`] to the objective (usually better, for
 //!   classification), [`bolt_on_sgd`] to the last iterate of SGD.
 //! - A [`Release`] holds the model, a [`ReleaseStatement`] and the event to charge an accountant with.
 //! - [`solve_without_privacy`] and [`sgd_without_privacy`] are what their names say.
@@ -72,9 +72,9 @@ pub use error::{ConvexError, Result};
 pub use features::{FeatureMap, Features, RowScale};
 pub use loss::Loss;
 pub use objective::objective_perturbation;
-pub use output::{minimiser_sensitivity, output_perturbation};
+pub use output::{minimizer_sensitivity, output_perturbation};
 pub use privacy::Privacy;
 pub use release::{LinearModel, Noise, Release, ReleaseStatement};
 pub use sgd::{SgdPlan, StepSize, bolt_on_sgd, sgd_without_privacy};
-pub use solver::{Minimum, optimiser_error, solve_without_privacy};
+pub use solver::{Minimum, optimizer_error, solve_without_privacy};
 pub use training_set::TrainingSet;

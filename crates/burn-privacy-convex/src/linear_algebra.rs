@@ -62,7 +62,7 @@ impl Symmetric {
         }
     }
 
-    /// Solves `(self + shift I) z = right` by Cholesky's factorisation; nothing if it is not positive definite.
+    /// Solves `(self + shift I) z = right` by Cholesky's factorization; nothing if it is not positive definite.
     pub(crate) fn solve(&self, shift: f64, right: &[f64]) -> Option<Vec<f64>> {
         let d = self.dimension;
         // U^T U with U upper triangular; row i of U is at i d + i and following.

@@ -15,7 +15,7 @@ pub enum Loss {
     /// The hinge loss with its corner rounded over a width of 2 `h` (Chaudhuri, Monteleoni and Sarwate 2011, section
     /// on support vector machines): with z = y s it is 0 for z > 1 + h, (1 + h - z)^2 / (4 h) for |1 - z| <= h, and 1 - z below.
     HuberSvm {
-        /// Half the width of the rounded corner; 0.5 is usual. Much below 0.01 the optimiser may fail to converge, which
+        /// Half the width of the rounded corner; 0.5 is usual. Much below 0.01 the optimizer may fail to converge, which
         /// is an error.
         h: f64,
     },
@@ -50,7 +50,7 @@ impl Loss {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Logistic => "logistic loss",
-            Self::HuberSvm { .. } => "Huberised hinge loss",
+            Self::HuberSvm { .. } => "Huberized hinge loss",
             Self::Ridge { .. } => "squared loss in a ball",
         }
     }
@@ -145,7 +145,7 @@ mod tests {
         Loss::Ridge { label_bound: 1.0, radius: 2.0 },
     ];
 
-    /// Scores within the ball's reach, away from the corners of the Huberised loss.
+    /// Scores within the ball's reach, away from the corners of the Huberized loss.
     fn scores() -> impl Iterator<Item = f64> {
         (-199..=199).map(|i| f64::from(i) / 100.0 + 0.00037)
     }

@@ -52,7 +52,7 @@ pub(crate) struct Drawn {
 /// Draws the noise that makes a vector of this L2 `sensitivity` private, from the streams of `step`.
 ///
 /// - Pure epsilon: density proportional to e^(-epsilon ||b|| / sensitivity); by the triangle inequality the ratio of the
-///   densities of neighbours is at most e^epsilon (Chaudhuri, Monteleoni and Sarwate 2011, algorithm 1).
+///   densities of neighbors is at most e^epsilon (Chaudhuri, Monteleoni and Sarwate 2011, algorithm 1).
 /// - (epsilon, delta): the analytic Gaussian mechanism (Balle and Wang, arXiv 1805.06530).
 ///
 /// # Errors

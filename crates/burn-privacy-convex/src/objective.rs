@@ -1,20 +1,20 @@
-//! Objective perturbation: the exact minimiser of a noisy objective, and noise for what is not exact.
+//! Objective perturbation: the exact minimizer of a noisy objective, and noise for what is not exact.
 //!
 //! # The proof
 //!
-//! Let n J(w) = sum of l(w.x_i, y_i) + (Lambda/2) ||w||^2 + b.w with Lambda = n lambda, and w the minimiser. For fixed
+//! Let n J(w) = sum of l(w.x_i, y_i) + (Lambda/2) ||w||^2 + b.w with Lambda = n lambda, and w the minimizer. For fixed
 //! records, b = -(sum of l' x_i + Lambda w) is a one-to-one function of w on the whole space, Lipschitz in both
-//! directions, and differentiable almost everywhere (for the Huberised loss, off finitely many hyperplanes). By the
+//! directions, and differentiable almost everywhere (for the Huberized loss, off finitely many hyperplanes). By the
 //! area formula the density of w is
 //!
 //! ```text
 //! p(w) = nu(b(w)) det(A(w) + c x x^T),    A = Lambda I + sum of the other records' l'' x_i x_i^T,  0 <= c <= beta,
 //! ```
 //!
-//! with nu the density of b, and x the record in which the neighbours differ. For the neighbour p' has b' and c', x'.
+//! with nu the density of b, and x the record in which the neighbors differ. For the neighbor p' has b' and c', x'.
 //!
 //! **Determinants.** det(A + c x x^T) = det(A) (1 + c x^T A^-1 x) lies between det(A) and det(A) (1 + beta/Lambda), for
-//! either neighbour. So their ratio is at most 1 + beta/Lambda, which costs
+//! either neighbor. So their ratio is at most 1 + beta/Lambda, which costs
 //!
 //! ```text
 //! curvature cost = ln(1 + beta / (n lambda)),
@@ -45,7 +45,7 @@
 //!   1), who spend epsilon / 2 on each of the two parts.
 //!
 //! **Approximate minima.** The computed v is within t of w, a public number. Given w, the records determine b and with it
-//! v - w, by a deterministic optimiser, so that v - w plus noise for a sensitivity of 2 t is a second mechanism after w.
+//! v - w, by a deterministic optimizer, so that v - w plus noise for a sensitivity of 2 t is a second mechanism after w.
 //! A thousandth of epsilon and delta is kept for it; v plus that noise is a function of both (Iyengar et al., IEEE S&P
 //! 2019, and Redberg, Koskela and Wang).
 
@@ -55,15 +55,15 @@ use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 use crate::error::{finite_above_zero, invalid};
 use crate::linear_algebra::add_scaled;
 use crate::release::{LinearModel, Release, ReleaseStatement};
-use crate::solver::{minimise, optimiser_error};
+use crate::solver::{minimize, optimizer_error};
 use crate::training_set::Objective;
 use crate::{ConvexError, Loss, Noise, Privacy, Result, TrainingSet, noise};
 
-/// Share of epsilon and delta that is kept for the optimiser's error.
+/// Share of epsilon and delta that is kept for the optimizer's error.
 const SHARE_FOR_ERROR: f64 = 1e-3;
 
-/// Releases the minimiser of (1/n) sum of losses + (lambda/2) ||w||^2 + b.w/n with a noise vector b, plus a little
-/// noise for what the optimiser leaves.
+/// Releases the minimizer of (1/n) sum of losses + (lambda/2) ||w||^2 + b.w/n with a noise vector b, plus a little
+/// noise for what the optimizer leaves.
 ///
 /// Pure epsilon as Chaudhuri, Monteleoni and Sarwate (JMLR 12, 2011, algorithm 2), (epsilon, delta) as Kifer, Smith and
 /// Thakurta (COLT 2012, algorithm 1), each with the sharper constants that are derived in [`objective`](self). At pure epsilon
@@ -86,8 +86,8 @@ pub fn objective_perturbation(set: &TrainingSet, lambda: f64, privacy: &Privacy,
     }
     let n = set.rows() as f64;
     let (for_error, main) = privacy.split(SHARE_FOR_ERROR);
-    let lambda = enough_regularised(finite_above_zero("lambda", lambda)?, loss.smoothness(), n, main.epsilon())?;
-    let distance = optimiser_error(set, lambda);
+    let lambda = enough_regularized(finite_above_zero("lambda", lambda)?, loss.smoothness(), n, main.epsilon())?;
+    let distance = optimizer_error(set, lambda);
     let (key, stated) = noise::key(entropy)?;
     let for_distance = noise::draw(2.0 * distance, &for_error, &key, 1, set.dimension())?;
     let left = main.epsilon() - curvature_cost(lambda, loss.smoothness(), n);
@@ -97,7 +97,7 @@ pub fn objective_perturbation(set: &TrainingSet, lambda: f64, privacy: &Privacy,
     for x in &mut linear {
         *x /= n;
     }
-    let mut weights = minimise(&Objective::new(set, lambda, Some(&linear)))?.weights;
+    let mut weights = minimize(&Objective::new(set, lambda, Some(&linear)))?.weights;
     add_scaled(&mut weights, 1.0, &for_distance.vector);
 
     let (epsilon, delta) = (privacy.epsilon(), privacy.delta().unwrap_or(0.0));
@@ -111,7 +111,7 @@ pub fn objective_perturbation(set: &TrainingSet, lambda: f64, privacy: &Privacy,
             delta,
             sensitivity,
             noise: objective_noise,
-            optimiser_error: distance,
+            optimizer_error: distance,
             output_noise: Some(for_distance.noise),
             lambda,
             records: set.rows(),
@@ -164,13 +164,13 @@ fn curvature_cost(lambda: f64, smoothness: f64, n: f64) -> f64 {
 }
 
 /// The smallest lambda, not below the given one, whose curvature cost is at most epsilon / 2 (up to rounding).
-fn enough_regularised(lambda: f64, smoothness: f64, n: f64, epsilon: f64) -> Result<f64> {
+fn enough_regularized(lambda: f64, smoothness: f64, n: f64, epsilon: f64) -> Result<f64> {
     let needed = smoothness / (n * (0.5 * epsilon).exp_m1());
     let lambda = lambda.max(needed);
     if lambda.is_finite() && curvature_cost(lambda, smoothness, n) < 0.75 * epsilon {
         Ok(lambda)
     } else {
-        Err(invalid("epsilon", epsilon, "larger: no regulariser within the range of floats is enough"))
+        Err(invalid("epsilon", epsilon, "larger: no regularizer within the range of floats is enough"))
     }
 }
 
@@ -264,9 +264,9 @@ mod tests {
     }
 
     #[test]
-    fn regularisation_is_raised_where_epsilon_needs_it() {
-        assert_eq!(enough_regularised(0.1, 0.25, 1_000.0, 1.0).unwrap(), 0.1);
-        let raised = enough_regularised(1e-9, 0.25, 1_000.0, 1.0).unwrap();
+    fn regularization_is_raised_where_epsilon_needs_it() {
+        assert_eq!(enough_regularized(0.1, 0.25, 1_000.0, 1.0).unwrap(), 0.1);
+        let raised = enough_regularized(1e-9, 0.25, 1_000.0, 1.0).unwrap();
         assert!((curvature_cost(raised, 0.25, 1_000.0) - 0.5).abs() < 1e-9);
     }
 }

@@ -1,4 +1,4 @@
-//! Output perturbation: the minimiser plus noise.
+//! Output perturbation: the minimizer plus noise.
 
 use burn_privacy_accounting::Adjacency;
 use burn_privacy_mechanisms::Entropy;
@@ -7,14 +7,14 @@ use crate::error::finite_above_zero;
 use crate::linear_algebra::add_scaled;
 use crate::noise::Drawn;
 use crate::release::{LinearModel, Release, ReleaseStatement};
-use crate::solver::{minimise, optimiser_error};
+use crate::solver::{minimize, optimizer_error};
 use crate::training_set::Objective;
 use crate::{Privacy, Result, TrainingSet, noise};
 
-/// L2 sensitivity of the computed minimiser of (1/n) sum of losses + (lambda/2) ||w||^2 when one record is replaced:
-/// 2 L / (n lambda), plus twice the [distance to the minimum](optimiser_error) that the optimiser keeps.
+/// L2 sensitivity of the computed minimizer of (1/n) sum of losses + (lambda/2) ||w||^2 when one record is replaced:
+/// 2 L / (n lambda), plus twice the [distance to the minimum](optimizer_error) that the optimizer keeps.
 ///
-/// With J, J' the neighbours' objectives and w, w' their minimisers (in a ball, if the loss has one), optimality says
+/// With J, J' the neighbors' objectives and w, w' their minimizers (in a ball, if the loss has one), optimality says
 /// grad J(w).(w' - w) >= 0 and grad J'(w').(w - w') >= 0, and strong convexity of J
 ///
 /// ```text
@@ -27,13 +27,13 @@ use crate::{Privacy, Result, TrainingSet, noise};
 /// # Errors
 ///
 /// If `lambda` is not a finite number above 0.
-pub fn minimiser_sensitivity(set: &TrainingSet, lambda: f64) -> Result<f64> {
+pub fn minimizer_sensitivity(set: &TrainingSet, lambda: f64) -> Result<f64> {
     let lambda = finite_above_zero("lambda", lambda)?;
     let exact = 2.0 * set.loss().lipschitz() / (set.rows() as f64 * lambda);
-    Ok((exact + 2.0 * optimiser_error(set, lambda)) * (1.0 + 8.0 * f64::EPSILON))
+    Ok((exact + 2.0 * optimizer_error(set, lambda)) * (1.0 + 8.0 * f64::EPSILON))
 }
 
-/// Releases the minimiser of (1/n) sum of losses + (lambda/2) ||w||^2 plus noise.
+/// Releases the minimizer of (1/n) sum of losses + (lambda/2) ||w||^2 plus noise.
 ///
 /// Pure epsilon takes noise of density proportional to e^(-epsilon ||b|| / sensitivity) (Chaudhuri, Monteleoni and
 /// Sarwate 2011, algorithm 1 and theorem 6); (epsilon, delta) the analytic Gaussian mechanism (Balle and Wang, arXiv
@@ -43,10 +43,10 @@ pub fn minimiser_sensitivity(set: &TrainingSet, lambda: f64) -> Result<f64> {
 ///
 /// If `lambda` is not a finite number above 0, the minimum could not be certified, or no randomness is to be had.
 pub fn output_perturbation(set: &TrainingSet, lambda: f64, privacy: &Privacy, entropy: &Entropy) -> Result<Release> {
-    let sensitivity = minimiser_sensitivity(set, lambda)?;
+    let sensitivity = minimizer_sensitivity(set, lambda)?;
     let (key, stated) = noise::key(entropy)?;
     let Drawn { noise, event, vector } = noise::draw(sensitivity, privacy, &key, 0, set.dimension())?;
-    let mut weights = minimise(&Objective::new(set, lambda, None))?.weights;
+    let mut weights = minimize(&Objective::new(set, lambda, None))?.weights;
     add_scaled(&mut weights, 1.0, &vector);
     Ok(Release {
         model: LinearModel::new(set.features().map().clone(), weights),
@@ -62,7 +62,7 @@ pub fn output_perturbation(set: &TrainingSet, lambda: f64, privacy: &Privacy, en
             delta: privacy.delta().unwrap_or(0.0),
             sensitivity,
             noise,
-            optimiser_error: optimiser_error(set, lambda),
+            optimizer_error: optimizer_error(set, lambda),
             output_noise: None,
             lambda,
             records: set.rows(),

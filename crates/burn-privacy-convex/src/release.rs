@@ -99,23 +99,23 @@ pub struct ReleaseStatement {
     pub mechanism: String,
     /// The theorem that the guarantee rests on.
     pub theorem: &'static str,
-    /// Which data sets are neighbours: always one record replaced, with a public number of records.
+    /// Which data sets are neighbors: always one record replaced, with a public number of records.
     pub adjacency: Adjacency,
     /// Epsilon, in nats.
     pub epsilon: f64,
     /// Delta; 0 for pure epsilon.
     pub delta: f64,
-    /// Sensitivity of what the noise is added to, with the optimiser's error: of the weights, or of the sum of gradients for
+    /// Sensitivity of what the noise is added to, with the optimizer's error: of the weights, or of the sum of gradients for
     /// objective perturbation. It is in the norm of the noise: L2, or that of the sensitivity hull.
     pub sensitivity: f64,
     /// The noise on it.
     pub noise: Noise,
-    /// Bound of the distance between the weights before noise and the true minimiser; 0 if the theorem does not speak of
-    /// a minimiser.
-    pub optimiser_error: f64,
-    /// Noise added to the weights for the optimiser's error alone (objective perturbation).
+    /// Bound of the distance between the weights before noise and the true minimizer; 0 if the theorem does not speak of
+    /// a minimizer.
+    pub optimizer_error: f64,
+    /// Noise added to the weights for the optimizer's error alone (objective perturbation).
     pub output_noise: Option<Noise>,
-    /// Strength of the regulariser that was used; at least that asked for.
+    /// Strength of the regularizer that was used; at least that asked for.
     pub lambda: f64,
     /// The public number of records.
     pub records: usize,
@@ -151,7 +151,7 @@ impl Statement for ReleaseStatement {
             Fact::new("Lambda", self.lambda),
             Fact::new("Sensitivity", self.sensitivity),
             Fact::new("Noise", self.noise),
-            Fact::new("Optimizer error", self.optimiser_error),
+            Fact::new("Optimizer error", self.optimizer_error),
         ];
         facts.extend(self.output_noise.map(|noise| Fact::new("Noise for it", noise)));
         facts.push(Fact::new("Randomness", self.entropy));

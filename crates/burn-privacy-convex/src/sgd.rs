@@ -4,13 +4,13 @@
 //!
 //! Wu et al., "Bolt-on differential privacy for scalable stochastic gradient descent-based analytics" (SIGMOD 2017, arXiv
 //! 1606.04722), for steps w <- w - eta (G + lambda w), followed by a projection if the loss has a ball, with G the sum of a
-//! batch's gradients over the nominal batch size b. Two runs on neighbours use the same order; let d be the distance of
+//! batch's gradients over the nominal batch size b. Two runs on neighbors use the same order; let d be the distance of
 //! their iterates.
 //!
 //! - A batch without the replaced record moves both by the same map, whose derivative I - eta (H + lambda I), 0 <= H <= beta,
 //!   has norm at most 1 - eta lambda if eta <= 2 / (beta + 2 lambda). So d <- (1 - eta lambda) d.
 //! - A batch with it: apply the first run's map to both, then correct by the difference of one record's gradients over b.
-//!   So d <- (1 - eta lambda) d + 2 eta L / b, with L the loss's constant alone: the regulariser is the same in both.
+//!   So d <- (1 - eta lambda) d + 2 eta L / b, with L the loss's constant alone: the regularizer is the same in both.
 //! - Projections do not enlarge d.
 //!
 //! The record is in one batch of each of the k passes, of m = ceil(n / b) steps each; a short last batch is divided by b,
@@ -52,7 +52,7 @@ pub struct SgdPlan {
     pub passes: u32,
     /// Records in a batch, b.
     pub batch_size: usize,
-    /// Strength of the regulariser.
+    /// Strength of the regularizer.
     pub lambda: f64,
     /// The steps' sizes.
     pub step: StepSize,
@@ -129,7 +129,7 @@ pub fn bolt_on_sgd(set: &TrainingSet, plan: &SgdPlan, privacy: &Privacy, entropy
             delta: privacy.delta().unwrap_or(0.0),
             sensitivity,
             noise,
-            optimiser_error: 0.0,
+            optimizer_error: 0.0,
             output_noise: None,
             lambda: plan.lambda,
             records: set.rows(),

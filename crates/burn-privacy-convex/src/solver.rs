@@ -1,4 +1,4 @@
-//! The regularised minimiser, with a certificate of how far it can be from the true one.
+//! The regularized minimizer, with a certificate of how far it can be from the true one.
 
 use crate::error::finite_above_zero;
 use crate::linear_algebra::{add_scaled, dot, norm};
@@ -16,26 +16,26 @@ const STAGE_STEPS: usize = 50;
 pub struct Minimum {
     /// The weights, one for each feature. **Not private**.
     pub weights: Vec<f64>,
-    /// The true minimiser is at most this far away, in Euclidean norm. **Not private**.
+    /// The true minimizer is at most this far away, in Euclidean norm. **Not private**.
     pub distance: f64,
 }
 
-/// Minimises (1/n) sum of losses + (lambda/2) ||w||^2 **without any privacy**: for comparison, and for tests.
+/// Minimizes (1/n) sum of losses + (lambda/2) ||w||^2 **without any privacy**: for comparison, and for tests.
 ///
 /// # Errors
 ///
 /// If `lambda` is not a finite number above 0, or the minimum could not be certified.
 pub fn solve_without_privacy(set: &TrainingSet, lambda: f64) -> Result<Minimum> {
     let lambda = finite_above_zero("lambda", lambda)?;
-    minimise(&Objective::new(set, lambda, None))
+    minimize(&Objective::new(set, lambda, None))
 }
 
 /// The public distance to the minimum that every solution of this crate keeps: a function of the number of records,
 /// the loss and lambda alone, about 5e-7 of the minimum's sensitivity.
 ///
-/// The optimiser works until it certifies it, and otherwise fails, so that it can be added to a sensitivity.
+/// The optimizer works until it certifies it, and otherwise fails, so that it can be added to a sensitivity.
 #[must_use]
-pub fn optimiser_error(set: &TrainingSet, lambda: f64) -> f64 {
+pub fn optimizer_error(set: &TrainingSet, lambda: f64) -> f64 {
     gradient_tolerance(set) / lambda
 }
 
@@ -44,7 +44,7 @@ fn gradient_tolerance(set: &TrainingSet) -> f64 {
     set.loss().lipschitz() * (1e-6 / set.rows() as f64).max(1e-11)
 }
 
-/// The minimiser of an objective, certified to [`optimiser_error`].
+/// The minimizer of an objective, certified to [`optimizer_error`].
 ///
 /// Certificate: J is lambda-strongly convex, so (w - w*).(grad J(w) - grad J(w*)) >= lambda ||w - w*||^2. Without a
 /// ball grad J(w*) = 0, and ||w - w*|| <= ||grad J(w)|| / lambda follows. In a ball of radius R, w* satisfies
@@ -55,8 +55,8 @@ fn gradient_tolerance(set: &TrainingSet) -> f64 {
 /// ```
 ///
 /// as w.(w - w*) >= ||w||^2 - ||w|| R. So e <= (||r|| + sqrt(||r||^2 + 4 lambda mu ||w|| (R - ||w||))) / (2 lambda).
-pub(crate) fn minimise(objective: &Objective<'_>) -> Result<Minimum> {
-    let needed = optimiser_error(objective.set, objective.lambda);
+pub(crate) fn minimize(objective: &Objective<'_>) -> Result<Minimum> {
+    let needed = optimizer_error(objective.set, objective.lambda);
     let found = match objective.loss.radius() {
         None => newton(objective, needed),
         Some(radius) => in_ball(objective, radius),

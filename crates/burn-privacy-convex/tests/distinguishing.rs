@@ -1,6 +1,6 @@
 //! An attacker who knows everything but one record, against many releases of one weight.
 //!
-//! The data sets are the worst neighbours there are: the record that differs pulls with its whole weight in opposite
+//! The data sets are the worst neighbors there are: the record that differs pulls with its whole weight in opposite
 //! directions. For each threshold the attacker counts the releases above it; Hoeffding's inequality turns counts into
 //! bounds, and epsilon is at least ln((p - delta) / q).
 
@@ -12,7 +12,7 @@ use burn_privacy_convex::{
 use burn_privacy_mechanisms::Entropy;
 use common::{attacked, set};
 
-fn worst_neighbours() -> (TrainingSet, TrainingSet) {
+fn worst_neighbors() -> (TrainingSet, TrainingSet) {
     let loss = Loss::HuberSvm { h: 0.1 };
     let rows = [0.0, 0.0, 0.0, 1.0];
     (
@@ -23,7 +23,7 @@ fn worst_neighbours() -> (TrainingSet, TrainingSet) {
 
 /// (point estimate, lower bound) of epsilon, as `common::attacked`.
 fn attack(releases: u64, release: impl Fn(&TrainingSet, &Entropy) -> f64, delta: f64) -> (f64, f64) {
-    let (one, other) = worst_neighbours();
+    let (one, other) = worst_neighbors();
     let draw = |set: &TrainingSet, from: u64| {
         (from..from + releases).map(|seed| release(set, &Entropy::seeded(seed))).collect()
     };

@@ -5,8 +5,8 @@ mod common;
 use burn_privacy_accounting::{Accountant, Adjacency, PldAccountant, RdpAccountant};
 use burn_privacy_budget::statement::Statement;
 use burn_privacy_convex::{
-    Loss, Noise, Privacy, Release, RowScale, SgdPlan, StepSize, TrainingSet, bolt_on_sgd, minimiser_sensitivity,
-    objective_perturbation, optimiser_error, output_perturbation, solve_without_privacy,
+    Loss, Noise, Privacy, Release, RowScale, SgdPlan, StepSize, TrainingSet, bolt_on_sgd, minimizer_sensitivity,
+    objective_perturbation, optimizer_error, output_perturbation, solve_without_privacy,
 };
 use burn_privacy_mechanisms::Entropy;
 use common::{Numbers, random_rows, set};
@@ -55,11 +55,11 @@ fn statements_say_what_was_done() {
         }
     }
     let output = output_perturbation(&set, 0.1, &Privacy::pure(0.7).unwrap(), &Entropy::os()).unwrap();
-    assert_eq!(output.statement.sensitivity, minimiser_sensitivity(&set, 0.1).unwrap());
-    assert!(output.statement.sensitivity >= 2.0 / 30.0 + 2.0 * optimiser_error(&set, 0.1));
+    assert_eq!(output.statement.sensitivity, minimizer_sensitivity(&set, 0.1).unwrap());
+    assert!(output.statement.sensitivity >= 2.0 / 30.0 + 2.0 * optimizer_error(&set, 0.1));
     let objective = objective_perturbation(&set, 0.1, &Privacy::pure(0.7).unwrap(), &Entropy::os()).unwrap();
     let Some(Noise::Gamma { scale }) = objective.statement.output_noise else { panic!("no noise for the error") };
-    assert!(scale >= 2.0 * optimiser_error(&set, 0.1) / (0.7 * 1e-3) * (1.0 - 1e-12));
+    assert!(scale >= 2.0 * optimizer_error(&set, 0.1) / (0.7 * 1e-3) * (1.0 - 1e-12));
 }
 
 #[test]
@@ -151,17 +151,17 @@ fn kolmogorov(mut samples: Vec<f64>, cdf: impl Fn(f64) -> f64) -> f64 {
 fn noise_has_its_distribution() {
     let (n, d) = (20_000_u64, 4);
     let set = small(Loss::Logistic);
-    let centre = solve_without_privacy(&set, 0.1).unwrap().weights;
+    let center = solve_without_privacy(&set, 0.1).unwrap().weights;
     let limit = (f64::ln(2.0 / 1e-7) / (2.0 * n as f64)).sqrt();
     let noise = |privacy: &Privacy| -> Vec<Vec<f64>> {
         let draw = |seed| output_perturbation(&set, 0.1, privacy, &Entropy::seeded(seed)).unwrap();
-        let minus = |w: &[f64]| w.iter().zip(&centre).map(|(w, c)| w - c).collect();
+        let minus = |w: &[f64]| w.iter().zip(&center).map(|(w, c)| w - c).collect();
         (0..n).map(|seed| minus(draw(seed).model.weights())).collect()
     };
     let norm = |v: &Vec<f64>| v.iter().map(|x| x * x).sum::<f64>().sqrt();
 
     let vectors = noise(&Privacy::pure(2.0).unwrap());
-    let scale = minimiser_sensitivity(&set, 0.1).unwrap() / 2.0;
+    let scale = minimizer_sensitivity(&set, 0.1).unwrap() / 2.0;
     let gamma = Gamma::new(d as f64, 1.0 / scale).unwrap();
     let distance = kolmogorov(vectors.iter().map(norm).collect(), |x| gamma.cdf(x));
     assert!(distance < limit, "norm: {distance}");
@@ -172,7 +172,7 @@ fn noise_has_its_distribution() {
         assert!(distance < limit, "direction {i}: {distance}");
     }
 
-    let std = burn_privacy_accounting::gaussian_sigma(1.0, 1e-5, minimiser_sensitivity(&set, 0.1).unwrap()).unwrap();
+    let std = burn_privacy_accounting::gaussian_sigma(1.0, 1e-5, minimizer_sensitivity(&set, 0.1).unwrap()).unwrap();
     let vectors = noise(&Privacy::approximate(1.0, 1e-5).unwrap());
     let normal = Normal::new(0.0, std).unwrap();
     for i in 0..d {

@@ -1,9 +1,9 @@
-//! No pair of neighbours is further apart than the sensitivity says; and what a smaller one would miss.
+//! No pair of neighbors is further apart than the sensitivity says; and what a smaller one would miss.
 
 mod common;
 
 use burn_privacy_convex::{
-    Loss, RowScale, SgdPlan, StepSize, TrainingSet, minimiser_sensitivity, sgd_without_privacy, solve_without_privacy,
+    Loss, RowScale, SgdPlan, StepSize, TrainingSet, minimizer_sensitivity, sgd_without_privacy, solve_without_privacy,
 };
 use burn_privacy_mechanisms::Entropy;
 use common::{Numbers, distance, random_rows, set};
@@ -16,14 +16,14 @@ const LOSSES: [Loss; 4] = [
     Loss::Ridge { label_bound: 1.0, radius: 0.7 },
 ];
 
-/// A data set and its neighbour, which has a long row of the other label in place of one record.
-fn neighbours(seed: u64, n: usize, d: usize, place: usize, loss: Loss, far: bool) -> (TrainingSet, TrainingSet) {
+/// A data set and its neighbor, which has a long row of the other label in place of one record.
+fn neighbors(seed: u64, n: usize, d: usize, place: usize, loss: Loss, far: bool) -> (TrainingSet, TrainingSet) {
     let mut numbers = Numbers(seed);
     let (mut rows, mut labels) = random_rows(&mut numbers, n, d);
     let place = place % n;
     let record = place * d..(place + 1) * d;
     if far {
-        // The record that pulls hardest in one direction; its neighbour pulls the other way.
+        // The record that pulls hardest in one direction; its neighbor pulls the other way.
         rows[record.clone()].fill(100.0);
         labels[place] = 1.0;
     }
@@ -39,24 +39,24 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn minimisers_of_neighbours_are_near(
+    fn minimizers_of_neighbors_are_near(
         seed in any::<u64>(), n in 1_usize..40, d in 1_usize..6, place in any::<usize>(),
         ln_lambda in -9.0_f64..1.0, which in 0_usize..4, far in any::<bool>(),
     ) {
         let lambda = ln_lambda.exp();
-        let (one, other) = neighbours(seed, n, d, place, LOSSES[which], far);
-        let bound = minimiser_sensitivity(&one, lambda).unwrap();
+        let (one, other) = neighbors(seed, n, d, place, LOSSES[which], far);
+        let bound = minimizer_sensitivity(&one, lambda).unwrap();
         let (a, b) = (solve_without_privacy(&one, lambda).unwrap(), solve_without_privacy(&other, lambda).unwrap());
         prop_assert!(distance(&a.weights, &b.weights) <= bound);
     }
 
     #[test]
-    fn iterates_of_neighbours_are_near(
+    fn iterates_of_neighbors_are_near(
         seed in any::<u64>(), n in 1_usize..40, d in 1_usize..6, place in any::<usize>(),
         passes in 1_u32..5, batch in 1_usize..12, which in 0_usize..4, far in any::<bool>(),
         kind in 0_usize..3, lambda in 0.001_f64..2.0, share in 0.05_f64..1.0,
     ) {
-        let (one, other) = neighbours(seed, n, d, place, LOSSES[which], far);
+        let (one, other) = neighbors(seed, n, d, place, LOSSES[which], far);
         let lambda = if kind == 0 { 0.0 } else { lambda };
         let limit = 2.0 / (LOSSES[which].smoothness() + 2.0 * lambda);
         let step = if kind == 2 { StepSize::Decreasing } else { StepSize::Constant(share * limit) };
@@ -78,11 +78,11 @@ fn worst_case(n: usize) -> (TrainingSet, TrainingSet, Loss) {
 }
 
 #[test]
-fn minimisers_can_be_as_far_apart_as_the_sensitivity_says() {
+fn minimizers_can_be_as_far_apart_as_the_sensitivity_says() {
     let (one, other, _) = worst_case(100);
     let lambda = 0.5;
     let (a, b) = (solve_without_privacy(&one, lambda).unwrap(), solve_without_privacy(&other, lambda).unwrap());
-    let bound = minimiser_sensitivity(&one, lambda).unwrap();
+    let bound = minimizer_sensitivity(&one, lambda).unwrap();
     assert!(distance(&a.weights, &b.weights) > 0.9999 * bound);
 }
 

@@ -60,7 +60,7 @@ fn random_row(numbers: &mut Numbers) -> Vec<f64> {
 
 /// 2 L bounds the difference of any two records' gradients, at any weights, and is nearly attained.
 #[test]
-fn gradients_of_neighbours_are_near_in_the_norm() {
+fn gradients_of_neighbors_are_near_in_the_norm() {
     let mut numbers = Numbers(3);
     let mut largest = 0.0_f64;
     for _ in 0..200_000 {
@@ -107,10 +107,10 @@ fn ln_determinant(set: &TrainingSet, labels: &[f64], weights: &[f64], lambda: f6
     sum
 }
 
-/// The theorem itself: for random neighbours and weights, the logarithm of the ratio of the densities stays within epsilon
+/// The theorem itself: for random neighbors and weights, the logarithm of the ratio of the densities stays within epsilon
 /// (module `objective`: noise and determinants), and comes near it.
 #[test]
-fn densities_of_neighbours_are_within_epsilon() {
+fn densities_of_neighbors_are_within_epsilon() {
     let (mut numbers, intercept, epsilon) = (Numbers(29), 0.6, 1.0);
     let mut largest = 0.0_f64;
     for case in 0..3_000 {
@@ -241,7 +241,7 @@ fn noise_has_its_distribution() {
     }
 }
 
-/// The attacker knows both neighbours, and finds for each the linear term that must have been drawn for the weights seen: the
+/// The attacker knows both neighbors, and finds for each the linear term that must have been drawn for the weights seen: the
 /// difference of their norms is the whole log-ratio of the densities, but for the determinants.
 ///
 /// The attack must find a good part of epsilon, or it would prove nothing.
@@ -249,10 +249,10 @@ fn noise_has_its_distribution() {
 fn no_attack_finds_more_than_epsilon() {
     let intercept = 0.6;
     let other = [-0.5, 1.0, 1.0, 0.0, 0.0, 0.0];
-    for (name, neighbour, label, found) in [("other label", ROW, -1.0, 0.6), ("other row", other, 1.0, 0.6)] {
+    for (name, neighbor, label, found) in [("other label", ROW, -1.0, 0.6), ("other row", other, 1.0, 0.6)] {
         let labels = [[-1.0, 1.0], [-1.0, label]];
         let rows = |last: [f64; COLUMNS]| [[0.0; COLUMNS], last].concat();
-        let sets = [set(&rows(ROW), &labels[0], intercept), set(&rows(neighbour), &labels[1], intercept)];
+        let sets = [set(&rows(ROW), &labels[0], intercept), set(&rows(neighbor), &labels[1], intercept)];
         let statistic = |weights: &[f64]| {
             let drawn = |i: usize| norm(&linear_term(&sets[i], &labels[i], weights, LAMBDA), intercept);
             drawn(1) - drawn(0)
@@ -290,7 +290,7 @@ fn blocks_that_do_not_fit_are_refused() {
     assert!(refused(RowScale::Clip(1.0), vec![]).contains("has 0 entries, but 6"));
     let endless = Block::Categories { columns: usize::MAX };
     assert!(refused(RowScale::Clip(1.0), vec![endless, endless]).contains("but 6 are needed"));
-    assert!(refused(RowScale::Normalise, vec![NUMBERS; 3]).contains("normalised rows leave their blocks"));
+    assert!(refused(RowScale::Normalize, vec![NUMBERS; 3]).contains("normalized rows leave their blocks"));
     let none = Block::Numbers { columns: 6, low: 1.0, high: 2.0 };
     assert!(refused(RowScale::Clip(1.0), vec![none]).contains("with 0 in it"));
 }

@@ -5,16 +5,16 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::{IMAGE_SHAPE, ImageItem};
 
-/// Mean and standard deviation of each colour channel, by which pixels are centred and scaled.
+/// Mean and standard deviation of each color channel, by which pixels are centered and scaled.
 ///
 /// Under differential privacy these must be *public* numbers, fixed before anyone looks at the private images: a
 /// mean computed from the training set is a release of its own. Both are in units of the pixel range scaled to
 /// 0..1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalization {
-    /// What is subtracted, for red, green, blue, in 0..1; a grey image uses the first.
+    /// What is subtracted, for red, green, blue, in 0..1; a gray image uses the first.
     pub mean: [f32; 3],
-    /// What the difference is divided by, for red, green, blue; positive; a grey image uses the first.
+    /// What the difference is divided by, for red, green, blue; positive; a gray image uses the first.
     pub std: [f32; 3],
 }
 
@@ -45,7 +45,7 @@ impl Default for Normalization {
 /// A batch of images.
 #[derive(Clone, Debug)]
 pub struct ImageBatch {
-    /// Pixels, normalised, f32. Shape `[batch, channels, rows, columns]`.
+    /// Pixels, normalized, f32. Shape `[batch, channels, rows, columns]`.
     pub images: Tensor<4>,
     /// Classes, counted from 0. Shape `[batch]`.
     pub labels: Tensor<1, Int>,
@@ -62,7 +62,7 @@ pub struct ImageBatcher {
 }
 
 impl ImageBatcher {
-    /// A batcher that normalises by public constants, see [`Normalization`].
+    /// A batcher that normalizes by public constants, see [`Normalization`].
     pub fn new(normalization: Normalization) -> Self {
         Self { normalization }
     }
@@ -72,7 +72,7 @@ impl ImageBatcher {
         self.normalization
     }
 
-    /// The normalised pixels of all items, one after the other.
+    /// The normalized pixels of all items, one after the other.
     pub(super) fn pixels(&self, items: &[ImageItem]) -> Vec<f32> {
         let [channels, rows, columns] = shape(items);
         // (b / 255 - mean) / std as one multiplication and one addition, their constants rounded once.
@@ -104,7 +104,7 @@ impl Batcher<ImageItem, ImageBatch> for ImageBatcher {
 }
 
 impl ImageBatcher {
-    /// The batch of items whose pixels are given, normalised.
+    /// The batch of items whose pixels are given, normalized.
     pub(super) fn batch_of(&self, items: &[ImageItem], pixels: Vec<f32>, device: &Device) -> ImageBatch {
         let [channels, rows, columns] = shape(items);
         let labels: Vec<i32> = items.iter().map(|item| i32::from(item.label())).collect();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn pixels_are_normalised_by_channel_and_stay_in_order() {
+    fn pixels_are_normalized_by_channel_and_stay_in_order() {
         let items = ramp(3);
         let batch = ImageBatcher::new(Normalization::IMAGENET).batch(items.clone(), &Device::flex());
         let values = batch.images.into_data().try_to_vec::<f32>().unwrap();
@@ -154,9 +154,9 @@ mod tests {
     }
 
     #[test]
-    fn grey_images_of_another_shape() {
-        let grey = ImageDataset::with_shape("grey", &["a"], [1, 2, 3], (0..12).collect(), vec![0; 2]).unwrap();
-        let items = vec![grey.get(0).unwrap(), grey.get(1).unwrap()];
+    fn gray_images_of_another_shape() {
+        let gray = ImageDataset::with_shape("gray", &["a"], [1, 2, 3], (0..12).collect(), vec![0; 2]).unwrap();
+        let items = vec![gray.get(0).unwrap(), gray.get(1).unwrap()];
         let batch = ImageBatcher::new(Normalization::UNIT).batch(items, &Device::flex());
         assert_eq!(batch.images.dims(), [2, 1, 2, 3]);
         let values = batch.images.into_data().try_to_vec::<f32>().unwrap();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_does_not_depend_on_its_neighbours() {
+    fn an_image_does_not_depend_on_its_neighbors() {
         let batcher = ImageBatcher::default();
         let together = batcher.pixels(&ramp(4));
         for (i, item) in ramp(4).into_iter().enumerate() {

@@ -346,7 +346,7 @@ pub enum DatasetError {
     /// The network or the server did not deliver.
     #[error(
         "{url}: could not be fetched into {} ({bytes} bytes had arrived): {reason}; check the network (HTTPS_PROXY \
-         is honoured), or fetch {file_name} on another machine, put it into {} by hand and give that folder as the \
+         is honored), or fetch {file_name} on another machine, put it into {} by hand and give that folder as the \
          data folder", folder.display(), folder.display()
     )]
     Download {

@@ -8,7 +8,7 @@ use burn::data::dataset::{Dataset, DatasetError as BurnDatasetError};
 
 use super::DatasetError;
 
-/// The shape of a colour image, as of CIFAR-10: three planes (red, green, blue) of 32 rows of 32 pixels.
+/// The shape of a color image, as of CIFAR-10: three planes (red, green, blue) of 32 rows of 32 pixels.
 pub const IMAGE_SHAPE: [usize; 3] = [3, 32, 32];
 
 /// The bytes of one such image: 3 x 32 x 32.
@@ -62,15 +62,15 @@ impl fmt::Debug for ImageItem {
     }
 }
 
-/// Labelled images of one shape, in memory, a byte a value.
+/// Labeled images of one shape, in memory, a byte a value.
 ///
 /// Cloning and taking parts share the pixels. It is a Burn [`Dataset`] of [`ImageItem`]s.
 ///
 /// ```
 /// use burn_privacy_datasets::{IMAGE_BYTES, ImageDataset};
 ///
-/// let grey = ImageDataset::new("two grey squares", &["light", "dark"], [vec![200; IMAGE_BYTES], vec![50; IMAGE_BYTES]].concat(), vec![0, 1])?;
-/// let (first, rest) = grey.split_at(1)?;
+/// let gray = ImageDataset::new("two gray squares", &["light", "dark"], [vec![200; IMAGE_BYTES], vec![50; IMAGE_BYTES]].concat(), vec![0, 1])?;
+/// let (first, rest) = gray.split_at(1)?;
 /// assert_eq!((first.len(), rest.len()), (1, 1));
 /// assert_eq!(rest.get(0).unwrap().label(), 1);
 /// # Ok::<(), burn_privacy_datasets::DatasetError>(())
@@ -82,7 +82,7 @@ pub struct ImageDataset {
 }
 
 impl ImageDataset {
-    /// A data set of colour images of shape `[3, 32, 32]` from its parts.
+    /// A data set of color images of shape `[3, 32, 32]` from its parts.
     ///
     /// - `name`: said in the first line of a run, so that nobody takes one data set for another.
     /// - `classes`: the name of each class; a label is an index into it.

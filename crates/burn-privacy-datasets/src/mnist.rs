@@ -133,7 +133,7 @@ fn holds_files(folder: &Path) -> bool {
     files_in(folder).iter().any(Option::is_some)
 }
 
-/// MNIST or Fashion-MNIST: 60,000 training and 10,000 test images of 28 x 28 grey pixels in ten classes.
+/// MNIST or Fashion-MNIST: 60,000 training and 10,000 test images of 28 x 28 gray pixels in ten classes.
 #[derive(Clone, Debug)]
 pub struct Mnist {
     /// The training images, in the original order.

@@ -7,7 +7,7 @@ use crate::error::{EnsembleError, Result};
 /// Disjoint parts of a data set, one for each teacher.
 ///
 /// Each record is put into a shard by a secret coin of its own, so that removing a record moves no other one: two
-/// neighbouring data sets differ in one shard. Shards differ in size, and may be empty.
+/// neighboring data sets differ in one shard. Shards differ in size, and may be empty.
 #[derive(Clone)]
 pub struct Shards {
     records: Vec<Vec<usize>>,

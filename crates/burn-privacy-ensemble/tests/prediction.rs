@@ -78,10 +78,10 @@ fn the_noise_of_a_mean_is_the_stated_one() {
     assert!(predictor.statement().unwrap().to_string().starts_with("*** NOT PRIVATE"));
 }
 
-/// Neighbouring data sets: one teacher of four answers 1 instead of 0. The best distinguisher's advantage stays below what
+/// Neighboring data sets: one teacher of four answers 1 instead of 0. The best distinguisher's advantage stays below what
 /// (epsilon, delta) allows; six standard errors of 40,000 answers each: a false failure in 5e8.
 #[test]
-fn neighbours_cannot_be_told_apart_better_than_claimed() {
+fn neighbors_cannot_be_told_apart_better_than_claimed() {
     let folder = tempfile::tempdir().unwrap();
     let queries = 40_000;
     let (epsilon, delta) = (1.0_f64, 1e-3);

@@ -208,7 +208,7 @@ fn polynomial<const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
 mod tests {
     use super::*;
 
-    /// A few hundred 128-bit numbers of every size: all zeros and ones, the neighbours of powers of two, of the
+    /// A few hundred 128-bit numbers of every size: all zeros and ones, the neighbors of powers of two, of the
     /// switch to the complement, and one dense number for each length.
     fn numbers() -> Vec<u128> {
         let mut numbers = vec![0, 1, 2, 3, u128::MAX, u128::MAX - 1];

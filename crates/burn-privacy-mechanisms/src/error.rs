@@ -71,7 +71,7 @@ pub enum MechanismError {
     /// A stream that must stay secret was asked for as plain uniform numbers.
     #[error(
         "purpose {purpose:?} is secret: its words decide the noise or the samples, so they are not given out as \
-         uniform numbers; use Purpose::Validation, Initialisation, Augmentation or Testing"
+         uniform numbers; use Purpose::Validation, Initialization, Augmentation or Testing"
     )]
     SecretPurpose {
         /// The purpose given.

@@ -56,7 +56,7 @@ impl Entropy {
 /// A 256-bit ChaCha20 key (RFC 8439), from which all coins and all noise of a run are derived.
 ///
 /// Whoever has the key can subtract the noise. It is therefore kept on the heap, wiped when dropped, neither
-/// `Clone` nor serialisable, and `Debug` shows nothing of it. A run that is resumed draws a new key; there is no way to
+/// `Clone` nor serializable, and `Debug` shows nothing of it. A run that is resumed draws a new key; there is no way to
 /// store one.
 ///
 /// # Formal guarantees

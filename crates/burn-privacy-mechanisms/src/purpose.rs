@@ -18,7 +18,7 @@ pub enum Purpose {
     /// Random inputs of checks, such as the parameters at which a model is validated.
     Validation = 3,
     /// Initial weights.
-    Initialisation = 4,
+    Initialization = 4,
     /// Augmentation of examples, dropout, and other randomness inside an example's own computation.
     Augmentation = 5,
     /// Tests.

@@ -165,7 +165,7 @@ pub(crate) mod tests {
             (Purpose::Sampling, 1_u64),
             (Purpose::Noise, 11),
             (Purpose::Validation, 3),
-            (Purpose::Initialisation, 4),
+            (Purpose::Initialization, 4),
             (Purpose::Augmentation, 5),
             (Purpose::Testing, 6),
         ] {
@@ -207,7 +207,7 @@ pub(crate) mod tests {
             Purpose::Sampling,
             Purpose::Noise,
             Purpose::Validation,
-            Purpose::Initialisation,
+            Purpose::Initialization,
             Purpose::Augmentation,
             Purpose::Testing,
         ];

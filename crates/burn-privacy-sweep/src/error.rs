@@ -7,7 +7,7 @@ use burn_privacy_output::DurableLogError;
 /// `std::result::Result` with this crate's [`SweepError`].
 pub type Result<T, E = SweepError> = std::result::Result<T, E>;
 
-/// Why a sweep could not start, go on, or be summarised. Each message says what was given, what is allowed and what to do.
+/// Why a sweep could not start, go on, or be summarized. Each message says what was given, what is allowed and what to do.
 ///
 /// A trial that fails is not among these: it is recorded with its own error, and the others go on.
 #[derive(Debug, thiserror::Error)]

@@ -17,7 +17,7 @@
 //! let sweep = Sweep::open(config, folder, None)?.with_jobs(2);
 //! sweep.run(
 //!     |plan, trial| {
-//!         // let model = trial.initialise(&device, || Network::new(&device));
+//!         // let model = trial.initialize(&device, || Network::new(&device));
 //!         // let mut session = plan.start(patients, batcher, &device, trial.entropy())?; ..
 //!         Ok(TrialOutcome::score(0.9 / plan.noise_multiplier()))
 //!     },

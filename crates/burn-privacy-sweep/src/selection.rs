@@ -51,7 +51,7 @@ pub struct Selected {
     pub plan: PrivacyPlan,
     /// Its score.
     pub score: f64,
-    /// Its model, as the closure serialised it.
+    /// Its model, as the closure serialized it.
     pub model: Vec<u8>,
 }
 
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn counts_follow_their_distributions() {
         // Geometric: (1-g)^(k-1) g. Logarithmic: (1-g)^k / (k ln(1/g)). Poisson: e^-m m^k / k!. Shape 1/2: Gamma functions,
-        // as products of (l + 1/2) / (l + 1), normalised by (g^-1/2 - 1).
+        // as products of (l + 1/2) / (l + 1), normalized by (g^-1/2 - 1).
         let g: f64 = 0.2;
         let geometric = probabilities(RunCount::TruncatedNegativeBinomial { shape: 1.0, gamma: g });
         let logarithmic = probabilities(RunCount::TruncatedNegativeBinomial { shape: 0.0, gamma: g });

@@ -19,7 +19,7 @@ pub type TrialResult = Result<TrialOutcome, Box<dyn std::error::Error + Send + S
 pub struct TrialOutcome {
     /// How good the model is; more is better. Computed on data that are declared public, or paid for.
     pub score: f64,
-    /// The model, serialised. Kept by [private selection](super::PrivateSelection) for the winner, and dropped otherwise.
+    /// The model, serialized. Kept by [private selection](super::PrivateSelection) for the winner, and dropped otherwise.
     pub model: Vec<u8>,
 }
 
@@ -72,7 +72,7 @@ impl Trial {
     /// Burn's generator is one for all threads, so another trial may draw from it in between: a model is taken once two in a
     /// row came out the same. Where trials draw all the time (dropout), that may never be, and after some attempts the last
     /// one is taken: run such trials one at a time for a table that can be reproduced.
-    pub fn initialise<M: Module>(&self, device: &Device, build: impl Fn() -> M) -> M {
+    pub fn initialize<M: Module>(&self, device: &Device, build: impl Fn() -> M) -> M {
         static SEEDING: Mutex<()> = Mutex::new(());
         let _guard = SEEDING.lock().unwrap_or_else(PoisonError::into_inner);
         let seed = self.seed.unwrap_or(self.repeat.into());
@@ -118,7 +118,7 @@ mod tests {
     fn weights(seed: Option<u64>, repeat: u32) -> Vec<Vec<u8>> {
         let device = Device::flex().autodiff();
         let trial = Trial { number: 0, setting: None, repeat, seed };
-        let model: Linear = trial.initialise(&device, || LinearConfig::new(50, 40).init(&device));
+        let model: Linear = trial.initialize(&device, || LinearConfig::new(50, 40).init(&device));
         let mut weights = Weights(Vec::new());
         model.visit(&mut weights);
         weights.0
@@ -130,7 +130,7 @@ mod tests {
         assert!(plain != seeded && plain != weights(None, 2));
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            // Some initialisations are disturbed, and most are not.
+            // Some initializations are disturbed, and most are not.
             scope.spawn(|| {
                 while !done.load(Ordering::SeqCst) {
                     let _ = Tensor::<1>::random([1], Distribution::Default, &Device::flex());

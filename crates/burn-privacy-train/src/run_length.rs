@@ -9,7 +9,7 @@ pub struct RunLength {
     pub steps_per_epoch: f64,
     /// Passes that are planned, for the display.
     pub epochs: u64,
-    /// Expected examples a step, for the display of the speed: the realised number is private.
+    /// Expected examples a step, for the display of the speed: the realized number is private.
     pub batch_size: usize,
     /// False if there is no privacy, which every line then says.
     pub private: bool,

@@ -5,7 +5,7 @@ use burn::tensor::{Bool, Tensor};
 use crate::activation::softmax;
 use burn_privacy_kernels::flex_kernels::{self, Attention};
 
-/// `softmax(Q K^T / sqrt(d)) V` for each head, with `d` the width of a head; heads are neighbouring columns.
+/// `softmax(Q K^T / sqrt(d)) V` for each head, with `d` the width of a head; heads are neighboring columns.
 ///
 /// It has no parameters: an attention layer is this between [`Linear`](crate::nn::Linear) layers for queries, keys,
 /// values and the output. On the flex backend and without a mask, each head of each example is computed while it is in

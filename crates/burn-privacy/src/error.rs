@@ -50,7 +50,7 @@ pub enum Error {
     },
     /// Two fields of the module hold parameters with one id.
     #[error(
-        "`{first}` and `{second}` have one parameter id, so their gradients would overwrite each other. Initialise \
+        "`{first}` and `{second}` have one parameter id, so their gradients would overwrite each other. Initialize \
          the second layer from its own configuration instead of cloning the first."
     )]
     DuplicateParameter {

@@ -64,7 +64,7 @@
 //! ```
 //!
 //! Two traps of Burn's: `model.clone().no_grad()` before the model was used for the first time freezes the original as well,
-//! as both still share what they will be initialised with (`model.valid()` does not); and a forward pass on an autodiff
+//! as both still share what they will be initialized with (`model.valid()` does not); and a forward pass on an autodiff
 //! device keeps its graph in memory until a backward pass or until its outputs are dropped, so evaluate with `model.valid()`.
 
 use burn::tensor::activation::{log_sigmoid, log_softmax};

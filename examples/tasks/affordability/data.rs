@@ -236,7 +236,7 @@ mod tests {
         assert!(error.to_string().contains("fewer than 100") && !error.to_string().contains("99"), "{error}");
     }
 
-    /// Neighbours differ in one household: so must what is trained on, and the test households (which are declared public)
+    /// Neighbors differ in one household: so must what is trained on, and the test households (which are declared public)
     /// must not differ at all, unless it is one of them.
     #[test]
     fn a_household_that_leaves_moves_nobody_else() {

@@ -81,7 +81,7 @@ fn yearly_payment(loan: f64, age: f64) -> f64 {
     loan * INTEREST / (1.0 - (1.0 + INTEREST).powf(-years))
 }
 
-/// Writes all households with names, e-mail addresses and post codes that nobody has, for exercises in anonymisation.
+/// Writes all households with names, e-mail addresses and post codes that nobody has, for exercises in anonymization.
 ///
 /// # Errors
 ///

@@ -127,7 +127,7 @@ impl Classifier for HandoutCnn {
 }
 
 /// The WRN-16-4 of De et al., "Unlocking high-accuracy differentially private image classification through scale" (arXiv
-/// 2204.13650): a wide residual network with group norm in place of BatchNorm, and standardised weights.
+/// 2204.13650): a wide residual network with group norm in place of BatchNorm, and standardized weights.
 #[derive(Module, Debug)]
 pub struct WideResNet {
     stem: WeightStandardisedConv2d,
@@ -157,7 +157,7 @@ pub struct Shortcut {
 const GROUPS: usize = 16;
 
 /// Keeps height and width at stride 1.
-fn standardised(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> WeightStandardisedConv2d {
+fn standardized(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> WeightStandardisedConv2d {
     let side = kernel / 2;
     Conv2dConfig::new(channels, [kernel, kernel])
         .with_stride([stride, stride])
@@ -171,7 +171,7 @@ impl WideResNet {
     pub fn new(device: &Device) -> Self {
         let blocks = [([16, 64], 1), ([64, 64], 1), ([64, 128], 2), ([128, 128], 1), ([128, 256], 2), ([256, 256], 1)];
         Self {
-            stem: standardised([3, 16], 3, 1, device),
+            stem: standardized([3, 16], 3, 1, device),
             blocks: blocks.map(|(channels, stride)| ResidualBlock::new(channels, stride, device)).into(),
             norm: GroupNormConfig::new(GROUPS, 256).init(device),
             output: LinearConfig::new(256, CLASSES).init(device),
@@ -183,12 +183,12 @@ impl ResidualBlock {
     fn new([from, to]: [usize; 2], stride: usize, device: &Device) -> Self {
         let norm = |channels| GroupNormConfig::new(GROUPS, channels).init(device);
         let shortcut = (from != to || stride > 1)
-            .then(|| Shortcut { norm: norm(from), conv: standardised([from, to], 1, stride, device) });
+            .then(|| Shortcut { norm: norm(from), conv: standardized([from, to], 1, stride, device) });
         Self {
             norm1: norm(from),
-            conv1: standardised([from, to], 3, stride, device),
+            conv1: standardized([from, to], 3, stride, device),
             norm2: norm(to),
-            conv2: standardised([to, to], 3, 1, device),
+            conv2: standardized([to, to], 3, 1, device),
             shortcut,
         }
     }

@@ -44,7 +44,7 @@ impl ModelName {
             Self::Quick => "quick: CNN 16-32 with ReLU",
             Self::Tanh => "tanh: CNN 32-32-64-64-128-128 with tanh",
             Self::Handout => "handout: CNN 32-64 and a hidden layer, with ReLU",
-            Self::Wrn => "wrn: WRN-16-4 with group norm and standardised weights",
+            Self::Wrn => "wrn: WRN-16-4 with group norm and standardized weights",
             Self::Linear => "linear: no hidden layer",
         }
     }

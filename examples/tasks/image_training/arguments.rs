@@ -10,7 +10,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches};
 /// Headings of `--help`.
 pub const TRAINING: &str = "What is trained";
 const PRIVACY: &str = "Privacy (what is not given is the preset's)";
-const OPTIMISATION: &str = "Optimisation (what is not given is the preset's)";
+const OPTIMIZATION: &str = "Optimization (what is not given is the preset's)";
 /// See [`TRAINING`].
 pub const DATA: &str = "Data";
 /// See [`TRAINING`].
@@ -63,28 +63,28 @@ pub struct TrainingArguments {
     pub ledger: Option<PathBuf>,
 
     /// Expected images a step: each image joins each step by its own coin
-    #[arg(long, value_name = "N", help_heading = OPTIMISATION, value_parser = at_least_one())]
+    #[arg(long, value_name = "N", help_heading = OPTIMIZATION, value_parser = at_least_one())]
     pub batch_size: Option<u64>,
 
     /// Passes over the training set
-    #[arg(long, value_name = "N", help_heading = OPTIMISATION, value_parser = at_least_one())]
+    #[arg(long, value_name = "N", help_heading = OPTIMIZATION, value_parser = at_least_one())]
     pub epochs: Option<u64>,
 
     /// Learning rate of SGD
-    #[arg(long, value_name = "R", help_heading = OPTIMISATION)]
+    #[arg(long, value_name = "R", help_heading = OPTIMIZATION)]
     pub learning_rate: Option<f64>,
 
     /// Momentum of SGD, from 0 to below 1
-    #[arg(long, value_name = "M", help_heading = OPTIMISATION)]
+    #[arg(long, value_name = "M", help_heading = OPTIMIZATION)]
     pub momentum: Option<f64>,
 
     /// Evaluate and keep the average of the weights over the steps, with this decay: post-processing, which costs nothing
-    #[arg(long, value_name = "D", help_heading = OPTIMISATION, conflicts_with = "no_privacy")]
+    #[arg(long, value_name = "D", help_heading = OPTIMIZATION, conflicts_with = "no_privacy")]
     pub average: Option<f64>,
 
-    /// Augmented views of each image in each step, clipped as one: shifted, and colour images also mirrored; 1 takes the
+    /// Augmented views of each image in each step, clipped as one: shifted, and color images also mirrored; 1 takes the
     /// images as they are
-    #[arg(long, value_name = "K", help_heading = OPTIMISATION, conflicts_with = "no_privacy",
+    #[arg(long, value_name = "K", help_heading = OPTIMIZATION, conflicts_with = "no_privacy",
           value_parser = at_least_one())]
     pub views: Option<u64>,
 

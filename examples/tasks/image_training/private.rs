@@ -65,7 +65,7 @@ pub fn train_private<M: Classifier>(
     Ok(trainer.train(model, sgd(training.momentum), loss, go_on)?)
 }
 
-/// Shifts by an eighth of the image (4 pixels of 32, as De et al. 2022 have it); colour images, which are no digits, are
+/// Shifts by an eighth of the image (4 pixels of 32, as De et al. 2022 have it); color images, which are no digits, are
 /// mirrored too.
 fn augmentation(images: &ImageDataset, views: usize) -> Augmentation {
     let [channels, rows, columns] = images.shape();

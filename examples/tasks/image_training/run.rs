@@ -186,14 +186,14 @@ impl Job {
                 settings.epochs,
                 grouped(settings.batch_size)
             ));
-            say(&format!("Optimiser:   {optimizer}"));
+            say(&format!("Optimizer:   {optimizer}"));
             self.say_evaluation();
             return self.train_plain(model);
         };
         let plan = settings.plan(privacy, self.data.nominal_size().get())?;
         let ledger = Ledger::open(&self.ledger, self.data.train.name())?;
         say_plan(&plan, settings)?;
-        say(&format!("Optimiser:   {optimizer}"));
+        say(&format!("Optimizer:   {optimizer}"));
         if privacy.views > 1 {
             say(&format!("Views:       {} of each image, clipped as one", privacy.views));
         }

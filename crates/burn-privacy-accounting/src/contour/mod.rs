@@ -29,7 +29,7 @@ const SMALLEST: f64 = -250.0;
 /// Estimates privacy cost by a contour integral: to 1e-6 or better in about a millisecond, for any delta.
 ///
 /// It is an *estimate*, not a bound: its error is not proven, only checked (the integral has to agree with itself at twice
-/// the step). Supported are Gaussian and Poisson-sampled Gaussian events, banded matrix factorisation and
+/// the step). Supported are Gaussian and Poisson-sampled Gaussian events, banded matrix factorization and
 /// compositions of these. Where the integrand decays too slowly, as for a few steps, it answers with an error.
 ///
 /// ```

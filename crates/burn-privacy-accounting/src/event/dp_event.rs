@@ -86,13 +86,13 @@ impl DpEvent {
         Self::new(EventKind::DiscreteLaplace { scale, sensitivity })
     }
 
-    /// [`EventKind::RandomisedResponse`].
+    /// [`EventKind::RandomizedResponse`].
     ///
     /// # Errors
     ///
     /// If `noise_probability` is outside 0 to 1, or `categories` 0 or above [`MAX_COUNT`](crate::MAX_COUNT).
-    pub fn randomised_response(noise_probability: f64, categories: u64) -> Result<Self> {
-        Self::new(EventKind::RandomisedResponse { noise_probability, categories })
+    pub fn randomized_response(noise_probability: f64, categories: u64) -> Result<Self> {
+        Self::new(EventKind::RandomizedResponse { noise_probability, categories })
     }
 
     /// [`EventKind::ExponentialMechanism`]; `epsilon` in nats.
@@ -171,19 +171,19 @@ impl DpEvent {
         Self::new(EventKind::TreeAggregation { noise_multiplier, steps_per_tree })
     }
 
-    /// [`EventKind::BandedMatrixFactorisation`].
+    /// [`EventKind::BandedMatrixFactorization`].
     ///
     /// # Errors
     ///
     /// If `noise_multiplier` is negative or not finite, `bands` is 0, `bands` or `steps` above
     /// [`MAX_COUNT`](crate::MAX_COUNT), or `sampling_rate` outside 0 to 1.
-    pub fn banded_matrix_factorisation(
+    pub fn banded_matrix_factorization(
         noise_multiplier: f64,
         bands: u64,
         steps: u64,
         sampling_rate: f64,
     ) -> Result<Self> {
-        Self::new(EventKind::BandedMatrixFactorisation { noise_multiplier, bands, steps, sampling_rate })
+        Self::new(EventKind::BandedMatrixFactorization { noise_multiplier, bands, steps, sampling_rate })
     }
 
     /// [`EventKind::RepeatAndSelect`].

@@ -75,8 +75,8 @@ pub enum EventKind {
     },
 
     /// Each record reports its category, or with a given probability one drawn uniformly from all categories.
-    #[serde(alias = "randomized_response")]
-    RandomisedResponse {
+    #[serde(alias = "randomised_response")]
+    RandomizedResponse {
         /// Probability of answering by the uniform draw (which may draw the true category, too).
         noise_probability: f64,
         /// Number of categories, at least 1.
@@ -128,7 +128,7 @@ pub enum EventKind {
 
     /// The inner event, run on a Poisson sample that is cut at a size by dropping a uniformly drawn surplus.
     TruncatedPoissonSampled {
-        /// Number of records; of the smaller one of two neighbours under add-or-remove-one.
+        /// Number of records; of the smaller one of two neighbors under add-or-remove-one.
         dataset_size: u64,
         /// Probability of each record to be sampled before the cut.
         sampling_rate: f64,
@@ -147,9 +147,10 @@ pub enum EventKind {
         steps_per_tree: Vec<u64>,
     },
 
-    /// Banded matrix factorisation with cyclic Poisson sampling (Choquette-Choo et al., arXiv 2306.08153): records
+    /// Banded matrix factorization with cyclic Poisson sampling (Choquette-Choo et al., arXiv 2306.08153): records
     /// are divided into `bands` groups once and independently of each other, step i samples from group i mod `bands`.
-    BandedMatrixFactorisation {
+    #[serde(alias = "banded_matrix_factorisation")]
+    BandedMatrixFactorization {
         /// Standard deviation of the noise divided by the sensitivity of one participation (clip x largest column
         /// norm).
         noise_multiplier: f64,
@@ -215,7 +216,7 @@ impl EventKind {
             Self::Laplace { .. } => "laplace",
             Self::DiscreteGaussian { .. } => "discrete_gaussian",
             Self::DiscreteLaplace { .. } => "discrete_laplace",
-            Self::RandomisedResponse { .. } => "randomised_response",
+            Self::RandomizedResponse { .. } => "randomized_response",
             Self::ExponentialMechanism { .. } => "exponential_mechanism",
             Self::Zcdp { .. } => "zcdp",
             Self::EpsilonDelta { .. } => "epsilon_delta",
@@ -223,7 +224,7 @@ impl EventKind {
             Self::SampledWithoutReplacement { .. } => "sampled_without_replacement",
             Self::TruncatedPoissonSampled { .. } => "truncated_poisson_sampled",
             Self::TreeAggregation { .. } => "tree_aggregation",
-            Self::BandedMatrixFactorisation { .. } => "banded_matrix_factorisation",
+            Self::BandedMatrixFactorization { .. } => "banded_matrix_factorization",
             Self::RepeatAndSelect { .. } => "repeat_and_select",
             Self::Composed { .. } => "composed",
             Self::SelfComposed { .. } => "self_composed",
@@ -262,7 +263,7 @@ impl EventKind {
                 scale: finite_at_least_zero("scale", scale)?,
                 sensitivity: count_from(0, "sensitivity", sensitivity)?,
             },
-            Self::RandomisedResponse { noise_probability, categories } => Self::RandomisedResponse {
+            Self::RandomizedResponse { noise_probability, categories } => Self::RandomizedResponse {
                 noise_probability: probability("noise_probability", noise_probability)?,
                 categories: count_from(1, "categories", categories)?,
             },
@@ -310,8 +311,8 @@ impl EventKind {
                     steps_per_tree,
                 }
             }
-            Self::BandedMatrixFactorisation { noise_multiplier, bands, steps, sampling_rate } => {
-                Self::BandedMatrixFactorisation {
+            Self::BandedMatrixFactorization { noise_multiplier, bands, steps, sampling_rate } => {
+                Self::BandedMatrixFactorization {
                     noise_multiplier: finite_at_least_zero("noise_multiplier", noise_multiplier)?,
                     bands: count_from(1, "bands", bands)?,
                     steps: count_from(0, "steps", steps)?,

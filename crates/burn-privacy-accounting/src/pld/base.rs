@@ -2,7 +2,7 @@
 //!
 //! All of them are symmetric: exchanging P and Q mirrors them.
 
-/// Which of the two neighbours is P.
+/// Which of the two neighbors is P.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     /// P is with the record, Q without: the mixture against the base.
@@ -24,8 +24,8 @@ pub(crate) enum Base {
     DiscreteLaplace { inverse_scale: f64, sensitivity: u64 },
     /// Discrete Gaussian noise, sensitivity 1.
     DiscreteGaussian { sigma: f64 },
-    /// Randomised response with this probability of the true answer, and its log ratio to any other answer's.
-    RandomisedResponse { truth: f64, loss: f64 },
+    /// Randomized response with this probability of the true answer, and its log ratio to any other answer's.
+    RandomizedResponse { truth: f64, loss: f64 },
     /// Any (epsilon, delta) mechanism (Kairouz, Oh and Viswanath, arXiv 1311.0776, theorem 3.2).
     EpsilonDelta { epsilon: f64, delta: f64 },
     /// Any mechanism whose loss lies in a range of this width (see [`Base::outcomes`]).
@@ -80,7 +80,7 @@ impl Base {
                 let log_scale = -0.5 * epsilon - (2.0 * -(-epsilon).exp_m1()).ln();
                 density = Density::Exponential { log_scale, half_width: epsilon };
             }
-            Base::RandomisedResponse { truth, loss } => {
+            Base::RandomizedResponse { truth, loss } => {
                 let other = truth * (-loss).exp();
                 mirrored(loss, truth, other);
                 base_atoms.push(BaseAtom {
@@ -95,14 +95,14 @@ impl Base {
                 mirrored(f64::INFINITY, delta, 0.0);
             }
             Base::DiscreteLaplace { inverse_scale: m, sensitivity } => {
-                // P is centred at s, Q at 0: the loss is m (2x - s) between, -m s at x <= 0 and m s at x >= s.
+                // P is centered at s, Q at 0: the loss is m (2x - s) between, -m s at x <= 0 and m s at x >= s.
                 let s = sensitivity as f64;
                 let outer = 1.0 / (1.0 + (-m).exp());
                 mirrored(m * s, outer, outer * (-m * s).exp());
-                let centre = -(-m).exp_m1() / (1.0 + (-m).exp());
+                let center = -(-m).exp_m1() / (1.0 + (-m).exp());
                 for x in 1..sensitivity {
                     let x = x as f64;
-                    let (p, q) = (centre * (-m * (s - x)).exp(), centre * (-m * x).exp());
+                    let (p, q) = (center * (-m * (s - x)).exp(), center * (-m * x).exp());
                     base_atoms.push(BaseAtom { t: m * (2.0 * x - s), p, q });
                 }
             }
@@ -113,7 +113,7 @@ impl Base {
     }
 }
 
-/// Outcomes of the discrete Gaussian on the integers, centred at 1 against 0 (Canonne, Kamath and Steinke, arXiv
+/// Outcomes of the discrete Gaussian on the integers, centered at 1 against 0 (Canonne, Kamath and Steinke, arXiv
 /// 2004.00010), as far as their probabilities can be represented.
 fn discrete_gaussian_atoms(sigma: f64) -> Vec<BaseAtom> {
     let reach = (38.0 * sigma).ceil() as i64 + 1;

@@ -63,7 +63,7 @@ fn block(step: &Sparse, spacing: f64, count: u64, (tilt, log_tail): (f64, f64), 
         return None;
     }
     // Above `top` and below `bottom`, P has at most e^log_tail, and the tilted law, too.
-    let near = |centre: f64, sign: f64| [0.7, 1.0, 1.4].map(|factor| centre + sign * factor * unit);
+    let near = |center: f64, sign: f64| [0.7, 1.0, 1.4].map(|factor| center + sign * factor * unit);
     let (mut top, mut bottom) = (f64::INFINITY, f64::NEG_INFINITY);
     let (mut tilted_top, mut tilted_bottom) = (f64::INFINITY, f64::NEG_INFINITY);
     let (mut tilt_of_missing, mut tilt_of_lost) = (unit, -unit);

@@ -190,14 +190,14 @@ impl OneWay {
         let (mut blocks, mut last_width) = (true, f64::INFINITY);
         let rounds = if plan.log_delta < HOPELESS { 1 } else { MOST_ROUNDS };
         for _ in 0..rounds {
-            let centre = total(&self.sketches, plan.saddle);
-            let deviation = centre.variance.sqrt();
+            let center = total(&self.sketches, plan.saddle);
+            let deviation = center.variance.sqrt();
             let reference = if plan.sure { 0.5 * (plan.epsilons.0 + plan.epsilons.1) } else { plan.epsilons.1 };
             let tolerance = accuracy * reference.max(0.02 * deviation);
-            if !(tolerance > 0.0 && deviation > 0.0 && centre.log_mean.is_finite()) {
+            if !(tolerance > 0.0 && deviation > 0.0 && center.log_mean.is_finite()) {
                 return (lower, upper);
             }
-            // Both discretisations together change the variance by about spacing^2 / 4 a step, and epsilon by tilt + 1
+            // Both discretizations together change the variance by about spacing^2 / 4 a step, and epsilon by tilt + 1
             // times half of that.
             let aim = if plan.sure { tolerance } else { 0.02 * reference };
             let fine = (8.0 * 0.55 * aim / (steps * (plan.saddle + 1.0))).sqrt().min(deviation / 8.0) * refinement;
@@ -276,7 +276,7 @@ impl OneWay {
         [1.0, 0.5, 0.2].map(|factor| (factor * tilt, sketch.cumulants(factor * tilt).log_mean))
     }
 
-    /// How wide the bracket will about be: what both discretisations add to the variance, times half of tilt + 1.
+    /// How wide the bracket will about be: what both discretizations add to the variance, times half of tilt + 1.
     fn expected_width(&self, spacing: f64, tilt: f64, levels: i32) -> f64 {
         let layout = Layout { spacing, tilt, log_tail: self.log_tail };
         let added: f64 = self

@@ -92,7 +92,7 @@ fn end_at_zero(losses: &[f64], masses: &mut [f64]) -> Option<bool> {
     Some(true)
 }
 
-/// Spreads each negative mass onto its nearest remaining neighbours so that P's and Q's total stay, until none is left.
+/// Spreads each negative mass onto its nearest remaining neighbors so that P's and Q's total stay, until none is left.
 fn drop_negative(losses: &[f64], masses: &mut [f64]) -> Option<()> {
     const NONE: usize = usize::MAX;
     let count = masses.len();
@@ -110,11 +110,11 @@ fn drop_negative(losses: &[f64], masses: &mut [f64]) -> Option<()> {
             if masses[i] < -1e-14 {
                 return None;
             }
-            let neighbour = if left == NONE { right } else { left };
-            if neighbour == NONE {
+            let neighbor = if left == NONE { right } else { left };
+            if neighbor == NONE {
                 return None;
             }
-            masses[neighbour] += masses[i];
+            masses[neighbor] += masses[i];
             masses[i] = 0.0;
         } else {
             let to_left = (losses[right] - losses[i]).exp_m1() / (losses[right] - losses[left]).exp_m1();
@@ -124,9 +124,9 @@ fn drop_negative(losses: &[f64], masses: &mut [f64]) -> Option<()> {
             masses[i] = 0.0;
         }
         gone[i] = true;
-        for neighbour in [left, right] {
-            if neighbour != NONE && masses[neighbour] < 0.0 {
-                waiting.push(neighbour);
+        for neighbor in [left, right] {
+            if neighbor != NONE && masses[neighbor] < 0.0 {
+                waiting.push(neighbor);
             }
         }
         if left != NONE {

@@ -204,7 +204,7 @@ pub(super) fn bins(losses: &[f64], halves: &[(Moments, Moments)]) -> Vec<Bin> {
         bins[i] = Bin { mass: bin.mass, excess: bin.excess.max(0.0) };
         carried = right.plus(left.scaled(1.0 - part).moved(width(i)));
     }
-    let mut centre = carried;
+    let mut center = carried;
     carried = Moments::default();
     for i in (pivot + 1..=last).rev() {
         let mut bin = carried;
@@ -214,8 +214,8 @@ pub(super) fn bins(losses: &[f64], halves: &[(Moments, Moments)]) -> Vec<Bin> {
         bins[i] = Bin { mass: bin.mass, excess: bin.excess.min(0.0) };
         carried = left.plus(right.scaled(1.0 - part).moved(-width(i - 1)));
     }
-    centre = centre.plus(carried);
-    bins[pivot] = Bin { mass: centre.mass, excess: centre.excess };
+    center = center.plus(carried);
+    bins[pivot] = Bin { mass: center.mass, excess: center.excess };
     bins
 }
 
@@ -343,7 +343,7 @@ mod tests {
             Base::Laplace { inverse_scale: 1.3 },
             Base::DiscreteLaplace { inverse_scale: 0.4, sensitivity: 5 },
             Base::DiscreteGaussian { sigma: 1.7 },
-            Base::RandomisedResponse { truth: 0.6, loss: 1.2 },
+            Base::RandomizedResponse { truth: 0.6, loss: 1.2 },
             Base::EpsilonDelta { epsilon: 0.7, delta: 0.01 },
             Base::BoundedRange { epsilon: 1.1 },
         ] {

@@ -54,12 +54,12 @@ const EXACT_ROUNDING: f64 = 1e-11;
 ///
 /// Supported are Gaussian, Laplace and discrete Laplace noise, discrete Gaussian noise of sensitivity 1, the exponential
 /// mechanism, (epsilon, delta), all of these under Poisson sampling, also truncated (not under replace-one), and under
-/// samples of fixed size (replace-one only), randomised response (replace-one only), tree aggregation (not under
-/// add-or-remove-one), banded matrix factorisation, and all compositions of these. Everything else is refused by name.
+/// samples of fixed size (replace-one only), randomized response (replace-one only), tree aggregation (not under
+/// add-or-remove-one), banded matrix factorization, and all compositions of these. Everything else is refused by name.
 ///
 /// # Formal guarantees
 ///
-/// - The upper bounds hold for every mechanism that the event describes; they include discretisation (Doroshenko et al.,
+/// - The upper bounds hold for every mechanism that the event describes; they include discretization (Doroshenko et al.,
 ///   arXiv 2207.04380), truncation, aliasing and rounding of the transform, at any delta down to 1e-280; below that,
 ///   the upper bound is infinite unless Renyi divergences give a finite one.
 /// - The lower bounds hold for the worst mechanism that the events describe, so that no accountant that knows no more than

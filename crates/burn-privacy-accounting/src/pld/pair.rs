@@ -45,7 +45,7 @@ impl Pair {
         pair
     }
 
-    /// The loss at t, in P's favour.
+    /// The loss at t, in P's favor.
     pub(crate) fn loss(&self, t: f64) -> f64 {
         match self.direction {
             Direction::Remove => self.removed_loss(t),
@@ -241,7 +241,7 @@ mod tests {
             Base::Laplace { inverse_scale: 1.3 },
             Base::DiscreteLaplace { inverse_scale: 0.4, sensitivity: 5 },
             Base::DiscreteGaussian { sigma: 1.7 },
-            Base::RandomisedResponse { truth: 0.6, loss: 1.2 },
+            Base::RandomizedResponse { truth: 0.6, loss: 1.2 },
             Base::EpsilonDelta { epsilon: 0.7, delta: 0.01 },
             Base::BoundedRange { epsilon: 1.1 },
         ];

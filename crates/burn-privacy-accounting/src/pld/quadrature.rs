@@ -58,11 +58,11 @@ pub(super) fn nodes(pair: &Pair, from: f64, to: f64, most_parts: f64, mut f: imp
     };
     let half = 0.5 * (to - from) / pieces;
     for piece in 0..pieces as u32 {
-        let centre = from + half * (2.0 * f64::from(piece) + 1.0);
+        let center = from + half * (2.0 * f64::from(piece) + 1.0);
         for &(node, weight) in rule {
-            f(centre - half * node, half * weight);
+            f(center - half * node, half * weight);
             if node != 0.0 {
-                f(centre + half * node, half * weight);
+                f(center + half * node, half * weight);
             }
         }
     }

@@ -33,7 +33,7 @@ impl Step {
         Self { base, rate: 1.0, drawn: Drawn::Poisson }
     }
 
-    /// True if exchanging the two neighbours changes nothing.
+    /// True if exchanging the two neighbors changes nothing.
     pub(crate) fn is_symmetric(&self) -> bool {
         self.rate == 1.0 || self.drawn == Drawn::FixedSize
     }
@@ -44,7 +44,7 @@ impl Step {
             Base::Laplace { inverse_scale } => (1, inverse_scale.to_bits(), 0),
             Base::DiscreteLaplace { inverse_scale, sensitivity } => (2, inverse_scale.to_bits(), sensitivity),
             Base::DiscreteGaussian { sigma } => (3, sigma.to_bits(), 0),
-            Base::RandomisedResponse { truth, loss } => (4, truth.to_bits(), loss.to_bits()),
+            Base::RandomizedResponse { truth, loss } => (4, truth.to_bits(), loss.to_bits()),
             Base::EpsilonDelta { epsilon, delta } => (5, epsilon.to_bits(), delta.to_bits()),
             Base::BoundedRange { epsilon } => (6, epsilon.to_bits(), 0),
         };

@@ -6,7 +6,7 @@ use super::base::Base;
 use super::step::{Drawn, Key, Step};
 use super::truncation::Truncation;
 use crate::sample_noise::{SampleNoise, checked_count};
-use crate::shared_theorems::{fixed_size_rate, randomised_response, refuse_replace_one, tree_levels, unsupported};
+use crate::shared_theorems::{fixed_size_rate, randomized_response, refuse_replace_one, tree_levels, unsupported};
 use crate::{Adjacency, DpEvent, EventKind, Result};
 
 /// Name under which the results are reported.
@@ -157,14 +157,14 @@ impl Terms {
                 }
                 self.add_base(Base::DiscreteLaplace { inverse_scale, sensitivity: *sensitivity }, count)
             }
-            EventKind::RandomisedResponse { noise_probability, categories } => {
+            EventKind::RandomizedResponse { noise_probability, categories } => {
                 if *categories == 1 || *noise_probability == 1.0 {
                     return Ok(());
                 }
                 let (truth, loss) =
-                    randomised_response(NAME, event.kind(), adjacency, (*noise_probability, *categories))?;
+                    randomized_response(NAME, event.kind(), adjacency, (*noise_probability, *categories))?;
                 if loss.is_finite() {
-                    self.add_base(Base::RandomisedResponse { truth, loss }, count)
+                    self.add_base(Base::RandomizedResponse { truth, loss }, count)
                 } else {
                     self.add_non_private(count)
                 }
@@ -230,7 +230,7 @@ impl Terms {
                 let levels = tree_levels(NAME, event.kind(), adjacency, steps_per_tree)?;
                 self.add_gaussian(*noise_multiplier, checked_count(count.checked_mul(levels))?)
             }
-            EventKind::BandedMatrixFactorisation { noise_multiplier, bands, steps, sampling_rate } => {
+            EventKind::BandedMatrixFactorization { noise_multiplier, bands, steps, sampling_rate } => {
                 let participations = checked_count(count.checked_mul(steps.div_ceil(*bands)))?;
                 if *sampling_rate == 0.0 {
                     return Ok(());

@@ -35,11 +35,11 @@ pub(crate) fn laplace(inverse_scale: f64, order: f64) -> f64 {
     ((order * exp_m1_minus(exponent) + above * exp_m1_minus(-order * m)) / both).ln_1p() * (1.0 + 8.0 * f64::EPSILON)
 }
 
-/// Randomised response: each record answers with its true category with probability `truth`, and with each other one
+/// Randomized response: each record answers with its true category with probability `truth`, and with each other one
 /// with probability `truth` x e^-`loss`. With T = `truth` and L = `loss`, two terms of the definition combine to
 ///
 /// A - 1 = T (e^((a-1) L) - 1) (1 - e^(-a L)), a product of positive factors.
-pub(crate) fn randomised_response(truth: f64, loss: f64, order: f64) -> f64 {
+pub(crate) fn randomized_response(truth: f64, loss: f64, order: f64) -> f64 {
     let above = order - 1.0;
     let exponent = above * loss;
     let rest = -(-order * loss).exp_m1();
@@ -51,11 +51,11 @@ pub(crate) fn randomised_response(truth: f64, loss: f64, order: f64) -> f64 {
     log_moment * (1.0 + 8.0 * f64::EPSILON)
 }
 
-/// Any mechanism with pure epsilon: it can't be worse than binary randomised response (Kairouz, Oh and Viswanath,
+/// Any mechanism with pure epsilon: it can't be worse than binary randomized response (Kairouz, Oh and Viswanath,
 /// arXiv 1311.0776: a pure mechanism is post-processing of it), whose divergence this is.
 pub(crate) fn pure(epsilon: f64, order: f64) -> f64 {
     let truth = 1.0 / (1.0 + (-epsilon).exp());
-    randomised_response(truth, epsilon, order)
+    randomized_response(truth, epsilon, order)
 }
 
 /// Any mechanism whose privacy loss lies in a range of width epsilon, so in `[t - epsilon, t]` for some t.
@@ -87,7 +87,7 @@ const MOST_LOSSES: u64 = 2_048;
 
 /// Discrete Laplace mechanism: integer noise P(x) proportional to t^|x|, t = e^(-1/scale), integer sensitivity.
 ///
-/// The loss is constant on either side of the two centres and linear between, so that the moment is a finite sum:
+/// The loss is constant on either side of the two centers and linear between, so that the moment is a finite sum:
 /// A - 1 = sum_x Q(x) (r^a - 1 - a (r - 1)), every term of which is at least 0.
 pub(crate) fn discrete_laplace(inverse_scale: f64, sensitivity: u64, order: f64) -> f64 {
     let m = inverse_scale;
@@ -102,14 +102,14 @@ pub(crate) fn discrete_laplace(inverse_scale: f64, sensitivity: u64, order: f64)
     let slack = |loss: f64| exp_m1_minus(order * loss) + order * exp_m1_minus(loss);
     let t = (-m).exp();
     let one_minus_t = -(-m).exp_m1();
-    let centre = one_minus_t / (1.0 + t);
-    // Q is centred at 0, P at `sensitivity`: the loss at x is m (2x - s) between, -m s below and m s above.
+    let center = one_minus_t / (1.0 + t);
+    // Q is centered at 0, P at `sensitivity`: the loss at x is m (2x - s) between, -m s below and m s above.
     let below = 1.0 / (1.0 + t); // sum of Q over x <= 0
     let beyond = (-largest_loss).exp() / (1.0 + t); // sum of Q over x >= s
     let mut sum = below * excess(-largest_loss) + beyond * excess(largest_loss);
     let mut error = below * slack(-largest_loss) + beyond * slack(largest_loss);
     for x in 1..sensitivity {
-        let weight = centre * (-m * x as f64).exp();
+        let weight = center * (-m * x as f64).exp();
         let loss = m * (2.0 * x as f64 - sensitivity as f64);
         sum += weight * excess(loss);
         error += weight * slack(loss);
@@ -174,12 +174,12 @@ mod tests {
     }
 
     #[test]
-    fn randomised_response_is_the_definition() {
+    fn randomized_response_is_the_definition() {
         for (p, k, a) in [(0.5, 2.0, 3.0), (0.1, 10.0, 1.5), (0.9, 3.0, 20.0)] {
             let (truth, other): (f64, f64) = (1.0 - p + p / k, p / k);
             let definition =
                 (truth.powf(a) * other.powf(1.0 - a) + other.powf(a) * truth.powf(1.0 - a) + (k - 2.0) * other).ln();
-            assert_close(randomised_response(truth, (truth / other).ln(), a), definition, 1e-12);
+            assert_close(randomized_response(truth, (truth / other).ln(), a), definition, 1e-12);
         }
     }
 

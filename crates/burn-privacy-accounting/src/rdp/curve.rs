@@ -107,8 +107,8 @@ impl TermCurve {
                     .min(inverse_scale * sensitivity as f64)
                     * (1.0 + f64::EPSILON)
             }
-            Term::RandomisedResponse { truth, loss } => {
-                (closed_forms::randomised_response(truth, loss, order) / above).min(loss) * (1.0 + f64::EPSILON)
+            Term::RandomizedResponse { truth, loss } => {
+                (closed_forms::randomized_response(truth, loss, order) / above).min(loss) * (1.0 + f64::EPSILON)
             }
             Term::Pure { epsilon } => (closed_forms::pure(epsilon, order) / above).min(epsilon) * (1.0 + f64::EPSILON),
             Term::BoundedRange { epsilon } => {

@@ -3,7 +3,7 @@
 use super::{Curve, Terms, checked_order};
 use crate::conversion::epsilon_at;
 use crate::error::{finite_at_least_zero, invalid, open_delta};
-use crate::search::minimise;
+use crate::search::minimize;
 use crate::{AccountingError, Adjacency, DpEvent, Result};
 
 /// A Renyi privacy filter: lets events pass until an (epsilon, delta) is used up, when the events themselves are chosen
@@ -69,7 +69,7 @@ impl RdpFilter {
     pub fn for_expected(adjacency: Adjacency, expected: &DpEvent, epsilon: f64, delta: f64) -> Result<Self> {
         let (epsilon, delta) = (finite_at_least_zero("epsilon", epsilon)?, open_delta(delta)?);
         let mut curve = Curve::new(&Terms::of(expected, 1, adjacency)?);
-        let (log_above, _) = minimise(
+        let (log_above, _) = minimize(
             |log_above| {
                 let order = 1.0 + log_above.exp();
                 let budget = budget(order, epsilon, delta);

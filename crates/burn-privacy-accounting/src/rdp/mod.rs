@@ -31,10 +31,10 @@ const LARGEST_ORDER: f64 = 1e9;
 /// [`RdpAccountant::new`] searches the best real order anew for every question; [`RdpAccountant::with_orders`] keeps
 /// to a given list, as other libraries do, and then agrees with them.
 ///
-/// Supported are Gaussian, Laplace, discrete Gaussian and discrete Laplace noise, randomised response (replace-one
+/// Supported are Gaussian, Laplace, discrete Gaussian and discrete Laplace noise, randomized response (replace-one
 /// only), the exponential mechanism, zCDP, pure epsilon (delta = 0), Poisson-sampled Gaussian events (not under
 /// replace-one), Gaussian events on samples of fixed size (replace-one only), tree aggregation (not under
-/// add-or-remove-one), banded matrix factorisation, the best of a random number of runs, and all compositions of these.
+/// add-or-remove-one), banded matrix factorization, the best of a random number of runs, and all compositions of these.
 /// Everything else is refused by name.
 ///
 /// # Formal guarantees

@@ -181,9 +181,9 @@ impl SampledGaussian {
             Rule::Pieces => {
                 let (place, weight) = SIXTEEN[index % 8];
                 let half = 0.5 * self.spacing;
-                let centre = self.lowest + half * (2.0 * (index / 16) as f64 + 1.0);
+                let center = self.lowest + half * (2.0 * (index / 16) as f64 + 1.0);
                 let side = if index % 16 < 8 { -1.0 } else { 1.0 };
-                (centre + side * half * place, half * weight)
+                (center + side * half * place, half * weight)
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::{Curve, RdpAccountant};
 use crate::conversion::{TOTAL_VARIATION_ORDER, epsilon_at, total_variation_suffices};
 use crate::error::{AccountingError, open_delta};
-use crate::search::minimise;
+use crate::search::minimize;
 use crate::{Accountant, Adjacency, DpEvent, MAX_COUNT, Result};
 
 /// Distance of two orders of the grid in ln(order - 1).
@@ -137,7 +137,7 @@ impl EpsilonSchedule {
         }
         let low = self.grid[nearest.saturating_sub(1)].position;
         let high = self.grid[(nearest + 1).min(self.grid.len() - 1)].position;
-        let refined = minimise(
+        let refined = minimize(
             |position| {
                 let order = 1.0 + position.exp();
                 let divergences = Divergences {

@@ -27,7 +27,7 @@
 //!   ```
 
 use super::closed_forms::exp_m1_minus;
-use crate::search::minimise;
+use crate::search::minimize;
 
 /// Range of ln(b - 1) that is searched, and where from.
 const SEARCHED: (f64, f64) = (-11.5, 23.0);
@@ -73,7 +73,7 @@ pub(super) fn truncated_negative_binomial_choice(
         (1.0 - 1.0 / order) * divergence(order) + stop / order
     };
     // Order 1 needs no divergence.
-    (1.0 + shape) * minimise(at, START, SEARCHED, 1e-6).1.min(stop) * (1.0 + ROUNDING)
+    (1.0 + shape) * minimize(at, START, SEARCHED, 1e-6).1.min(stop) * (1.0 + ROUNDING)
 }
 
 /// Upper bound of the divergence at `order` for a truncated negative binomial number of runs, from a run's `divergence` there

@@ -20,8 +20,8 @@ pub(crate) enum Term {
     Laplace { inverse_scale: f64 },
     /// Discrete Laplace with 1 / scale and sensitivity.
     DiscreteLaplace { inverse_scale: f64, sensitivity: u64 },
-    /// Randomised response with this probability of the true answer, and its log ratio to any other answer's.
-    RandomisedResponse { truth: f64, loss: f64 },
+    /// Randomized response with this probability of the true answer, and its log ratio to any other answer's.
+    RandomizedResponse { truth: f64, loss: f64 },
     /// Any mechanism with this pure epsilon.
     Pure { epsilon: f64 },
     /// Any mechanism whose loss lies in a range of this width.
@@ -41,7 +41,7 @@ impl Term {
             Self::SampledGaussian { rate, noise } => vec![2, rate.to_bits(), noise.to_bits()],
             Self::Laplace { inverse_scale } => vec![3, inverse_scale.to_bits()],
             Self::DiscreteLaplace { inverse_scale, sensitivity } => vec![4, inverse_scale.to_bits(), *sensitivity],
-            Self::RandomisedResponse { truth, loss } => vec![5, truth.to_bits(), loss.to_bits()],
+            Self::RandomizedResponse { truth, loss } => vec![5, truth.to_bits(), loss.to_bits()],
             Self::Pure { epsilon } => vec![6, epsilon.to_bits()],
             Self::BoundedRange { epsilon } => vec![7, epsilon.to_bits()],
             Self::ExchangedGaussian { rate, noise } => vec![8, rate.to_bits(), noise.to_bits()],

@@ -2,7 +2,7 @@
 
 use super::term::{Term, Terms};
 use crate::sample_noise::{SampleNoise, checked_count};
-use crate::shared_theorems::{fixed_size_rate, randomised_response, refuse_replace_one, tree_levels, unsupported};
+use crate::shared_theorems::{fixed_size_rate, randomized_response, refuse_replace_one, tree_levels, unsupported};
 use crate::{Adjacency, DpEvent, EventKind, Result};
 
 /// Name under which the results are reported.
@@ -51,14 +51,14 @@ impl Terms {
                     count,
                 )
             }
-            EventKind::RandomisedResponse { noise_probability, categories } => {
+            EventKind::RandomizedResponse { noise_probability, categories } => {
                 if *categories == 1 || *noise_probability == 1.0 {
                     return Ok(());
                 }
                 let (truth, loss) =
-                    randomised_response(NAME, event.kind(), adjacency, (*noise_probability, *categories))?;
+                    randomized_response(NAME, event.kind(), adjacency, (*noise_probability, *categories))?;
                 if loss.is_finite() {
-                    self.add(Term::RandomisedResponse { truth, loss }, count)
+                    self.add(Term::RandomizedResponse { truth, loss }, count)
                 } else {
                     self.add(Term::Infinite, count)
                 }
@@ -99,7 +99,7 @@ impl Terms {
                 let levels = tree_levels(NAME, event.kind(), adjacency, steps_per_tree)?;
                 self.add(Term::gaussian(*noise_multiplier), checked_count(count.checked_mul(levels))?)
             }
-            EventKind::BandedMatrixFactorisation { noise_multiplier, bands, steps, sampling_rate } => {
+            EventKind::BandedMatrixFactorization { noise_multiplier, bands, steps, sampling_rate } => {
                 let participations = checked_count(count.checked_mul(steps.div_ceil(*bands)))?;
                 if *sampling_rate == 0.0 {
                     return Ok(());

@@ -7,7 +7,7 @@ use burn_privacy_accounting::round_up_for_display;
 
 use super::number_format::NumberFormat;
 use super::statement::ColumnGuarantee;
-use burn_privacy_mechanisms::local::{CellRandomness, Duchi, IntegerNoise, Piecewise, RandomisedResponse, RealNoise};
+use burn_privacy_mechanisms::local::{CellRandomness, Duchi, IntegerNoise, Piecewise, RandomizedResponse, RealNoise};
 
 /// A column of the schema.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub(super) enum RealMechanism {
 /// Categories by name.
 #[derive(Debug, Clone)]
 pub(super) struct Categories {
-    response: RandomisedResponse,
+    response: RandomizedResponse,
     names: Vec<String>,
     places: HashMap<Vec<u8>, u32>,
     other: u32,
@@ -52,7 +52,7 @@ pub(super) struct Categories {
 
 impl Categories {
     /// `other` is the place of the category for all other cells.
-    pub(super) fn new(response: RandomisedResponse, names: Vec<String>, other: u32) -> Self {
+    pub(super) fn new(response: RandomizedResponse, names: Vec<String>, other: u32) -> Self {
         let places = names.iter().zip(0..).map(|(name, place)| (name.clone().into_bytes(), place)).collect();
         Self { response, names, places, other }
     }
@@ -171,7 +171,7 @@ impl Perturbed {
             }
             Self::Category(Categories { response, .. }) => {
                 let (count, keep) = (response.categories(), response.keep_probability());
-                let text = format!("randomised response over {count} categories, kept with probability {keep:.6}");
+                let text = format!("randomized response over {count} categories, kept with probability {keep:.6}");
                 (text, (response.epsilon(), 0.0))
             }
         };

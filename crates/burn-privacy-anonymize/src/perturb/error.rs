@@ -30,8 +30,8 @@ pub enum TableError {
     },
 
     /// No column is perturbed.
-    #[error("the schema perturbs no column: nothing would be private; set treatment = \"randomise\" for at least one")]
-    NothingRandomised,
+    #[error("the schema perturbs no column: nothing would be private; set treatment = \"randomize\" for at least one")]
+    NothingRandomized,
 
     /// A column's keys don't fit together.
     #[error("column {column:?}: {problem}")]
@@ -69,7 +69,7 @@ pub enum TableError {
 
     /// The header has a column that the schema lacks.
     #[error(
-        "{}:1: the header's column {} is not in the schema: add it, with treatment \"randomise\", \
+        "{}:1: the header's column {} is not in the schema: add it, with treatment \"randomize\", \
          \"drop\" or \"keep\"",
         file.display(),
         shown(column)

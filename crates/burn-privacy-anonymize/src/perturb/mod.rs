@@ -28,14 +28,14 @@
 //!         lo = 0
 //!         hi = 120
 //!         default = 40
-//!         treatment = "randomise"
+//!         treatment = "randomize"
 //!
 //!         [[column]]
 //!         name = "smoker"
 //!         kind = "category"
 //!         values = ["yes", "no"]
 //!         other = "unknown"
-//!         treatment = "randomise"
+//!         treatment = "randomize"
 //!
 //!         [[column]]
 //!         name = "name"

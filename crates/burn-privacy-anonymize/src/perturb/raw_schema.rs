@@ -43,8 +43,8 @@ pub(super) struct RawColumn {
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RawTreatment {
-    #[serde(alias = "randomize")]
-    Randomise,
+    #[serde(alias = "randomise")]
+    Randomize,
     Obfuscate,
     Drop,
     Keep,
@@ -68,6 +68,6 @@ pub(super) enum Mechanism {
     Gaussian,
     Piecewise,
     Duchi,
-    #[serde(alias = "randomized-response")]
-    RandomisedResponse,
+    #[serde(alias = "randomised-response")]
+    RandomizedResponse,
 }

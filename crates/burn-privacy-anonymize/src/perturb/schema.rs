@@ -11,7 +11,7 @@ use super::readability::ReadabilityCheck;
 use super::statement::PerturbationStatement;
 use burn_privacy_mechanisms::key::Entropy;
 use burn_privacy_mechanisms::local::{
-    Duchi, IntegerNoise, LocalError, MAX_INTEGER_BOUND, Piecewise, RandomisedResponse, RealNoise,
+    Duchi, IntegerNoise, LocalError, MAX_INTEGER_BOUND, Piecewise, RandomizedResponse, RealNoise,
 };
 
 /// What each column of a table may hold and what happens to it, checked, with the row's budget divided.
@@ -23,13 +23,13 @@ use burn_privacy_mechanisms::local::{
 /// | `epsilon`, `delta` | the row | what is divided among the columns without their own |
 /// | `readability_epsilon` | the row | what is spent to tell, privately, which columns seem unreadable; in the sum |
 /// | `name` | every column | as in the header; `""` for a column without a name, such as pandas' index |
-/// | `treatment` | every column | `randomise`, `obfuscate`, `drop`, or `keep` (in the clear) |
+/// | `treatment` | every column | `randomize`, `obfuscate`, `drop`, or `keep` (in the clear) |
 /// | `kind` | perturbed columns | `real`, `integer` or `category` |
 /// | `lo`, `hi`, `default` | numbers | bounds, and the public value of missing or unreadable cells |
 /// | `thousands`, `decimal`, `suffix` | numbers | what cells hold beside digits: `","`, `"."` and `"%"` read 1,234.5 and 45% |
 /// | `values`, `other` | categories | the known ones, and the one that stands for everything else |
-/// | `mechanism` | randomised columns | `laplace`, `gaussian`, `piecewise`, `duchi`; `discrete-laplace`, `gaussian`; `randomised-response` |
-/// | `epsilon` or `share` | randomised columns | an epsilon of its own, or a weight (1 by default) in what is left of the row's |
+/// | `mechanism` | randomized columns | `laplace`, `gaussian`, `piecewise`, `duchi`; `discrete-laplace`, `gaussian`; `randomized-response` |
+/// | `epsilon` or `share` | randomized columns | an epsilon of its own, or a weight (1 by default) in what is left of the row's |
 /// | `delta` | Gaussian noise | a delta of its own, else an even share of the row's |
 /// | `standard_deviation` | obfuscated columns | of the Gaussian noise |
 /// | `clamp_output` | numbers | brings outputs back into the bounds |
@@ -69,7 +69,7 @@ impl TableSchema {
         }
         let perturbed: Vec<&RawColumn> = raw.column.iter().filter(|column| column.is_perturbed()).collect();
         if perturbed.is_empty() {
-            return Err(TableError::NothingRandomised);
+            return Err(TableError::NothingRandomized);
         }
         let budget = |problem| TableError::Budget { problem };
         for column in &perturbed {
@@ -117,7 +117,7 @@ impl TableSchema {
                         Treatment::Perturb(if treatment == RawTreatment::Obfuscate {
                             column.obfuscation(delta)?
                         } else {
-                            column.randomisation(epsilon, delta)?
+                            column.randomization(epsilon, delta)?
                         })
                     }
                 };
@@ -179,7 +179,7 @@ impl RawColumn {
     }
 
     fn is_perturbed(&self) -> bool {
-        matches!(self.treatment, RawTreatment::Randomise | RawTreatment::Obfuscate)
+        matches!(self.treatment, RawTreatment::Randomize | RawTreatment::Obfuscate)
     }
 
     fn needs_delta(&self) -> bool {
@@ -202,14 +202,14 @@ impl RawColumn {
             (category && self.has_number_format(), "thousands, decimal and suffix", "are for numbers"),
             (!category && self.values.is_some(), "values", "is for categories"),
             (!category && self.other.is_some(), "other", "is for categories; numbers have default"),
-            (obfuscated && category, "treatment", "obfuscate is for numbers; use randomise"),
-            (obfuscated && self.mechanism.is_some(), "mechanism", "is for randomise; obfuscate adds Gaussian noise"),
+            (obfuscated && category, "treatment", "obfuscate is for numbers; use randomize"),
+            (obfuscated && self.mechanism.is_some(), "mechanism", "is for randomize; obfuscate adds Gaussian noise"),
             (
                 obfuscated && self.epsilon.is_some(),
                 "epsilon",
-                "follows from standard_deviation; use randomise to set it",
+                "follows from standard_deviation; use randomize to set it",
             ),
-            (obfuscated && self.share.is_some(), "share", "is for randomise"),
+            (obfuscated && self.share.is_some(), "share", "is for randomize"),
             (!obfuscated && self.standard_deviation.is_some(), "standard_deviation", "is for obfuscate"),
             (!self.needs_delta() && self.delta.is_some(), "delta", "is for Gaussian noise"),
             (self.epsilon.is_some() && self.share.is_some(), "share", "and epsilon exclude each other"),
@@ -278,7 +278,7 @@ impl RawColumn {
         }
     }
 
-    fn randomisation(&self, epsilon: f64, delta: f64) -> Result<Perturbed, TableError> {
+    fn randomization(&self, epsilon: f64, delta: f64) -> Result<Perturbed, TableError> {
         let failed = self.local();
         let (clamp, format) = (self.clamp_output, self.number_format()?);
         match self.kind()? {
@@ -306,11 +306,11 @@ impl RawColumn {
                 Ok(Perturbed::Integer { mechanism: mechanism.map_err(failed)?, name, default, clamp, format })
             }
             Kind::Category => {
-                if self.mechanism.is_some_and(|mechanism| mechanism != Mechanism::RandomisedResponse) {
-                    return Err(self.wrong("a category column takes mechanism randomised-response"));
+                if self.mechanism.is_some_and(|mechanism| mechanism != Mechanism::RandomizedResponse) {
+                    return Err(self.wrong("a category column takes mechanism randomized-response"));
                 }
                 let (names, other) = self.categories()?;
-                let response = RandomisedResponse::new(names.len(), epsilon).map_err(failed)?;
+                let response = RandomizedResponse::new(names.len(), epsilon).map_err(failed)?;
                 Ok(Perturbed::Category(Categories::new(response, names, other)))
             }
         }

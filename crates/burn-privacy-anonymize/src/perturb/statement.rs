@@ -12,15 +12,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProtectionLevel {
-    /// The whole row: every column that is released is randomised.
+    /// The whole row: every column that is released is randomized.
     Row,
-    /// The label alone: it is the one column that is randomised, and others are released as they are.
+    /// The label alone: it is the one column that is randomized, and others are released as they are.
     Label,
-    /// The randomised columns, while others are released as they are.
+    /// The randomized columns, while others are released as they are.
     Attribute,
 }
 
-/// What one randomised column contributes.
+/// What one randomized column contributes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ColumnGuarantee {
@@ -46,7 +46,7 @@ pub struct PerturbationStatement {
     pub warning: Option<String>,
     /// Always "local differential privacy".
     pub model: String,
-    /// Which inputs are neighbours.
+    /// Which inputs are neighbors.
     pub adjacency: String,
     /// What of a row is protected.
     pub level: ProtectionLevel,
@@ -54,7 +54,7 @@ pub struct PerturbationStatement {
     pub epsilon: f64,
     /// The sum of the columns' deltas.
     pub delta: f64,
-    /// The randomised columns.
+    /// The randomized columns.
     pub protected_columns: Vec<ColumnGuarantee>,
     /// Columns released as they are.
     pub unprotected_columns: Vec<String>,

@@ -71,7 +71,7 @@ fn first_line(bytes: impl Read, comment: Option<u8>) -> std::io::Result<Vec<u8>>
 
 const INTRODUCTION: &str = r#"# What each column of the table may hold, and what happens to it. State it from public knowledge, never from the data.
 
-# Epsilon of a whole row, divided evenly (or by `share`) among the randomised columns without an epsilon of their own:
+# Epsilon of a whole row, divided evenly (or by `share`) among the randomized columns without an epsilon of their own:
 # epsilon = 4.0
 # Delta of a whole row, divided evenly among the columns with Gaussian noise without a delta of their own:
 # delta = 1e-6
@@ -88,7 +88,7 @@ const INTRODUCTION: &str = r#"# What each column of the table may hold, and what
 # lo = 0
 # hi = 120
 # default = 40               # for cells that are missing or unreadable
-# treatment = "randomise"
+# treatment = "randomize"
 # mechanism = "discrete-laplace"
 # epsilon = 1.0              # or share = 2.0, a weight in what is left of the row's epsilon
 # clamp_output = true        # brings outputs back into the bounds; costs nothing, adds bias
@@ -102,16 +102,16 @@ const INTRODUCTION: &str = r#"# What each column of the table may hold, and what
 # hi = 250.0
 # default = 70.0
 # thousands = ","            # reads 1,234.50; likewise decimal for 1234,5 and suffix for 45%
-# treatment = "randomise"
+# treatment = "randomize"
 # mechanism = "piecewise"
 #
-# A category: randomised response. Cells are compared letter by letter: pandas writes True and False.
+# A category: randomized response. Cells are compared letter by letter: pandas writes True and False.
 # [[column]]
 # name = "smoker"
 # kind = "category"
 # values = ["yes", "no"]
 # other = "unknown"          # for cells that hold anything else
-# treatment = "randomise"
+# treatment = "randomize"
 # label = true               # what a model will predict
 #
 # Plain obfuscation, income += N(0, sigma^2): the statement says what it amounts to.

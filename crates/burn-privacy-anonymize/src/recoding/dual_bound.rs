@@ -46,7 +46,7 @@ pub(super) fn feasible_prices(table: &Table, k: u64, start: &[f64], rounds: usiz
             groups,
         };
         let all: Vec<u32> = (0..table.tuples() as u32).collect();
-        // Cheap groups first: they hold down the prices of rows that have near neighbours, which leaves room for others.
+        // Cheap groups first: they hold down the prices of rows that have near neighbors, which leaves room for others.
         for threshold in [0.125, 0.25, 0.5, 1.0, 2.0, f64::INFINITY] {
             pricing.threshold = threshold;
             pricing.visit(0, &all, 0.0);

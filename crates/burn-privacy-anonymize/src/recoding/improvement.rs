@@ -1,12 +1,12 @@
-//! Improving a clustering: neighbouring clusters are put together and divided anew, as long as that loses less.
+//! Improving a clustering: neighboring clusters are put together and divided anew, as long as that loses less.
 
 use super::clustering::Cluster;
 use super::pair_losses::{Joined, PairLosses};
 
 /// Clusters that each cluster is divided anew with, the nearest ones.
-const NEIGHBOURS: usize = 12;
+const NEIGHBORS: usize = 12;
 
-/// Improves clusters of at least `k` rows, in at most `passes` passes over all pairs of neighbours.
+/// Improves clusters of at least `k` rows, in at most `passes` passes over all pairs of neighbors.
 pub(super) fn improve(pairs: &PairLosses, k: usize, clusters: &mut [Cluster], passes: usize) {
     // Clusters that changed since all of their pairs were tried.
     let mut changed = vec![true; clusters.len()];
@@ -17,7 +17,7 @@ pub(super) fn improve(pairs: &PairLosses, k: usize, clusters: &mut [Cluster], pa
             if !before[one] && !changed[one] {
                 continue;
             }
-            for other in neighbours(pairs, clusters, one) {
+            for other in neighbors(pairs, clusters, one) {
                 let (first, second) = two(clusters, one, other);
                 if redivide(pairs, k, first, second) {
                     (changed[one], changed[other], gained) = (true, true, true);
@@ -31,7 +31,7 @@ pub(super) fn improve(pairs: &PairLosses, k: usize, clusters: &mut [Cluster], pa
 }
 
 /// The clusters with which a cluster has the least to lose.
-fn neighbours(pairs: &PairLosses, clusters: &[Cluster], one: usize) -> Vec<usize> {
+fn neighbors(pairs: &PairLosses, clusters: &[Cluster], one: usize) -> Vec<usize> {
     let cost = |other: usize| {
         let joint = clusters[one].joined.loss_with(pairs, &clusters[other].joined);
         // What joining would cost, less what both lose already: two lossy clusters close to each other come first.
@@ -39,9 +39,9 @@ fn neighbours(pairs: &PairLosses, clusters: &[Cluster], one: usize) -> Vec<usize
     };
     let mut by_cost: Vec<(f64, usize)> =
         (0..clusters.len()).filter(|&other| other != one).map(|other| (cost(other), other)).collect();
-    if by_cost.len() > NEIGHBOURS {
-        by_cost.select_nth_unstable_by(NEIGHBOURS, |one, other| one.0.total_cmp(&other.0));
-        by_cost.truncate(NEIGHBOURS);
+    if by_cost.len() > NEIGHBORS {
+        by_cost.select_nth_unstable_by(NEIGHBORS, |one, other| one.0.total_cmp(&other.0));
+        by_cost.truncate(NEIGHBORS);
     }
     by_cost.into_iter().map(|(_, other)| other).collect()
 }

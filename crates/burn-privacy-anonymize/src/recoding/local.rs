@@ -24,8 +24,8 @@ pub struct LocalRecoding {
     pub lower_bound: f64,
 }
 
-/// Recodes a table class by class: greedy clusters of at least k rows, improved by dividing neighbours anew in at most
-/// `passes` passes, then joined with their neighbours where they fail a model.
+/// Recodes a table class by class: greedy clusters of at least k rows, improved by dividing neighbors anew in at most
+/// `passes` passes, then joined with their neighbors where they fail a model.
 ///
 /// Rows that no class of which meets all models are suppressed. Time and memory grow with the square of the distinct tuples
 /// that have fewer than k rows.

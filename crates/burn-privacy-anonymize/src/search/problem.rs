@@ -1,5 +1,5 @@
 //! A table laid out for the search: attributes in the order in which their levels are chosen, tuples sorted so that
-//! generalized tuples merge with their neighbours.
+//! generalized tuples merge with their neighbors.
 
 use crate::AnonymizeError;
 use crate::table::{Metric, PrivacyModel, SensitiveDistribution, Table, generalization_entropy, histogram_bits};
@@ -32,7 +32,7 @@ pub(super) struct Problem {
     /// By depth.
     pub(super) attributes: Vec<Attribute>,
     /// `suffix[d][t]`: a number for what tuple `t` holds in attributes `d..` and in the sensitive column. Tuples with the
-    /// same number are neighbours.
+    /// same number are neighbors.
     pub(super) suffix: Vec<Vec<u32>>,
     pub(super) counts: Vec<u32>,
     /// Sensitive code of each tuple; empty where no model needs one.

@@ -1,6 +1,6 @@
 //! Every mechanism's outputs are distributed as the theorems say.
 
-use burn_privacy_mechanisms::local::{Duchi, IntegerNoise, Piecewise, RandomisedResponse, RealNoise};
+use burn_privacy_mechanisms::local::{Duchi, IntegerNoise, Piecewise, RandomizedResponse, RealNoise};
 use statrs::distribution::{ContinuousCDF, Laplace, Normal};
 
 use crate::draws;
@@ -86,9 +86,9 @@ fn rounded_gaussian_noise_has_the_masses_of_the_normal_distribution() {
 }
 
 #[test]
-fn randomised_response_keeps_and_lies_as_often_as_stated() {
+fn randomized_response_keeps_and_lies_as_often_as_stated() {
     for (seed, categories, epsilon) in [(8, 2, 1.0), (9, 5, 2.0), (10, 100, 1.0)] {
-        let response = RandomisedResponse::new(categories, epsilon).unwrap();
+        let response = RandomizedResponse::new(categories, epsilon).unwrap();
         let truth = categories as u32 / 2;
         let mut counts = vec![0_u64; categories];
         for output in draws(seed, COUNT, |r| response.perturb(truth, r)) {
@@ -102,7 +102,7 @@ fn randomised_response_keeps_and_lies_as_often_as_stated() {
 
 #[test]
 fn counts_are_debiased() {
-    let response = RandomisedResponse::new(3, 1.5).unwrap();
+    let response = RandomizedResponse::new(3, 1.5).unwrap();
     let truth = [60_000_u64, 30_000, 10_000];
     let mut counts = [0_u64; 3];
     let outputs = draws(11, 100_000, |r| [0, 1, 2].map(|category| response.perturb(category, r)));

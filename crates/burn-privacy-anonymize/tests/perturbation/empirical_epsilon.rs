@@ -5,7 +5,7 @@
 //! Clopper and Pearson's, in the form of Chernoff: `n KL(count / n, p) = 26` at the ends, each wrong with probability
 //! exp(-26) = 5e-12, for some 2,400 bounds a mechanism.
 
-use burn_privacy_mechanisms::local::{CellRandomness, Duchi, IntegerNoise, Piecewise, RandomisedResponse, RealNoise};
+use burn_privacy_mechanisms::local::{CellRandomness, Duchi, IntegerNoise, Piecewise, RandomizedResponse, RealNoise};
 
 use crate::draws;
 
@@ -95,9 +95,9 @@ fn bounded() {
 }
 
 #[test]
-fn randomised_response() {
+fn randomized_response() {
     for epsilon in [0.5, 1.0, 3.0] {
-        let m = RandomisedResponse::new(4, epsilon).unwrap();
+        let m = RandomizedResponse::new(4, epsilon).unwrap();
         assert_epsilon(112, (epsilon, 0.0), 0.8, |r| m.perturb(0, r).into(), |r| m.perturb(3, r).into());
     }
 }

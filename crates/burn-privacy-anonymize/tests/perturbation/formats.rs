@@ -17,7 +17,7 @@ const SCHEMA: &str = "
     lo = 0
     hi = 10000
     default = 100
-    treatment = 'randomise'
+    treatment = 'randomize'
 
     [[column]]
     name = 'age'
@@ -25,14 +25,14 @@ const SCHEMA: &str = "
     lo = 0
     hi = 120
     default = 40
-    treatment = 'randomise'
+    treatment = 'randomize'
 
     [[column]]
     name = 'member'
     kind = 'category'
     values = ['yes', 'no']
     other = '?'
-    treatment = 'randomise'
+    treatment = 'randomize'
 ";
 
 /// A table's perturbed form under a fixed seed, with its statement.
@@ -104,7 +104,7 @@ fn what_is_not_read_is_named_with_what_to_do() {
     }
     assert!(refusal(b"PK\x03\x04\x14\0\x06\0").contains("Excel"));
     // A table of one column may hold semicolons in its name, if the schema says so.
-    let one = "[[column]]\nname = 'a;b'\nkind = 'integer'\nlo = 0\nhi = 1\ndefault = 0\ntreatment = 'randomise'\n\
+    let one = "[[column]]\nname = 'a;b'\nkind = 'integer'\nlo = 0\nhi = 1\ndefault = 0\ntreatment = 'randomize'\n\
                epsilon = 1.0\n";
     perturb(one, "a;b\n1\n", TableFormat::default()).unwrap();
 }
@@ -127,7 +127,7 @@ fn any_header_leads_from_the_template_to_a_run() {
         } else {
             template.unwrap()
         };
-        let first = "kind = 'integer'\nlo = 0\nhi = 9\ndefault = 1\nepsilon = 1.0\ntreatment = 'randomise'";
+        let first = "kind = 'integer'\nlo = 0\nhi = 9\ndefault = 1\nepsilon = 1.0\ntreatment = 'randomize'";
         let schema = template.replacen("treatment = \"drop\"", first, 1).replace("\"drop\"", "\"keep\"");
         let cells = header.split(',').count();
         let table = format!("{line}\n{}\n", vec!["1"; cells].join(","));
@@ -197,7 +197,7 @@ fn columns_that_are_unreadable_throughout_are_told_for_an_epsilon() {
 #[test]
 fn a_delta_that_means_nothing_for_the_rows_is_refused() {
     let schema =
-        SCHEMA.replacen("treatment = 'randomise'", "treatment = 'randomise'\nmechanism = 'gaussian'\ndelta = 1e-3", 1);
+        SCHEMA.replacen("treatment = 'randomize'", "treatment = 'randomize'\nmechanism = 'gaussian'\ndelta = 1e-3", 1);
     let table = |rows| format!("income,age,member\n{}", "1,2,yes\n".repeat(rows));
     perturb(&schema, table(999), TableFormat::default()).unwrap();
     let error = perturb(&schema, table(1_000), TableFormat::default()).unwrap_err();
@@ -208,7 +208,7 @@ fn a_delta_that_means_nothing_for_the_rows_is_refused() {
 fn amounts_are_summed_as_they_are_written() {
     let column = |name: &str, epsilon: &str| {
         format!(
-            "[[column]]\nname = '{name}'\nkind = 'real'\nlo = 0\nhi = 1\ndefault = 0\ntreatment = 'randomise'\nepsilon = {epsilon}\n"
+            "[[column]]\nname = '{name}'\nkind = 'real'\nlo = 0\nhi = 1\ndefault = 0\ntreatment = 'randomize'\nepsilon = {epsilon}\n"
         )
     };
     let schema = TableSchema::parse(&(column("a", "0.1") + &column("b", "0.2")), None).unwrap();

@@ -4,7 +4,7 @@ use burn_privacy_anonymize::perturb::{PerturbationStatement, ProtectionLevel, Ta
 use burn_privacy_budget::statement::Statement;
 use burn_privacy_mechanisms::Entropy;
 
-const REAL: &str = "name = 'x'\nkind = 'real'\nlo = 0\nhi = 1\ndefault = 0.5\ntreatment = 'randomise'\n";
+const REAL: &str = "name = 'x'\nkind = 'real'\nlo = 0\nhi = 1\ndefault = 0.5\ntreatment = 'randomize'\n";
 
 fn column(keys: &str) -> String {
     format!("[[column]]\n{keys}\n")
@@ -33,22 +33,22 @@ fn bad_schemas_are_refused_with_the_column_and_the_remedy() {
         ("'real'", "'text'", "unknown variant `text`"),
         ("kind = 'real'", "", "no kind"),
         ("kind = 'real'", "kind = 'integer'", "must be a whole number"),
-        ("'randomise'", "'obfuscate'\ndelta = 1e-5", "needs standard_deviation"),
-        ("'randomise'", "'randomise'\nmechanism = 'randomised-response'", "takes mechanism laplace"),
-        ("'randomise'", "'randomise'\nmechanism = 'gaussian'", "`delta` at the top"),
-        ("'randomise'", "'randomise'\ndelta = 1e-5", "delta is for Gaussian noise"),
-        ("'randomise'", "'randomise'\nepsilon = 0.5\nshare = 1", "exclude each other"),
-        ("'randomise'", "'randomise'\nepsilon = 2", "in sum"),
-        ("'randomise'", "'randomise'\nepsilon = -1", "epsilon is -1"),
-        ("'randomise'", "'randomise'\nepsilon = nan", "epsilon is NaN"),
-        ("'randomise'", "'randomise'\nshare = 0", "share is 0"),
-        ("'randomise'", "'randomise'\nvalues = ['a']", "values is for categories"),
-        ("'randomise'", "'randomise'\nlow = 0", "unknown field `low`"),
-        ("'randomise'", "'drop'", "perturbs no column"),
+        ("'randomize'", "'obfuscate'\ndelta = 1e-5", "needs standard_deviation"),
+        ("'randomize'", "'randomize'\nmechanism = 'randomized-response'", "takes mechanism laplace"),
+        ("'randomize'", "'randomize'\nmechanism = 'gaussian'", "`delta` at the top"),
+        ("'randomize'", "'randomize'\ndelta = 1e-5", "delta is for Gaussian noise"),
+        ("'randomize'", "'randomize'\nepsilon = 0.5\nshare = 1", "exclude each other"),
+        ("'randomize'", "'randomize'\nepsilon = 2", "in sum"),
+        ("'randomize'", "'randomize'\nepsilon = -1", "epsilon is -1"),
+        ("'randomize'", "'randomize'\nepsilon = nan", "epsilon is NaN"),
+        ("'randomize'", "'randomize'\nshare = 0", "share is 0"),
+        ("'randomize'", "'randomize'\nvalues = ['a']", "values is for categories"),
+        ("'randomize'", "'randomize'\nlow = 0", "unknown field `low`"),
+        ("'randomize'", "'drop'", "perturbs no column"),
         ("name = 'x'", "name = ' x'", "must not begin or end with a space"),
-        ("'randomise'", "'randomise'\nthousands = '.'", "1.234 could be either"),
-        ("'randomise'", "'randomise'\ndecimal = '1'", "must be one character"),
-        ("'randomise'", "'randomise'\nmechanism = 'gaussian'\ndelta = 0.2", "must be below 0.1"),
+        ("'randomize'", "'randomize'\nthousands = '.'", "1.234 could be either"),
+        ("'randomize'", "'randomize'\ndecimal = '1'", "must be one character"),
+        ("'randomize'", "'randomize'\nmechanism = 'gaussian'\ndelta = 0.2", "must be below 0.1"),
         ("default = 0.5", "default = 0.5\n[[column]]\nname = 'y'\ntreatment = 'drop'\nsuffix = 1", "can't be read"),
     ] {
         let text = budget.to_owned() + &column(&REAL.replace(old, new));
@@ -69,7 +69,7 @@ fn bad_schemas_are_refused_with_the_column_and_the_remedy() {
 #[test]
 fn bad_categories_are_refused() {
     let of =
-        |keys: &str| column(&format!("name = 'c'\nkind = 'category'\ntreatment = 'randomise'\nepsilon = 1.0\n{keys}"));
+        |keys: &str| column(&format!("name = 'c'\nkind = 'category'\ntreatment = 'randomize'\nepsilon = 1.0\n{keys}"));
     for (keys, expected) in [
         ("values = ['a', 'b']", "needs values and other"),
         ("other = 'a'", "needs values and other"),
@@ -89,8 +89,8 @@ fn a_row_budget_is_divided() {
     let text = [
         "epsilon = 4.0\ndelta = 1e-6\n",
         &column(REAL),
-        &column(&REAL.replace('x', "y").replace("'randomise'", "'randomise'\nepsilon = 1.0")),
-        &column(&REAL.replace('x', "z").replace("'randomise'", "'randomise'\nshare = 2\nmechanism = 'gaussian'")),
+        &column(&REAL.replace('x', "y").replace("'randomize'", "'randomize'\nepsilon = 1.0")),
+        &column(&REAL.replace('x', "z").replace("'randomize'", "'randomize'\nshare = 2\nmechanism = 'gaussian'")),
         &column("name = 'n'\ntreatment = 'drop'"),
     ]
     .concat();
@@ -120,17 +120,17 @@ fn obfuscation_says_what_it_amounts_to() {
 #[test]
 fn the_level_is_that_of_what_is_left_unprotected() {
     let kept = column("name = 'k'\ntreatment = 'keep'");
-    let randomised = column(&REAL.replace("'randomise'", "'randomise'\nepsilon = 1.0"));
-    let label = column(&REAL.replace("'randomise'", "'randomise'\nepsilon = 1.0\nlabel = true"));
-    let other = randomised.replace('x', "y");
+    let randomized = column(&REAL.replace("'randomize'", "'randomize'\nepsilon = 1.0"));
+    let label = column(&REAL.replace("'randomize'", "'randomize'\nepsilon = 1.0\nlabel = true"));
+    let other = randomized.replace('x', "y");
     let level = |columns: &[&String]| statement(&columns.iter().map(|c| c.as_str()).collect::<String>()).level;
-    assert_eq!(level(&[&randomised]), ProtectionLevel::Row);
+    assert_eq!(level(&[&randomized]), ProtectionLevel::Row);
     assert_eq!(level(&[&label]), ProtectionLevel::Row);
     assert_eq!(level(&[&label, &kept]), ProtectionLevel::Label);
-    assert_eq!(level(&[&randomised, &kept]), ProtectionLevel::Attribute);
+    assert_eq!(level(&[&randomized, &kept]), ProtectionLevel::Attribute);
     assert_eq!(level(&[&label, &other, &kept]), ProtectionLevel::Attribute);
 
-    let made = statement(&[randomised, kept].concat());
+    let made = statement(&[randomized, kept].concat());
     assert_eq!(made.unprotected_columns, ["k"]);
     for text in [made.to_string(), made.to_markdown()] {
         assert!(text.contains("LOCAL DP") && text.contains("replace-one") && !text.contains("NOT PRIVATE"), "{text}");

@@ -18,7 +18,7 @@ const SCHEMA: &str = r#"
     lo = -1.0
     hi = 1.0
     default = 0.25
-    treatment = "randomise"
+    treatment = "randomize"
     mechanism = "piecewise"
 
     [[column]]
@@ -27,14 +27,14 @@ const SCHEMA: &str = r#"
     lo = 0
     hi = 100
     default = 10
-    treatment = "randomise"
+    treatment = "randomize"
 
     [[column]]
     name = "kind"
     kind = "category"
     values = ["a", "b,c", "quo\"te"]
     other = "?"
-    treatment = "randomise"
+    treatment = "randomize"
 
     [[column]]
     name = "id"

@@ -7,7 +7,7 @@ const LARGEST: u64 = 1 << 20;
 
 /// Sizes reservations so that each lasts about a target time, one second unless told otherwise.
 ///
-/// A reservation costs a synchronised write (milliseconds), a crash costs the steps reserved and not made. Blocks start
+/// A reservation costs a synchronized write (milliseconds), a crash costs the steps reserved and not made. Blocks start
 /// at one step and at most double, so that a slow first step (compilation, autotuning) or a fast one misleads little.
 ///
 /// ```

@@ -60,7 +60,7 @@ impl Budget {
         Ok(Self { adjacency, epsilon, delta, order })
     }
 
-    /// Which data sets are neighbours.
+    /// Which data sets are neighbors.
     #[must_use]
     pub const fn adjacency(&self) -> Adjacency {
         self.adjacency

@@ -38,7 +38,7 @@ fn a_file_cut_at_any_byte_keeps_every_acknowledged_charge() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("data.ledger");
     let bytes = example(&path);
-    // Every byte of the last line and of the header's end, every seventh of the rest: each takes several synchronised
+    // Every byte of the last line and of the header's end, every seventh of the rest: each takes several synchronized
     // writes.
     let last_line = bytes[..bytes.len() - 1].iter().rposition(|&byte| byte == b'\n').unwrap();
     let header = bytes.iter().position(|&byte| byte == b'\n').unwrap();

@@ -26,7 +26,7 @@ impl LedgerFile {
         }
     }
 
-    /// Makes what is in the file durable: an earlier process may have crashed between writing and synchronising.
+    /// Makes what is in the file durable: an earlier process may have crashed between writing and synchronizing.
     pub fn settle(&mut self) -> Result<(), LedgerError> {
         self.log.settle().map_err(|error| self.refusal(error))
     }

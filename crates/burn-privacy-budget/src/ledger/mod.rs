@@ -11,11 +11,11 @@
 //!
 //! `released <= charged <= planned`
 //!
-//! The first holds because steps are reserved durably (written and synchronised to the disk) before any of them is
+//! The first holds because steps are reserved durably (written and synchronized to the disk) before any of them is
 //! released; the second because a reservation beyond the plan is refused. A crash leaves the whole reserved block
 //! charged: about one second of steps too many, never one too few. Nothing happens on drop: a ledger that is dropped
 //! without [`Ledger::close`] is in the same state as after a crash. The guarantee needs a disk that keeps what it
-//! says it has synchronised, and a file that nobody edits or restores from an older copy; the lines are chained by
+//! says it has synchronized, and a file that nobody edits or restores from an older copy; the lines are chained by
 //! check sums, which detect accidents, not forgery. While a run holds the ledger, a file that is replaced (also by a
 //! copy of the same length), removed or edited is found out before the next step is released, by device, inode and length;
 //! the run stops, and saves what it has charged beside the ledger.

@@ -14,7 +14,7 @@ use super::history::{Charge, History};
 pub struct LedgerTotal {
     /// Name of the data set.
     pub dataset: String,
-    /// Which data sets are neighbours.
+    /// Which data sets are neighbors.
     pub adjacency: Adjacency,
     /// The delta of the epsilons.
     pub delta: f64,

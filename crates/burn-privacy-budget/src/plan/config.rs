@@ -58,7 +58,7 @@ impl PrivacyPlanConfig {
         }
     }
 
-    /// Which pairs of data sets are neighbours.
+    /// Which pairs of data sets are neighbors.
     pub fn with_adjacency(mut self, adjacency: Adjacency) -> Self {
         self.adjacency = adjacency;
         self
@@ -195,7 +195,7 @@ fn check_sampling(sampling: Sampling, adjacency: Adjacency) -> Result<()> {
             return Err(refuse(
                 "adjacency",
                 adjacency,
-                "add-or-remove-one or zero-out with Poisson sampling (a replaced record is in both neighbours' batches \
+                "add-or-remove-one or zero-out with Poisson sampling (a replaced record is in both neighbors' batches \
                  with different gradients, which this version does not account), or Sampling::full_batch",
             ));
         }

@@ -17,7 +17,7 @@ pub use protected_unit::ProtectedUnit;
 
 /// What will run, checked: adjacency, sampling, clipping, noise and length of one training run.
 ///
-/// Immutable, and serialisable: deserialising checks it again. Everything that the guarantee depends on is made
+/// Immutable, and serializable: deserializing checks it again. Everything that the guarantee depends on is made
 /// from this one value, so the parts can't disagree.
 ///
 /// # Formal guarantee
@@ -40,7 +40,7 @@ pub struct PrivacyPlan {
 }
 
 impl PrivacyPlan {
-    /// Which pairs of data sets are neighbours.
+    /// Which pairs of data sets are neighbors.
     pub fn adjacency(&self) -> Adjacency {
         self.adjacency
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum Sampling {
     /// Each record is in a step's batch independently with probability `expected_batch_size / nominal_size`.
     Poisson {
-        /// Public expected number of records a step: what sums are divided by, never the realised number.
+        /// Public expected number of records a step: what sums are divided by, never the realized number.
         expected_batch_size: usize,
         /// Public nominal number of records. Under add/remove adjacency the true number is private and may
         /// differ.

@@ -20,7 +20,7 @@ pub const STOPPING_CAVEAT: &str = "valid if the decision to stop does not depend
 pub struct PrivacyStatement {
     /// What one record is, such as `"one training image"`.
     pub protected_unit: String,
-    /// Which data sets are neighbours.
+    /// Which data sets are neighbors.
     pub adjacency: Adjacency,
     /// The mechanism in words, such as `"DP-SGD with flat clipping and Gaussian noise"`.
     pub mechanism: String,
@@ -80,7 +80,7 @@ impl PrivacyStatement {
         [
             "hyper-parameter search: every run on the private data costs, whether its model is published or not",
             "metrics: losses and accuracies that were computed on private data and shown",
-            "preprocessing that looked at the private data, such as normalisation statistics, vocabularies and de-duplication",
+            "preprocessing that looked at the private data, such as normalization statistics, vocabularies and de-duplication",
         ]
         .map(str::to_owned)
         .to_vec()

@@ -44,7 +44,7 @@ impl Figure {
             Self::Ring => ((x * x + y * y).sqrt() - 0.78).abs() - 0.22,
             Self::Square => x.abs().max(y.abs()) - 0.86,
             Self::Triangle => {
-                // Equilateral, pointing up, its centre of gravity at the origin.
+                // Equilateral, pointing up, its center of gravity at the origin.
                 let slope = 0.866_025_4 * x.abs() - 0.5 * y;
                 slope.max(y) - 0.58
             }

@@ -44,7 +44,7 @@ pub struct Generated {
 /// shape, its number of classes, and none of its pictures) on a machine without any data.
 ///
 /// Each shows one striped patch, checkerboard or shape ([`GENERATED_CLASSES`]) at a random place, size, turn and
-/// colour, lighter or darker than its ground at random, among blots and noise. The classes are balanced: every
+/// color, lighter or darker than its ground at random, among blots and noise. The classes are balanced: every
 /// ten images in a row from a multiple of ten hold one of each. Image `i` depends on the seed and on `i` only,
 /// and no bit of it on the machine.
 ///

@@ -20,7 +20,7 @@ const CONTRAST: (f32, f32) = (0.25, 0.55);
 /// model learns next to nothing, and a network learns nothing for its first few hundred steps. The further off,
 /// the sooner training gets going, and the more a linear model finds.
 const LIGHTER: f32 = 0.7;
-/// How far the colour of figure and ground may be off grey, in 0..1.
+/// How far the color of figure and ground may be off gray, in 0..1.
 const TINT: f32 = 0.15;
 /// How many blots lie about, at most. More is harder.
 const BLOTS: u32 = 5;
@@ -103,7 +103,7 @@ fn turn(angle: f32) -> (f32, f32) {
     (1.0 - square / 2.0 + square * square / 24.0, angle * (1.0 - square / 6.0 + square * square / 120.0))
 }
 
-/// A slope and some blots, on all colours alike.
+/// A slope and some blots, on all colors alike.
 fn shade_ground(stream: &mut Stream, shade: &mut [f32; PIXELS]) {
     let (right, down) = (stream.within(-SHADE, SHADE) / SIDE as f32, stream.within(-SHADE, SHADE) / SIDE as f32);
     for (index, shade) in shade.iter_mut().enumerate() {

@@ -8,7 +8,7 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(seed: u64, index: u64) -> Self {
-        // Two rounds, so that neighbouring indices start at unrelated places.
+        // Two rounds, so that neighboring indices start at unrelated places.
         Self { state: mixed(mixed(seed) ^ index.wrapping_mul(0xd134_2543_de82_ef95)) }
     }
 

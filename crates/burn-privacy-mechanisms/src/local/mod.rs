@@ -3,7 +3,7 @@
 //! A mechanism maps a value `x` to a random output `Y`. It is `epsilon`-locally differentially private if for all
 //! values `x`, `x'` of its domain and all sets `S` of outputs `P[Y(x) in S] <= e^epsilon P[Y(x') in S]`, and `(epsilon,
 //! delta)`-private if that holds up to an added `delta` (Kasiviswanathan et al., "What can we learn privately?", FOCS
-//! 2008). Neighbours are any two values of the domain: replace-one.
+//! 2008). Neighbors are any two values of the domain: replace-one.
 //!
 //! | mechanism | domain | guarantee |
 //! |---|---|---|
@@ -11,13 +11,13 @@
 //! | [`RealNoise::gaussian`], [`IntegerNoise::gaussian`] | bounded numbers | `(epsilon, delta)` |
 //! | [`RealNoise::obfuscation`], [`IntegerNoise::obfuscation`] | bounded numbers | what a given standard deviation is worth |
 //! | [`Piecewise`], [`Duchi`] | bounded reals | `epsilon` |
-//! | [`RandomisedResponse`] | categories | `epsilon` |
+//! | [`RandomizedResponse`] | categories | `epsilon` |
 //!
 //! # Floating point
 //!
 //! Every mechanism works on the integers `0 ..= N` of a public grid over the bounds, draws an integer, and only then
 //! turns it into a number: the low bits of an output carry nothing. The coins of [`Piecewise`], [`Duchi`] and
-//! [`RandomisedResponse`] are comparisons of 64-bit words with integer thresholds that are rounded towards privacy, so
+//! [`RandomizedResponse`] are comparisons of 64-bit words with integer thresholds that are rounded towards privacy, so
 //! that their epsilon is exact. The noise of the others comes from `f64` arithmetic with a relative error below
 //! `2^-48`; the grids are chosen so coarse that it changes no output's probability by more than a factor `1 + 2^-22`,
 //! and the mechanisms are calibrated to [`EPSILON_SLACK`] less than what they claim.
@@ -29,13 +29,13 @@
 //! records.
 //!
 //! ```
-//! use burn_privacy_mechanisms::local::{CellRandomness, RandomisedResponse, RealNoise};
+//! use burn_privacy_mechanisms::local::{CellRandomness, RandomizedResponse, RealNoise};
 //! use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let key = PrivacyKey::draw(&Entropy::os())?;
 //! let income = RealNoise::laplace(0.0, 200_000.0, 1.0)?;
-//! let answer = RandomisedResponse::new(3, 2.0)?;
+//! let answer = RandomizedResponse::new(3, 2.0)?;
 //! for (record, (earned, ticked)) in [(31_000.0, 2), (54_500.0, 0)].into_iter().enumerate() {
 //!     let earned = income.perturb(earned, &CellRandomness::draw(&key, record as u64, 0)?);
 //!     let ticked = answer.perturb(ticked, &CellRandomness::draw(&key, record as u64, 1)?);
@@ -49,14 +49,14 @@ mod bounded;
 mod error;
 mod grid;
 mod noise;
-mod randomised_response;
+mod randomized_response;
 mod randomness;
 mod threshold;
 
 pub use bounded::{Duchi, Piecewise};
 pub use error::LocalError;
 pub use noise::{IntegerNoise, RealNoise};
-pub use randomised_response::RandomisedResponse;
+pub use randomized_response::RandomizedResponse;
 pub use randomness::CellRandomness;
 
 pub use randomness::RandomnessBlock;

@@ -21,7 +21,7 @@ fn one_step_changes_a_probability_by_no_more_than_its_share() {
     for epsilon in EPSILONS {
         for last in [1, 2, 100, TwoSidedGeometric::most_places(epsilon)] {
             let noise = TwoSidedGeometric::new(epsilon, last);
-            // All ratios of neighbours beyond these are r exactly.
+            // All ratios of neighbors beyond these are r exactly.
             for (a, b) in [(0, 1), (1, 2)] {
                 let ratio = (mass(&noise, a) / mass(&noise, b)).ln();
                 let excess = ratio - noise.per_step;

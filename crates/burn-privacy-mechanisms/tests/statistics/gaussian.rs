@@ -4,7 +4,7 @@ use crate::bounds::{assert_binomial, assert_chi_square, seeded};
 use burn_privacy_mechanisms::{MAX_DEVIATION, fill_gaussian_f32, fill_gaussian_f64};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-/// Values drawn: 3.4e7; without optimisation 2e6, because a value then takes over a microsecond.
+/// Values drawn: 3.4e7; without optimization 2e6, because a value then takes over a microsecond.
 const DRAWS: u64 = if cfg!(debug_assertions) { 1 << 21 } else { 1 << 25 };
 
 /// Values in memory at once.
@@ -48,7 +48,7 @@ fn moments_and_tails() {
         }
     }
 
-    // Each standardised moment is normal up to 1 / sqrt(DRAWS); six of them beyond 6 deviations: 6 · 2e-9 = 1.2e-8.
+    // Each standardized moment is normal up to 1 / sqrt(DRAWS); six of them beyond 6 deviations: 6 · 2e-9 = 1.2e-8.
     let n = DRAWS as f64;
     let means_and_variances = [(0.0, 1.0), (1.0, 2.0), (0.0, 15.0), (3.0, 96.0), (0.0, 945.0), (15.0, 10_170.0)];
     for (order, (sum, (mean, variance))) in powers.iter().zip(means_and_variances).enumerate() {

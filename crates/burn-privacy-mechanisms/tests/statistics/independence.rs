@@ -47,7 +47,7 @@ fn tensors_of_a_step_are_unrelated() {
 }
 
 #[test]
-fn neighbours_are_unrelated() {
+fn neighbors_are_unrelated() {
     let values = noise(&seeded(3), 8, 0);
     for lag in [1, 2, 16, 63, 64, 65, 127, 128, 16_384] {
         assert_unrelated(&values[lag..], &values[..COUNT - lag], &format!("lag {lag}"));

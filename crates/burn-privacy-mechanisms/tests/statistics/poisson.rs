@@ -47,7 +47,7 @@ fn steps_are_pairwise_independent() {
 }
 
 #[test]
-fn neighbouring_records_are_independent() {
+fn neighboring_records_are_independent() {
     // Pairs (2i, 2i + 1) with both included: 2e6 pairs, probability RATE²; 2 exp(-16) = 2.3e-7.
     let both: usize =
         samples().iter().map(|sample| sample.windows(2).filter(|w| w[0] % 2 == 0 && w[1] == w[0] + 1).count()).sum();

@@ -6,7 +6,7 @@ use plotters::style::{FontStyle, register_font};
 
 use crate::OutputError;
 
-/// DejaVu Sans, reduced to Latin, Greek and a few signs and lowered to where plotters needs it; its licence lies
+/// DejaVu Sans, reduced to Latin, Greek and a few signs and lowered to where plotters needs it; its license lies
 /// beside it.
 const FONT: &[u8] = include_bytes!("../../assets/DejaVuSans-plots.ttf");
 

@@ -15,7 +15,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, RGBColor};
 
 use super::axis::Axis;
-use super::palette::{GREY, INK, PALE, SERIES, WHITE};
+use super::palette::{GRAY, INK, PALE, SERIES, WHITE};
 use super::{Drawing, Pen, in_words};
 use crate::OutputError;
 
@@ -96,7 +96,7 @@ impl Drawing for LineChart {
         area.fill(&WHITE).map_err(in_words)?;
         let pen = Pen::new(scale);
         let (head, panel) = area.split_vertically(pen.length(100));
-        for (text, size, color, y) in [(&self.title, 34, INK, 18), (&self.subtitle, 24, GREY, 62)] {
+        for (text, size, color, y) in [(&self.title, 34, INK, 18), (&self.subtitle, 24, GRAY, 62)] {
             let style = pen.text(size, color).pos(Pos::new(HPos::Left, VPos::Top));
             head.draw(&Text::new(text.as_str(), (pen.length(110), pen.length(y)), style)).map_err(in_words)?;
         }

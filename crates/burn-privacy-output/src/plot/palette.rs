@@ -12,7 +12,7 @@ pub const VERMILION: RGBColor = RGBColor(213, 94, 0);
 pub const INK: RGBColor = RGBColor(40, 40, 40);
 
 /// Lesser text.
-pub const GREY: RGBColor = RGBColor(105, 105, 105);
+pub const GRAY: RGBColor = RGBColor(105, 105, 105);
 
 /// The grid.
 pub const PALE: RGBColor = RGBColor(225, 225, 225);

@@ -9,8 +9,8 @@ use crate::OutputError;
 
 const SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
 
-/// Pixels per metre that print the plot 203 mm (8 in) wide.
-const PIXELS_PER_METRE: u32 = 7_874;
+/// Pixels per meter that print the plot 203 mm (8 in) wide.
+const PIXELS_PER_METER: u32 = 7_874;
 
 /// The mean of each square of `factor` x `factor` pixels, of 8-bit RGB rows that are `width` pixels long.
 pub(super) fn averaged_down(pixels: &[u8], width: usize, factor: usize) -> Vec<u8> {
@@ -39,8 +39,8 @@ pub(super) fn encode(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, 
     // 8 bits, RGB, deflate, the standard filters, not interlaced.
     header.extend([8, 2, 0, 0, 0]);
     let mut resolution = Vec::new();
-    resolution.extend(PIXELS_PER_METRE.to_be_bytes());
-    resolution.extend(PIXELS_PER_METRE.to_be_bytes());
+    resolution.extend(PIXELS_PER_METER.to_be_bytes());
+    resolution.extend(PIXELS_PER_METER.to_be_bytes());
     resolution.push(1);
 
     let row_bytes = width as usize * 3;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use burn_privacy_output::plot::palette::{BLUE, GREY, INK, PALE, RED, VERMILION, WHITE};
+use burn_privacy_output::plot::palette::{BLUE, GRAY, INK, PALE, RED, VERMILION, WHITE};
 use burn_privacy_output::plot::{Drawing, Pen, in_words};
 use burn_privacy_output::{OutputError, grouped};
 use plotters::chart::{ChartBuilder, ChartContext, SeriesLabelPosition};
@@ -50,12 +50,12 @@ impl Parts {
     /// Title, data, and the warning if there is one.
     fn head<DB: DrawingBackend>(&self, area: &Area<DB>, curves: &Curves) -> Result<(), OutputError> {
         let left = self.pen.length(135);
-        let line = |text: &str, size: u32, colour: RGBColor, y: u32| {
-            let style = self.pen.text(size, colour).pos(Pos::new(HPos::Left, VPos::Top));
+        let line = |text: &str, size: u32, color: RGBColor, y: u32| {
+            let style = self.pen.text(size, color).pos(Pos::new(HPos::Left, VPos::Top));
             area.draw(&Text::new(text.to_owned(), (left, self.pen.length(y)), style)).map_err(in_words)
         };
         line(&curves.title, 38, INK, 22)?;
-        line(&curves.subtitle, 30, GREY, 68)?;
+        line(&curves.subtitle, 30, GRAY, 68)?;
         curves.warning.map_or(Ok(()), |warning| line(warning, 36, RED, 112))
     }
 
@@ -121,7 +121,7 @@ impl Parts {
         let mut chart = self.panel(area, curves, around(&curves.accuracy), &name, below)?;
         let Some(&(_, last)) = curves.accuracy.last() else {
             let (width, height) = chart.plotting_area().dim_in_pixel();
-            let style = self.pen.text(30, GREY).pos(Pos::new(HPos::Center, VPos::Center));
+            let style = self.pen.text(30, GRAY).pos(Pos::new(HPos::Center, VPos::Center));
             let note = Text::new("No accuracy was measured.", (width as i32 / 2, height as i32 / 2), style);
             return chart.plotting_area().strip_coord_spec().draw(&note).map_err(in_words);
         };
@@ -148,7 +148,7 @@ impl Parts {
         let highest = epsilon.points.iter().map(|(_, value)| *value).chain(epsilon.target).fold(0.0, f64::max);
         let top = if highest > 0.0 { highest * 1.15 } else { 1.0 };
         let mut chart = self.panel(area, curves, 0.0..top, "Privacy loss ε (nats)", true)?;
-        let (line, thin, length) = (self.pen.line(4, VERMILION), self.pen.line(2, GREY), self.pen.length(52));
+        let (line, thin, length) = (self.pen.line(4, VERMILION), self.pen.line(2, GRAY), self.pen.length(52));
         if let Some(target) = epsilon.target {
             let ends = [(0.0, target), (curves.steps as f64, target)];
             let (dash, gap) = (self.pen.length(14), self.pen.length(10));

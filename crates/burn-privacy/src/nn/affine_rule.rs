@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use crate::per_example::{ClipFactors, ParameterGradients, PerExampleRule, Rounding, rows_of, sum_of_squares_bound};
 use burn_privacy_kernels::flex_kernels;
 
-/// Scale and shift of a normalisation layer: `y = scale * x_hat + shift`, both vectors along one axis.
+/// Scale and shift of a normalization layer: `y = scale * x_hat + shift`, both vectors along one axis.
 ///
 /// Per example, `G_scale = sum_t x_hat_t * g_t` and `G_shift = sum_t g_t` over the other axis.
 pub(super) struct AffineRule {

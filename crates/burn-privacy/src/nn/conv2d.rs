@@ -39,13 +39,13 @@ pub struct Conv2dConfig {
     /// If a bias should be added to the output.
     #[config(default = true)]
     pub bias: bool,
-    /// How the parameters are initialised.
+    /// How the parameters are initialized.
     #[config(default = "Initializer::KaimingUniform{gain:1.0/3.0f64.sqrt(), fan_out_only:false}")]
     pub initializer: Initializer,
 }
 
 impl Conv2dConfig {
-    /// Initialises the layer on `device`.
+    /// Initializes the layer on `device`.
     ///
     /// # Panics
     ///

@@ -22,13 +22,13 @@ pub struct EmbeddingConfig {
     pub n_embedding: usize,
     /// The size of each vector.
     pub d_model: usize,
-    /// How the table is initialised.
+    /// How the table is initialized.
     #[config(default = "Initializer::Normal{mean:0.0, std:1.0}")]
     pub initializer: Initializer,
 }
 
 impl EmbeddingConfig {
-    /// Initialises the layer on `device`.
+    /// Initializes the layer on `device`.
     pub fn init(&self, device: &Device) -> Embedding {
         burn::nn::EmbeddingConfig::new(self.n_embedding, self.d_model)
             .with_initializer(self.initializer.clone())

@@ -25,7 +25,7 @@ pub struct GroupNormConfig {
 }
 
 impl GroupNormConfig {
-    /// Initialises the layer on `device`.
+    /// Initializes the layer on `device`.
     ///
     /// # Panics
     ///
@@ -47,7 +47,7 @@ pub struct GroupNorm(burn::nn::GroupNorm);
 wrapped_layer!(GroupNorm, burn::nn::GroupNorm);
 
 impl GroupNorm {
-    /// Normalises groups of channels.
+    /// Normalizes groups of channels.
     ///
     /// # Shapes
     ///

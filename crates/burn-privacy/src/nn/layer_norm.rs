@@ -24,7 +24,7 @@ pub struct LayerNormConfig {
 }
 
 impl LayerNormConfig {
-    /// Initialises the layer on `device`.
+    /// Initializes the layer on `device`.
     pub fn init(&self, device: &Device) -> LayerNorm {
         burn::nn::LayerNormConfig::new(self.d_model).with_epsilon(self.epsilon).with_bias(self.bias).init(device).into()
     }
@@ -37,7 +37,7 @@ pub struct LayerNorm(burn::nn::LayerNorm);
 wrapped_layer!(LayerNorm, burn::nn::LayerNorm);
 
 impl LayerNorm {
-    /// Normalises the last axis.
+    /// Normalizes the last axis.
     ///
     /// # Shapes
     ///

@@ -24,7 +24,7 @@ pub struct LinearConfig {
     /// If a bias should be applied during the linear transformation.
     #[config(default = true)]
     pub bias: bool,
-    /// How the parameters are initialised.
+    /// How the parameters are initialized.
     #[config(default = "Initializer::KaimingUniform{gain:1.0/3.0f64.sqrt(), fan_out_only:false}")]
     pub initializer: Initializer,
     /// The layout in which the parameters are stored.
@@ -33,7 +33,7 @@ pub struct LinearConfig {
 }
 
 impl LinearConfig {
-    /// Initialises the layer on `device`.
+    /// Initializes the layer on `device`.
     pub fn init(&self, device: &Device) -> Linear {
         burn::nn::LinearConfig::new(self.d_input, self.d_output)
             .with_bias(self.bias)

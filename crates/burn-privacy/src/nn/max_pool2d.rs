@@ -27,7 +27,7 @@ pub struct MaxPool2dConfig {
 }
 
 impl MaxPool2dConfig {
-    /// Initialises the layer.
+    /// Initializes the layer.
     pub fn init(&self) -> MaxPool2d {
         burn::nn::pool::MaxPool2dConfig::new(self.kernel_size)
             .with_strides(self.strides)

@@ -13,7 +13,7 @@ use crate::per_example::{
 };
 use burn_privacy_kernels::flex_kernels;
 
-/// A convolution with a standardised kernel, and per-example gradients.
+/// A convolution with a standardized kernel, and per-example gradients.
 ///
 /// Each output channel's weights `w`, of `n` entries, enter the convolution as
 /// `gain (w - mean(w)) / sqrt(max(n var(w), 10^-4))`, with a trainable gain. The statistics are those of the weights, not
@@ -38,7 +38,7 @@ use burn_privacy_kernels::flex_kernels;
 /// (arXiv 2204.13650).
 #[derive(Module, Debug)]
 pub struct WeightStandardisedConv2d {
-    /// The convolution, with the weights before they are standardised.
+    /// The convolution, with the weights before they are standardized.
     pub convolution: Conv2d,
     /// `[channels_out]`
     pub gain: Param<Tensor<1>>,
@@ -88,7 +88,7 @@ impl WeightStandardisedConv2d {
 /// Below this, the square of a channel's deviation is not divided by: De et al.'s constant.
 const SMALLEST_SQUARED_DEVIATION: f64 = 1e-4;
 
-/// What the derivative of a standardised kernel is made of.
+/// What the derivative of a standardized kernel is made of.
 struct Standardisation {
     /// `[channels_out, entries]`: `(w - mean) / deviation`, with the deviation `sqrt(max(sum (w - mean)^2, 10^-4))`. Of norm 1
     /// but for channels whose deviation is clamped, where it is smaller.
@@ -100,7 +100,7 @@ struct Standardisation {
 }
 
 impl Standardisation {
-    /// The kernel of some weights and gains, `gain * unit` in the shape of the weights, and its standardisation.
+    /// The kernel of some weights and gains, `gain * unit` in the shape of the weights, and its standardization.
     fn of(weight: Tensor<4>, gain: Tensor<1>) -> (Tensor<4>, Self) {
         let dims = weight.dims();
         let [channels, entries] = [dims[0], dims[1] * dims[2] * dims[3]];
@@ -152,7 +152,7 @@ impl Standardisation {
     }
 }
 
-/// The rule of the convolution by the standardised kernel, with its gradients pulled back.
+/// The rule of the convolution by the standardized kernel, with its gradients pulled back.
 struct WeightStandardisedConv2dRule {
     of_kernel: Conv2dRule,
     standardisation: Standardisation,

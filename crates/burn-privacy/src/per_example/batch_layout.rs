@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn views_of_an_example_are_neighbours_and_every_row_belongs_to_one() {
+    fn views_of_an_example_are_neighbors_and_every_row_belongs_to_one() {
         for (examples, views) in [(0, 1), (1, 1), (5, 1), (5, 3), (1, 4)] {
             let layout = BatchLayout::new(examples, views);
             assert_eq!((layout.examples(), layout.views(), layout.rows()), (examples, views, examples * views));

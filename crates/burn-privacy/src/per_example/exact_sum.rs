@@ -5,11 +5,11 @@
 //!
 //! # Model
 //!
-//! Neighbours differ by a record that is present or absent at its place while all others keep theirs, and the drawn places are
+//! Neighbors differ by a record that is present or absent at its place while all others keep theirs, and the drawn places are
 //! the same but for that one. For a record `i` let `v_i` be what the backward pass and its clip factor make of it: a
 //! function of the record, the parameters and public things. In [`PerExample::Loop`](super::PerExample::Loop) it is that by
 //! construction, for a record is alone in its batch. In one backward pass it is computed beside the records of its physical
-//! batch. That batch is a fixed range of places (see [`fixed_ranges`](super::fixed_ranges)), so that a neighbour leaves every
+//! batch. That batch is a fixed range of places (see [`fixed_ranges`](super::fixed_ranges)), so that a neighbor leaves every
 //! other physical batch as it is, bit for bit; in its own, the other records' forward and backward passes must not
 //! depend on the number of rows beside them. That is an assumption, and it does not hold to the last bit: the general matrix
 //! product of a dense layer (784 x 1024, say) rounds a row otherwise beside one row than beside none. What this adds within
@@ -17,11 +17,11 @@
 //!
 //! # Theorem
 //!
-//! `|v_i| <= C (1 - kappa)` for every record, with kappa = [`MARGIN`], and the sums of two neighbours differ by at most `C` in
+//! `|v_i| <= C (1 - kappa)` for every record, with kappa = [`MARGIN`], and the sums of two neighbors differ by at most `C` in
 //! norm. Under replace-one, which is one removal and one addition, by at most `2 C`.
 //!
 //! Proof. The records of a physical batch are cut into *leaves*, ranges of places of the same tree with at most
-//! `K = `[`LEAF`] records. A neighbour changes one leaf, or cuts it in two; all other leaves hold the same records.
+//! `K = `[`LEAF`] records. A neighbor changes one leaf, or cuts it in two; all other leaves hold the same records.
 //!
 //! 1. Where a sum over records is taken in f32, it is taken within a leaf, of values `y_i` that are each a function of
 //!    its record. Where partial sums have at most `k` terms, each addition errs by at most `u = 2^-24` times its partial sum, in

@@ -1,6 +1,6 @@
 //! Per-example gradients in one backward pass, clipped and summed.
 //!
-//! Burn has neither module hooks nor a vectorising transform, so per-example gradients are formed by
+//! Burn has neither module hooks nor a vectorizing transform, so per-example gradients are formed by
 //! book-keeping (Bu et al. 2022, "Differentially Private Optimization on Large Model at Small Cost",
 //! arXiv 2210.00038):
 //!
@@ -32,7 +32,7 @@
 //! | what couples examples | |
 //! |---|---|
 //! | BatchNorm in training mode; a buffer that a forward pass changes; a weight used outside its layer; a layer of another model; an axis 0 that is not the examples | refused at every step |
-//! | batch statistics (also detached), losses that compare examples, a division by the batch size, masks and weights counted in the batch, a batcher that normalises, mixes or pads visibly; from a size of the batch on; in the gradients alone | refused when validated |
+//! | batch statistics (also detached), losses that compare examples, a division by the batch size, masks and weights counted in the batch, a batcher that normalizes, mixes or pads visibly; from a size of the batch on; in the gradients alone | refused when validated |
 //! | the same where losses are random from call to call | refused if a gradient flows along it, or if the influence is about as large as the randomness; **promised** otherwise |
 //! | state that the closure, the batcher or the model keeps from call to call (a moving average, the batch before, a count of calls), also in [`PerExample::Loop`] | refused when validated, if it then shows; **promised** where it shows only later |
 //! | another closure or model type, other trainable parameters, another batch size | validated before its first step |

@@ -3,7 +3,7 @@
 use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Distribution, Tensor};
 
-/// Moves every trainable parameter by a tenth of about the size that an initialiser would draw.
+/// Moves every trainable parameter by a tenth of about the size that an initializer would draw.
 pub(super) struct Perturb;
 
 impl ModuleMapper for Perturb {

@@ -67,7 +67,7 @@ mod tests {
 
     /// Over every way to deal out the ranks 0..8 to two groups, and to order the ranks 0..6: mean 0, variance 1.
     #[test]
-    fn scores_are_standardised() {
+    fn scores_are_standardized() {
         let mut scores = Vec::new();
         for chosen in 0_u32..256 {
             if chosen.count_ones() == 4 {

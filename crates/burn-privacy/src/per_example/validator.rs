@@ -44,7 +44,7 @@ impl Validation<'_> {
     /// returned about the records but that.
     ///
     /// Records are drawn at random from the data set, whoever is in the step's batch. All passes are made at parameters
-    /// that are moved a little at random, so that a zero-initialised layer can't hide a path (and at the parameters as they
+    /// that are moved a little at random, so that a zero-initialized layer can't hide a path (and at the parameters as they
     /// are if no loss is finite otherwise). With several examples in a physical batch, two batches of the size of a
     /// physical batch are compared, in which a random half of the examples is the same, at the same places, and the others
     /// are exchanged:
@@ -53,7 +53,7 @@ impl Validation<'_> {
     ///    at every recorded output. This catches batch statistics, losses that compare examples, and a time axis where the
     ///    example axis should be. It holds for random losses as well.
     /// 2. The losses of the same half, and their gradients at every recorded output, must be the same in both. This catches
-    ///    what no gradient flows along: inputs normalised by the batch (also in the batcher), detached statistics, masks and
+    ///    what no gradient flows along: inputs normalized by the batch (also in the batcher), detached statistics, masks and
     ///    weights counted in the batch.
     /// 3. One example alone must have the loss and the parameter gradient that it has in a batch. This catches a division
     ///    by the batch size.

@@ -101,7 +101,7 @@ where
         self.batch.step
     }
 
-    /// Realised number of examples. Private under add/remove adjacency: not for logs or reports.
+    /// Realized number of examples. Private under add/remove adjacency: not for logs or reports.
     pub fn unprotected_batch_size(&self) -> usize {
         self.batch.indices.len()
     }

@@ -26,7 +26,7 @@ where
         if batch.indices.is_empty() {
             return Ok(());
         }
-        // Realised batches are larger once in 30,000 steps.
+        // Realized batches are larger once in 30,000 steps.
         let expected = self.plan.sampling().expected_batch_size();
         let likely = if self.plan.sampling().rate() < 1.0 { expected + 4 * expected.isqrt() } else { expected };
         let setting = ValidatedSetting {

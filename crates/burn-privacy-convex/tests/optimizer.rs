@@ -1,9 +1,9 @@
-//! The optimiser finds known solutions, and its certificate holds.
+//! The optimizer finds known solutions, and its certificate holds.
 
 mod common;
 
 use burn_privacy_convex::{
-    ConvexError, FeatureMap, Features, Loss, RowScale, TrainingSet, optimiser_error, solve_without_privacy,
+    ConvexError, FeatureMap, Features, Loss, RowScale, TrainingSet, optimizer_error, solve_without_privacy,
 };
 use common::{Numbers, distance, random_rows, set};
 
@@ -46,7 +46,7 @@ fn ridge_in_a_ball_is_a_fixed_point_of_projected_steps() {
         let loss = Loss::Ridge { label_bound: 1.0, radius };
         let set = set(&rows, 8, &labels, RowScale::Clip(2.0), loss);
         let minimum = solve_without_privacy(&set, 0.01).unwrap();
-        assert!(minimum.distance <= optimiser_error(&set, 0.01));
+        assert!(minimum.distance <= optimizer_error(&set, 0.01));
         let w = &minimum.weights;
         let mut next: Vec<f64> = w.iter().map(|w| w - 0.5 * 0.01 * w).collect();
         for (x, label) in set.features().vectors().zip(&labels) {
@@ -79,10 +79,10 @@ fn every_loss_converges_also_where_it_is_hard() {
                 if matches!(loss, Loss::HuberSvm { h } if h < 0.01 && (lambda < 1e-3 || n > 500)) {
                     continue; // hardly smooth: may be an error, as documented
                 }
-                let set = set(&rows, d, &labels, RowScale::Normalise, loss);
+                let set = set(&rows, d, &labels, RowScale::Normalize, loss);
                 let minimum =
                     solve_without_privacy(&set, lambda).unwrap_or_else(|e| panic!("{n} {d} {loss:?} {lambda}: {e}"));
-                assert!(minimum.distance <= optimiser_error(&set, lambda));
+                assert!(minimum.distance <= optimizer_error(&set, lambda));
             }
         }
     }
@@ -107,7 +107,7 @@ fn bad_input_is_refused_with_a_sentence() {
         (Features::new(&[1.0], map()).unwrap_err(), "1 entries, but 2"),
         (Features::new(&[1.0, 2.0, 3.0, f64::NAN], map()).unwrap_err(), "row 1, column 1"),
         (Features::new(&[f64::INFINITY, 2.0], map()).unwrap_err(), "row 0, column 0"),
-        (FeatureMap::new(0, RowScale::Normalise).unwrap_err(), "no columns"),
+        (FeatureMap::new(0, RowScale::Normalize).unwrap_err(), "no columns"),
         (FeatureMap::new(1, RowScale::Clip(0.0)).unwrap_err(), "clipping norm is 0"),
         (FeatureMap::new(1, RowScale::Clip(f64::NAN)).unwrap_err(), "clipping norm is NaN"),
         (map().with_intercept(1.0).unwrap_err(), "strictly between 0 and 1"),

@@ -4,7 +4,7 @@ use super::randomness::CellRandomness;
 use super::threshold::{at_least, below, probability};
 use super::{LocalError, MAX_CATEGORIES, check_epsilon};
 
-/// k-ary randomised response: the true category with probability `e^epsilon / (e^epsilon + k - 1)`, else one of the
+/// k-ary randomized response: the true category with probability `e^epsilon / (e^epsilon + k - 1)`, else one of the
 /// others, each equally likely.
 ///
 /// # Formal guarantees
@@ -18,14 +18,14 @@ use super::{LocalError, MAX_CATEGORIES, check_epsilon};
 /// Warner, "Randomized response", JASA 60, 1965; Kairouz, Oh and Viswanath, "Extremal mechanisms for local differential
 /// privacy", NeurIPS 2014, for k > 2.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RandomisedResponse {
+pub struct RandomizedResponse {
     categories: u32,
     epsilon: f64,
     /// A word below it: another category.
     lie: u64,
 }
 
-impl RandomisedResponse {
+impl RandomizedResponse {
     /// For `categories` categories.
     ///
     /// # Errors
@@ -126,7 +126,7 @@ mod tests {
     fn the_ratio_of_probabilities_never_exceeds_the_claim() {
         for categories in [2, 3, 10, 1_000, MAX_CATEGORIES] {
             for epsilon in [1e-4, 0.1, 1.0, 3.0, 10.0, 32.0] {
-                let response = RandomisedResponse::new(categories, epsilon).unwrap();
+                let response = RandomizedResponse::new(categories, epsilon).unwrap();
                 // In integers, which lose nothing: keeping over lying to one other.
                 let keep = (1_u128 << 64) - u128::from(response.lie);
                 let exact = (keep as f64 * (categories - 1) as f64 / response.lie as f64).ln();
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_loss_correction_is_the_inverse() {
-        let response = RandomisedResponse::new(4, 1.5).unwrap();
+        let response = RandomizedResponse::new(4, 1.5).unwrap();
         let (p, q) = (response.keep_probability(), response.other_probability());
         let inverse = response.loss_correction();
         for i in 0..4 {
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn counts_as_expected_are_turned_back() {
-        let response = RandomisedResponse::new(3, 1.0).unwrap();
+        let response = RandomizedResponse::new(3, 1.0).unwrap();
         let (p, q) = (response.keep_probability(), response.other_probability());
         let truth = [7e12, 2e12, 1e12];
         let counts: Vec<u64> = truth.iter().map(|t| (t * p + (1e13 - t) * q) as u64).collect();
@@ -164,10 +164,10 @@ mod tests {
     #[test]
     fn bad_arguments_are_refused() {
         for categories in [0, 1, MAX_CATEGORIES + 1, usize::MAX] {
-            assert_eq!(RandomisedResponse::new(categories, 1.0), Err(LocalError::Categories { given: categories }));
+            assert_eq!(RandomizedResponse::new(categories, 1.0), Err(LocalError::Categories { given: categories }));
         }
         for epsilon in [0.0, -1.0, f64::NAN, f64::INFINITY, 33.0] {
-            assert!(RandomisedResponse::new(2, epsilon).is_err());
+            assert!(RandomizedResponse::new(2, epsilon).is_err());
         }
     }
 }
