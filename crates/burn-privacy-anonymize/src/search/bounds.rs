@@ -46,6 +46,36 @@ pub(super) fn bounds_by_level(problem: &Problem, classes: &Classes, depth: usize
     }
 }
 
+/// A bound on all completions that have a lower level than the last of `levels`, whose `classes` these are, before they are
+/// judged: rows that are suppressed here are so there, and all others cost at least what the levels above cost, or as much
+/// as the smallest class.
+pub(super) fn bound_of_lower_levels(problem: &Problem, classes: &Classes, levels: &[usize]) -> f64 {
+    let Some((&last, above)) = levels.split_last() else { return 0.0 };
+    let suppressed = classes.suppressed + classes.held;
+    match problem.metric {
+        Metric::Loss => {
+            let chosen = &problem.attributes[above.len()].levels[last];
+            let of_group = |group: &super::classes::Group| {
+                let tuple = classes.entries[group.start as usize].tuple as usize;
+                let loss = (group.loss - chosen.loss[chosen.code[tuple] as usize]).max(0.0);
+                (group.rows - group.held) as f64 * loss
+            };
+            let columns = problem.depth() as f64;
+            let released: f64 = classes.groups.iter().map(of_group).sum();
+            (released + suppressed as f64 * columns) / (columns * problem.rows as f64)
+        }
+        Metric::Discernibility => {
+            let released = problem.rows - suppressed;
+            suppressed as f64 * problem.rows as f64 + released as f64 * problem.least_rows as f64
+        }
+        Metric::AverageClassSize => {
+            let most = (problem.rows - suppressed) / problem.least_rows.max(1);
+            problem.rows as f64 / (most + 1) as f64
+        }
+        Metric::Entropy => 0.0,
+    }
+}
+
 /// A suppressed row costs 1 a column, another at least what its chosen labels cost.
 fn loss(problem: &Problem, classes: &Classes) -> f64 {
     let released: f64 = classes.groups.iter().map(|group| (group.rows - group.held) as f64 * group.loss).sum();

@@ -1,7 +1,7 @@
 //! A good choice to begin with: from the middle of the lattice and from its top, one level changed at a time.
 
-use super::Search;
 use super::classes::Classes;
+use super::{Choice, Search};
 
 /// Lets `search` know the best of what single changes reach.
 pub(super) fn descend(search: &mut Search<'_>) {
@@ -67,9 +67,9 @@ impl Walk {
             self.valid = depth;
             match search.choose(classes, &levels[..=depth], &mut rest[0]) {
                 // A bound above the best value is no value: the walk ends early.
-                Some(bound) if depth + 1 < levels.len() && search.is_cut(bound) => return f64::INFINITY,
-                Some(bound) => value = bound,
-                None => return f64::INFINITY,
+                Choice::Open { bound, .. } if depth + 1 < levels.len() && search.is_cut(bound) => return f64::INFINITY,
+                Choice::Open { bound, .. } => value = bound,
+                Choice::TooManySuppressed | Choice::Fails { .. } => return f64::INFINITY,
             }
             self.valid = depth + 1;
         }

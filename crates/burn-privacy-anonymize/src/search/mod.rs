@@ -118,6 +118,16 @@ struct Best {
     value: f64,
 }
 
+/// What choosing a level leads to.
+enum Choice {
+    /// More rows are suppressed than may be, as on every lower level of the attribute.
+    TooManySuppressed,
+    /// The classes are complete, and too many fail the models; lower levels cost this at least.
+    Fails { lower_levels: f64 },
+    /// A bound on all completions, and on those of lower levels.
+    Open { bound: f64, lower_levels: f64 },
+}
+
 /// The state of a search.
 struct Search<'a> {
     problem: &'a Problem,
@@ -158,23 +168,24 @@ impl<'a> Search<'a> {
         self.best.as_ref().is_some_and(|best| bound >= best.value * (1.0 - ROUNDING))
     }
 
-    /// Chooses a level for the next attribute: the classes go to `out`; gives the bound, or none if too many rows fall.
-    /// At full depth the bound is the value, which becomes the best if it is.
-    fn choose(&mut self, classes: &Classes, levels: &[usize], out: &mut Classes) -> Option<f64> {
+    /// Chooses a level for the next attribute: the classes go to `out`. At full depth the bound is the value, which becomes
+    /// the best if it is.
+    fn choose(&mut self, classes: &Classes, levels: &[usize], out: &mut Classes) -> Choice {
         self.choices += 1;
         let depth = levels.len() - 1;
         if !classes.refine(self.problem, depth, levels[depth], &mut self.scratch, out) {
-            return None;
+            return Choice::TooManySuppressed;
         }
         let complete = levels.len() == self.problem.depth();
+        let lower_levels = bounds::bound_of_lower_levels(self.problem, out, levels);
         if complete && !out.judge(self.problem) {
-            return None;
+            return Choice::Fails { lower_levels };
         }
         let bound = bounds::lower_bound(self.problem, out, levels);
         if complete && !self.is_cut(bound) {
             self.best = Some(Best { levels: levels.to_vec(), value: bound });
         }
-        Some(bound)
+        Choice::Open { bound, lower_levels }
     }
 
     /// All completions of `levels`, whose classes these are and whose bound this is.
@@ -183,15 +194,25 @@ impl<'a> Search<'a> {
         let mut children = std::mem::take(&mut self.memory[depth]);
         let mut open: Vec<(f64, usize)> = Vec::with_capacity(children.len());
         let before = bounds::bounds_by_level(self.problem, classes, depth, bound);
-        for (level, child) in children.iter_mut().enumerate() {
+        // From the top: whatever a level suppresses, lower ones do.
+        for (level, child) in children.iter_mut().enumerate().rev() {
             if self.is_cut(before[level]) {
                 continue;
             }
             levels.push(level);
-            if let Some(bound) = self.choose(classes, levels, child) {
-                open.push((bound, level));
-            }
+            let choice = self.choose(classes, levels, child);
             levels.pop();
+            let lower_levels = match choice {
+                Choice::Open { bound, lower_levels } => {
+                    open.push((bound, level));
+                    lower_levels
+                }
+                Choice::Fails { lower_levels } => lower_levels,
+                Choice::TooManySuppressed => break,
+            };
+            if self.is_cut(lower_levels) {
+                break;
+            }
         }
         if depth + 1 < self.problem.depth() {
             open.sort_by(|one, other| one.0.total_cmp(&other.0));
