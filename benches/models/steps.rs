@@ -27,7 +27,7 @@ impl std::str::FromStr for Mode {
             "stock" => Ok(Self::Stock),
             "layers" => Ok(Self::Layers),
             "private" => Ok(Self::Private),
-            _ => Err(format!("{name:?} is no mode: stock, layers or private")),
+            _ => Err(format!("{name:?} is not a mode: give stock, layers or private")),
         }
     }
 }

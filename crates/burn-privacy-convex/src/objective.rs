@@ -74,7 +74,7 @@ const SHARE_FOR_ERROR: f64 = 1e-3;
 /// # Errors
 ///
 /// If `lambda` is not a finite number above 0, the loss is the squared one, whose gradient has no bound without a ball, the
-/// minimum could not be certified, or no randomness is to be had.
+/// minimum could not be certified, or no randomness is available.
 pub fn objective_perturbation(set: &TrainingSet, lambda: f64, privacy: &Privacy, entropy: &Entropy) -> Result<Release> {
     let loss = set.loss();
     if matches!(loss, Loss::Ridge { .. }) {

@@ -41,7 +41,7 @@ pub fn minimizer_sensitivity(set: &TrainingSet, lambda: f64) -> Result<f64> {
 ///
 /// # Errors
 ///
-/// If `lambda` is not a finite number above 0, the minimum could not be certified, or no randomness is to be had.
+/// If `lambda` is not a finite number above 0, the minimum could not be certified, or no randomness is available.
 pub fn output_perturbation(set: &TrainingSet, lambda: f64, privacy: &Privacy, entropy: &Entropy) -> Result<Release> {
     let sensitivity = minimizer_sensitivity(set, lambda)?;
     let (key, stated) = noise::key(entropy)?;

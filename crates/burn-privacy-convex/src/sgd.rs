@@ -112,7 +112,7 @@ impl SgdPlan {
 ///
 /// # Errors
 ///
-/// As [`SgdPlan::sensitivity`], and if no randomness is to be had.
+/// As [`SgdPlan::sensitivity`], and if no randomness is available.
 pub fn bolt_on_sgd(set: &TrainingSet, plan: &SgdPlan, privacy: &Privacy, entropy: &Entropy) -> Result<Release> {
     let sensitivity = plan.sensitivity(set.rows(), set.loss())?;
     let (key, stated) = noise::key(entropy)?;

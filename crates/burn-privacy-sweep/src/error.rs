@@ -66,7 +66,7 @@ pub enum SweepError {
         difference: String,
     },
     /// The file is no list of trials, or damaged.
-    #[error("{} can't be gone on with (line {line}: {reason}); nothing was changed: give another folder", path.display())]
+    #[error("{} cannot be resumed (line {line}: {reason}); nothing was changed: give another folder", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,

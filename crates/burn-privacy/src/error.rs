@@ -183,7 +183,7 @@ pub enum Error {
         /// The plan's adjacency.
         adjacency: String,
     },
-    /// A batch that was not drawn for this session and step, or a sampler that can't be had.
+    /// A batch that was not drawn for this session and step, or a sampler that is not available.
     #[error(
         "this batch can't be used here: {difference}. Take batches from Session::next_step, or all of them, in order, \
          from the one sampler that Session::take_sampler gives."

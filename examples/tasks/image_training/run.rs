@@ -69,7 +69,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// If the device is not to be had.
+    /// If the device is not available.
     pub fn job(self, settings: Settings, data: ImageData, arguments: &TrainingArguments) -> Result<Job> {
         say(&data.headline());
         let selected = select_device(arguments.device)?;

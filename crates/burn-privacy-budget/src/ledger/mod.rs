@@ -80,7 +80,7 @@
 //! | `close` | `run`, `charged`, `time` | the steps really released in all; replaces the reservations since begin or resume |
 //! | `budget` | `budget` (`adjacency`, `epsilon`, `delta`, `order`), `software`, `time` | the data set's budget; once, before the first `reserve` |
 //!
-//! Version 1 had no `budget`. Its files are read and gone on with; one that is given a budget is refused by programs that
+//! Version 1 had no `budget`. Its files are read and continued; one that is given a budget is refused by programs that
 //! know version 1 only, as damaged at that line.
 //!
 //! `check` is always last: 16 hexadecimal digits, the FNV-1a hash (64 bits) of the previous line's digits (none before

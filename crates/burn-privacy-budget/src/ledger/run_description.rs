@@ -1,5 +1,6 @@
 //! What a run is going to do, as it is written once.
 
+use burn_privacy_accounting::EventDocument;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -52,7 +53,7 @@ impl RunDescription {
             Some((field, recorded, given))
         };
         let delta = |delta: Option<f64>| delta.map_or("none".to_owned(), |delta| delta.to_string());
-        if self.event_per_step != given.event_per_step {
+        if !is_same_event(&self.event_per_step, &given.event_per_step) {
             return differs("the event of a step", &self.event_per_step, &given.event_per_step);
         }
         if self.planned_steps != given.planned_steps {
@@ -68,5 +69,35 @@ impl RunDescription {
             return differs("delta", &delta(self.delta), &delta(given.delta));
         }
         None
+    }
+}
+
+/// Whether two documents hold one event, however its kinds are spelled: earlier versions wrote `randomised_response`.
+fn is_same_event(recorded: &Value, given: &Value) -> bool {
+    let event = |document: &Value| serde_json::from_value::<EventDocument>(document.clone()).ok();
+    recorded == given || event(recorded).is_some_and(|recorded| Some(recorded) == event(given))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_an_earlier_spelling_is_the_same_run() {
+        let run = |kind: &str, probability: f64| RunDescription {
+            name: "survey".into(),
+            event_per_step: serde_json::json!({
+                "schema": "burn-privacy/dp-event",
+                "version": 1,
+                "event": { kind: { "noise_probability": probability, "categories": 2 } },
+            }),
+            planned_steps: 1,
+            adjacency: "replace-one".into(),
+            private: true,
+            delta: None,
+        };
+        let recorded = run("randomised_response", 0.5);
+        assert_eq!(recorded.difference(&run("randomized_response", 0.5)), None);
+        assert!(recorded.difference(&run("randomized_response", 0.25)).is_some());
     }
 }
