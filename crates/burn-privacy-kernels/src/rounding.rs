@@ -134,6 +134,7 @@ pub fn squared_product_error(
     product * (relative * relative * (1.0 + 8.0 * rounding.unit)) + absolute
 }
 
+/// Length of axis 0, and entries of everything behind it.
 pub fn rows_and_length<const D: usize>(values: &Tensor<D>) -> [usize; 2] {
     let dims = values.dims();
     let length = dims[1..].iter().product::<usize>();

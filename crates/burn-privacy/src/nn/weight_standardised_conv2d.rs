@@ -200,8 +200,13 @@ impl PerExampleRule<4> for WeightStandardisedConv2dRule {
         self.of_kernel.select_finite(factors);
     }
 
-    /// A weighted sum of gradients is pulled back once, in f64.
+    /// A weighted sum of gradients is pulled back once, in f64. The gradients before that are not clipped and may be some 6e5
+    /// times as long as what is, so that f64 covers the rounding of their sum for so many examples only.
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<4>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
+        const MOST_EXAMPLES: usize = 1_024;
+        if factors.examples() > MOST_EXAMPLES {
+            return None;
+        }
         let mut of_convolution = self.of_kernel.weighted_sum_shortcut(output_gradient, factors)?.into_iter();
         let Standardisation { unit, unclamped, scale } = &self.standardisation;
         let of_kernel = of_convolution.next()?.values;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use burn::tensor::{Bool, Tensor};
 
 use super::exact_sum::MARGIN;
-use super::rule::{ParameterGradients, ParameterSum, rows_of};
+use super::parameter_gradients::rows_of;
+use super::parameter_gradients::{ParameterGradients, ParameterSum};
 use burn_privacy_kernels::Rounding;
 use burn_privacy_kernels::flex_kernels;
 

@@ -9,7 +9,7 @@ use super::exact_sum::{
     INTEGER_SPACING, LOWER_STEPS, MOST_EXPECTED_ON_GRID_OF_FLOATS, MOST_EXPECTED_ON_GRID_OF_INTEGERS, UPPER_SPACING,
     scale,
 };
-use super::rule::ParameterSum;
+use super::parameter_gradients::ParameterSum;
 use crate::error::{Error, Result};
 use burn_privacy_kernels::flex_kernels;
 

@@ -56,6 +56,7 @@ mod layer_name;
 mod model_variants;
 mod one_at_a_time;
 mod param;
+mod parameter_gradients;
 mod random_records;
 mod rank_tests;
 mod rule;
@@ -69,7 +70,8 @@ pub use burn_privacy_kernels::{Rounding, sum_of_squares_bound};
 pub(crate) use burn_privacy_kernels::{add_error, squared_product_error, underflow};
 pub use factors::ClipFactors;
 pub use param::per_example;
-pub use rule::{ParameterGradients, ParameterSum, PerExampleRule};
+pub use parameter_gradients::{ParameterGradients, ParameterSum};
+pub use rule::PerExampleRule;
 pub(crate) use tape::recording_layout;
 pub use tape::{is_recording, record};
 
@@ -79,8 +81,9 @@ pub(crate) use coverage::TrainableParameters;
 pub(crate) use fixed_ranges::FixedRanges;
 pub(crate) use gradient_sum::{GradientSum, Integers, Total};
 pub(crate) use one_at_a_time::clipped_gradient_of_one;
+pub(crate) use parameter_gradients::rows_of;
 pub(crate) use random_records::RandomRecords;
-pub(crate) use rule::{chunks_of_examples, rows_of, untracked};
+pub(crate) use rule::{chunks_of_examples, untracked};
 pub(crate) use validation_schedule::{ValidatedSetting, ValidationSchedule};
 pub(crate) use validator::Validation;
 

@@ -5,7 +5,7 @@ use burn::tensor::{Gradients, Tensor};
 
 use super::factors::ClipFactors;
 use super::gradient_sum::GradientSum;
-use super::rule::ParameterGradients;
+use super::parameter_gradients::ParameterGradients;
 use crate::error::{Error, Result};
 use burn_privacy_kernels::{Rounding, sum_of_squares_bound};
 

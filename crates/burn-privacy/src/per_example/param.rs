@@ -6,7 +6,8 @@ use burn::module::{Param, ParamId};
 use burn::tensor::Tensor;
 
 use super::factors::ClipFactors;
-use super::rule::{ParameterGradients, PerExampleRule, untracked};
+use super::parameter_gradients::ParameterGradients;
+use super::rule::{PerExampleRule, untracked};
 use super::tape::{is_recording, record};
 use burn_privacy_kernels::Rounding;
 

@@ -6,27 +6,8 @@ use burn::module::{Param, ParamId};
 use burn::tensor::Tensor;
 
 use super::factors::ClipFactors;
+use super::parameter_gradients::{ParameterGradients, ParameterSum};
 use burn_privacy_kernels::Rounding;
-
-/// Per-example gradients of one parameter: `[examples, entries]`, `entries` the parameter flattened row-major.
-#[derive(Debug, Clone)]
-pub struct ParameterGradients {
-    /// The parameter.
-    pub id: ParamId,
-    /// `[examples, entries]`.
-    pub values: Tensor<2>,
-}
-
-/// A sum over examples of one parameter's gradient: `[entries]`, the parameter flattened row-major.
-///
-/// Of the examples of one leaf at most ([`ClipFactors::leaves`]), where it is not in f64.
-#[derive(Debug, Clone)]
-pub struct ParameterSum {
-    /// The parameter.
-    pub id: ParamId,
-    /// `[entries]`.
-    pub values: Tensor<1>,
-}
 
 /// How one use of a layer turns the gradient of its output into per-example gradients of its parameters.
 ///
@@ -124,11 +105,6 @@ pub(crate) fn chunks_of_leaves(factors: &ClipFactors, entries: usize) -> Vec<Ran
         }
     }
     chunks
-}
-
-/// Rows of axis 0, without a copy where the range is everything.
-pub(crate) fn rows_of<const D: usize>(values: &Tensor<D>, range: Range<usize>) -> Tensor<D> {
-    if range == (0..values.dims()[0]) { values.clone() } else { values.clone().slice([range]) }
 }
 
 /// A copy of `param` whose value takes no part in autodiff: the layer's output is the same, and the backward

@@ -3,6 +3,11 @@
 use burn::tensor::Tensor;
 use burn_privacy_mechanisms::KernelNoise;
 
+/// The noisy mean of a sum, by `otherwise`: there is no GPU.
+///
+/// # Errors
+///
+/// Those of `otherwise`.
 pub fn noisy_mean<E>(
     sum: Tensor<1>,
     _noise: impl FnOnce() -> Result<KernelNoise, E>,

@@ -3,11 +3,13 @@
 /// The sizes of an attention without a mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attention {
+    /// Heads.
     pub heads: usize,
+    /// Values of a position in one head.
     pub head_width: usize,
-    /// Positions that ask.
+    /// Number of query positions.
     pub queries: usize,
-    /// Positions that are looked at.
+    /// Number of key positions.
     pub keys: usize,
 }
 

@@ -13,12 +13,17 @@ use std::ops::Range;
 pub struct Convolution {
     /// Channels, height, width.
     pub input: [usize; 3],
+    /// Channels of the output.
     pub channels_out: usize,
+    /// Height and width of the kernel.
     pub kernel: [usize; 2],
+    /// Distance between windows, along height and width.
     pub stride: [usize; 2],
+    /// Distance between elements of the kernel, along height and width.
     pub dilation: [usize; 2],
     /// `[(top, bottom), (left, right)]`
     pub padding: [(usize, usize); 2],
+    /// Groups of channels that don't see each other.
     pub groups: usize,
 }
 

@@ -34,6 +34,8 @@ mod normalisation_shape;
 mod on_flex;
 #[cfg(feature = "flex")]
 mod outer_products;
+#[cfg(feature = "flex")]
+mod per_example;
 #[cfg_attr(not(feature = "flex"), allow(dead_code))]
 mod pointwise_kind;
 #[cfg(feature = "flex")]

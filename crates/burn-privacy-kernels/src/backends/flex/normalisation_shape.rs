@@ -11,6 +11,7 @@ pub struct Normalisation {
     pub groups: usize,
     /// Neighbouring values that belong to the same feature: the pixels of a channel.
     pub run: usize,
+    /// What is added to the variance.
     pub epsilon: f32,
 }
 

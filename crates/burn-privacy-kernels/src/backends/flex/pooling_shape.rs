@@ -5,7 +5,9 @@
 pub struct Pooling {
     /// Height and width of a plane (one channel of one example).
     pub input: [usize; 2],
+    /// Height and width of a window.
     pub kernel: [usize; 2],
+    /// Distance between windows, along height and width.
     pub stride: [usize; 2],
 }
 

@@ -2,13 +2,15 @@
 //!
 //! The sliding windows of a kernel's row then lie in memory as they are, overlapping, and no matrix of windows has to be
 //! written: each run of kernel elements next to each other is one matrix product.
+//!
+//! Long because: forward, both gradients and their tests share one layout, which they explain to each other.
 
 use rayon::prelude::*;
 
-use super::convolution::{examples_of_a_task, for_each_example, sum_in_parts};
 use super::convolution_shape::{Convolution, Run};
 use super::fresh_memory::{Cut, written_in_parts};
 use super::matrix_product::{Matrix, matrix_product, matrix_product_in_rows};
+use super::per_example::{examples_of_a_task, for_each_example, sum_in_parts};
 use super::transposition::{transpose, transpose_strided};
 
 /// Whether this way is the faster one.
