@@ -14,11 +14,14 @@ use crate::files::{shown, sources};
 /// A module's path from the crate's root.
 type Module = Vec<String>;
 
+/// Paths as code writes them, such as `crate::b::B`.
+type Paths = Vec<Vec<String>>;
+
 /// Every set of files that use each other in a loop.
 pub fn check(root: &Path) -> Result<Vec<String>> {
     let mut violations = Vec::new();
     for (folder, files) in sources(root)? {
-        let mut modules: BTreeMap<Module, (PathBuf, Vec<Vec<String>>, Vec<Vec<String>>)> = BTreeMap::new();
+        let mut modules: BTreeMap<Module, (PathBuf, Paths, Paths)> = BTreeMap::new();
         for file in files {
             let module = module_of(&folder.join("src"), &file);
             let text = without_comments_and_tests(&fs::read_to_string(&file)?);
@@ -26,8 +29,7 @@ pub fn check(root: &Path) -> Result<Vec<String>> {
             modules.insert(module, (file, handed_on, used));
         }
         let known: BTreeSet<&Module> = modules.keys().collect();
-        let handed: BTreeMap<&Module, &Vec<Vec<String>>> =
-            modules.iter().map(|(m, (_, handed, _))| (m, handed)).collect();
+        let handed: BTreeMap<&Module, &Paths> = modules.iter().map(|(m, (_, handed, _))| (m, handed)).collect();
         let edges: BTreeMap<&Module, BTreeSet<&Module>> = modules
             .iter()
             .map(|(module, (_, _, used))| {
@@ -84,7 +86,7 @@ fn without_comments_and_tests(text: &str) -> String {
 }
 
 /// Paths that are handed on by `pub use`, and paths that are used.
-fn paths(code: &str) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
+fn paths(code: &str) -> (Paths, Paths) {
     let (mut handed_on, mut used) = (Vec::new(), Vec::new());
     let mut rest = code;
     while let Some(at) = rest.find("use ") {
@@ -108,7 +110,7 @@ fn paths(code: &str) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
 }
 
 /// `a::{b, c::d}` as `a::b` and `a::c::d`.
-fn expand(prefix: &[String], tree: &str, paths: &mut Vec<Vec<String>>) {
+fn expand(prefix: &[String], tree: &str, paths: &mut Paths) {
     let tree = tree.trim();
     match tree.split_once('{') {
         None => {
@@ -140,7 +142,7 @@ fn expand(prefix: &[String], tree: &str, paths: &mut Vec<Vec<String>>) {
 }
 
 /// Paths in code that begin with `crate::` or `super::`.
-fn inline(code: &str, used: &mut Vec<Vec<String>>) {
+fn inline(code: &str, used: &mut Paths) {
     for start in ["crate::", "super::"] {
         for (at, _) in code.match_indices(start) {
             let attached =
@@ -159,7 +161,7 @@ fn target<'a>(
     from: &Module,
     path: &[String],
     known: &BTreeSet<&'a Module>,
-    handed: &BTreeMap<&'a Module, &Vec<Vec<String>>>,
+    handed: &BTreeMap<&'a Module, &Paths>,
     hops: u8,
 ) -> Option<&'a Module> {
     let mut at: Module = match path.first()?.as_str() {

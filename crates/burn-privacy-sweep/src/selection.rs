@@ -64,12 +64,10 @@ impl PrivateSelection {
     /// nothing, or a simulation, whose result is no model to release.
     pub fn new(config: SweepConfig, runs: RunCount) -> Result<Self> {
         if let Some(seed) = config.seed {
-            return Err(refuse("seed", seed, "none: a private selection needs secret randomness").into());
+            return Err(refuse("seed", seed, "none: a private selection needs secret randomness"));
         }
         if let Some(batch) = config.simulate_at_batch {
-            return Err(
-                refuse("simulated batch size", batch, "none: a selection releases the model that it ran").into()
-            );
+            return Err(refuse("simulated batch size", batch, "none: a selection releases the model that it ran"));
         }
         // Beyond these, probabilities of few runs are lost in rounding, or there are more runs than anybody can wait for.
         let (what, given, allowed, fits) = match runs {
@@ -80,7 +78,7 @@ impl PrivateSelection {
             _ => ("distribution of the number of runs", f64::NAN, "Poisson or truncated negative binomial", false),
         };
         if !fits {
-            return Err(refuse(what, given, allowed).into());
+            return Err(refuse(what, given, allowed));
         }
         let planned = config.planned()?;
         let selection = Self { config, planned, runs, score_event: None };

@@ -24,7 +24,6 @@ pub(crate) fn clipped_sum<M: Module>(
     trainable: &TrainableParameters,
     layout: BatchLayout,
     leaves: &[usize],
-    clipping_norm: f64,
     rounding: Rounding,
     forward: impl FnOnce() -> Result<Tensor<1>>,
     sum: &mut GradientSum,
@@ -53,7 +52,7 @@ pub(crate) fn clipped_sum<M: Module>(
     if squared_norms.is_empty() {
         return Err(Error::NothingToTrain);
     }
-    let factors = ClipFactors::flat(&squared_norms, clipping_norm, rounding, leaves);
+    let factors = ClipFactors::flat(&squared_norms, sum.clipping_norm(), rounding, leaves);
     drop(norms);
 
     let _sum = trace_span!("clipped_sum").entered();

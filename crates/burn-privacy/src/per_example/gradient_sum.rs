@@ -19,6 +19,7 @@ use burn_privacy_kernels::flex_kernels;
 ///
 /// Private data: it leaves this crate only with noise added.
 pub(crate) struct GradientSum {
+    clipping_norm: f64,
     /// The smallest power of two that is not below the clipping norm.
     scale: f64,
     sums: HashMap<ParamId, Total>,
@@ -31,7 +32,7 @@ pub(crate) enum Total {
     /// The sum of several, in the CPU's memory.
     Integers(Integers),
     /// The sum of several on another device.
-    Words(Words),
+    Words(Box<Words>),
 }
 
 /// Multiples of a spacing. No sum of as many records as a step may have runs over.
@@ -52,7 +53,12 @@ pub(crate) struct Words {
 impl GradientSum {
     /// Nothing yet, of contributions of at most `clipping_norm`.
     pub(crate) fn new(clipping_norm: f64) -> Self {
-        Self { scale: scale(clipping_norm), sums: HashMap::new() }
+        Self { clipping_norm, scale: scale(clipping_norm), sums: HashMap::new() }
+    }
+
+    /// The norm C that contributions are clipped to, but for what is kept back for rounding.
+    pub(crate) fn clipping_norm(&self) -> f64 {
+        self.clipping_norm
     }
 
     /// # Errors
@@ -93,13 +99,13 @@ impl GradientSum {
                     add_to_integers(&mut integers, &values);
                     Total::Integers(integers)
                 }
-                None => Total::Words(Words::of(first, self.scale * UPPER_SPACING).plus(values)),
+                None => Total::Words(Box::new(Words::of(first, self.scale * UPPER_SPACING).plus(values))),
             },
             Some(Total::Integers(mut integers)) => {
                 add_to_integers(&mut integers, &values);
                 Total::Integers(integers)
             }
-            Some(Total::Words(words)) => Total::Words(words.plus(values)),
+            Some(Total::Words(words)) => Total::Words(Box::new(words.plus(values))),
         };
         self.sums.insert(id, total);
     }
@@ -109,7 +115,7 @@ impl GradientSum {
     pub(crate) fn take(&mut self, id: ParamId, zeros: Tensor<1>) -> Total {
         match self.sums.remove(&id).unwrap_or_else(|| Total::One(flex_kernels::in_f64(zeros))) {
             Total::One(first) if first.dtype() != DType::F64 => {
-                Total::Words(Words::of(first, self.scale * UPPER_SPACING))
+                Total::Words(Box::new(Words::of(first, self.scale * UPPER_SPACING)))
             }
             total => total,
         }

@@ -16,7 +16,6 @@ use burn_privacy_kernels::{Rounding, sum_of_squares_bound};
 pub(crate) fn clipped_gradient_of_one<M: Module>(
     model: &M,
     loss: Tensor<1>,
-    clipping_norm: f64,
     rounding: Rounding,
     sum: &mut GradientSum,
 ) -> Result<()> {
@@ -30,7 +29,7 @@ pub(crate) fn clipped_gradient_of_one<M: Module>(
     if squared_norms.is_empty() {
         return Ok(());
     }
-    let factors = ClipFactors::flat(&squared_norms, clipping_norm, rounding, &[1]);
+    let factors = ClipFactors::flat(&squared_norms, sum.clipping_norm(), rounding, &[1]);
     for gradient in collector.found {
         factors.sums_of(gradient, 0..1).into_iter().for_each(|part| sum.add(part));
     }

@@ -76,8 +76,7 @@ where
         GradientSum::require_room_for_drawn(&self.device, batch.indices.len())?;
         self.validate_where_due(model, trainable, batch, loss)?;
         let rounding = Rounding::of(&self.device);
-        let clipping_norm = self.plan.clipping().norm();
-        let mut sum = GradientSum::new(clipping_norm);
+        let mut sum = GradientSum::new(self.plan.clipping().norm());
         match self.per_example {
             PerExample::OneBackward => {
                 let sampling = self.plan.sampling();
@@ -91,14 +90,14 @@ where
                     let input = self.load(indices)?;
                     let layout = BatchLayout::new(indices.len(), self.views);
                     let forward = || self.losses_of(model, input, indices.len(), loss);
-                    clipped_sum(model, trainable, layout, &part.leaves, clipping_norm, rounding, forward, &mut sum)?;
+                    clipped_sum(model, trainable, layout, &part.leaves, rounding, forward, &mut sum)?;
                 }
             }
             PerExample::Loop => {
                 for index in &batch.indices {
                     let losses = self.losses(model, &[*index], loss)?;
                     require_one_loss_per_example(&losses, BatchLayout::new(1, self.views))?;
-                    clipped_gradient_of_one(model, losses, clipping_norm, rounding, &mut sum)?;
+                    clipped_gradient_of_one(model, losses, rounding, &mut sum)?;
                 }
             }
         }
