@@ -38,7 +38,7 @@
 //! - [`gaussian_sigma`], [`gaussian_epsilon`] and [`gaussian_delta`] are exact for a single Gaussian mechanism;
 //!   [`zcdp_epsilon`] and [`zcdp_delta`] convert zero-concentrated differential privacy, [`group_privacy`] speaks about
 //!   several records; [`laplace_scale`] and [`discrete_gaussian_variance`] are about other noise.
-//! - A [`PrivacyStatement`] puts the result into words, with its assumptions and with what it leaves out.
+//! - The crate `burn-privacy-budget` puts the result into words, with its assumptions and with what it leaves out.
 //!
 //! # What is guaranteed
 //!

@@ -23,7 +23,7 @@ pub struct Augmentation {
 
 /// An [`ImageBatcher`] whose images are shifted and mirrored at random, differently at each call.
 ///
-/// With [`Session::with_views`](burn_privacy::session::Session::with_views) every image comes several times in a row, and so in
+/// With `Session::with_views` every image comes several times in a row, and so in
 /// several views. Each view is made of its image alone, so that per-example clipping keeps its meaning.
 #[derive(Clone, Debug)]
 pub struct AugmentedBatcher {

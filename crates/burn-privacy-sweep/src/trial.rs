@@ -60,7 +60,7 @@ impl Trial {
         self.seed
     }
 
-    /// The randomness for [`PrivacyPlan::start`](burn_privacy_budget::plan::PrivacyPlan::start): of the operating system, or the fixed
+    /// The randomness for `PrivacyPlan::start`: of the operating system, or the fixed
     /// seed's, which protects nobody.
     pub fn entropy(&self) -> Entropy {
         self.seed.map_or(Entropy::os(), Entropy::seeded)

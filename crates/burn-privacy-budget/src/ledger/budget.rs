@@ -9,7 +9,7 @@ use super::error::LedgerError;
 use super::run_description::RunDescription;
 
 /// The (epsilon, delta) of everything that is ever released from a data set, enforced by a Rényi filter over the ledger's
-/// runs: set once, before the first step is charged, by [`Ledger::set_budget`].
+/// runs: set once, before the first step is charged, by [`Ledger::set_budget`](super::Ledger::set_budget).
 ///
 /// A sum of the runs' epsilons bounds them only if all of them were planned without looking at each other's results. Under a
 /// budget each run, its plan, its name and its end may depend on everything that was released before.

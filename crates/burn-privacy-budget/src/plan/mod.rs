@@ -85,7 +85,7 @@ impl PrivacyPlan {
     ///
     /// That of the sum as it is computed, rounding included: contributions are clipped to `C (1 - 9.3e-5)`, and the rest
     /// bounds what rounding adds. What a record contributes must not depend on the records beside it; in
-    /// [`PerExample::Loop`](crate::per_example::PerExample::Loop) it does not, in one backward pass matrix
+    /// `PerExample::Loop` it does not, in one backward pass matrix
     /// products may round a row otherwise beside more rows, and that is not part of the bound. Records of other physical batches have no influence, as each is a
     /// fixed range of places in the data set.
     pub fn sensitivity(&self) -> f64 {

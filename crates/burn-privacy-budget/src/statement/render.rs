@@ -51,10 +51,11 @@ pub fn text(statement: &(impl Statement + ?Sized)) -> String {
 pub fn markdown(statement: &(impl Statement + ?Sized)) -> String {
     let escaped = |text: &str| text.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ");
     let row = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let mut text = format!("## {}\n\n", statement.kind());
+    let mut text = String::new();
     if statement.is_void() {
         let _ = write!(text, "> **{SEEDED}**\n\n");
     }
+    let _ = write!(text, "## {}\n\n", statement.kind());
     let _ = write!(text, "**{}**\n\n| | |\n|---|---|\n", statement.headline());
     for fact in statement.facts() {
         text.push_str(&row(&[escaped(&fact.name), escaped(&fact.value)]));

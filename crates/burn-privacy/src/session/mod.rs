@@ -32,7 +32,7 @@ const DEFAULT_PHYSICAL_BATCH: usize = 256;
 /// One training run under a [`PrivacyPlan`].
 ///
 /// The session owns its sampler, the key of the noise and the count of charged steps. Each
-/// [`Step`] is consumed by use, and the only gradients it gives are [`NoisyGradients`]. See the [crate documentation](crate) for a whole program.
+/// [`Step`] is consumed by use, and the only gradients it gives are [`NoisyGradients`](crate::NoisyGradients). See the [crate documentation](crate) for a whole program.
 pub struct Session<I, O, D, B> {
     plan: Arc<PrivacyPlan>,
     dataset: D,

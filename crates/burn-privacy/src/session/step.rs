@@ -119,7 +119,7 @@ where
     /// # Formal guarantee
     ///
     /// The result is the Gaussian mechanism of the plan applied to a sum of L2 sensitivity
-    /// [`PrivacyPlan::sensitivity`], divided by a public constant.
+    /// [`PrivacyPlan::sensitivity`](crate::plan::PrivacyPlan::sensitivity), divided by a public constant.
     ///
     /// # Errors
     ///

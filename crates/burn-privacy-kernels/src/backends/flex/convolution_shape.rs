@@ -4,8 +4,8 @@ use std::ops::Range;
 
 /// A two-dimensional convolution of one example.
 ///
-/// Its sliding windows form a matrix of [`window`](Self::window) rows (channel, kernel row, kernel column) and
-/// [`columns`](Self::columns) columns. The image is first laid into a frame: padded, and its pixels sorted by their place
+/// Its sliding windows form a matrix of `window` rows (channel, kernel row, kernel column) and
+/// `columns` columns. The image is first laid into a frame: padded, and its pixels sorted by their place
 /// within a stride, so that a row of the matrix is one run of the frame, to be copied at once. The run also covers the few
 /// places where the kernel would wrap around the frame's right edge; those columns are dropped from outputs and are zero
 /// in gradients.

@@ -115,7 +115,7 @@ pub fn weighted_kernel_gradient(
 }
 
 /// Gradients of a kernel, `[rows, channels * entries]`, pulled back through its standardisation, and those of the gains,
-/// `[rows, channels]`; see [`standardisation`]. `otherwise` for tensors of another backend.
+/// `[rows, channels]`; see `standardisation.rs`. `otherwise` for tensors of another backend.
 pub fn gradients_before_standardisation(
     gradients: Tensor<2>,
     unit: &Tensor<2>,
