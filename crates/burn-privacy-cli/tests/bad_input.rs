@@ -173,6 +173,8 @@ proptest! {
     #[test]
     fn arbitrary_bytes_get_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..2_000)) {
         let shown = run_with_input(&["query"], &bytes);
-        prop_assert!(shown.ok, "{}", shown.err);
+        // One input in a hundred begins as UTF-16 does, or as gzip, which is refused as a whole.
+        let named = shown.err.contains("is UTF-16") || shown.err.contains("is compressed by gzip");
+        prop_assert!(shown.ok || shown.code == 1 && named && shown.err.starts_with("error: "), "{}", shown.err);
     }
 }

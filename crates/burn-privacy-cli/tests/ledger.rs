@@ -225,7 +225,7 @@ fn forge(text: &str, change: impl Fn(&str) -> String) -> String {
 fn a_forged_charge_beyond_the_budget_is_found_although_its_check_sums_fit() {
     let path = place("forged.ledger");
     let mut ledger = Ledger::open(&path, "patients 2024").unwrap();
-    ledger.set_budget(for_usual_step(0.5)).unwrap();
+    ledger.set_budget(for_usual_step(1.0)).unwrap();
     let run = ledger.begin(described("first", 2, true)).unwrap();
     ledger.reserve(run, 2).unwrap();
     drop(ledger);
@@ -238,7 +238,7 @@ fn a_forged_charge_beyond_the_budget_is_found_although_its_check_sums_fit() {
     fs::write(&path, forge(&text, more)).unwrap();
     assert_eq!(answer(&format!("ledger show {path}"))["runs"][0]["charged_steps"], json!(1_000_000));
     for line in ["verify PATH", "total PATH --delta 1e-5", "budget PATH"] {
-        refused(&format!("ledger {}", line.replace("PATH", &path)), &["budget of (0.5, ", "\"first\""]);
+        refused(&format!("ledger {}", line.replace("PATH", &path)), &["budget of (1, ", "\"first\""]);
     }
 }
 
