@@ -56,6 +56,12 @@ pub trait Accountant {
         None
     }
 
+    /// A number near [`Self::delta`] that is much cheaper, as [`Self::epsilon_guess`].
+    fn delta_guess(&self, epsilon: f64) -> Option<f64> {
+        let _ = epsilon;
+        None
+    }
+
     /// The delta at this epsilon, from 0 to 1.
     ///
     /// # Errors

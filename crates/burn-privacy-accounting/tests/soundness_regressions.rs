@@ -195,3 +195,33 @@ fn the_estimate_converges_with_heavy_tails() {
     let (lower, upper) = pld(1e-4, &[(event, 1_000_000)]).epsilon_bounds(1e-6).unwrap();
     assert!(lower <= estimate && estimate <= upper && upper < 1.001 * lower, "{lower} {estimate} {upper}");
 }
+
+/// These asked for an epsilon up to a hundred times.
+#[test]
+fn extreme_targets_need_few_questions() {
+    use std::cell::Cell;
+
+    use burn_privacy_accounting::{calibrate_noise_multiplier, calibrate_steps};
+    let training = |noise: f64, steps: u64| DpEvent::self_composed(sampled(0.005, DpEvent::gaussian(noise)?), steps);
+    let asked = Cell::new(0);
+    for target in [1_000.0, 0.0] {
+        asked.set(0);
+        let make = |noise| {
+            asked.set(asked.get() + 1);
+            training(noise, 2_000)
+        };
+        let found = calibrate_noise_multiplier(make, target, 1e-5, || PldAccountant::new(ADD)).unwrap();
+        let epsilon = |noise| pld(1e-4, &[(training(noise, 2_000).unwrap(), 1)]).epsilon(1e-5).unwrap();
+        assert!(epsilon(found) <= target && epsilon(found * (1.0 - 1e-6)) > target, "{target}: {found}");
+        assert!(asked.get() <= 30, "{target}: {}", asked.get());
+    }
+    for noise in [100.0, 1e6] {
+        asked.set(0);
+        let make = |steps| {
+            asked.set(asked.get() + 1);
+            training(noise, steps)
+        };
+        let found = calibrate_steps(make, 3.0, 1e-5, || PldAccountant::new(ADD)).unwrap();
+        assert!(asked.get() <= 40 && found > 200_000_000, "{noise}: {found} {}", asked.get());
+    }
+}

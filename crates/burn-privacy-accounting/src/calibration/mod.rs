@@ -63,7 +63,8 @@ pub fn calibrate_noise_multiplier<A: Accountant>(
     // An epsilon of 0 says nothing about how near it is; the delta at it does.
     if target.epsilon == 0.0 {
         let at_zero = |noise: f64| target.delta_at_zero(&make_event(noise)?, &new_accountant);
-        if let Some(found) = near_a_guess(|noise| at_zero(noise).map(Some), at_zero, delta, Holds::Above)? {
+        let about = |noise: f64| target.delta_guess_at_zero(&make_event(noise)?, &new_accountant).map(Some);
+        if let Some(found) = near_a_guess(about, at_zero, delta, Holds::Above)? {
             // Both questions have their own rounding.
             for by in [0.0, 1e-9, 1e-7, WEAKER, 1e-5, 1e-4] {
                 let found = found * (1.0 + by);
@@ -218,6 +219,13 @@ impl Target {
         let mut accountant = new();
         accountant.compose(event, 1)?;
         accountant.epsilon(self.delta)
+    }
+
+    /// A cheap guess of the same, or the same where there is none.
+    fn delta_guess_at_zero<A: Accountant>(&self, event: &DpEvent, new: &impl Fn() -> A) -> Result<f64> {
+        let mut accountant = new();
+        accountant.compose(event, 1)?;
+        accountant.delta_guess(0.0).map_or_else(|| accountant.delta(0.0), Ok)
     }
 
     fn delta_at_zero<A: Accountant>(&self, event: &DpEvent, new: &impl Fn() -> A) -> Result<f64> {

@@ -21,7 +21,7 @@ pub(super) const LEAST_DELTA: f64 = 1e-280;
 const TAIL: f64 = 0.1;
 
 /// A grid is made finer than the accuracy needs if it has no more points than this.
-const FINER_POINTS: f64 = 1e6;
+const FINER_POINTS: f64 = DEAR_POINTS;
 
 /// Relative rounding of an atom's loss, and of its place on the grid.
 const ATOM_ROUNDING: f64 = 20.0 * f64::EPSILON;
@@ -187,7 +187,7 @@ impl OneWay {
         };
         let mut refinement = 1.0;
         let mut before = f64::NAN;
-        let (mut blocks, mut last_width) = (true, f64::INFINITY);
+        let (mut blocks, mut last_width, mut last_upper) = (true, f64::INFINITY, f64::INFINITY);
         let rounds = if plan.log_delta < HOPELESS { 1 } else { MOST_ROUNDS };
         for _ in 0..rounds {
             let center = total(&self.sketches, plan.saddle);
@@ -221,9 +221,14 @@ impl OneWay {
             if spacing == before {
                 break;
             }
+            // Not for the lower bound alone.
+            if length / spacing > DEAR_POINTS && (last_upper - upper).abs() < accuracy * upper {
+                break;
+            }
             before = spacing;
             let (new_lower, new_upper) = self.at_spacing(goal, (spacing, levels), plan.saddle, window);
             lower = lower.max(new_lower);
+            last_upper = upper;
             upper = upper.min(new_upper);
             let width = match goal {
                 Goal::EpsilonAt(_) => upper - lower,
@@ -238,7 +243,7 @@ impl OneWay {
             if levels > 0 && failed {
                 // Blocks are no gain where tails are heavy: once more on a single grid.
                 blocks = false;
-                before = f64::NAN;
+                (before, last_upper) = (f64::NAN, f64::INFINITY);
                 continue;
             }
             if width <= reached || (plan.sure && fine <= narrowest) {
@@ -253,14 +258,14 @@ impl OneWay {
                 Goal::EpsilonAt(_) if !plan.sure || upper < plan.epsilons.0 || lower > plan.epsilons.1 => {
                     let saddle = tilt_for_epsilon(&self.sketches, upper.min(plan.epsilons.1));
                     let low = if lower > 0.0 { lower } else { 0.5 * upper };
-                    before = f64::NAN;
+                    (before, last_upper) = (f64::NAN, f64::INFINITY);
                     plan = Plan { epsilons: (0.99 * low, 1.01 * upper), saddle, sure: true, ..plan };
                 }
                 Goal::DeltaAt(_) if (plan.log_delta - (upper - self.infinite.1).max(LEAST_DELTA).ln()).abs() > 0.5 => {
                     // The guess was bad: once more with what is known now.
                     plan.log_delta = (upper - self.infinite.1).max(LEAST_DELTA).ln();
                     plan.saddle = tilt_for_delta(&self.sketches, plan.log_delta);
-                    before = f64::NAN;
+                    (before, last_upper) = (f64::NAN, f64::INFINITY);
                 }
                 _ => {
                     refinement *=

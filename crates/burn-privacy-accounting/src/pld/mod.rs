@@ -41,6 +41,10 @@ const DEFAULT_ACCURACY: f64 = 1e-4;
 /// Accuracy of a guess.
 const COARSE_ACCURACY: f64 = 0.01;
 
+/// Beyond this many steps, a closed form's bracket of this relative width is narrow enough.
+const MOST_ON_A_GRID: f64 = 3e10;
+const CLOSED_ACCURACY: f64 = 2e-3;
+
 /// What [`gaussian_epsilon`] and [`gaussian_delta`] are rounded up by, and a little.
 const EXACT_ROUNDING: f64 = 1e-11;
 
@@ -187,8 +191,11 @@ impl PldAccountant {
         let gaussian = noise.map(|noise| (Step::unsampled(Base::Gaussian { noise }), 1));
         let steps: Vec<(Step, u64)> = self.terms.steps().chain(gaussian).collect();
         let closed = nearly_gaussian::bounds(&steps, goal)?;
+        let count: f64 = steps.iter().map(|(_, count)| *count as f64).sum();
+        // Of so many steps, rounding makes a grid's bracket no narrower.
+        let enough = if count > MOST_ON_A_GRID { self.accuracy.max(CLOSED_ACCURACY) } else { self.accuracy };
         if let Some((lower, upper)) = closed
-            && upper <= lower * (1.0 + self.accuracy)
+            && upper <= lower * (1.0 + enough)
         {
             return Ok((lower, upper));
         }
@@ -234,6 +241,12 @@ impl Accountant for PldAccountant {
     fn epsilon_guess(&self, delta: f64) -> Option<f64> {
         let coarse = Self { accuracy: self.accuracy.max(COARSE_ACCURACY), ..self.clone() };
         let (lower, upper) = coarse.epsilon_bounds(delta).ok()?;
+        Some(if lower > 0.0 { 0.5 * (lower + upper) } else { upper })
+    }
+
+    fn delta_guess(&self, epsilon: f64) -> Option<f64> {
+        let coarse = Self { accuracy: self.accuracy.max(COARSE_ACCURACY), ..self.clone() };
+        let (lower, upper) = coarse.delta_bounds(epsilon).ok()?;
         Some(if lower > 0.0 { 0.5 * (lower + upper) } else { upper })
     }
 
