@@ -35,9 +35,12 @@ fn all_modes_are_compared_and_written() {
         assert!(folder.path().join(name).metadata().unwrap().len() > 100, "{name}");
     }
     let statements = fs::read_to_string(folder.path().join("statements.md")).unwrap();
-    for words in
-        ["DP-SGD: (8, 1e-5)", "Output perturbation: all 20 answers", "(8, 1e-5)-differentially private", "ocal"]
-    {
+    for words in [
+        "DP-SGD: (8, 1e-5)",
+        "Output perturbation, all 20 answers together",
+        "together: (8, 1e-5)-differential privacy",
+        "ocal",
+    ] {
         assert!(statements.contains(words), "{words}: {statements}");
     }
     let charges = Ledger::read(folder.path().join("privacy-ledger.jsonl")).unwrap().charges();

@@ -66,7 +66,7 @@ fn a_release_is_written_whole_with_its_statement_and_never_twice() {
     // No names, no illnesses that were not asked for, no row that is suppressed, sorted.
     assert_eq!(text, "age;city\n20s;Bonn\n20s;Bonn\n20s;Bonn\n40s;Kiel\n40s;Kiel\n");
     let statement = std::fs::read_to_string(format!("{output}.statement.txt")).unwrap();
-    assert!(statement.starts_with("Grade: syntactic\n2-anonymity of the released rows"), "{statement}");
+    assert!(statement.starts_with("Statement of generalization\n2-anonymity of the released rows"), "{statement}");
     assert!(!statement.contains("epsilon"), "{statement}");
     let statement: Value =
         serde_json::from_str(&std::fs::read_to_string(format!("{output}.statement.json")).unwrap()).unwrap();
@@ -183,7 +183,12 @@ fn hashes_fall_to_a_dictionary_and_keyed_pseudonyms_do_not() {
         &hashed,
         "--force",
     ]);
-    assert!(shown.ok && shown.out.starts_with("Grade: disguised\nNo guarantee"), "{} {}", shown.out, shown.err);
+    assert!(
+        shown.ok && shown.out.starts_with("Statement of disguise\ndisguised: No guarantee"),
+        "{} {}",
+        shown.out,
+        shown.err
+    );
     let shown = run(&[
         "anonymize",
         "pseudonymize",
@@ -198,7 +203,12 @@ fn hashes_fall_to_a_dictionary_and_keyed_pseudonyms_do_not() {
         &keyed,
         "--force",
     ]);
-    assert!(shown.ok && shown.out.starts_with("Grade: pseudonymized\n"), "{} {}", shown.out, shown.err);
+    assert!(
+        shown.ok && shown.out.starts_with("Statement of pseudonymization\npseudonymized: "),
+        "{} {}",
+        shown.out,
+        shown.err
+    );
     for text in [&shown.out, &run(&["anonymize", "attack", "--help"]).out] {
         assert!(!text.contains("anonymous") && !text.contains("epsilon"), "{text}");
     }

@@ -55,7 +55,11 @@ fn a_table_is_perturbed_and_its_statement_written_beside_it() {
     assert!(shown.err.starts_with("note: cells that are missing"), "{}", shown.err);
     let (other, _) = perturb("plain-other", SCHEMA, &PEOPLE.replace("31", "\"1,234\""), &[]);
     assert_eq!(other.err, shown.err);
-    assert!(shown.out.starts_with("4-local differential privacy (LOCAL DP) of each row\n"), "{}", shown.out);
+    assert!(
+        shown.out.starts_with("Statement of input perturbation\n4-local differential privacy (LOCAL DP) of each row\n"),
+        "{}",
+        shown.out
+    );
     let table = read(&output, "");
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!((lines.len(), lines[0]), (4, "age,smoker"));
@@ -94,7 +98,7 @@ fn standard_streams_stand_for_files_everywhere() {
     let shown = run_with_input(&args, PEOPLE.as_bytes());
     assert!(shown.ok, "{}", shown.err);
     assert_eq!(shown.out, expected);
-    assert!(shown.err.contains("NOT PRIVATE: fixed seed\n"), "{}", shown.err);
+    assert!(shown.err.contains("*** NOT PRIVATE: fixed seed ***\n"), "{}", shown.err);
     // A broken table writes nothing at all, and is named.
     let shown = run_with_input(&args, format!("{PEOPLE}1\n").as_bytes());
     assert!(
@@ -164,8 +168,8 @@ fn other_formats_are_read_or_named_with_the_flag_that_reads_them() {
 fn a_seed_makes_the_run_reproducible_and_void() {
     let (first, output) = perturb("seeded", SCHEMA, PEOPLE, &["--seed", "7"]);
     let table = read(&output, "");
-    assert_eq!(first.out.lines().next(), Some("NOT PRIVATE: fixed seed"));
-    assert_eq!(read(&output, ".statement.md").lines().next(), Some("NOT PRIVATE: fixed seed"));
+    assert_eq!(first.out.lines().next(), Some("*** NOT PRIVATE: fixed seed ***"));
+    assert_eq!(read(&output, ".statement.md").lines().next(), Some("> **NOT PRIVATE: fixed seed**"));
     assert!(read(&output, ".statement.json").contains("\"warning\": \"NOT PRIVATE: fixed seed\""));
     let (second, output) = perturb("seeded", SCHEMA, PEOPLE, &["--seed", "7", "--force"]);
     assert!(second.ok, "{}", second.err);
@@ -190,7 +194,7 @@ fn an_output_that_exists_is_kept_without_force() {
 #[test]
 fn epsilon_can_be_overridden() {
     let (shown, _) = perturb("override", SCHEMA, PEOPLE, &["--epsilon", "1.5"]);
-    assert!(shown.out.starts_with("1.5-local"), "{}", shown.out);
+    assert!(shown.out.starts_with("Statement of input perturbation\n1.5-local"), "{}", shown.out);
     let (shown, output) = perturb("bad-override", SCHEMA, PEOPLE, &["--epsilon", "NaN"]);
     assert!(shown.code == 1 && shown.err.contains("above 0"), "{}", shown.err);
     assert!(!output.exists());

@@ -32,7 +32,7 @@ fn the_last_answer_is_the_last_also_after_a_restart() {
     let statement = predictor.finish().unwrap();
     assert_eq!((statement.planned_queries, statement.charged_queries), (3, 3));
     assert!(statement.epsilon_so_far <= 2.0 && statement.epsilon_so_far > 1.99);
-    assert!(statement.to_string().contains("(2, 1e-5)-differentially private"), "{statement}");
+    assert!(statement.to_string().contains("(2, 1e-5)-differential privacy"), "{statement}");
     let refused = mean(&folder, 3).err().unwrap();
     assert!(matches!(refused, Error::Ledger(LedgerError::BudgetSpent { .. })), "{refused}");
     // Nor with more answers under the same name.
