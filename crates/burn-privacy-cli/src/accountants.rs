@@ -148,6 +148,10 @@ impl Accountant for ComposedAccountant {
         self.accountant().epsilon(delta)
     }
 
+    fn epsilon_and_method(&self, delta: f64) -> Result<(f64, &str)> {
+        self.accountant().epsilon_and_method(delta)
+    }
+
     fn delta(&self, epsilon: f64) -> Result<f64> {
         self.accountant().delta(epsilon)
     }
