@@ -7,7 +7,7 @@ use burn_privacy_mechanisms::KernelNoise;
 use super::noisy_mean::NoisyMean;
 
 /// `(sum + noise) / divisor`: [`StepNoise::add_f32`](burn_privacy_mechanisms::StepNoise::add_f32) where the sum is, with
-/// the difference that [`normal_pair`](super::normal_pair) states; `otherwise` for a tensor of another backend or number
+/// the difference that `normal_pair.rs` states; `otherwise` for a tensor of another backend or number
 /// format, without elements, or with more than 31 bits can count.
 pub fn noisy_mean<E>(
     sum: Tensor<1>,
