@@ -17,7 +17,7 @@ use burn::prelude::*;
 use burn_privacy::device::{DeviceChoice, select_device};
 use burn_privacy::nn::{
     Conv2d, Conv2dConfig, Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig, WeightStandardisedConv2d,
+    LinearConfig, WeightStandardizedConv2d,
 };
 use burn_privacy::per_example::per_example;
 use burn_privacy::prelude::*;
@@ -93,7 +93,7 @@ fn a_convolutional_network() {
 fn a_convolution_with_standardised_weights() {
     on_adapter("a_convolution_with_standardised_weights", |device| {
         let new =
-            |device: &Device| -> WeightStandardisedConv2d { Conv2dConfig::new([2, 4], [2, 3]).init(device).into() };
+            |device: &Device| -> WeightStandardizedConv2d { Conv2dConfig::new([2, 4], [2, 3]).init(device).into() };
         assert_equals_cpu_loop(device, new, &Values::new(2).examples(5, 72, 4 * 5 * 4), 0.5, |model, batch| {
             distance(model.forward(batch.shaped(&[2, 6, 6])), batch.target)
         });

@@ -11,10 +11,12 @@ use super::coverage::TrainableParameters;
 use super::factors::ClipFactors;
 use super::gradient_sum::GradientSum;
 use super::parameter_gradients::ParameterGradients;
-use super::rule::{ENTRIES_AT_ONCE, chunks_of_examples, chunks_of_leaves};
+use super::rule::{ENTRIES_AT_ONCE, chunks_of_leaves};
 use super::tape::{GradientMemory, LayerUse, NormBound, Tape};
 use crate::error::{Error, Result};
-use burn_privacy_kernels::{Rounding, add_error, sum_of_squares_bound};
+use burn_privacy_kernels::Rounding;
+use burn_privacy_kernels::ops::examples::chunks_of_examples;
+use burn_privacy_kernels::ops::squared_norms::{add_error, sum_of_squares_bound};
 
 /// Adds `sum_i c_i g_i` over one physical batch to `sum`, from one forward and one backward pass.
 ///

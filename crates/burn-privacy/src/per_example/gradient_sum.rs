@@ -11,7 +11,7 @@ use super::exact_sum::{
 };
 use super::parameter_gradients::ParameterSum;
 use crate::error::{Error, Result};
-use burn_privacy_kernels::flex_kernels;
+use burn_privacy_kernels::ops::exact_grid::{in_f64, sums_in_f64, whole_multiples};
 
 /// The running sum of clipped per-example gradients of one logical batch, over its physical batches.
 ///
@@ -89,10 +89,10 @@ impl GradientSum {
     /// Adds the sum over the records of one physical batch in f64, or over one leaf in f32.
     pub(crate) fn add(&mut self, sum: ParameterSum) {
         let ParameterSum { id, values } = sum;
-        let values = flex_kernels::in_f64(values);
+        let values = in_f64(values);
         let total = match self.sums.remove(&id) {
             None => Total::One(values),
-            Some(Total::One(first)) => match flex_kernels::grid(&first, self.scale * INTEGER_SPACING) {
+            Some(Total::One(first)) => match whole_multiples(&first, self.scale * INTEGER_SPACING) {
                 Some(multiples) => {
                     let mut integers =
                         Integers { values: multiples, spacing: self.scale * INTEGER_SPACING, device: first.device() };
@@ -113,7 +113,7 @@ impl GradientSum {
     /// The sum for one parameter, `zeros` where no physical batch reached it (an empty batch), in the number format and on the
     /// grid that it has with any number of parts: an output's last bits must not tell how many there were.
     pub(crate) fn take(&mut self, id: ParamId, zeros: Tensor<1>) -> Total {
-        match self.sums.remove(&id).unwrap_or_else(|| Total::One(flex_kernels::in_f64(zeros))) {
+        match self.sums.remove(&id).unwrap_or_else(|| Total::One(in_f64(zeros))) {
             Total::One(first) if first.dtype() != DType::F64 => {
                 Total::Words(Box::new(Words::of(first, self.scale * UPPER_SPACING)))
             }
@@ -123,7 +123,7 @@ impl GradientSum {
 }
 
 fn most_expected(device: &Device) -> usize {
-    if flex_kernels::serve(&Tensor::<1>::zeros([1], device)) {
+    if sums_in_f64(&Tensor::<1>::zeros([1], device)) {
         MOST_EXPECTED_ON_GRID_OF_INTEGERS
     } else {
         MOST_EXPECTED_ON_GRID_OF_FLOATS
@@ -131,7 +131,7 @@ fn most_expected(device: &Device) -> usize {
 }
 
 fn add_to_integers(integers: &mut Integers, values: &Tensor<1>) {
-    if let Some(next) = flex_kernels::grid(values, integers.spacing) {
+    if let Some(next) = whole_multiples(values, integers.spacing) {
         integers.values.iter_mut().zip(next).for_each(|(total, value)| *total = total.wrapping_add(value));
     }
 }

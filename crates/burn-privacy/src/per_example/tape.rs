@@ -11,11 +11,12 @@ use super::factors::ClipFactors;
 use super::gradient_sum::GradientSum;
 use super::layer_name::layer_name;
 use super::parameter_gradients::ParameterGradients;
-use super::parameter_gradients::rows_of;
-use super::rule::{ENTRIES_AT_ONCE, PerExampleRule, chunks_of_examples, chunks_of_leaves};
+use super::rule::{ENTRIES_AT_ONCE, PerExampleRule, chunks_of_leaves};
 use crate::error::{Error, Result};
-use burn_privacy_kernels::flex_kernels;
-use burn_privacy_kernels::{Rounding, add_error, rows_and_length, sum_of_squares_bound};
+use burn_privacy_kernels::Rounding;
+use burn_privacy_kernels::ops::examples::{chunks_of_examples, rows_and_length, rows_of};
+use burn_privacy_kernels::ops::squared_norms::{add_error, sum_of_squares_bound};
+use burn_privacy_kernels::ops::tap::tap;
 
 thread_local! {
     /// Scoped and thread-local, like autodiff's own graph, so that `forward` keeps Burn's signature.
@@ -57,10 +58,7 @@ pub fn record<const O: usize>(output: Tensor<O>, rule: impl PerExampleRule<O>) -
             tape.refusal = Some(Error::example_axis(found, rows, rule.parameters()));
         }
         let dims = output.dims();
-        let (output, probe) = flex_kernels::tap(&output).unwrap_or_else(|| {
-            let probe = Tensor::zeros(dims, &output.device()).require_grad();
-            (output + probe.clone(), probe)
-        });
+        let (output, probe) = tap(output);
         tape.uses.push(Box::new(RecordedUse { layout, probe, dims, output_gradient: None, rule }));
         output
     })

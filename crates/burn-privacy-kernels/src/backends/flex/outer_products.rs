@@ -6,10 +6,10 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::convolution::weighted_sum_in_parts;
 use super::fresh_memory::{Cut, written_in_parts};
 use super::lanes;
 use super::matrix_product::{Matrix, matrix_product};
-use super::per_example::weighted_sum_in_parts;
 use super::rows::{PART, SMALL, round_up, squares_on_one_thread};
 use super::small_product::{MOST_COLUMNS, is_small};
 
