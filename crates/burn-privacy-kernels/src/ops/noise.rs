@@ -24,7 +24,8 @@ pub struct NoiseRun<'a> {
 ///
 /// # Errors
 ///
-/// Those of [`StepNoise`]: the elements run over, or the noise is not finite.
+/// Those of [`StepNoise`]: the elements run over, or the noise is not finite. [`MechanismError::DroppedByTheDevice`] in a dry run
+/// of CubeCL.
 pub fn noisy_mean(sum: Tensor<1>, of: NoiseRun<'_>, divisor: f64) -> Result<Tensor<1>, MechanismError> {
     let NoiseRun { noise, first, std } = of;
     #[cfg(feature = "flex")]
@@ -39,6 +40,10 @@ pub fn noisy_mean(sum: Tensor<1>, of: NoiseRun<'_>, divisor: f64) -> Result<Tens
         Err(sum) => sum,
     };
     let [entries] = sum.dims();
+    #[cfg(feature = "gpu-kernels")]
+    if cube::drops_launches() {
+        return Err(MechanismError::DroppedByTheDevice);
+    }
     #[cfg(feature = "gpu-kernels")]
     let sum = match cube::noisy_mean(sum, || noise.for_kernel(first, entries, std), divisor) {
         Ok(mean) => return mean,

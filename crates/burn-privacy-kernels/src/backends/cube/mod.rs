@@ -11,4 +11,4 @@ mod on_gpu;
 #[cfg(all(test, feature = "wgpu"))]
 mod rounding_tests;
 
-pub(crate) use on_gpu::noisy_mean;
+pub(crate) use on_gpu::{drops_launches, noisy_mean};

@@ -22,3 +22,9 @@ pub(crate) fn noisy_mean<E>(
     let mean = |noise| Tensor::from_primitive::<Cube>(Cube::noisy_mean(values, noise, divisor));
     Ok(noise().map(mean))
 }
+
+/// Whether the process is in a dry run of CubeCL, in which every device drops what it is told to do, memory stays as it was, and
+/// nothing says so.
+pub(crate) fn drops_launches() -> bool {
+    cubecl::dry_run::dry_run()
+}
