@@ -166,6 +166,35 @@ fn greatest_common_divisor(a: usize, b: usize) -> usize {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
+impl Conv2dRule {
+    /// The weighted sums over some examples, in f64, that of the kernel first; `None` without a kernel for it.
+    fn weighted_sum(
+        &self,
+        input: &Tensor<4>,
+        output_gradient: &Tensor<4>,
+        factors: &ClipFactors,
+    ) -> Option<Vec<ParameterSum>> {
+        let (id, weights) = (self.weight?, factors.weights());
+        let values = weighted_kernel_gradient(&self.convolution, input, output_gradient, &weights)?;
+        let all = 0..factors.examples();
+        let of_bias = self.bias.into_iter().flat_map(|id| {
+            factors.sums_of(ParameterGradients { id, values: bias_gradients(output_gradient.clone()) }, all.clone())
+        });
+        Some(std::iter::once(ParameterSum { id, values }).chain(of_bias).collect())
+    }
+
+    /// [`weighted_sum`](Self::weighted_sum) over one leaf.
+    pub(super) fn weighted_sum_of_leaf(
+        &self,
+        output_gradient: &Tensor<4>,
+        factors: &ClipFactors,
+        leaf: Range<usize>,
+    ) -> Option<Vec<ParameterSum>> {
+        let input = rows_of(&self.input, leaf.clone());
+        self.weighted_sum(&input, &rows_of(output_gradient, leaf.clone()), &factors.slice(leaf))
+    }
+}
+
 impl PerExampleRule<4> for Conv2dRule {
     fn parameters(&self) -> Vec<ParamId> {
         self.weight.into_iter().chain(self.bias).collect()
@@ -233,12 +262,6 @@ impl PerExampleRule<4> for Conv2dRule {
     }
 
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<4>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
-        let (id, weights) = (self.weight?, factors.weights());
-        let values = weighted_kernel_gradient(&self.convolution, &self.input, output_gradient, &weights)?;
-        let all = 0..factors.examples();
-        let of_bias = self.bias.into_iter().flat_map(|id| {
-            factors.sums_of(ParameterGradients { id, values: bias_gradients(output_gradient.clone()) }, all.clone())
-        });
-        Some(std::iter::once(ParameterSum { id, values }).chain(of_bias).collect())
+        self.weighted_sum(&self.input, output_gradient, factors)
     }
 }

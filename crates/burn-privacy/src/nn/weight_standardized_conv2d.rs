@@ -141,7 +141,11 @@ struct WeightStandardizedConv2dRule {
 
 impl WeightStandardizedConv2dRule {
     /// The trainable ones of the gradients of weights and gains.
-    fn of_parameters<T>(&self, gradients: [Tensor<2>; 2], named: impl Fn(ParamId, Tensor<2>) -> T) -> Vec<T> {
+    fn of_parameters<const D: usize, T>(
+        &self,
+        gradients: [Tensor<D>; 2],
+        named: impl Fn(ParamId, Tensor<D>) -> T,
+    ) -> Vec<T> {
         let found = [self.weight, self.gain].into_iter().zip(gradients);
         found.filter_map(|(id, values)| id.map(|id| named(id, values))).collect()
     }
@@ -179,18 +183,25 @@ impl PerExampleRule<4> for WeightStandardizedConv2dRule {
         self.of_kernel.select_finite(factors);
     }
 
-    /// A weighted sum of gradients is pulled back once, in f64. The gradients before that are not clipped and may be some 6e5
-    /// times as long as what is, so that f64 covers the rounding of their sum for so many examples only.
+    /// The sum over each leaf is pulled back at once, in f64. The gradients before that are not clipped and may be some 6e5
+    /// times as long as what is: f64 covers the rounding of their sums for the few examples of a leaf.
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<4>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
-        const MOST_EXAMPLES: usize = 1_024;
-        if factors.examples() > MOST_EXAMPLES {
-            return None;
+        let mut totals: Vec<ParameterSum> = Vec::new();
+        for leaf in factors.leaves() {
+            let mut of_convolution = self.of_kernel.weighted_sum_of_leaf(output_gradient, factors, leaf)?.into_iter();
+            let of_kernel = of_convolution.next()?.values;
+            let pulled_back = self.standardization.0.pull_back_sum(&of_kernel)?;
+            for sum in self
+                .of_parameters(pulled_back, |id, values| ParameterSum { id, values })
+                .into_iter()
+                .chain(of_convolution)
+            {
+                match totals.iter_mut().find(|total| total.id == sum.id) {
+                    Some(total) => total.values = total.values.clone() + sum.values,
+                    None => totals.push(sum),
+                }
+            }
         }
-        let mut of_convolution = self.of_kernel.weighted_sum_shortcut(output_gradient, factors)?.into_iter();
-        let of_kernel = of_convolution.next()?.values;
-        let pulled_back = self.standardization.0.pull_back_sum(&of_kernel)?;
-        let found = [self.weight, self.gain].into_iter().zip(pulled_back);
-        let sums = found.filter_map(|(id, values)| id.map(|id| ParameterSum { id, values }));
-        Some(sums.chain(of_convolution).collect())
+        Some(totals)
     }
 }

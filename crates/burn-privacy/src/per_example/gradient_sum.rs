@@ -6,8 +6,8 @@ use burn::module::ParamId;
 use burn::tensor::{DType, Device, Tensor};
 
 use super::exact_sum::{
-    INTEGER_SPACING, LOWER_STEPS, MOST_EXPECTED_ON_GRID_OF_FLOATS, MOST_EXPECTED_ON_GRID_OF_INTEGERS, UPPER_SPACING,
-    scale,
+    INTEGER_SPACING, LOWER_STEPS, MOST_ENTRIES_ON_GRID_OF_FLOATS, MOST_EXPECTED_ON_GRID_OF_FLOATS,
+    MOST_EXPECTED_ON_GRID_OF_INTEGERS, UPPER_SPACING, scale,
 };
 use super::parameter_gradients::ParameterSum;
 use crate::error::{Error, Result};
@@ -86,6 +86,20 @@ impl GradientSum {
         Err(Error::Plan { field: "number of drawn records", given: "more than can be added exactly".into(), allowed })
     }
 
+    /// # Errors
+    ///
+    /// [`Error::Plan`] for more trainable parameters than the rounding of pairs of f32 was bounded for.
+    pub(crate) fn require_room_for_entries(device: &Device, entries: usize) -> Result<()> {
+        if entries <= MOST_ENTRIES_ON_GRID_OF_FLOATS || sums_in_f64(&Tensor::<1>::zeros([1], device)) {
+            return Ok(());
+        }
+        let allowed = format!(
+            "at most {MOST_ENTRIES_ON_GRID_OF_FLOATS} on this device, for which the rounding of its sums is bounded: freeze \
+             parameters, or train on the CPU"
+        );
+        Err(Error::Plan { field: "number of trainable parameters", given: entries.to_string(), allowed })
+    }
+
     /// Adds the sum over the records of one physical batch in f64, or over one leaf in f32.
     pub(crate) fn add(&mut self, sum: ParameterSum) {
         let ParameterSum { id, values } = sum;
@@ -119,6 +133,36 @@ impl GradientSum {
             }
             total => total,
         }
+    }
+}
+
+/// Sums over parts of one physical batch on their way into a [`GradientSum`], whose grid each leaf (on the CPU: the whole
+/// physical batch) is to be rounded to once.
+pub(crate) struct PartSums<'a> {
+    sum: &'a mut GradientSum,
+    open: Vec<ParameterSum>,
+}
+
+impl<'a> PartSums<'a> {
+    pub(crate) fn new(sum: &'a mut GradientSum) -> Self {
+        Self { sum, open: Vec::new() }
+    }
+
+    /// Adds a sum over the next examples, one for each leaf or one in f64; the first `continues` the leaf of the one before.
+    pub(crate) fn add(&mut self, parts: Vec<ParameterSum>, mut continues: bool) {
+        for ParameterSum { id, values } in parts {
+            let belongs = values.dtype() == DType::F64 || continues;
+            continues = false;
+            match self.open.iter_mut().find(|open| open.id == id) {
+                Some(open) if belongs => open.values = open.values.clone() + values,
+                Some(open) => self.sum.add(std::mem::replace(open, ParameterSum { id, values })),
+                None => self.open.push(ParameterSum { id, values }),
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) {
+        self.open.into_iter().for_each(|part| self.sum.add(part));
     }
 }
 

@@ -59,6 +59,8 @@ mod param;
 mod parameter_gradients;
 mod random_records;
 mod rank_tests;
+#[cfg(all(test, feature = "flex"))]
+mod row_bits;
 mod rule;
 mod tape;
 mod validation_schedule;

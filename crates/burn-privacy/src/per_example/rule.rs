@@ -82,15 +82,27 @@ pub trait PerExampleRule<const O: usize>: 'static {
 /// results, which do not depend on it beyond the order of a sum.
 pub(crate) const ENTRIES_AT_ONCE: usize = 1 << 24;
 
-/// Consecutive ranges that cover all examples, each of whole leaves or of a part of one: a record more or less cuts no other
-/// record's leaf elsewhere.
-pub(crate) fn chunks_of_leaves(factors: &ClipFactors, entries: usize) -> Vec<Range<usize>> {
+/// Consecutive examples whose gradients are formed together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    pub(crate) range: Range<usize>,
+    /// Whether the first of them belong to the leaf with which the chunk before ended.
+    pub(crate) continues: bool,
+}
+
+/// Chunks that cover all examples, cut between leaves unless a leaf is too long: a record more or less cuts no other record's
+/// leaf elsewhere.
+pub(crate) fn chunks_of_leaves(factors: &ClipFactors, entries: usize) -> Vec<Chunk> {
     let most = (ENTRIES_AT_ONCE / entries.max(1)).max(1);
-    let mut chunks: Vec<Range<usize>> = Vec::new();
+    let mut chunks: Vec<Chunk> = Vec::new();
     for leaf in factors.leaves() {
         match chunks.last_mut() {
-            Some(last) if leaf.end - last.start <= most => last.end = leaf.end,
-            _ => chunks.extend(leaf.clone().step_by(most).map(|start| start..(start + most).min(leaf.end))),
+            Some(last) if leaf.end - last.range.start <= most => last.range.end = leaf.end,
+            _ => chunks.extend(
+                leaf.clone()
+                    .step_by(most)
+                    .map(|start| Chunk { range: start..(start + most).min(leaf.end), continues: start > leaf.start }),
+            ),
         }
     }
     chunks

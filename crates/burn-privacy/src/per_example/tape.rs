@@ -8,10 +8,10 @@ use burn::tensor::{Gradients, Tensor};
 
 use super::batch_layout::BatchLayout;
 use super::factors::ClipFactors;
-use super::gradient_sum::GradientSum;
+use super::gradient_sum::{GradientSum, PartSums};
 use super::layer_name::layer_name;
 use super::parameter_gradients::ParameterGradients;
-use super::rule::{ENTRIES_AT_ONCE, PerExampleRule, chunks_of_leaves};
+use super::rule::{Chunk, ENTRIES_AT_ONCE, PerExampleRule, chunks_of_leaves};
 use crate::error::{Error, Result};
 use burn_privacy_kernels::Rounding;
 use burn_privacy_kernels::ops::examples::{chunks_of_examples, rows_and_length, rows_of};
@@ -288,11 +288,13 @@ impl<const O: usize, R: PerExampleRule<O>> LayerUse for RecordedUse<O, R> {
         {
             return sums.into_iter().for_each(|part| sum.add(part));
         }
-        for range in chunks_of_leaves(factors, self.entries_of_views()) {
+        let mut parts = PartSums::new(sum);
+        for Chunk { range, continues } in chunks_of_leaves(factors, self.entries_of_views()) {
             for gradient in self.gradients_of_examples(range.clone()) {
-                factors.sums_of(gradient, range.clone()).into_iter().for_each(|part| sum.add(part));
+                parts.add(factors.sums_of(gradient, range.clone()), continues);
             }
         }
+        parts.finish();
     }
 
     fn exclude(&mut self, factors: &ClipFactors) {

@@ -13,14 +13,14 @@ use burn::tensor::{DType, Tensor};
 use super::attention::{self, Inputs};
 use super::attention_shape::Attention;
 use super::convolution;
-use super::matrix_product::{Matrix, add_parallel_product, parallel_product};
+use super::matrix_product::Matrix;
 use super::normalization::{self, Normalized};
 use super::normalization_shape::Normalization;
 use super::on_flex::{Values, owned, primitive, tensor};
 use super::pooling;
 use super::pooling_shape::Pooling;
-use super::small_product::{is_small, small_product};
-use super::{rows, rowwise};
+use super::row_product::row_product;
+use super::rowwise;
 use crate::ops::convolution::shape::Convolution;
 use crate::ops::pointwise::Pointwise;
 
@@ -198,20 +198,8 @@ pub(crate) fn linear<const D: usize>(
     };
     dims[D - 1] = d_output;
     let forward = |input: &Values| {
-        let rows = input.slice().len() / d_input;
-        let weight = Matrix::new(weight.slice(), d_input, d_output);
-        if is_small([d_input, d_output], rows) {
-            return small_product(input.slice(), weight, bias.as_ref().map(Values::slice));
-        }
-        let input = Matrix::new(input.slice(), rows, d_input);
-        match &bias {
-            Some(bias) => {
-                let mut output = rows::repeated(bias.slice(), rows);
-                add_parallel_product(&mut output, input, weight);
-                output
-            }
-            None => parallel_product(input, weight),
-        }
+        let matrix = Matrix::new(weight.slice(), d_input, d_output);
+        row_product(input.slice(), matrix, bias.as_ref().map(Values::slice))
     };
     if let Some(input) = Values::of(&input) {
         return Some(tensor(forward(&input), dims));
@@ -236,13 +224,8 @@ impl Backward<Flex, 1> for FrozenLinear {
         let [Some(input)] = ops.parents else { return };
         let (weight, [d_input, d_output]) = ops.state;
         let weight = Values::contiguous(weight);
-        let rows = gradient.slice().len() / d_output;
         let weight = Matrix::new(weight.slice(), d_input, d_output).transposed();
-        let found = if is_small([d_output, d_input], rows) {
-            small_product(gradient.slice(), weight, None)
-        } else {
-            parallel_product(Matrix::new(gradient.slice(), rows, d_output), weight)
-        };
+        let found = row_product(gradient.slice(), weight, None);
         let mut dims = gradient.0.layout().shape().clone();
         let last = dims.num_dims() - 1;
         dims[last] = d_input;
