@@ -32,7 +32,7 @@ fn shown(per_example: PerExample, loss: impl Fn(&Linear, Batch) -> Tensor<1>) ->
 
 #[test]
 fn the_librarys_layers_give_a_record_its_own_bits_and_other_products_do_not() {
-    let ours = |model: &Linear, batch: Batch| distance(model.forward(batch.shaped(&[WIDTH])), batch.target);
+    let ours = |model: &Linear, batch: Batch| distance(model.forward(batch.shaped::<2>(&[WIDTH])), batch.target);
     let (agreed, sentences) = shown(PerExample::OneBackward, ours);
     assert_eq!(agreed, Some(true));
     assert!(sentences.len() == 1 && sentences[0].contains("on the CPU"), "{sentences:?}");
