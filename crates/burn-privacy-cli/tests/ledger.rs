@@ -333,9 +333,9 @@ fn names_in_a_ledger_do_not_act_on_the_terminal() {
     let path = place("sneaky.ledger");
     let sneaky = "a\u{1b}[2J\u{9b}31m\u{202e}\rb\nEpsilon   0";
     let mut ledger = Ledger::open(&path, sneaky).unwrap();
-    let run = ledger.begin(described(sneaky, 10, false)).unwrap();
-    ledger.reserve(run, 10).unwrap();
-    ledger.close(run, 10).unwrap();
+    let charged = ledger.begin(described(sneaky, 10, false)).unwrap();
+    ledger.reserve(charged, 10).unwrap();
+    ledger.close(charged, 10).unwrap();
     drop(ledger);
     for line in
         [format!("ledger show {path}"), format!("ledger total {path} --delta 1e-5"), format!("ledger budget {path}")]
