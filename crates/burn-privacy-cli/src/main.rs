@@ -13,17 +13,20 @@ mod flags;
 mod input;
 mod mechanism;
 mod numbers;
+mod terminal_text;
 
 use std::io::Write;
 use std::process::ExitCode;
 
+use burn_privacy_output::printable_lines;
 use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
+use terminal_text::TerminalText;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let mut out = std::io::stdout().lock();
+    let mut out = TerminalText::new(std::io::stdout().lock());
     let outcome = match cli.command {
         Command::Epsilon(args) => commands::cost::epsilon(&args, &mut out),
         Command::Delta(args) => commands::cost::delta(&args, &mut out),
@@ -44,7 +47,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            // Nothing is left to do where standard error can't be written to.
+            let _ = writeln!(std::io::stderr(), "error: {}", printable_lines(&failure.to_string()));
             failure.exit_code()
         }
     }

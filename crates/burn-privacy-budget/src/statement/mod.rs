@@ -82,6 +82,12 @@ pub trait Statement {
     /// True if nothing here is a guarantee, because the randomness came from a fixed seed.
     fn is_void(&self) -> bool;
 
+    /// An epsilon or a delta for [`Self::facts`], rounded up. That of a void statement never stands there as if it held.
+    fn figure(&self, number: f64) -> String {
+        let shown = burn_privacy_accounting::round_up_for_display(number);
+        if self.is_void() { format!("void: fixed seed; with fresh randomness {shown}") } else { shown }
+    }
+
     /// One sentence with the guarantee, or with the lack of one.
     fn headline(&self) -> String {
         let guarantee = self.guarantee().to_string();
