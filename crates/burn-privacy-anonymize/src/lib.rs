@@ -4,7 +4,8 @@
 //! best full-domain generalization that meets k-anonymity, l-diversity or t-closeness, and proves it; [`microaggregation`]
 //! replaces numbers by means of groups. [`recoding`] says which cells each row gets, finds local recodings and bounds what
 //! any could do, and [`write_release`] writes the table. [`pseudonym`] replaces names under a key, [`inspect`] says which
-//! columns single people out, and [`attack`] tries to find them in an output.
+//! columns single people out, and [`attack`] tries to find them in an output. `location`, with the feature `places`, masks
+//! places on the globe and counts them by areas.
 //!
 //! Every result has a [`TableStatement`]: what is protected, against whom, under which assumption, and what is not covered.
 //!
@@ -33,6 +34,8 @@
 pub mod attack;
 mod error;
 pub mod inspect;
+#[cfg(feature = "places")]
+pub mod location;
 pub mod microaggregation;
 pub mod perturb;
 pub mod pseudonym;

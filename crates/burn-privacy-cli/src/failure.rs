@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use burn_privacy_accounting::AccountingError;
 use burn_privacy_anonymize::AnonymizeError;
+use burn_privacy_anonymize::location::LocationError;
 use burn_privacy_anonymize::perturb::TableError;
 use burn_privacy_audit::AuditError;
 use burn_privacy_budget::ledger::LedgerError;
@@ -22,6 +23,8 @@ pub enum Failure {
     Anonymize(AnonymizeError),
     /// An audit was refused.
     Audit(AuditError),
+    /// Places could not be masked, counted or drawn.
+    Location(LocationError),
     /// A sentence about the input.
     Input(String),
     /// A schema or a table was refused.
@@ -40,7 +43,8 @@ impl Failure {
         match self {
             Self::Accounting(AccountingError::UnreachableTarget { .. })
             | Self::Ledger(LedgerError::Accounting(AccountingError::UnreachableTarget { .. }))
-            | Self::Anonymize(AnonymizeError::Unreachable { .. }) => ExitCode::from(3),
+            | Self::Anonymize(AnonymizeError::Unreachable { .. })
+            | Self::Location(LocationError::Unreachable { .. }) => ExitCode::from(3),
             _ => ExitCode::from(1),
         }
     }
@@ -57,6 +61,7 @@ impl fmt::Display for Failure {
             Self::Accounting(error) => error.fmt(f),
             Self::Invalid(error) => error.fmt(f),
             Self::Anonymize(error) => error.fmt(f),
+            Self::Location(error) => error.fmt(f),
             Self::Table(error) => error.fmt(f),
             Self::Audit(error) => error.fmt(f),
             Self::Ledger(error) => error.fmt(f),
@@ -88,6 +93,12 @@ impl From<AnonymizeError> for Failure {
 impl From<AuditError> for Failure {
     fn from(error: AuditError) -> Self {
         Self::Audit(error)
+    }
+}
+
+impl From<LocationError> for Failure {
+    fn from(error: LocationError) -> Self {
+        Self::Location(error)
     }
 }
 

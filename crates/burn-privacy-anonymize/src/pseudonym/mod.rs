@@ -9,6 +9,8 @@ mod table;
 
 pub use check_digits::{iban_check_digits, luhn_check_digit};
 pub use format_preserving::{FormatPreserving, NumberFormat};
+#[cfg(feature = "places")]
+pub(crate) use key::keyed;
 pub use key::{KeyedPseudonym, PseudonymKey, unkeyed_hash};
 pub use mask::Mask;
 pub use table::{ColumnTreatment, Treatment, pseudonymize_table};

@@ -97,6 +97,12 @@ pub fn json(statement: &(impl Statement + ?Sized)) -> Value {
         }
         _ => Value::Null,
     };
+    let metric = match &guarantee {
+        Guarantee::Metric { name, epsilon, unit, delta, .. } => {
+            value!({ "name": name, "epsilon_per_unit": number(*epsilon), "unit": unit, "delta": number(*delta) })
+        }
+        _ => Value::Null,
+    };
     value!({
         "schema": SCHEMA,
         "version": VERSION,
@@ -105,6 +111,7 @@ pub fn json(statement: &(impl Statement + ?Sized)) -> Value {
         "void": statement.is_void(),
         "headline": statement.headline(),
         "differential_privacy": figures,
+        "metric_privacy": metric,
         "facts": statement.facts().into_iter().map(|fact| value!({ "name": fact.name, "value": fact.value })).collect::<Vec<_>>(),
         "tables": statement.tables().into_iter().map(|table| value!({ "columns": table.columns, "rows": table.rows })).collect::<Vec<_>>(),
         "caveats": statement.caveats().into_iter().map(|caveats| value!({ "title": caveats.title, "sentences": caveats.sentences })).collect::<Vec<_>>(),

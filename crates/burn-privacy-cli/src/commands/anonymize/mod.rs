@@ -4,6 +4,7 @@ mod attack;
 mod input;
 mod inspect;
 mod mdav;
+mod places;
 mod pseudonymize;
 mod recode;
 mod search;
@@ -42,6 +43,12 @@ pub enum AnonymizeCommand {
     Pseudonymize(pseudonymize::PseudonymizeArgs),
     /// Makes a key for pseudonyms
     Key(pseudonymize::KeyArgs),
+    /// Masks, counts, attacks and draws places on the globe
+    Places {
+        /// What to do.
+        #[command(subcommand)]
+        command: places::PlacesCommand,
+    },
     /// Tries to find people in an output
     Attack {
         /// Which attack.
@@ -59,6 +66,7 @@ pub fn anonymize(command: &AnonymizeCommand, out: &mut impl Write) -> Result<(),
         AnonymizeCommand::Recode(args) => recode::recode(args, out),
         AnonymizeCommand::Pseudonymize(args) => pseudonymize::pseudonymize(args, out),
         AnonymizeCommand::Key(args) => pseudonymize::key(args, out),
+        AnonymizeCommand::Places { command } => places::places(command, out),
         AnonymizeCommand::Attack { command } => attack::attack(command, out),
     }
 }
