@@ -23,6 +23,7 @@ pub use local::{LocalRecoding, certified_lower_bound, recode_by_clusters, recode
 pub use measures::{ColumnMeasures, Measures};
 pub use median::recode_by_medians;
 pub use mondrian::recode_by_mondrian;
+pub(crate) use pair_losses::{Joined, PairLosses};
 pub use top_down::recode_top_down;
 
 use std::collections::HashMap;
@@ -97,6 +98,11 @@ impl Recoding {
             }
         }
         Ok(Self { classes, assigned })
+    }
+
+    /// From classes, and the classes of each tuple's rows.
+    pub(crate) fn of_parts(classes: Vec<RecodedClass>, assigned: Vec<Vec<(usize, u64)>>) -> Self {
+        Self { classes, assigned }
     }
 
     /// The classes.

@@ -73,6 +73,9 @@ pub struct ModelArgs {
     /// As --beta, with min(B, -ln share) in place of B
     #[arg(long, value_name = "B", requires = "sensitive")]
     enhanced_beta: Option<f64>,
+    /// Logarithm of a sensitive value's share over that in the table between -D and D
+    #[arg(long, value_name = "D", requires = "sensitive")]
+    delta_disclosure: Option<f64>,
     /// Rows of the population in a class at least
     #[arg(long, value_name = "K", requires = "population")]
     k_map: Option<u64>,
@@ -120,6 +123,7 @@ impl TableArgs {
             hierarchical,
             asked.beta.map(|beta| PrivacyModel::BetaLikeness { beta, enhanced: false }),
             asked.enhanced_beta.map(|beta| PrivacyModel::BetaLikeness { beta, enhanced: true }),
+            asked.delta_disclosure.map(|delta| PrivacyModel::DeltaDisclosure { delta }),
             asked.k_map.map(|k| PrivacyModel::KMap { k }),
             presence,
         ]

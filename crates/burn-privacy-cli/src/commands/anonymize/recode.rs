@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use burn_privacy_anonymize::AnonymizeError;
+use burn_privacy_anonymize::microaggregation::categorical_mdav;
 use burn_privacy_anonymize::recoding::{
     Recoding, certified_lower_bound, recode_by_clusters, recode_by_medians, recode_by_mondrian, recode_freeform,
     recode_iterated, recode_locally, recode_top_down,
@@ -32,6 +33,8 @@ pub enum MethodName {
     TopDown,
     /// The best full-domain generalization, then the same for the rows that it suppresses, and so on (as ARX)
     Iterated,
+    /// Microaggregation: rows show central values of groups of K in place of their own (k-anonymity alone)
+    CategoricalMdav,
     /// Each row covers K people without classes (k-anonymity alone; not by classes)
     Freeform,
     /// The one of all of these that loses least, but for freeform
@@ -79,7 +82,7 @@ fn by_method(args: &RecodeArgs, method: MethodName, table: &Table, models: &[Pri
         MethodName::MondrianRelaxed => plain(recode_by_medians(table, models, true)?),
         MethodName::TopDown => plain(recode_top_down(table, models)?),
         MethodName::Iterated => plain(recode_iterated(table, models, args.suppression, MOST_CHOICES)?),
-        MethodName::Freeform | MethodName::Best => best(args, table, models)?,
+        MethodName::CategoricalMdav | MethodName::Freeform | MethodName::Best => best(args, table, models)?,
     })
 }
 
@@ -132,6 +135,9 @@ pub fn recode(args: &RecodeArgs, out: &mut impl Write) -> Result<(), Failure> {
     if args.method == MethodName::Freeform {
         return freeform(args, &table, &models, out);
     }
+    if args.method == MethodName::CategoricalMdav {
+        return central_values(args, &table, &models, out);
+    }
     let found = by_method(args, args.method, &table, &models)?;
     let lower_bound = match (found.lower_bound, args.no_bound) {
         (None, false) => Some(certified_lower_bound(&table, &models, &found.recoding)?),
@@ -162,6 +168,38 @@ fn freeform(args: &RecodeArgs, table: &Table, models: &[PrivacyModel], out: &mut
     // The bound of classes does not hold for what has none, and neither do its risks.
     let found = Found { recoding: found.recoding, method: args.method, lower_bound: None };
     print(args, table, &found, None, None, &text, out)
+}
+
+fn central_values(
+    args: &RecodeArgs,
+    table: &Table,
+    models: &[PrivacyModel],
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    if args.release.report.is_some() {
+        return Err(Failure::Input("--report is about labels, and this method shows values: leave it out".to_owned()));
+    }
+    let found = categorical_mdav(table, args.table.k)?;
+    // Groups are made for k alone; what else is asked is checked, not sought.
+    found.recoding.verify(table, models)?;
+    let statement = found.statement(table)?;
+    let text = statement.to_string();
+    args.release.write_with(&args.table, table, &found.recoding, statement)?;
+    if args.json {
+        let sizes = || found.recoding.classes().iter().map(|class| class.rows);
+        let answer = json!({
+            "method": "categorical-mdav",
+            "distance": found.distance,
+            "rows": table.rows(),
+            "classes": sizes().count(),
+            "class_min": sizes().min().unwrap_or(0),
+            "class_max": sizes().max().unwrap_or(0),
+        });
+        writeln!(out, "{answer}")?;
+    } else {
+        write!(out, "{text}")?;
+    }
+    Ok(())
 }
 
 fn print(
