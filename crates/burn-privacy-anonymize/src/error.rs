@@ -99,6 +99,12 @@ pub enum AnonymizeError {
         /// What is allowed.
         allowed: String,
     },
+    /// A model could not be trained or asked.
+    #[error("the model could not be trained: {0}")]
+    Model(String),
+    /// No randomness was to be had.
+    #[error("no randomness: {0}")]
+    Randomness(String),
     /// Nothing reaches what was asked for.
     #[error("nothing reaches the target: {reason}")]
     Unreachable {

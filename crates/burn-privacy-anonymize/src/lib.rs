@@ -36,15 +36,22 @@ mod error;
 pub mod inspect;
 #[cfg(feature = "places")]
 pub mod location;
+pub mod itemsets;
 pub mod microaggregation;
 pub mod perturb;
 pub mod pseudonym;
 pub mod recoding;
 mod release;
+#[cfg(feature = "report")]
+pub mod report;
+pub mod risk;
+pub mod sampled_release;
 pub mod search;
 mod statement;
 pub mod table;
 mod unfinished_file;
+#[cfg(feature = "utility")]
+pub mod utility;
 
 pub use error::AnonymizeError;
 pub use release::{ReleaseOptions, write_release};

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::input::{ReleaseArgs, TableArgs};
+use super::measure::Measured;
 use crate::failure::Failure;
 
 /// What is made small.
@@ -59,7 +60,7 @@ pub struct SearchArgs {
 /// `burn-privacy anonymize search`.
 pub fn search(args: &SearchArgs, out: &mut impl Write) -> Result<(), Failure> {
     let table = args.table.read()?;
-    let models = args.table.models();
+    let models = args.table.models()?;
     let options = SearchOptions {
         models: models.clone(),
         metric: args.metric.into(),
@@ -70,6 +71,9 @@ pub fn search(args: &SearchArgs, out: &mut impl Write) -> Result<(), Failure> {
     let recoding = Recoding::full_domain(&table, &found.partition);
     args.release.write(&args.table, &table, &recoding)?;
     let quality = found.quality;
+    let statement = recoding.statement(&table, &models)?;
+    let measured = Measured::new(&args.release, &table, &recoding)?;
+    measured.report(&args.release, &args.table, &table, &recoding, &statement, None)?;
     if args.json {
         let levels: Map<String, Value> = table
             .columns()
@@ -88,6 +92,8 @@ pub fn search(args: &SearchArgs, out: &mut impl Write) -> Result<(), Failure> {
             "proved": found.proved,
             "lower_bound": found.lower_bound,
             "choices": found.choices,
+            "measures": measured.measures_json(),
+            "risk": measured.risk_json(),
         });
         writeln!(out, "{answer}")?;
         return Ok(());
@@ -101,6 +107,6 @@ pub fn search(args: &SearchArgs, out: &mut impl Write) -> Result<(), Failure> {
     for (column, &level) in table.columns().iter().zip(&found.levels) {
         writeln!(out, "  {}: level {level} of {}", column.name, column.hierarchy.levels() - 1)?;
     }
-    write!(out, "\n{}", recoding.statement(&table, &models)?)?;
+    write!(out, "\n{statement}")?;
     Ok(())
 }
