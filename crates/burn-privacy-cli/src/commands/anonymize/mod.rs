@@ -1,5 +1,6 @@
 //! `burn-privacy anonymize`.
 
+mod apply;
 mod attack;
 mod input;
 mod inspect;
@@ -40,6 +41,24 @@ pub enum AnonymizeCommand {
   burn-privacy anonymize pseudonymize people.csv --key secret.key --hmac email,name --ff1 phone --iban account \\
       --keep city,amount --output pseudonyms.csv")]
     Pseudonymize(pseudonymize::PseudonymizeArgs),
+    /// Transforms a table of any size under a schema: role and treatment of each column
+    #[command(after_help = "Example:
+  burn-privacy anonymize key secret.key
+  burn-privacy anonymize apply schema.toml people.csv pseudonyms.csv.zst --key secret.key
+  zcat people.jsonl.gz | burn-privacy anonymize apply schema.toml - - --from jsonl --key secret.key | load
+
+A schema:
+  k = 5                          # optional: classes of quasi-identifiers below it are left out
+  [[column]]
+  name = \"email\"
+  role = \"identifier\"            # or quasi-identifier, sensitive, insensitive
+  treatment = \"pseudonym\"        # or drop, keep, mask, generalize, round, top-code, shift-dates, noise, redact-text
+  method = \"hmac\"               # or ff1, email, realistic")]
+    Apply(apply::ApplyArgs),
+    /// Prints a schema as SQL, for tables that lie in an engine
+    #[command(after_help = "Example:
+  burn-privacy anonymize sql recipe.toml --dialect duckdb --table people > recipe.sql")]
+    Sql(apply::SqlArgs),
     /// Makes a key for pseudonyms
     Key(pseudonymize::KeyArgs),
     /// Tries to find people in an output
@@ -58,6 +77,8 @@ pub fn anonymize(command: &AnonymizeCommand, out: &mut impl Write) -> Result<(),
         AnonymizeCommand::Mdav(args) => mdav::mdav(args, out),
         AnonymizeCommand::Recode(args) => recode::recode(args, out),
         AnonymizeCommand::Pseudonymize(args) => pseudonymize::pseudonymize(args, out),
+        AnonymizeCommand::Apply(args) => apply::apply(args, out),
+        AnonymizeCommand::Sql(args) => apply::sql(args, out),
         AnonymizeCommand::Key(args) => pseudonymize::key(args, out),
         AnonymizeCommand::Attack { command } => attack::attack(command, out),
     }
