@@ -172,3 +172,15 @@ pub enum Operation {
         columns: Vec<String>,
     },
 }
+
+impl Ff1Format {
+    /// The format in words.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Digits => "digits",
+            Self::Luhn => "card number",
+            Self::Iban => "IBAN",
+            Self::Shape => "letters and digits",
+        }
+    }
+}

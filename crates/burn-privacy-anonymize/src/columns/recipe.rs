@@ -2,7 +2,8 @@
 
 use super::labels::labels_of;
 use super::operation::{Operation, Role};
-use super::schema::{ColumnRule, ColumnSchema};
+use super::rules::ColumnRule;
+use super::schema::ColumnSchema;
 use crate::AnonymizeError;
 use crate::table::{PrivacyModel, Table};
 

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::operation::{Operation, PseudonymMethod, Role};
-use super::schema::{Action, ColumnRule, ColumnSchema};
+use super::rules::{Action, ColumnRule};
+use super::schema::ColumnSchema;
 use crate::AnonymizeError;
 use crate::pseudonym::{PseudonymKey, padded_keys};
 use crate::table::PrivacyModel;

@@ -5,7 +5,8 @@ use std::fmt;
 use burn_privacy_budget::statement::{Caveats, Fact, FactTable, Grade, Guarantee, Statement, text};
 
 use super::operation::{Ff1Format, Operation, PseudonymMethod, Role};
-use super::schema::{Action, ColumnRule, ColumnSchema};
+use super::rules::{Action, ColumnRule};
+use super::schema::ColumnSchema;
 use crate::AnonymizeError;
 use crate::perturb::PerturbationStatement;
 
