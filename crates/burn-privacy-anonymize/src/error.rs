@@ -36,6 +36,12 @@ pub enum AnonymizeError {
         /// What is wrong, as a sentence without a capital.
         problem: String,
     },
+    /// A schema of columns is wrong.
+    #[error("the schema: {problem}")]
+    Schema {
+        /// What is wrong, and what to do, as a sentence without a capital.
+        problem: String,
+    },
     /// A hierarchy contradicts itself.
     #[error("the hierarchy of column {column:?} {problem}")]
     Hierarchy {

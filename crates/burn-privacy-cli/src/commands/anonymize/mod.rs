@@ -1,11 +1,12 @@
 //! `burn-privacy anonymize`.
 
+mod apply;
 mod attack;
 mod input;
 mod inspect;
 mod mdav;
-mod places;
 mod measure;
+mod places;
 mod pseudonymize;
 mod recode;
 mod risk;
@@ -67,6 +68,24 @@ pub enum AnonymizeCommand {
   burn-privacy anonymize pseudonymize people.csv --key secret.key --hmac email,name --ff1 phone --iban account \\
       --keep city,amount --output pseudonyms.csv")]
     Pseudonymize(pseudonymize::PseudonymizeArgs),
+    /// Transforms a table of any size under a schema: role and treatment of each column
+    #[command(after_help = "Example:
+  burn-privacy anonymize key secret.key
+  burn-privacy anonymize apply schema.toml people.csv pseudonyms.csv.zst --key secret.key
+  zcat people.jsonl.gz | burn-privacy anonymize apply schema.toml - - --from jsonl --key secret.key | load
+
+A schema:
+  k = 5                          # optional: classes of quasi-identifiers below it are left out
+  [[column]]
+  name = \"email\"
+  role = \"identifier\"            # or quasi-identifier, sensitive, insensitive
+  treatment = \"pseudonym\"        # or drop, keep, mask, generalize, round, top-code, shift-dates, noise, redact-text
+  method = \"hmac\"               # or ff1, email, realistic")]
+    Apply(apply::ApplyArgs),
+    /// Prints a schema as SQL, for tables that lie in an engine
+    #[command(after_help = "Example:
+  burn-privacy anonymize sql recipe.toml --dialect duckdb --table people > recipe.sql")]
+    Sql(apply::SqlArgs),
     /// Makes a key for pseudonyms
     Key(pseudonymize::KeyArgs),
     /// Masks, counts, attacks and draws places on the globe
@@ -96,6 +115,8 @@ pub fn anonymize(command: &AnonymizeCommand, out: &mut impl Write) -> Result<(),
         #[cfg(feature = "utility")]
         AnonymizeCommand::Utility(args) => utility::utility(args, out),
         AnonymizeCommand::Pseudonymize(args) => pseudonymize::pseudonymize(args, out),
+        AnonymizeCommand::Apply(args) => apply::apply(args, out),
+        AnonymizeCommand::Sql(args) => apply::sql(args, out),
         AnonymizeCommand::Key(args) => pseudonymize::key(args, out),
         AnonymizeCommand::Places { command } => places::places(command, out),
         AnonymizeCommand::Attack { command } => attack::attack(command, out),
