@@ -8,6 +8,8 @@ pub struct GettingStarted;
 pub struct FromOpacus;
 #[doc = include_str!("../../../docs/src/choosing-parameters.md")]
 pub struct ChoosingParameters;
+#[doc = include_str!("../../../docs/src/utility.md")]
+pub struct Utility;
 #[doc = include_str!("../../../docs/src/sharp-edges.md")]
 pub struct SharpEdges;
 #[doc = include_str!("../../../docs/src/mechanisms/dp-sgd.md")]

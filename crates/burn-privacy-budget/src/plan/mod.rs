@@ -3,6 +3,7 @@
 
 mod config;
 mod parts;
+mod phased;
 mod protected_unit;
 mod record;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, PlannedSchedule, P
 pub use crate::error::{BudgetError, Result};
 pub use config::PrivacyPlanConfig;
 pub use parts::{Clipping, NoiseLevel, Sampling};
+pub use phased::{Phase, PhaseConfig, PhaseNoise, PhasedPlan, PhasedPlanConfig};
 pub use protected_unit::ProtectedUnit;
 
 /// What will run, checked: adjacency, sampling, clipping, noise and length of one training run.
