@@ -83,6 +83,9 @@ impl fmt::Display for History {
                 "{:width$}  {:>12}  {:>12}  {:17}  {state}{void}",
                 charge.name, charge.steps, charge.planned_steps, charge.adjacency
             )?;
+            if let Some(mechanism) = &charge.mechanism {
+                writeln!(f, "{:width$}  {mechanism}", "")?;
+            }
         }
         Ok(())
     }

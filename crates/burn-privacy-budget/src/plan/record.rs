@@ -48,7 +48,7 @@ impl From<&PrivacyPlan> for PlanRecord {
             adjacency: plan.adjacency,
             protected_unit: plan.protected_unit,
             sampling: plan.sampling,
-            clipping: plan.clipping,
+            clipping: plan.clipping.clone(),
             noise_multiplier: plan.noise_multiplier,
             target_epsilon: plan.target_epsilon,
             delta: plan.delta,

@@ -9,9 +9,11 @@ use super::exact_sum::{
     INTEGER_SPACING, LOWER_STEPS, MOST_EXPECTED_ON_GRID_OF_FLOATS, MOST_EXPECTED_ON_GRID_OF_INTEGERS, UPPER_SPACING,
     scale,
 };
+use super::clipping::{SquaredNorms, StepClipping};
+use super::factors::ClipFactors;
 use super::parameter_gradients::ParameterSum;
 use crate::error::{Error, Result};
-use burn_privacy_kernels::flex_kernels;
+use burn_privacy_kernels::{Rounding, flex_kernels};
 
 /// The running sum of clipped per-example gradients of one logical batch, over its physical batches.
 ///
@@ -19,7 +21,9 @@ use burn_privacy_kernels::flex_kernels;
 ///
 /// Private data: it leaves this crate only with noise added.
 pub(crate) struct GradientSum {
-    clipping_norm: f64,
+    clipping: StepClipping,
+    /// See [`balance`](Self::balance).
+    balance: f64,
     /// The smallest power of two that is not below the clipping norm.
     scale: f64,
     sums: HashMap<ParamId, Total>,
@@ -51,14 +55,29 @@ pub(crate) struct Words {
 }
 
 impl GradientSum {
-    /// Nothing yet, of contributions of at most `clipping_norm`.
-    pub(crate) fn new(clipping_norm: f64) -> Self {
-        Self { clipping_norm, scale: scale(clipping_norm), sums: HashMap::new() }
+    /// Nothing yet, of contributions that are clipped so.
+    pub(crate) fn new(clipping: impl Into<StepClipping>) -> Self {
+        let clipping = clipping.into();
+        Self { scale: scale(clipping.norm()), clipping, balance: 0.0, sums: HashMap::new() }
     }
 
-    /// The norm C that contributions are clipped to, but for what is kept back for rounding.
-    pub(crate) fn clipping_norm(&self) -> f64 {
-        self.clipping_norm
+    /// The clip factors of the examples of a physical batch, for each of `squared_norms`; the examples are counted as part of the
+    /// sum, where the clipping counts them.
+    pub(crate) fn factors(
+        &mut self,
+        squared_norms: &[SquaredNorms],
+        rounding: Rounding,
+        leaves: &[usize],
+    ) -> Result<Vec<ClipFactors>> {
+        let (factors, balance) = self.clipping.factors(squared_norms, rounding, leaves)?;
+        self.balance += balance;
+        Ok(factors)
+    }
+
+    /// Half the number of examples whose gradients were below the clipping norm, less half that of all others; zero where the
+    /// clipping does not count. Exact, and of sensitivity 1/2.
+    pub(crate) fn balance(&self) -> f64 {
+        self.balance
     }
 
     /// # Errors

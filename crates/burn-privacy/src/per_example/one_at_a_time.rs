@@ -3,7 +3,7 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 
-use super::factors::ClipFactors;
+use super::clipping::SquaredNorms;
 use super::gradient_sum::GradientSum;
 use super::parameter_gradients::ParameterGradients;
 use crate::error::{Error, Result};
@@ -24,13 +24,16 @@ pub(crate) fn clipped_gradient_of_one<M: Module>(
     }
     let mut collector = Collector { gradients: loss.backward(), found: Vec::new() };
     model.visit(&mut collector);
-    let squares = |gradient: &ParameterGradients| sum_of_squares_bound(gradient.values.clone(), rounding);
+    let squares = |gradient: &ParameterGradients| SquaredNorms {
+        parameters: vec![gradient.id],
+        bounds: sum_of_squares_bound(gradient.values.clone(), rounding),
+    };
     let squared_norms: Vec<_> = collector.found.iter().map(squares).collect();
     if squared_norms.is_empty() {
         return Ok(());
     }
-    let factors = ClipFactors::flat(&squared_norms, sum.clipping_norm(), rounding, &[1]);
-    for gradient in collector.found {
+    let factors = sum.factors(&squared_norms, rounding, &[1])?;
+    for (gradient, factors) in collector.found.into_iter().zip(&factors) {
         factors.sums_of(gradient, 0..1).into_iter().for_each(|part| sum.add(part));
     }
     Ok(())

@@ -19,7 +19,7 @@ use crate::charges::Charges;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::per_example::{GradientSum, PerExample, ValidationSchedule};
-use crate::plan::PrivacyPlan;
+use crate::plan::{Clipping, PrivacyPlan};
 use crate::sampler::PoissonSampler;
 
 pub use step::Step;
@@ -45,9 +45,13 @@ pub struct Session<I, O, D, B> {
     private: bool,
     /// Name of the data set, if there is a ledger.
     dataset_name: Option<String>,
+    /// Name of the run in the ledger, if there is one.
+    run_name: Option<String>,
     charges: Arc<Charges>,
     /// The next step to be used.
     next: u64,
+    /// Of the next step: it changes where clipping follows a quantile.
+    clipping_norm: f64,
     schedule: PlannedSchedule,
     per_example: PerExample,
     physical_batch: usize,
@@ -111,6 +115,7 @@ where
         let charges = Charges::new();
         let sampler = PoissonSampler::new(&charges, plan.clone(), dataset.len(), &entropy)?;
         let schedule = plan.schedule()?;
+        let clipping_norm = plan.clipping().norm();
         Ok(Self {
             plan,
             dataset,
@@ -120,8 +125,10 @@ where
             key,
             private,
             dataset_name: None,
+            run_name: None,
             charges,
             next: 0,
+            clipping_norm,
             schedule,
             per_example: PerExample::default(),
             physical_batch: DEFAULT_PHYSICAL_BATCH,
@@ -180,11 +187,47 @@ where
                 allowed: "open one ledger before anything else, so that every step is in it".into(),
             });
         }
+        self.run_name = Some(run.to_owned());
         let run = LedgerRun::begin_or_resume(ledger, run, &self.plan, self.private)?;
         self.dataset_name = Some(run.dataset().to_owned());
         self.charges.continue_in(run)?;
         self.next = self.charged_steps();
         Ok(self)
+    }
+
+    /// Goes on with a clipping norm that follows a quantile where an earlier session stopped: with its
+    /// [`clipping_norm`](Self::clipping_norm).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Plan`] for another style of clipping, whose norm is the plan's, and for a norm that no plan may have.
+    pub fn with_clipping_norm(mut self, norm: f64) -> Result<Self> {
+        if !matches!(self.plan.clipping(), Clipping::Quantile { .. }) {
+            return Err(Error::Plan {
+                field: "clipping norm to go on with",
+                given: norm.to_string(),
+                allowed: format!("none: the plan has {}", self.plan.clipping()),
+            });
+        }
+        Clipping::check_norm(norm)?;
+        self.clipping_norm = norm;
+        Ok(self)
+    }
+
+    /// The largest norm of a contribution in the next step: the plan's, or where it got to if it follows a quantile, which is part
+    /// of what the steps released.
+    pub fn clipping_norm(&self) -> f64 {
+        self.clipping_norm
+    }
+
+    /// The data set's name in the ledger, if there is one.
+    pub fn dataset_name(&self) -> Option<&str> {
+        self.dataset_name.as_deref()
+    }
+
+    /// The run's name in the ledger, if there is one.
+    pub fn run_name(&self) -> Option<&str> {
+        self.run_name.as_deref()
     }
 
     /// The plan.

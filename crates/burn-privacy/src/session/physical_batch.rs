@@ -8,8 +8,8 @@ use burn::tensor::Tensor;
 use super::{LossResult, Session};
 use crate::error::{Error, Result, Unprotected};
 use crate::per_example::{
-    BatchLayout, FixedRanges, GradientSum, PerExample, Rounding, TrainableParameters, clipped_gradient_of_one,
-    clipped_sum, require_one_loss_per_example,
+    BatchLayout, FixedRanges, GradientSum, PerExample, Rounding, StepClipping, TrainableParameters,
+    clipped_gradient_of_one, clipped_sum, require_one_loss_per_example,
 };
 use crate::sampler::DrawnBatch;
 
@@ -76,7 +76,7 @@ where
         GradientSum::require_room_for_drawn(&self.device, batch.indices.len())?;
         self.validate_where_due(model, trainable, batch, loss)?;
         let rounding = Rounding::of(&self.device);
-        let mut sum = GradientSum::new(self.plan.clipping().norm());
+        let mut sum = GradientSum::new(StepClipping::of(self.plan.clipping(), self.clipping_norm, trainable)?);
         match self.per_example {
             PerExample::OneBackward => {
                 let sampling = self.plan.sampling();

@@ -3,6 +3,7 @@
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::module::Module;
+use burn_privacy_mechanisms::StepNoise;
 
 use super::{LossResult, Session};
 use crate::error::{Error, Result};
@@ -119,7 +120,9 @@ where
     /// # Formal guarantee
     ///
     /// The result is the Gaussian mechanism of the plan applied to a sum of L2 sensitivity
-    /// [`PrivacyPlan::sensitivity`](crate::plan::PrivacyPlan::sensitivity), divided by a public constant.
+    /// [`PrivacyPlan::sensitivity`](crate::plan::PrivacyPlan::sensitivity), divided by a public constant. With
+    /// [`Clipping::Quantile`](crate::plan::Clipping::Quantile), that and the noisy count which the next step's norm is made from are
+    /// one Gaussian mechanism of the plan's noise multiplier; the norm stays the same within the step.
     ///
     /// # Errors
     ///
@@ -136,14 +139,20 @@ where
         let before = NonTrainable::of(model);
         let sum = session.clipped_sum(model, &trainable, &batch, &mut loss)?;
         before.require_unchanged(model)?;
-        NoisyGradients::release(
-            model,
-            &trainable,
-            sum,
-            &session.key,
-            batch.step,
-            session.plan.noise_standard_deviation(),
-            session.plan.sampling().expected_batch_size(),
-        )
+        let plan = &session.plan;
+        let expected = plan.sampling().expected_batch_size();
+        let next_norm = match plan.count_noise_standard_deviation() {
+            Some(std) => {
+                // Beyond the elements of the gradients.
+                let (first, mut share) = (trainable.iter().map(|parameter| parameter.entries as u64).sum(), [sum.balance()]);
+                StepNoise::new(&session.key, batch.step)?.add_f64(first, &mut share, std, expected as f64)?;
+                plan.clipping().next_norm(session.clipping_norm, share[0] + 0.5)
+            }
+            None => session.clipping_norm,
+        };
+        let std = plan.noise_standard_deviation_at(session.clipping_norm);
+        let update = NoisyGradients::release(model, &trainable, sum, &session.key, batch.step, std, expected)?;
+        session.clipping_norm = next_norm;
+        Ok(update)
     }
 }

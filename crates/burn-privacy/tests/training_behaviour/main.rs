@@ -5,6 +5,7 @@ mod support;
 
 mod batches;
 mod budget;
+mod clipping_norm;
 mod descent;
 mod ledger;
 mod noise;
