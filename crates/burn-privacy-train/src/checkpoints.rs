@@ -51,8 +51,7 @@ impl Checkpoints {
         let mut files = self.files()?;
         let count = files.len();
         while let Some((_, path)) = files.pop() {
-            let bytes =
-                std::fs::read(&path).map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
+            let bytes = std::fs::read(&path).map_err(|source| CheckpointError::Read { path: path.clone(), source })?;
             match Checkpoint::decode(&path, &bytes)? {
                 Reading::Whole(found) => return Ok(*found),
                 Reading::Damaged => complain(&format!(

@@ -7,6 +7,7 @@
 //! | progress, evaluation after each epoch, the curve | [`Monitor`] |
 //! | going on after a crash, with what is left of the plan | [`Checkpoints`], [`Trainer::resuming`] |
 //! | Ctrl-C ends after the current step | [`Interrupt`] |
+//! | Burn's own learner, with its dashboard (feature `train`) | `learner::PrivateLearning` |
 //! | how many examples a classifier gets right | [`correct_predictions`] |
 //!
 //! # Formal guarantee
@@ -15,12 +16,17 @@
 //! averages are functions of them. So the guarantee is the session's. Whoever watches a run may stop it; that is covered if the
 //! decision does not depend on private data.
 
+#[cfg(doctest)]
+mod book;
+
 mod checkpoint;
 mod checkpoints;
 mod error;
 mod evaluation;
 mod history;
 mod interrupt;
+#[cfg(feature = "train")]
+pub mod learner;
 mod monitor;
 mod ordinary_trainer;
 mod progress;

@@ -21,7 +21,7 @@ pub use plain::{PlainTraining, train_plain};
 pub use preset::{Noise, Preset, Scaling, preset_table, value_name};
 pub use private::{PrivateTraining, train_private};
 pub use run::{End, Job, Run, exit_code};
-pub use settings::{PrivacySettings, Settings, sgd};
+pub use settings::{ClippingStyle, PrivacySettings, Settings, sgd};
 
 /// A model that scores images.
 pub trait Classifier: Module {

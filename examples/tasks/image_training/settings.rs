@@ -3,7 +3,7 @@
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig};
 use burn_privacy::mechanisms::Entropy;
-use burn_privacy::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
+use burn_privacy::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, ProtectedUnit, Sampling};
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -36,6 +36,23 @@ pub struct Settings {
     pub max_steps: Option<u64>,
 }
 
+/// A style of clipping, with what the other settings make of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClippingStyle {
+    /// Each gradient is scaled to a norm of at most --clip
+    #[default]
+    Flat,
+    /// Each gradient is divided by its norm plus 0.01 (AUTO-S): the default learning rate is the preset's times its --clip
+    Normalized,
+    /// Per-sample adaptive clipping at --clip: small gradients keep smaller weights than with `normalized`
+    Psac,
+    /// Each layer by itself, at --clip over all layers
+    PerLayer,
+    /// At a norm that starts at --clip and follows the median of the gradients' norms, which costs some noise
+    Quantile,
+}
+
 /// The part of the settings that `--no-privacy` leaves out.
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)] // named as on the command line
@@ -43,6 +60,9 @@ pub struct PrivacySettings {
     pub noise: Noise,
     pub delta: f64,
     pub clip: f64,
+    pub clipping: ClippingStyle,
+    /// Users that the images are dealt out to, if users are protected.
+    pub users: Option<u64>,
     pub physical_batch: usize,
     pub views: usize,
 }
@@ -64,11 +84,18 @@ impl Settings {
             noise,
             delta: arguments.delta.unwrap_or(preset.delta),
             clip: arguments.clip.unwrap_or(preset.clip),
+            clipping: arguments.clipping.unwrap_or_default(),
+            users: arguments.users,
             physical_batch: arguments.physical_batch as usize,
             views: arguments.views.unwrap_or(preset.views) as usize,
         };
         let private = !arguments.no_privacy;
-        let learning_rate = if private { preset.learning_rate } else { preset.plain_learning_rate };
+        let learning_rate = match (private, arguments.clipping) {
+            (false, _) => preset.plain_learning_rate,
+            // Of gradients of norm 1, in the place of the preset's clipping norm.
+            (true, Some(ClippingStyle::Normalized)) => preset.learning_rate * preset.clip,
+            (true, _) => preset.learning_rate,
+        };
         Self {
             preset: value_name(name),
             model: value_name(model),
@@ -96,7 +123,7 @@ impl Settings {
         steps.min(self.max_steps.unwrap_or(u64::MAX))
     }
 
-    /// What runs on nominally `images` training images, which is a public number.
+    /// What runs on nominally `images` training images, or users, which is a public number.
     ///
     /// # Errors
     ///
@@ -108,7 +135,14 @@ impl Settings {
         };
         PrivacyPlanConfig::new()
             .with_sampling(Sampling::poisson(self.batch_size, images))
-            .with_clipping(Clipping::flat(privacy.clip))
+            .with_protected_unit(if privacy.users.is_some() { ProtectedUnit::User } else { ProtectedUnit::Example })
+            .with_clipping(match privacy.clipping {
+                ClippingStyle::Flat => Clipping::flat(privacy.clip),
+                ClippingStyle::Normalized => Clipping::normalized(),
+                ClippingStyle::Psac => Clipping::psac(privacy.clip),
+                ClippingStyle::PerLayer => Clipping::per_layer(privacy.clip),
+                ClippingStyle::Quantile => Clipping::quantile(privacy.clip, 0.5, self.batch_size as f64 / 20.0),
+            })
             .with_noise(noise)
             .with_delta(privacy.delta)
             .with_steps(self.steps(images))

@@ -209,7 +209,9 @@ impl fmt::Display for Clipping {
         match self {
             Clipping::Flat { norm } => write!(f, "flat clipping at norm {norm}"),
             Clipping::Normalized { stability } => write!(f, "automatic clipping (AUTO-S, gamma {stability})"),
-            Clipping::Psac { norm, stability } => write!(f, "per-sample adaptive clipping at norm {norm} (r {stability})"),
+            Clipping::Psac { norm, stability } => {
+                write!(f, "per-sample adaptive clipping at norm {norm} (r {stability})")
+            }
             Clipping::PerLayer { norm } => write!(f, "clipping layer by layer, at norm {norm} over all layers"),
             Clipping::PerGroup { groups } => {
                 let named = |group: &ClippingGroup| match group.path.as_str() {

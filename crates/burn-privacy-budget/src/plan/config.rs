@@ -33,6 +33,7 @@ enum Length {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrivacyPlanConfig {
     adjacency: Adjacency,
+    protected_unit: ProtectedUnit,
     sampling: Option<Sampling>,
     clipping: Clipping,
     noise: Option<NoiseLevel>,
@@ -51,6 +52,7 @@ impl PrivacyPlanConfig {
     pub fn new() -> Self {
         Self {
             adjacency: Adjacency::AddOrRemoveOne,
+            protected_unit: ProtectedUnit::Example,
             sampling: None,
             clipping: Clipping::flat(1.0),
             noise: None,
@@ -62,6 +64,12 @@ impl PrivacyPlanConfig {
     /// Which pairs of data sets are neighbors.
     pub fn with_adjacency(mut self, adjacency: Adjacency) -> Self {
         self.adjacency = adjacency;
+        self
+    }
+
+    /// What is protected: one example unless something else is said. With users, the sampling's sizes count users.
+    pub fn with_protected_unit(mut self, unit: ProtectedUnit) -> Self {
+        self.protected_unit = unit;
         self
     }
 
@@ -173,7 +181,7 @@ impl PrivacyPlanConfig {
         }
         let plan = PrivacyPlan {
             adjacency: self.adjacency,
-            protected_unit: ProtectedUnit::Example,
+            protected_unit: self.protected_unit,
             sampling,
             clipping: self.clipping,
             noise_multiplier,

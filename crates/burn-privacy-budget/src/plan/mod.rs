@@ -47,7 +47,7 @@ impl PrivacyPlan {
         self.adjacency
     }
 
-    /// What one record is.
+    /// What is protected: what is sampled, clipped as one, and counted by the sizes of the plan.
     pub fn protected_unit(&self) -> ProtectedUnit {
         self.protected_unit
     }

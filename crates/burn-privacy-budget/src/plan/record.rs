@@ -70,6 +70,7 @@ impl TryFrom<PlanRecord> for PrivacyPlan {
         }
         let mut plan = PrivacyPlanConfig::new()
             .with_adjacency(record.adjacency)
+            .with_protected_unit(record.protected_unit)
             .with_sampling(record.sampling)
             .with_clipping(record.clipping)
             .with_noise(NoiseLevel::multiplier(record.noise_multiplier))

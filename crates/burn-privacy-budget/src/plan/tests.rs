@@ -71,6 +71,16 @@ fn bad_values_are_refused_by_name() {
 }
 
 #[test]
+fn the_unit_is_part_of_the_plan_and_of_what_it_says() {
+    let plan = config().with_protected_unit(ProtectedUnit::User).build().unwrap();
+    let json = serde_json::to_string(&plan).unwrap();
+    assert!(json.contains("\"protected_unit\":\"user\""), "{json}");
+    assert_eq!(serde_json::from_str::<PrivacyPlan>(&json).unwrap(), plan);
+    let statement = crate::statement::statement(&plan, "letters", 0, true).unwrap();
+    assert!(statement.protected_unit.contains("one user"), "{}", statement.protected_unit);
+}
+
+#[test]
 fn a_plan_survives_json_and_a_forged_one_does_not() {
     let plan = config().with_noise(NoiseLevel::target(3.0, 1e-5)).build().unwrap();
     let json = serde_json::to_string(&plan).unwrap();

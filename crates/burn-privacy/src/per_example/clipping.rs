@@ -84,7 +84,8 @@ impl StepClipping {
                         return Err(Error::Plan {
                             field: "clipping groups",
                             given: format!("none that holds `{}`", parameter.path),
-                            allowed: "a group for every trainable parameter; the empty path takes all that are left".into(),
+                            allowed: "a group for every trainable parameter; the empty path takes all that are left"
+                                .into(),
                         });
                     };
                     of.insert(parameter.id, index);

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use burn::module::ParamId;
 use burn::tensor::{DType, Device, Tensor};
 
+use super::clipping::{SquaredNorms, StepClipping};
 use super::exact_sum::{
     INTEGER_SPACING, LOWER_STEPS, MOST_EXPECTED_ON_GRID_OF_FLOATS, MOST_EXPECTED_ON_GRID_OF_INTEGERS, UPPER_SPACING,
     scale,
 };
-use super::clipping::{SquaredNorms, StepClipping};
 use super::factors::ClipFactors;
 use super::parameter_gradients::ParameterSum;
 use crate::error::{Error, Result};

@@ -82,7 +82,7 @@ pub(crate) use clipping::StepClipping;
 pub(crate) use coverage::TrainableParameters;
 pub(crate) use fixed_ranges::FixedRanges;
 pub(crate) use gradient_sum::{GradientSum, Integers, Total};
-pub(crate) use one_at_a_time::clipped_gradient_of_one;
+pub(crate) use one_at_a_time::{clipped_gradient_of_one, clipped_gradient_of_parts};
 pub(crate) use parameter_gradients::rows_of;
 pub(crate) use random_records::RandomRecords;
 pub(crate) use rule::{chunks_of_examples, untracked};

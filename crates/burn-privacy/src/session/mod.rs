@@ -2,6 +2,7 @@
 
 mod physical_batch;
 mod step;
+mod users;
 mod validation;
 
 use std::marker::PhantomData;
@@ -19,10 +20,11 @@ use crate::charges::Charges;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::per_example::{GradientSum, PerExample, ValidationSchedule};
-use crate::plan::{Clipping, PrivacyPlan};
+use crate::plan::{Clipping, PrivacyPlan, ProtectedUnit};
 use crate::sampler::PoissonSampler;
 
 pub use step::Step;
+pub use users::{UserGradient, Users};
 
 /// What a loss closure returns: one loss per example, `[batch]`, or any error.
 pub type LossResult = std::result::Result<Tensor<1>, Box<dyn std::error::Error + Send + Sync>>;
@@ -36,6 +38,8 @@ const DEFAULT_PHYSICAL_BATCH: usize = 256;
 pub struct Session<I, O, D, B> {
     plan: Arc<PrivacyPlan>,
     dataset: D,
+    /// Whose the records are, if users are drawn.
+    users: Option<Users>,
     batcher: B,
     device: Device,
     /// `None` once it was taken.
@@ -79,6 +83,27 @@ pub trait StartPlan {
     where
         D: Dataset<I>,
         B: Batcher<I, O>;
+
+    /// [`start`](Self::start) for a plan whose protected unit is a user: users are drawn in the place of records, and the gradient
+    /// of a user, over all their records, is clipped as one.
+    ///
+    /// Each user costs a forward and a backward pass over their records, in physical batches, by Burn's own autodiff: any model
+    /// works whose forward pass changes no state. The loss closure gives one loss for each record, as ever.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and unless there is a user for each record of the data set.
+    fn start_with_users<I, O, D, B>(
+        &self,
+        dataset: D,
+        users: Users,
+        batcher: B,
+        device: &Device,
+        entropy: Entropy,
+    ) -> Result<Session<I, O, D, B>>
+    where
+        D: Dataset<I>,
+        B: Batcher<I, O>;
 }
 
 impl StartPlan for PrivacyPlan {
@@ -93,7 +118,22 @@ impl StartPlan for PrivacyPlan {
         D: Dataset<I>,
         B: Batcher<I, O>,
     {
-        Session::new(Arc::new(self.clone()), dataset, batcher, device, entropy)
+        Session::new(Arc::new(self.clone()), dataset, None, batcher, device, entropy)
+    }
+
+    fn start_with_users<I, O, D, B>(
+        &self,
+        dataset: D,
+        users: Users,
+        batcher: B,
+        device: &Device,
+        entropy: Entropy,
+    ) -> Result<Session<I, O, D, B>>
+    where
+        D: Dataset<I>,
+        B: Batcher<I, O>,
+    {
+        Session::new(Arc::new(self.clone()), dataset, Some(users), batcher, device, entropy)
     }
 }
 
@@ -105,20 +145,24 @@ where
     pub(crate) fn new(
         plan: Arc<PrivacyPlan>,
         dataset: D,
+        users: Option<Users>,
         batcher: B,
         device: &Device,
         entropy: Entropy,
     ) -> Result<Self> {
+        check_unit(&plan, users.as_ref(), dataset.len())?;
+        let population = users.as_ref().map_or(dataset.len(), Users::count);
         let private = entropy.is_private();
         GradientSum::require_room(device, plan.sampling().expected_batch_size())?;
         let key = PrivacyKey::draw(&entropy)?;
         let charges = Charges::new();
-        let sampler = PoissonSampler::new(&charges, plan.clone(), dataset.len(), &entropy)?;
+        let sampler = PoissonSampler::new(&charges, plan.clone(), population, &entropy)?;
         let schedule = plan.schedule()?;
         let clipping_norm = plan.clipping().norm();
         Ok(Self {
             plan,
             dataset,
+            users,
             batcher,
             device: device.clone(),
             sampler: Some(sampler),
@@ -250,7 +294,16 @@ where
     ///
     /// None for a plan that was built; the type is the accounting crate's.
     pub fn epsilon_so_far(&self) -> Result<f64> {
-        if self.private { Ok(self.schedule.epsilon_after(self.charged_steps())?) } else { Ok(f64::INFINITY) }
+        self.epsilon_after(self.charged_steps())
+    }
+
+    /// [`epsilon_so_far`](Self::epsilon_so_far) once so many steps are charged: public, as the plan is.
+    ///
+    /// # Errors
+    ///
+    /// If there are more steps than can be counted.
+    pub fn epsilon_after(&self, steps: u64) -> Result<f64> {
+        if self.private { Ok(self.schedule.epsilon_after(steps)?) } else { Ok(f64::INFINITY) }
     }
 
     /// What can be said now: the planned guarantee, and epsilon so far.
@@ -272,6 +325,24 @@ where
     pub fn finish(self) -> Result<PrivacyStatement> {
         self.charges.end()?;
         self.statement()
+    }
+}
+
+/// The plan's unit is what is drawn.
+fn check_unit(plan: &PrivacyPlan, users: Option<&Users>, records: usize) -> Result<()> {
+    let refuse =
+        |given: String, allowed: &str| Err(Error::Plan { field: "protected unit", given, allowed: allowed.into() });
+    match (plan.protected_unit(), users) {
+        (ProtectedUnit::Example, None) => Ok(()),
+        (ProtectedUnit::User, Some(users)) if users.record_count() == records => Ok(()),
+        // The numbers are private.
+        (ProtectedUnit::User, Some(_)) => {
+            refuse("users of another number of records than the data set has".into(), "one user id for each record")
+        }
+        (ProtectedUnit::User, None) => {
+            refuse(plan.protected_unit().to_string(), "start_with_users, which is told whose the records are")
+        }
+        (unit, _) => refuse(unit.to_string(), "start; or give the plan with_protected_unit(ProtectedUnit::User)"),
     }
 }
 

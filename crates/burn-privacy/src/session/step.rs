@@ -144,7 +144,8 @@ where
         let next_norm = match plan.count_noise_standard_deviation() {
             Some(std) => {
                 // Beyond the elements of the gradients.
-                let (first, mut share) = (trainable.iter().map(|parameter| parameter.entries as u64).sum(), [sum.balance()]);
+                let (first, mut share) =
+                    (trainable.iter().map(|parameter| parameter.entries as u64).sum(), [sum.balance()]);
                 StepNoise::new(&session.key, batch.step)?.add_f64(first, &mut share, std, expected as f64)?;
                 plan.clipping().next_norm(session.clipping_norm, share[0] + 0.5)
             }

@@ -7,8 +7,8 @@ use burn_privacy::nn::{Linear, LinearConfig};
 use burn_privacy::prelude::*;
 
 use crate::support::{
-    Ask, Batch, ByPath, Example, Values, assert_says, clipped_sum, distance, flex, given, norm, refusal, relative_difference,
-    with_values,
+    Ask, Batch, ByPath, Example, Values, assert_says, clipped_sum, distance, flex, given, norm, refusal,
+    relative_difference, with_values,
 };
 
 /// Two layers that the same target reaches, so that gradients of both are known: each is input times target.
@@ -72,7 +72,8 @@ fn no_record_adds_more_than_the_stated_sensitivity() {
             let ask = if one_at_a_time { ask.loop_over_examples() } else { ask };
             let without = clipped_sum(&ask, &model, &others, loss);
             // From gradients that are nothing beside any stability to ones whose squares overflow.
-            for size in [0.0, 1e-30, 1e-12, 1e-6, 1e-3, 0.03, 0.1, 0.3, 1.0, 10.0, 1e4, 1e12, 1e17, 1e25, f64::INFINITY] {
+            for size in [0.0, 1e-30, 1e-12, 1e-6, 1e-3, 0.03, 0.1, 0.3, 1.0, 10.0, 1e4, 1e12, 1e17, 1e25, f64::INFINITY]
+            {
                 let direction = values.examples(1, 3, 2).remove(0);
                 let target = direction.target.iter().map(|value| value * size as f32).collect();
                 let mut with = others.clone();

@@ -121,7 +121,9 @@ fn a_step_has_one_norm_however_it_is_cut() {
             .with_physical_batch(physical_batch)
             .with_per_example(mode);
         while let Some(step) = session.next_step().unwrap() {
-            let _ = step.gradients(&model, |model, batch: Batch| Ok(given(model.forward(batch.input), batch.target))).unwrap();
+            let _ = step
+                .gradients(&model, |model, batch: Batch| Ok(given(model.forward(batch.input), batch.target)))
+                .unwrap();
         }
         session.clipping_norm()
     };

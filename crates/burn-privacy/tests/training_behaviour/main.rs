@@ -10,3 +10,4 @@ mod descent;
 mod ledger;
 mod noise;
 mod randomness;
+mod users;
