@@ -294,10 +294,11 @@ impl Checkpoint {
     }
 
     /// The average, if there is one, whose weights are put where those of `model` are.
-    pub(crate) fn average<M: Module>(&self, model: &M) -> Result<Option<WeightAverage>, crate::TrainError> {
+    pub(crate) fn average<M: Module>(&self, model: &M) -> Result<Option<WeightAverage>, CheckpointError> {
         let Some(Average { decay, steps }) = self.header.average else { return Ok(None) };
         let averaged = self.load(2, model.clone())?;
-        Ok(Some(WeightAverage::new(decay)?.resumed(steps, &averaged)))
+        let average = WeightAverage::new(decay).map_err(|error| self.misfit(&error))?;
+        Ok(Some(average.resumed(steps, &averaged)))
     }
 
     fn load<M: Module>(&self, section: usize, model: M) -> Result<M, CheckpointError> {

@@ -78,6 +78,7 @@ mod book;
 pub mod activation;
 pub mod attention;
 pub mod device;
+pub mod exchange;
 pub mod loss;
 pub mod nn;
 pub mod per_example;

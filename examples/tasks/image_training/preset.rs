@@ -16,6 +16,23 @@ pub enum Noise {
     Multiplier(f64),
 }
 
+/// A style of clipping, with what the other settings make of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClippingStyle {
+    /// Each gradient is scaled to a norm of at most --clip
+    #[default]
+    Flat,
+    /// Each gradient is divided by its norm plus 0.01 (AUTO-S): the default learning rate is the preset's times its --clip
+    Normalized,
+    /// Per-sample adaptive clipping at --clip: small gradients keep smaller weights than with `normalized`
+    Psac,
+    /// Each layer by itself, at --clip over all layers
+    PerLayer,
+    /// At a norm that starts at --clip and follows the median of the gradients' norms, which costs some noise
+    Quantile,
+}
+
 /// The pixels' public mean and standard deviation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use burn_privacy::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, P
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{Noise, Preset, Scaling, TrainingArguments, value_name};
+use super::{ClippingStyle, Noise, Preset, Scaling, TrainingArguments, value_name};
 
 /// Every setting as it is in effect. Goes into `report.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -34,23 +34,6 @@ pub struct Settings {
     pub limit_train: Option<u64>,
     pub limit_test: Option<u64>,
     pub max_steps: Option<u64>,
-}
-
-/// A style of clipping, with what the other settings make of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum ClippingStyle {
-    /// Each gradient is scaled to a norm of at most --clip
-    #[default]
-    Flat,
-    /// Each gradient is divided by its norm plus 0.01 (AUTO-S): the default learning rate is the preset's times its --clip
-    Normalized,
-    /// Per-sample adaptive clipping at --clip: small gradients keep smaller weights than with `normalized`
-    Psac,
-    /// Each layer by itself, at --clip over all layers
-    PerLayer,
-    /// At a norm that starts at --clip and follows the median of the gradients' norms, which costs some noise
-    Quantile,
 }
 
 /// The part of the settings that `--no-privacy` leaves out.

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 
-use super::coverage::TrainableParameters;
 use super::factors::{ClipFactors, Scaling};
 use crate::error::{Error, Result};
 use crate::plan::Clipping;
@@ -45,12 +44,13 @@ impl From<f64> for StepClipping {
 }
 
 impl StepClipping {
-    /// `norm` is that of this step, which is the clipping's own unless it follows a quantile.
+    /// For the trainable `parameters`, with their paths. `norm` is that of this step, which is the clipping's own unless it follows a
+    /// quantile.
     ///
     /// # Errors
     ///
     /// [`Error::Plan`] if the groups do not fit the model.
-    pub(crate) fn of(clipping: &Clipping, norm: f64, trainable: &TrainableParameters) -> Result<Self> {
+    pub(crate) fn of(clipping: &Clipping, norm: f64, parameters: &[(ParamId, &str)]) -> Result<Self> {
         let whole = |scaling| Self { norm, parts: Parts::Whole(scaling), counted_below: None };
         match clipping {
             Clipping::Flat { .. } => Ok(norm.into()),
@@ -61,34 +61,34 @@ impl StepClipping {
                 let layer = |path: &str| path.rsplit_once('.').map_or(String::new(), |(layer, _)| layer.to_owned());
                 let mut names: Vec<String> = Vec::new();
                 let mut of = HashMap::new();
-                for parameter in trainable.iter() {
-                    let name = layer(&parameter.path);
+                for (id, path) in parameters {
+                    let name = layer(path);
                     let index = names.iter().position(|known| *known == name).unwrap_or_else(|| {
                         names.push(name);
                         names.len() - 1
                     });
-                    of.insert(parameter.id, index);
+                    of.insert(*id, index);
                 }
                 let norms = vec![norm / (names.len() as f64).sqrt(); names.len()];
                 Ok(Self { norm, parts: Parts::Groups { of, norms, names }, counted_below: None })
             }
             Clipping::PerGroup { groups } => {
                 let mut of = HashMap::new();
-                for parameter in trainable.iter() {
-                    let fits = |path: &str| {
-                        let rest = parameter.path.strip_prefix(path);
-                        path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                for (id, path) in parameters {
+                    let fits = |group: &str| {
+                        let rest = path.strip_prefix(group);
+                        group.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
                     };
                     let fitting = groups.iter().enumerate().filter(|(_, group)| fits(&group.path));
                     let Some((index, _)) = fitting.max_by_key(|(_, group)| group.path.len()) else {
                         return Err(Error::Plan {
                             field: "clipping groups",
-                            given: format!("none that holds `{}`", parameter.path),
+                            given: format!("none that holds `{path}`"),
                             allowed: "a group for every trainable parameter; the empty path takes all that are left"
                                 .into(),
                         });
                     };
-                    of.insert(parameter.id, index);
+                    of.insert(*id, index);
                 }
                 let names: Vec<String> = groups.iter().map(|group| group.path.clone()).collect();
                 if let Some(index) = (0..groups.len()).find(|index| !of.values().any(|used| used == index)) {

@@ -129,6 +129,46 @@ impl GradientSum {
         self.sums.insert(id, total);
     }
 
+    /// Whether the sums of a device are added up in the CPU's memory.
+    pub(crate) fn is_on_cpu(device: &Device) -> bool {
+        flex_kernels::serve(&Tensor::<1>::zeros([1], device))
+    }
+
+    /// [`take`](Self::take) as whole numbers, which add up with those of other ranks exactly.
+    pub(crate) fn take_integers(&mut self, id: ParamId, zeros: Tensor<1>) -> Result<Integers> {
+        let device = zeros.device();
+        match self.take(id, zeros) {
+            Total::Integers(integers) => Ok(integers),
+            Total::One(first) => {
+                let spacing = self.scale * INTEGER_SPACING;
+                let unreadable = || Error::Execution("a sum that is not in f64 on the CPU".into());
+                let values = flex_kernels::grid(&first, spacing).ok_or_else(unreadable)?;
+                Ok(Integers { values, spacing, device })
+            }
+            Total::Words(words) => {
+                let read = |part: Tensor<1>| {
+                    let data = part.try_into_data().map_err(|error| Error::Execution(format!("{error:?}")))?;
+                    Ok::<_, Error>(data.iter::<f32>().map(|value| value as i64).collect::<Vec<_>>())
+                };
+                let spacing = words.spacing / LOWER_STEPS;
+                let (upper, lower) = (read(words.upper)?, read(words.lower)?);
+                let values =
+                    upper.into_iter().zip(lower).map(|(upper, lower)| upper * LOWER_STEPS as i64 + lower).collect();
+                Ok(Integers { values, spacing, device })
+            }
+        }
+    }
+
+    /// The sum for one parameter over all ranks.
+    pub(crate) fn put(&mut self, id: ParamId, total: Integers) {
+        self.sums.insert(id, Total::Integers(total));
+    }
+
+    /// See [`balance`](Self::balance).
+    pub(crate) fn set_balance(&mut self, balance: f64) {
+        self.balance = balance;
+    }
+
     /// The sum for one parameter, `zeros` where no physical batch reached it (an empty batch), in the number format and on the
     /// grid that it has with any number of parts: an output's last bits must not tell how many there were.
     pub(crate) fn take(&mut self, id: ParamId, zeros: Tensor<1>) -> Total {
@@ -142,11 +182,7 @@ impl GradientSum {
 }
 
 fn most_expected(device: &Device) -> usize {
-    if flex_kernels::serve(&Tensor::<1>::zeros([1], device)) {
-        MOST_EXPECTED_ON_GRID_OF_INTEGERS
-    } else {
-        MOST_EXPECTED_ON_GRID_OF_FLOATS
-    }
+    if GradientSum::is_on_cpu(device) { MOST_EXPECTED_ON_GRID_OF_INTEGERS } else { MOST_EXPECTED_ON_GRID_OF_FLOATS }
 }
 
 fn add_to_integers(integers: &mut Integers, values: &Tensor<1>) {

@@ -1,6 +1,7 @@
 //! A training run under a plan: draw, clip, add noise, charge.
 
 mod physical_batch;
+mod ranks;
 mod step;
 mod users;
 mod validation;
@@ -18,6 +19,7 @@ use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 use crate::charges::Charges;
 use crate::error::{Error, Result};
+use crate::exchange::Exchange;
 use crate::ledger::Ledger;
 use crate::per_example::{GradientSum, PerExample, ValidationSchedule};
 use crate::plan::{Clipping, PrivacyPlan, ProtectedUnit};
@@ -52,6 +54,8 @@ pub struct Session<I, O, D, B> {
     /// Name of the run in the ledger, if there is one.
     run_name: Option<String>,
     charges: Arc<Charges>,
+    /// To the other ranks, if there are several.
+    exchange: Option<Box<dyn Exchange>>,
     /// The next step to be used.
     next: u64,
     /// Of the next step: it changes where clipping follows a quantile.
@@ -171,6 +175,7 @@ where
             dataset_name: None,
             run_name: None,
             charges,
+            exchange: None,
             next: 0,
             clipping_norm,
             schedule,

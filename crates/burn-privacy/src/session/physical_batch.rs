@@ -76,7 +76,8 @@ where
         GradientSum::require_room_for_drawn(&self.device, batch.indices.len())?;
         self.validate_where_due(model, trainable, batch, loss)?;
         let rounding = Rounding::of(&self.device);
-        let mut sum = GradientSum::new(StepClipping::of(self.plan.clipping(), self.clipping_norm, trainable)?);
+        let parameters: Vec<_> = trainable.iter().map(|parameter| (parameter.id, parameter.path.as_str())).collect();
+        let mut sum = GradientSum::new(StepClipping::of(self.plan.clipping(), self.clipping_norm, &parameters)?);
         if let Some(users) = &self.users {
             for user in &batch.indices {
                 let records = users.records_of(*user);

@@ -10,4 +10,6 @@ mod descent;
 mod ledger;
 mod noise;
 mod randomness;
+mod ranks;
+mod several_optimizers;
 mod users;
