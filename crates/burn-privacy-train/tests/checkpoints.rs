@@ -84,8 +84,17 @@ fn a_resumed_run_is_the_one_that_was_not_interrupted() {
         }
         let (found, charged) = place.train(u64::MAX, true).unwrap();
         assert_eq!((&found, charged), (&expected, 30), "{interruptions:?}");
-        assert!(place.train(u64::MAX, true).unwrap().0 == expected, "a spent plan leaves the model as it is");
     }
+}
+
+#[test]
+fn a_run_whose_plan_is_spent_has_nothing_to_resume() {
+    let place = Place::new();
+    place.train(u64::MAX, false).unwrap();
+    let ledger = Ledger::open(place.0.path().join("ledger.jsonl"), "points").unwrap();
+    let session = config(30).build().unwrap().start(data(), line::PointBatcher, &device(), Entropy::os()).unwrap();
+    let error = session.with_ledger(ledger, "line").unwrap_err().to_string();
+    assert!(error.contains("30"), "{error}");
 }
 
 #[test]

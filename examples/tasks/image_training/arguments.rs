@@ -67,7 +67,7 @@ pub struct TrainingArguments {
 
     /// Protect users in the place of images: the images are dealt out to N made-up users in turn, who join steps by their own
     /// coins; --batch-size then counts users
-    #[arg(long, value_name = "N", help_heading = PRIVACY, value_parser = at_least_one(), conflicts_with = "nominal_size")]
+    #[arg(long, value_name = "N", help_heading = PRIVACY, value_parser = at_least_one())]
     pub users: Option<u64>,
 
     /// Ledger of what was spent on these data [default: OUT/privacy-ledger-DATA.jsonl]

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use burn_privacy::datasets::Normalization;
+use burn_privacy::plan::Clipping;
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -31,6 +32,19 @@ pub enum ClippingStyle {
     PerLayer,
     /// At a norm that starts at --clip and follows the median of the gradients' norms, which costs some noise
     Quantile,
+}
+
+impl ClippingStyle {
+    /// As the plan takes it, at a norm where the style has one, for batches of so many on average.
+    pub fn at(self, norm: f64, expected_batch_size: usize) -> Clipping {
+        match self {
+            Self::Flat => Clipping::flat(norm),
+            Self::Normalized => Clipping::normalized(),
+            Self::Psac => Clipping::psac(norm),
+            Self::PerLayer => Clipping::per_layer(norm),
+            Self::Quantile => Clipping::quantile(norm, 0.5, expected_batch_size as f64 / 20.0),
+        }
+    }
 }
 
 /// The pixels' public mean and standard deviation.

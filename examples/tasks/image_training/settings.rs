@@ -3,7 +3,7 @@
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig};
 use burn_privacy::mechanisms::Entropy;
-use burn_privacy::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, ProtectedUnit, Sampling};
+use burn_privacy::plan::{NoiseLevel, PrivacyPlan, PrivacyPlanConfig, ProtectedUnit, Sampling};
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -119,13 +119,7 @@ impl Settings {
         PrivacyPlanConfig::new()
             .with_sampling(Sampling::poisson(self.batch_size, images))
             .with_protected_unit(if privacy.users.is_some() { ProtectedUnit::User } else { ProtectedUnit::Example })
-            .with_clipping(match privacy.clipping {
-                ClippingStyle::Flat => Clipping::flat(privacy.clip),
-                ClippingStyle::Normalized => Clipping::normalized(),
-                ClippingStyle::Psac => Clipping::psac(privacy.clip),
-                ClippingStyle::PerLayer => Clipping::per_layer(privacy.clip),
-                ClippingStyle::Quantile => Clipping::quantile(privacy.clip, 0.5, self.batch_size as f64 / 20.0),
-            })
+            .with_clipping(privacy.clipping.at(privacy.clip, self.batch_size))
             .with_noise(noise)
             .with_delta(privacy.delta)
             .with_steps(self.steps(images))
