@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use burn_privacy_accounting::AccountingError;
 use burn_privacy_anonymize::AnonymizeError;
+use burn_privacy_anonymize::location::LocationError;
 use burn_privacy_anonymize::perturb::TableError;
+use burn_privacy_audit::AuditError;
 use burn_privacy_budget::ledger::LedgerError;
 use burn_privacy_output::{InvalidValue, OutputError};
 
@@ -19,6 +21,10 @@ pub enum Failure {
     Invalid(InvalidValue),
     /// A table could not be anonymized.
     Anonymize(AnonymizeError),
+    /// An audit was refused.
+    Audit(AuditError),
+    /// Places could not be masked, counted or drawn.
+    Location(LocationError),
     /// A sentence about the input.
     Input(String),
     /// A schema or a table was refused.
@@ -37,7 +43,8 @@ impl Failure {
         match self {
             Self::Accounting(AccountingError::UnreachableTarget { .. })
             | Self::Ledger(LedgerError::Accounting(AccountingError::UnreachableTarget { .. }))
-            | Self::Anonymize(AnonymizeError::Unreachable { .. }) => ExitCode::from(3),
+            | Self::Anonymize(AnonymizeError::Unreachable { .. })
+            | Self::Location(LocationError::Unreachable { .. }) => ExitCode::from(3),
             _ => ExitCode::from(1),
         }
     }
@@ -54,7 +61,9 @@ impl fmt::Display for Failure {
             Self::Accounting(error) => error.fmt(f),
             Self::Invalid(error) => error.fmt(f),
             Self::Anonymize(error) => error.fmt(f),
+            Self::Location(error) => error.fmt(f),
             Self::Table(error) => error.fmt(f),
+            Self::Audit(error) => error.fmt(f),
             Self::Ledger(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
             Self::Input(sentence) => f.write_str(sentence),
@@ -78,6 +87,18 @@ impl From<InvalidValue> for Failure {
 impl From<AnonymizeError> for Failure {
     fn from(error: AnonymizeError) -> Self {
         Self::Anonymize(error)
+    }
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        Self::Audit(error)
+    }
+}
+
+impl From<LocationError> for Failure {
+    fn from(error: LocationError) -> Self {
+        Self::Location(error)
     }
 }
 

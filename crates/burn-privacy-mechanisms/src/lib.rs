@@ -75,4 +75,4 @@ pub use gaussian::{KernelNoise, MAX_DEVIATION, StepNoise, fill_gaussian_f32, fil
 pub use key::{Entropy, PrivacyKey};
 pub use poisson::poisson_sample;
 pub use stream::{MAX_STEP, Purpose};
-pub use uniform::{fill_secret_uniform, fill_uniform};
+pub use uniform::{fill_secret_uniform, fill_secret_words, fill_uniform};

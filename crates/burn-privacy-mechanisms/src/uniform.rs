@@ -49,6 +49,33 @@ pub fn fill_secret_uniform(
     }
 }
 
+/// As [`fill_secret_uniform`], but the 64-bit numbers themselves: for mechanisms that need more bits than a float holds.
+///
+/// Element `first_element + i` lands in `out[i]` and is the one whose top 53 bits [`fill_secret_uniform`] gives.
+///
+/// # Errors
+///
+/// As [`fill_secret_uniform`].
+pub fn fill_secret_words(
+    key: &PrivacyKey,
+    purpose: Purpose,
+    step: u64,
+    first_element: u64,
+    out: &mut [u64],
+) -> Result<(), MechanismError> {
+    let (Purpose::InputPerturbation | Purpose::OutputPerturbation | Purpose::Assignment) = purpose else {
+        return Err(MechanismError::OtherPurpose { purpose });
+    };
+    check_elements(first_element, out.len())?;
+    let mut stream = KeyStream::open(key, purpose, step, 2 * u128::from(first_element))?;
+    let mut bytes = [0_u8; 8];
+    for word in out {
+        stream.read(&mut bytes);
+        *word = u64::from_le_bytes(bytes);
+    }
+    Ok(())
+}
+
 fn fill(
     key: &PrivacyKey,
     purpose: Purpose,
@@ -127,6 +154,10 @@ mod tests {
         }
         fill_secret_uniform(&key, Purpose::InputPerturbation, 0, 0, &mut out).unwrap();
         assert!(out.iter().all(|x| *x > 0.0 && *x < 1.0));
+        let mut words = [0; 4];
+        fill_secret_words(&key, Purpose::InputPerturbation, 0, 0, &mut words).unwrap();
+        assert_eq!(words.map(open_unit), out);
+        assert!(fill_secret_words(&key, Purpose::Noise, 0, 0, &mut words).is_err());
         let error = fill_uniform(&key, Purpose::InputPerturbation, 0, 0, &mut out).unwrap_err();
         assert_eq!(error, MechanismError::SecretPurpose { purpose: Purpose::InputPerturbation });
     }

@@ -209,14 +209,6 @@ pub enum Error {
         /// What the data set said.
         unprotected_source: Unprotected<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// A record could not be read or perturbed while a whole data set was.
-    #[error("record {index} of the data set could not be read: {source}")]
-    Record {
-        /// Index of the record.
-        index: usize,
-        /// What the data set said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     /// A device that was asked for cannot be used.
     #[error("{0}")]
     Device(String),

@@ -4,7 +4,7 @@ use burn_privacy_accounting::{Adjacency, DpEvent, PldAccountant, calibrate_noise
 
 use super::clipping::Clipping;
 use super::parts::{NoiseLevel, Sampling};
-use super::{PrivacyPlan, refuse, step_event};
+use super::{PrivacyPlan, clipped_step_event, refuse};
 use crate::error::{BudgetError, Result};
 use crate::plan::ProtectedUnit;
 
@@ -145,13 +145,7 @@ impl PrivacyPlanConfig {
                 return Err(missing("delta", "say with_delta(..), below 1 / nominal size"));
             }
         };
-        let largest = 1.0 / sampling.nominal_size() as f64;
-        if !(delta > 0.0 && delta < largest) {
-            let allowed = format!(
-                "above 0 and below 1 / nominal size = {largest:e} (a delta that large allows publishing whole records)"
-            );
-            return Err(refuse("delta", format!("{delta:e}"), allowed));
-        }
+        check_delta(delta, sampling.nominal_size())?;
         let (noise_multiplier, target_epsilon) = match noise {
             NoiseLevel::Multiplier(multiplier) if multiplier.is_finite() && multiplier >= 0.0 => (multiplier, None),
             NoiseLevel::Multiplier(multiplier) => {
@@ -159,7 +153,9 @@ impl PrivacyPlanConfig {
             }
             NoiseLevel::Target { epsilon, delta } => {
                 let multiplier = calibrate_noise_multiplier(
-                    |multiplier| DpEvent::self_composed(step_event(sampling, &self.clipping, multiplier)?, steps),
+                    |multiplier| {
+                        DpEvent::self_composed(clipped_step_event(sampling, &self.clipping, multiplier)?, steps)
+                    },
                     epsilon,
                     delta,
                     || PldAccountant::new(self.adjacency),
@@ -200,7 +196,19 @@ fn missing(field: &'static str, allowed: &str) -> BudgetError {
     BudgetError::Plan { field, given: "nothing".into(), allowed: allowed.into() }
 }
 
-fn check_sampling(sampling: Sampling, adjacency: Adjacency) -> Result<()> {
+/// A delta of 1 / size or more allows publishing whole records.
+pub(super) fn check_delta(delta: f64, nominal_size: usize) -> Result<()> {
+    let largest = 1.0 / nominal_size as f64;
+    if delta > 0.0 && delta < largest {
+        return Ok(());
+    }
+    let allowed = format!(
+        "above 0 and below 1 / nominal size = {largest:e} (a delta that large allows publishing whole records)"
+    );
+    Err(refuse("delta", format!("{delta:e}"), allowed))
+}
+
+pub(super) fn check_sampling(sampling: Sampling, adjacency: Adjacency) -> Result<()> {
     if sampling.nominal_size() == 0 {
         return Err(refuse("nominal size", 0, "at least 1 record"));
     }

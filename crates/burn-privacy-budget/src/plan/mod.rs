@@ -4,6 +4,7 @@
 mod clipping;
 mod config;
 mod parts;
+mod phased;
 mod protected_unit;
 mod record;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub use crate::error::{BudgetError, Result};
 pub use clipping::{Clipping, ClippingGroup};
 pub use config::PrivacyPlanConfig;
 pub use parts::{NoiseLevel, Sampling};
+pub use phased::{Phase, PhaseConfig, PhaseNoise, PhasedPlan, PhasedPlanConfig};
 pub use protected_unit::ProtectedUnit;
 
 /// What will run, checked: adjacency, sampling, clipping, noise and length of one training run.
@@ -132,7 +134,7 @@ impl PrivacyPlan {
     ///
     /// Never for a plan that was built; the type is the accounting crate's.
     pub fn step_event(&self) -> Result<DpEvent> {
-        Ok(step_event(self.sampling, &self.clipping, self.noise_multiplier)?)
+        Ok(clipped_step_event(self.sampling, &self.clipping, self.noise_multiplier)?)
     }
 
     /// The event of the whole run.
@@ -183,17 +185,22 @@ fn refuse(field: &'static str, given: impl ToString, allowed: impl Into<String>)
     BudgetError::Plan { field, given: given.to_string(), allowed: allowed.into() }
 }
 
-fn step_event(
+fn step_event(sampling: Sampling, noise_multiplier: f64) -> burn_privacy_accounting::Result<DpEvent> {
+    DpEvent::poisson_sampled(sampling.rate(), DpEvent::gaussian(noise_multiplier)?)
+}
+
+/// With the count of clipped gradients, where the clipping has one.
+fn clipped_step_event(
     sampling: Sampling,
     clipping: &Clipping,
     noise_multiplier: f64,
 ) -> burn_privacy_accounting::Result<DpEvent> {
-    let released = match (clipping.count_multiplier(), clipping.gradient_multiplier(noise_multiplier)) {
+    match (clipping.count_multiplier(), clipping.gradient_multiplier(noise_multiplier)) {
         // Two Gaussian releases about one sample.
         (Some(count), Some(gradients)) if noise_multiplier > 0.0 => {
-            DpEvent::composed(vec![DpEvent::gaussian(gradients)?, DpEvent::gaussian(count)?])?
+            let released = vec![DpEvent::gaussian(gradients)?, DpEvent::gaussian(count)?];
+            DpEvent::poisson_sampled(sampling.rate(), DpEvent::composed(released)?)
         }
-        _ => DpEvent::gaussian(noise_multiplier)?,
-    };
-    DpEvent::poisson_sampled(sampling.rate(), released)
+        _ => step_event(sampling, noise_multiplier),
+    }
 }

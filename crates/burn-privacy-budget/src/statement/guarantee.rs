@@ -96,6 +96,22 @@ pub enum Guarantee {
         /// True for local differential privacy: each record is randomized before anybody collects it.
         local: bool,
     },
+    /// Metric differential privacy: how alike outputs are depends on how far inputs are apart. For places it is called
+    /// geo-indistinguishability. It is never said as the epsilon of a record, which it has only together with a distance.
+    Metric {
+        /// What releases, such as "planar Laplace".
+        mechanism: String,
+        /// What it is called where the inputs are such, such as "geo-indistinguishability".
+        name: String,
+        /// In nats for one unit of distance.
+        epsilon: f64,
+        /// The unit, such as "meter".
+        unit: String,
+        /// What is added to the factor `e^(epsilon x distance)`; 0 for none.
+        delta: f64,
+        /// What is protected, such as "each report".
+        of: String,
+    },
     /// A mechanism of differential privacy that no accountant has counted.
     Uncounted {
         /// What releases.
@@ -141,7 +157,9 @@ impl Guarantee {
     #[must_use]
     pub fn grade(&self) -> Grade {
         match self {
-            Self::DifferentialPrivacy { .. } | Self::Uncounted { .. } => Grade::DifferentialPrivacy,
+            Self::DifferentialPrivacy { .. } | Self::Metric { .. } | Self::Uncounted { .. } => {
+                Grade::DifferentialPrivacy
+            }
             Self::Syntactic(_) => Grade::Syntactic,
             Self::Pseudonymized(_) => Grade::Pseudonymized,
             Self::Disguised(_) => Grade::Disguised,
@@ -172,6 +190,17 @@ impl fmt::Display for Guarantee {
                 };
                 let name = if *local { "local differential privacy (LOCAL DP)" } else { "differential privacy" };
                 write!(f, "{mechanism}{estimated}{figures}-{name} of {of}{by}")
+            }
+            Self::Metric { mechanism, name, epsilon, unit, delta, of } => {
+                if !epsilon.is_finite() {
+                    return write!(f, "{mechanism}: no finite epsilon");
+                }
+                let epsilon = round_up_for_display(*epsilon);
+                let besides = match *delta == 0.0 {
+                    true => String::new(),
+                    false => format!(", but for a probability of {}", round_up_for_display(*delta)),
+                };
+                write!(f, "{mechanism}: {name} at {epsilon} per {unit} of {of}{besides}")
             }
             Self::Uncounted { mechanism } => write!(f, "{mechanism}; no accountant has counted it"),
             Self::Syntactic(words) => f.write_str(words.as_str()),
@@ -218,5 +247,22 @@ mod tests {
             };
             assert_eq!(guarantee.to_string(), "DP-SGD: no finite epsilon (by PLD, upper bound)");
         }
+    }
+
+    #[test]
+    fn a_metric_guarantee_has_a_unit_and_is_no_epsilon_of_a_record() {
+        let guarantee = |epsilon| Guarantee::Metric {
+            mechanism: "planar Laplace".into(),
+            name: "geo-indistinguishability".into(),
+            epsilon,
+            unit: "meter".into(),
+            delta: 0.0,
+            of: "each report".into(),
+        };
+        let said = guarantee(0.01).to_string();
+        assert_eq!(said, "planar Laplace: geo-indistinguishability at 0.01 per meter of each report");
+        assert!(!said.contains("differential privacy"));
+        assert_eq!(guarantee(f64::NAN).to_string(), "planar Laplace: no finite epsilon");
+        assert_eq!(guarantee(1.0).grade(), Grade::DifferentialPrivacy);
     }
 }

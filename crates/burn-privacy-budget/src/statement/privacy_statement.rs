@@ -159,11 +159,7 @@ impl Statement for PrivacyStatement {
             },
         );
         for report in &self.planned_epsilon {
-            let epsilon = round_up_for_display(report.epsilon);
-            // No number of a void run stands there as if it held.
-            let value =
-                if self.is_void() { format!("void: fixed seed; with fresh randomness {epsilon}") } else { epsilon };
-            facts.push(Fact::new(format!("Planned epsilon by {}", method(report)), value));
+            facts.push(Fact::new(format!("Planned epsilon by {}", method(report)), self.figure(report.epsilon)));
         }
         for report in &self.epsilon_so_far {
             let value = if self.is_void() {

@@ -14,7 +14,8 @@ use burn::data::dataset::Dataset;
 use burn::tensor::{Device, Tensor};
 use burn_privacy_accounting::PlannedSchedule;
 use burn_privacy_budget::LedgerRun;
-use burn_privacy_budget::statement::{PrivacyStatement, statement};
+use burn_privacy_budget::statement::{LastBits, PrivacyStatement, statement};
+use burn_privacy_kernels::ops::exact_grid::sums_in_f64;
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 use crate::charges::Charges;
@@ -65,6 +66,7 @@ pub struct Session<I, O, D, B> {
     physical_batch: usize,
     views: usize,
     validated: ValidationSchedule,
+    last_bits_agreed: Option<bool>,
     items: PhantomData<fn() -> (I, O)>,
 }
 
@@ -183,6 +185,7 @@ where
             physical_batch: DEFAULT_PHYSICAL_BATCH,
             views: 1,
             validated: ValidationSchedule::default(),
+            last_bits_agreed: None,
             items: PhantomData,
         })
     }
@@ -318,7 +321,22 @@ where
     /// None for a plan that was built; the type is the accounting crate's.
     pub fn statement(&self) -> Result<PrivacyStatement> {
         let dataset = self.dataset_name.as_deref().unwrap_or("not named (no ledger)");
-        Ok(statement(&self.plan, dataset, self.charged_steps(), self.private)?)
+        let last_bits = match self.per_example {
+            PerExample::Loop => LastBits::OfTheRecordAlone,
+            PerExample::OneBackward if sums_in_f64(&Tensor::<1>::zeros([1], &self.device)) => LastBits::OfTheClosure,
+            PerExample::OneBackward => LastBits::OfTheBatch,
+        };
+        Ok(statement(&self.plan, dataset, self.charged_steps(), self.private, last_bits)?)
+    }
+
+    /// Whether, at the last validation, a record had the same loss and the same gradients alone and in a batch, to the last bit;
+    /// `None` before, for random losses, and one example at a time.
+    ///
+    /// The [statement](Self::statement) assumes that it has, on the CPU. If not, the loss closure, or a layer without trainable
+    /// parameters, computes rows together: most likely a matrix product of its own. It says something about records that were
+    /// looked at, so it is for the program's author, not to be published as a result.
+    pub fn last_bits_agreed(&self) -> Option<bool> {
+        self.last_bits_agreed
     }
 
     /// Ends the run: writes the true number of charged steps to the ledger, and returns the statement. A sampler that was

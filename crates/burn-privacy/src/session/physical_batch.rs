@@ -74,6 +74,7 @@ where
         loss: &mut F,
     ) -> Result<GradientSum> {
         GradientSum::require_room_for_drawn(&self.device, batch.indices.len())?;
+        GradientSum::require_room_for_entries(&self.device, trainable.iter().map(|parameter| parameter.entries).sum())?;
         self.validate_where_due(model, trainable, batch, loss)?;
         let rounding = Rounding::of(&self.device);
         let parameters: Vec<_> = trainable.iter().map(|parameter| (parameter.id, parameter.path.as_str())).collect();

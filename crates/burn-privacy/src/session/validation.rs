@@ -50,9 +50,12 @@ where
                 records: RandomRecords::new(&self.key, batch.step, self.dataset.len()),
                 thoroughness,
             };
-            if let Err(error) = validation.run(model, |model, records| self.losses(model, records, loss)) {
-                self.validated.refused(&setting);
-                return Err(error);
+            match validation.run(model, |model, records| self.losses(model, records, loss)) {
+                Ok(last_bits_agreed) => self.last_bits_agreed = last_bits_agreed,
+                Err(error) => {
+                    self.validated.refused(&setting);
+                    return Err(error);
+                }
             }
         }
         self.validated.passed(setting);

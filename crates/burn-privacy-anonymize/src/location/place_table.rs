@@ -1,0 +1,175 @@
+//! Tables with a place in each row: CSV files with columns of degrees, read row by row.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use csv::ByteRecord;
+
+use super::error::LocationError;
+use super::place::Place;
+use super::population::Population;
+use crate::AnonymizeError;
+use crate::table::{open_csv, place_of};
+
+/// Where the places are in a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceColumns {
+    /// Name of the column of latitudes, in degrees.
+    pub latitude: String,
+    /// Name of the column of longitudes, in degrees.
+    pub longitude: String,
+    /// Separator of cells.
+    pub separator: u8,
+}
+
+impl Default for PlaceColumns {
+    fn default() -> Self {
+        Self { latitude: "latitude".to_owned(), longitude: "longitude".to_owned(), separator: b',' }
+    }
+}
+
+/// A table that is being read.
+pub(super) struct PlaceTable {
+    reader: csv::Reader<File>,
+    pub(super) header: Vec<String>,
+    pub(super) file: PathBuf,
+    latitude: usize,
+    longitude: usize,
+}
+
+impl PlaceTable {
+    /// Opens a file and finds its columns.
+    pub(super) fn open(file: &Path, columns: &PlaceColumns) -> Result<Self, LocationError> {
+        let (reader, header) = open_csv(file, columns.separator)?;
+        let latitude = place_of(file, &header, &columns.latitude)?;
+        let longitude = place_of(file, &header, &columns.longitude)?;
+        if latitude == longitude {
+            let problem = "latitude and longitude are one column: name two".to_owned();
+            return Err(AnonymizeError::Structure { file: file.to_owned(), line: 1, problem }.into());
+        }
+        Ok(Self { reader, header, file: file.to_owned(), latitude, longitude })
+    }
+
+    /// Where another column is.
+    pub(super) fn column(&self, name: &str) -> Result<usize, LocationError> {
+        Ok(place_of(&self.file, &self.header, name)?)
+    }
+
+    /// Reads the next row; false at the end.
+    pub(super) fn read(&mut self, record: &mut ByteRecord) -> Result<bool, LocationError> {
+        self.reader.read_byte_record(record).map_err(|error| AnonymizeError::csv(&self.file, error).into())
+    }
+
+    /// How a row's place is read, for use by several threads.
+    pub(super) fn places(&self) -> PlaceCells {
+        PlaceCells { file: self.file.display().to_string(), latitude: self.latitude, longitude: self.longitude }
+    }
+}
+
+/// Finds the place of a row.
+#[derive(Debug, Clone)]
+pub(super) struct PlaceCells {
+    file: String,
+    latitude: usize,
+    longitude: usize,
+}
+
+impl PlaceCells {
+    /// The place of a row; none where both cells are empty.
+    pub(super) fn place(&self, record: &ByteRecord) -> Result<Option<Place>, LocationError> {
+        let wrong = |problem: String| LocationError::Line {
+            file: self.file.clone(),
+            line: record.position().map_or(0, csv::Position::line),
+            problem,
+        };
+        let cell = |column: usize| std::str::from_utf8(record.get(column).unwrap_or_default()).unwrap_or("?").trim();
+        let (latitude, longitude) = (cell(self.latitude), cell(self.longitude));
+        if latitude.is_empty() && longitude.is_empty() {
+            return Ok(None);
+        }
+        let degrees = |text: &str| {
+            text.parse::<f64>().map_err(|_| {
+                wrong(format!("{text:?} is no number of degrees: write it as 51.5033, with a point and without a unit"))
+            })
+        };
+        Place::new(degrees(latitude)?, degrees(longitude)?).map(Some).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// The columns of latitude and longitude.
+    pub(super) fn columns(&self) -> [usize; 2] {
+        [self.latitude, self.longitude]
+    }
+}
+
+/// Reads all places of a file, which must have one in each row.
+///
+/// # Errors
+///
+/// [`LocationError`] if the file can't be read, lacks a column, or holds what is no place.
+pub fn read_places(file: &Path, columns: &PlaceColumns) -> Result<Vec<Place>, LocationError> {
+    Ok(read_weighted(file, columns, None)?.into_iter().map(|(place, _)| place).collect())
+}
+
+/// Reads a population: a place in each row and, where a column is named, its people; else one person a row.
+///
+/// # Errors
+///
+/// As [`read_places`]; also for a number of people that is none.
+pub fn read_population(file: &Path, columns: &PlaceColumns, people: Option<&str>) -> Result<Population, LocationError> {
+    Population::new(read_weighted(file, columns, people)?)
+}
+
+fn read_weighted(
+    file: &Path,
+    columns: &PlaceColumns,
+    people: Option<&str>,
+) -> Result<Vec<(Place, f64)>, LocationError> {
+    let mut table = PlaceTable::open(file, columns)?;
+    let people = people.map(|name| table.column(name)).transpose()?;
+    let (cells, mut record, mut all) = (table.places(), ByteRecord::new(), Vec::new());
+    while table.read(&mut record)? {
+        let wrong = |problem: String| LocationError::Line {
+            file: file.display().to_string(),
+            line: record.position().map_or(0, csv::Position::line),
+            problem,
+        };
+        let place = cells.place(&record)?.ok_or_else(|| wrong("there is no place in this row".to_owned()))?;
+        let weight = match people {
+            None => 1.0,
+            Some(column) => {
+                let text = std::str::from_utf8(record.get(column).unwrap_or_default()).unwrap_or("?").trim();
+                text.parse().map_err(|_| wrong(format!("{text:?} is no number of people")))?
+            }
+        };
+        all.push((place, weight));
+    }
+    Ok(all)
+}
+
+/// Reads places by subject, in the order of the rows.
+///
+/// # Errors
+///
+/// As [`read_places`].
+pub fn read_traces(
+    file: &Path,
+    columns: &PlaceColumns,
+    subject: &str,
+    time: Option<&str>,
+) -> Result<std::collections::BTreeMap<String, Vec<(Place, String)>>, LocationError> {
+    let mut table = PlaceTable::open(file, columns)?;
+    let subject = table.column(subject)?;
+    let time = time.map(|name| table.column(name)).transpose()?;
+    let (cells, mut record) = (table.places(), ByteRecord::new());
+    let mut traces: std::collections::BTreeMap<String, Vec<(Place, String)>> = std::collections::BTreeMap::new();
+    let text = |record: &ByteRecord, column: usize| {
+        String::from_utf8_lossy(record.get(column).unwrap_or_default()).into_owned()
+    };
+    while table.read(&mut record)? {
+        if let Some(place) = cells.place(&record)? {
+            let at = time.map(|column| text(&record, column)).unwrap_or_default();
+            traces.entry(text(&record, subject)).or_default().push((place, at));
+        }
+    }
+    Ok(traces)
+}

@@ -1,0 +1,93 @@
+//! What several reports of one subject cost together, and the ledger they are charged to before they are made.
+
+use burn_privacy_accounting::{Adjacency, DpEvent};
+use burn_privacy_budget::describe_run;
+use burn_privacy_budget::ledger::Ledger;
+use burn_privacy_budget::statement::{Guarantee, Statement};
+
+use super::error::LocationError;
+use super::planar_laplace::MOST_SCALES;
+use super::statement::PlaceStatement;
+
+/// How often subjects report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReportCount {
+    /// Rows with a place.
+    pub rows: u64,
+    /// Rows without one.
+    pub unplaced: u64,
+    /// Different subjects; as many as rows where no column names them.
+    pub subjects: u64,
+    /// The most draws that one subject has: reports, or different places and periods where draws are kept.
+    pub most_draws: u64,
+}
+
+/// The statement of `draws` reports of one subject: geo-indistinguishability adds up, so `n` draws are `n` epsilon. A
+/// statement of another grade says what more releases mean, and stays as it is.
+#[must_use]
+pub fn statement_of_draws(statement: PlaceStatement, count: ReportCount) -> PlaceStatement {
+    let draws = count.most_draws.max(1);
+    let guarantee = match statement.guarantee() {
+        Guarantee::Metric { mechanism, name, epsilon, unit, delta, .. } if draws > 1 => Guarantee::Metric {
+            mechanism,
+            name,
+            epsilon: epsilon * draws as f64 * (1.0 + f64::EPSILON),
+            unit,
+            delta: delta * draws as f64,
+            of: format!("all {draws} draws of a subject together (the sum of {draws} reports)"),
+        },
+        other => other,
+    };
+    statement.with_guarantee(guarantee).fact("Most draws of one subject", draws)
+}
+
+/// A charge of reports to a data set's ledger.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportCharge {
+    /// Name of the data set.
+    pub dataset: String,
+    /// Name of the run, unique in the ledger.
+    pub run: String,
+    /// What is charged: places up to this many meters apart are taken as neighbors, so that a report costs epsilon per meter
+    /// times it.
+    pub within: f64,
+}
+
+impl ReportCharge {
+    /// Charges `count`'s draws of one subject to a ledger. Durable when it returns; what is charged stays charged if the
+    /// reports are then not made.
+    ///
+    /// # Errors
+    ///
+    /// [`LocationError::Parameter`] if the statement has no epsilon per meter, or `within` is not above 0 and at most 20 /
+    /// epsilon; [`LocationError::Ledger`] if the ledger refuses, as for a run of this name that is over, or a budget that is used up.
+    pub fn charge(
+        &self,
+        ledger: &mut Ledger,
+        report: &PlaceStatement,
+        count: ReportCount,
+        private: bool,
+    ) -> Result<f64, LocationError> {
+        let Guarantee::Metric { epsilon, delta, .. } = report.guarantee() else {
+            return Err(LocationError::parameter("the mask", "without an epsilon", "one of geo-indistinguishability"));
+        };
+        let most = MOST_SCALES / epsilon;
+        if !(self.within > 0.0 && self.within <= most) {
+            return Err(LocationError::parameter(
+                "the distance charged for",
+                self.within,
+                format!("above 0 and at most {most:.0} meters"),
+            ));
+        }
+        // Rounded up: the product of two doubles errs by half a unit in the last place.
+        let each = epsilon * self.within * (1.0 + f64::EPSILON);
+        let event = DpEvent::epsilon_delta(each, delta)?;
+        let steps = count.most_draws.max(1);
+        let run = ledger.begin(describe_run(&self.run, event, steps, Adjacency::ReplaceOne, 1e-9, private)?)?;
+        for _ in 0..steps {
+            ledger.charge_step(run)?;
+        }
+        ledger.close(run, steps)?;
+        Ok(each * steps as f64)
+    }
+}

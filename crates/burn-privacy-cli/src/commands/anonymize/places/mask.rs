@@ -1,0 +1,197 @@
+//! `burn-privacy anonymize places mask`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use burn_privacy_anonymize::location::{
+    AdaptiveDonut, Disc, Donut, Draws, GaussianDisplacement, KeptDraws, MaskFileOptions, OptimalMechanism,
+    PlanarLaplace, PointMask, PublicGrid, Remapping, ReportCharge, SubjectColumns, Swapping, VoronoiMask,
+    count_reports, mask_file, statement_of_draws,
+};
+use burn_privacy_anonymize::pseudonym::PseudonymKey;
+use burn_privacy_budget::ledger::Ledger;
+use burn_privacy_mechanisms::{Entropy, PrivacyKey};
+use clap::{Args, ValueEnum};
+
+use super::input::{ColumnArgs, PopulationArgs, beside, write_statement};
+use crate::failure::Failure;
+use crate::numbers::{real, whole};
+
+/// How places are moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Method {
+    /// Geo-indistinguishability: planar Laplace noise (--epsilon)
+    PlanarLaplace,
+    /// The same, brought to the best guess under the population (--epsilon, --population)
+    RemappedLaplace,
+    /// The mechanism of the least displacement between the places of a small population file (--epsilon, --population)
+    Optimal,
+    /// A ring wide enough for k people, checked (--k, --population)
+    AdaptiveDonut,
+    /// A ring, even by area (--inner, --radius)
+    Donut,
+    /// A disc, even by area (--radius)
+    Disc,
+    /// Gaussian displacement (--radius is the standard deviation along each axis)
+    Gaussian,
+    /// Another place of the population (--inner, --radius, --population)
+    Swap,
+    /// The middle to the nearest other place of the population (--population)
+    Voronoi,
+}
+
+/// `anonymize places mask`.
+#[derive(Debug, Args)]
+pub struct MaskArgs {
+    /// CSV file with a header
+    pub data: PathBuf,
+    #[command(flatten)]
+    pub columns: ColumnArgs,
+    /// How places are moved
+    #[arg(long, value_enum)]
+    pub method: Method,
+    /// Epsilon per meter: noise is 2 / epsilon meters on average
+    #[arg(long, value_parser = real, allow_hyphen_values = true)]
+    pub epsilon: Option<f64>,
+    /// Spacing of the public grid in meters [default: 0.01 / epsilon]
+    #[arg(long, value_name = "METERS", value_parser = real)]
+    pub grid: Option<f64>,
+    /// Outer radius, or standard deviation, in meters
+    #[arg(long, value_name = "METERS", value_parser = real)]
+    pub radius: Option<f64>,
+    /// Inner radius in meters
+    #[arg(long, value_name = "METERS", value_parser = real, default_value = "0")]
+    pub inner: f64,
+    /// People who must live as near to a released point as its true place
+    #[arg(long, value_name = "K", value_parser = real)]
+    pub k: Option<f64>,
+    #[command(flatten)]
+    pub population: PopulationArgs,
+    /// Column that says whose place a row has; without it, every row counts as another subject's only report
+    #[arg(long, value_name = "COLUMN")]
+    pub subject: Option<String>,
+    /// Column of periods or times: with --key, a subject has one draw for each place and period
+    #[arg(long, value_name = "COLUMN", requires = "key")]
+    pub period: Option<String>,
+    /// Characters of the period's column that count, such as 7 for months of 2026-11-29
+    #[arg(long, value_name = "N", value_parser = whole, requires = "period")]
+    pub period_length: Option<u64>,
+    /// Key file (`anonymize key`): draws are kept, the same for one subject, period and place
+    #[arg(long, value_name = "FILE", requires = "subject")]
+    pub key: Option<PathBuf>,
+    /// Columns to release as they are, separated by commas
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub keep: Vec<String>,
+    /// Leaves out rows whose cells of the place are empty
+    #[arg(long)]
+    pub skip_unplaced: bool,
+    /// Ledger to charge before anything is written
+    #[arg(long, value_name = "FILE", requires_all = ["dataset", "within"])]
+    pub ledger: Option<PathBuf>,
+    /// Name of the ledger's data set
+    #[arg(long, value_name = "NAME", requires = "ledger")]
+    pub dataset: Option<String>,
+    /// Name of the run in the ledger, new each time
+    #[arg(long, value_name = "NAME", requires = "ledger", default_value = "places")]
+    pub run: String,
+    /// What is charged for: places up to this many meters apart count as neighbors
+    #[arg(long, value_name = "METERS", value_parser = real, requires = "ledger")]
+    pub within: Option<f64>,
+    /// A fixed seed, for tests: nothing is then private
+    #[arg(long, value_name = "N", conflicts_with = "key")]
+    pub seed: Option<u64>,
+    /// CSV file to write; beside it what it is worth (.statement.txt, .statement.json)
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Replaces an output that exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `burn-privacy anonymize places mask`.
+pub fn mask(args: &MaskArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let statements = beside(&args.output, args.force)?;
+    let mask = chosen(args)?;
+    let draws = match &args.key {
+        Some(file) => Draws::Kept(KeptDraws::new(&PseudonymKey::read(file)?)),
+        None => {
+            let entropy = args.seed.map_or(Entropy::os(), Entropy::seeded);
+            let key = PrivacyKey::draw(&entropy).map_err(burn_privacy_anonymize::location::LocationError::from)?;
+            Draws::Fresh(key)
+        }
+    };
+    let subjects = args.subject.clone().map(|subject| SubjectColumns {
+        subject,
+        period: args.period.clone(),
+        period_length: args.period_length.map(|length| usize::try_from(length).unwrap_or(usize::MAX)),
+    });
+    let options = MaskFileOptions {
+        columns: args.columns.columns(),
+        subjects,
+        keep: args.keep.clone(),
+        skip_unplaced: args.skip_unplaced,
+        replace: args.force,
+    };
+    let count = count_reports(&args.data, mask.as_ref(), matches!(draws, Draws::Kept(_)), &options)?;
+    let mut statement = mask.statement()?.seeded(args.seed.is_some());
+    if let (Some(file), Some(dataset), Some(within)) = (&args.ledger, &args.dataset, args.within) {
+        let charge = ReportCharge { dataset: dataset.clone(), run: args.run.clone(), within };
+        let mut ledger = Ledger::open(file, dataset)?;
+        let epsilon = charge.charge(&mut ledger, &statement, count, args.seed.is_none())?;
+        statement = statement.fact(
+            "Charged to the ledger",
+            format!(
+                "epsilon {} for places up to {within} m apart, before anything was written",
+                burn_privacy_accounting::round_up_for_display(epsilon)
+            ),
+        );
+    }
+    statement = statement_of_draws(statement, count);
+    let rows = mask_file(&args.data, &args.output, mask.as_ref(), &draws, &options)?;
+    statement = statement
+        .fact("Rows released", rows.released)
+        .fact("Rows left out", format!("{} (without a place, or nothing found that the mask promises)", rows.left_out));
+    statement = match (&args.subject, &args.key) {
+        (None, _) => statement.assumption("each row is another subject's, and its only report"),
+        (Some(_), None) => statement.fact("Draws", "anew for each row"),
+        (Some(_), Some(_)) => statement
+            .fact("Draws", "kept: one for each subject, period and place, under a secret key")
+            .not_covered("that a subject was at the same place again, which equal reports show")
+            .assumption("nobody else has the key, which undoes every mask made under it"),
+    };
+    if !args.keep.is_empty() {
+        statement = statement.not_covered(format!("columns released as they are: {}", args.keep.join(", ")));
+    }
+    write_statement(&statements, &statement)?;
+    write!(out, "{statement}")?;
+    Ok(())
+}
+
+/// The mask that was asked for.
+fn chosen(args: &MaskArgs) -> Result<Box<dyn PointMask>, Failure> {
+    let missing = |flag: &str| Failure::Input(format!("this method needs {flag}"));
+    let epsilon = || args.epsilon.ok_or_else(|| missing("--epsilon, per meter"));
+    let radius = || args.radius.ok_or_else(|| missing("--radius, in meters"));
+    let people = |method: &str| args.population.read(&args.columns, method);
+    let laplace = || -> Result<PlanarLaplace, Failure> {
+        Ok(match args.grid {
+            Some(spacing) => PlanarLaplace::on_grid(epsilon()?, PublicGrid::new(spacing)?)?,
+            None => PlanarLaplace::new(epsilon()?)?,
+        })
+    };
+    Ok(match args.method {
+        Method::PlanarLaplace => Box::new(laplace()?),
+        Method::RemappedLaplace => Box::new(Remapping::new(laplace()?, people("remapping")?)),
+        Method::Optimal => Box::new(OptimalMechanism::solve(people("the optimal mechanism")?.places(), epsilon()?)?),
+        Method::AdaptiveDonut => {
+            let k = args.k.ok_or_else(|| missing("--k"))?;
+            Box::new(AdaptiveDonut::new(people("an adaptive donut")?, k)?)
+        }
+        Method::Donut => Box::new(Donut::new(args.inner, radius()?)?),
+        Method::Disc => Box::new(Disc::new(radius()?)?),
+        Method::Gaussian => Box::new(GaussianDisplacement::new(radius()?)?),
+        Method::Swap => Box::new(Swapping::new(people("swapping")?, args.inner, radius()?)?),
+        Method::Voronoi => Box::new(VoronoiMask::new(Arc::clone(&people("Voronoi masking")?))),
+    })
+}
