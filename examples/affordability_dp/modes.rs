@@ -72,7 +72,7 @@ impl Job<'_> {
         let (households, nominal) = (self.data.households(), self.data.nominal.get());
         let plan = PrivacyPlanConfig::new()
             .with_sampling(Sampling::poisson(nominal / SAMPLED, nominal))
-            .with_clipping(Clipping::flat(CLIPPING_NORM))
+            .with_clipping(self.arguments.clipping.at(CLIPPING_NORM, nominal / SAMPLED))
             .with_steps(STEPS)
             .with_noise(NoiseLevel::target(epsilon, self.arguments.delta))
             .build()?;

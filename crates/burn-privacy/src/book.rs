@@ -8,6 +8,10 @@ pub struct GettingStarted;
 pub struct FromOpacus;
 #[doc = include_str!("../../../docs/src/choosing-parameters.md")]
 pub struct ChoosingParameters;
+#[doc = include_str!("../../../docs/src/clipping.md")]
+pub struct Clipping;
+#[doc = include_str!("../../../docs/src/users.md")]
+pub struct Users;
 #[doc = include_str!("../../../docs/src/utility.md")]
 pub struct Utility;
 #[doc = include_str!("../../../docs/src/sharp-edges.md")]

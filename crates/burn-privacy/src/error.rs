@@ -215,6 +215,9 @@ pub enum Error {
     /// A value could not be read back from the device.
     #[error("the device failed: {0}")]
     Execution(String),
+    /// The ranks of a run did not come together.
+    #[error(transparent)]
+    Exchange(#[from] crate::exchange::ExchangeError),
     /// Accounting refused.
     #[error(transparent)]
     Accounting(#[from] burn_privacy_accounting::AccountingError),

@@ -79,6 +79,7 @@ pub mod activation;
 pub mod attention;
 pub mod audit;
 pub mod device;
+pub mod exchange;
 pub mod loss;
 pub mod nn;
 pub mod per_example;

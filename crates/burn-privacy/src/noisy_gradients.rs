@@ -7,7 +7,7 @@ use burn_privacy_mechanisms::{MechanismError, PrivacyKey, StepNoise};
 
 use rayon::prelude::*;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::per_example::{GradientSum, Integers, Total, TrainableParameters};
 use burn_privacy_kernels::ops::noise::{NoiseRun, noisy_mean};
 
@@ -50,6 +50,49 @@ impl NoisyGradients {
         tracing::trace_span!("noise").in_scope(|| model.visit(&mut release));
         release.result?;
         Ok(Self { gradients: release.gradients })
+    }
+
+    /// The bits of one parameter's noisy gradient, flattened.
+    pub(crate) fn bits_of<M: Module>(&self, model: &M, id: ParamId) -> Result<Vec<u32>> {
+        struct Reader<'a> {
+            id: ParamId,
+            gradients: &'a GradientsParams,
+            found: Option<Result<Vec<u32>>>,
+        }
+        impl ModuleVisitor for Reader<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if param.id != self.id {
+                    return;
+                }
+                let Some(gradient) = self.gradients.get::<D>(self.id) else { return };
+                let unreadable = |error| Error::Execution(format!("an update could not be read from it: {error:?}"));
+                let bits = |data: TensorData| data.iter::<f32>().map(f32::to_bits).collect();
+                self.found = Some(gradient.try_into_data().map_err(unreadable).map(bits));
+            }
+        }
+        let mut reader = Reader { id, gradients: &self.gradients, found: None };
+        model.visit(&mut reader);
+        reader.found.unwrap_or_else(|| Ok(Vec::new()))
+    }
+
+    /// What another rank released, of whose bits nobody can tell whether they travelled.
+    pub(crate) fn received<M: Module>(model: &M, entries: &[(ParamId, Vec<u32>)]) -> Self {
+        struct Writer<'a> {
+            entries: &'a [(ParamId, Vec<u32>)],
+            gradients: GradientsParams,
+        }
+        impl ModuleVisitor for Writer<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                let Some((_, bits)) = self.entries.iter().find(|(id, _)| *id == param.id) else { return };
+                let value = param.val();
+                let values: Vec<f32> = bits.iter().copied().map(f32::from_bits).collect();
+                let data = TensorData::new(values, value.dims());
+                self.gradients.register(param.id, Tensor::<D>::from_data(data, &value.device().without_autodiff()));
+            }
+        }
+        let mut writer = Writer { entries, gradients: GradientsParams::new() };
+        model.visit(&mut writer);
+        Self { gradients: writer.gradients }
     }
 
     /// The noisy gradient of one parameter.

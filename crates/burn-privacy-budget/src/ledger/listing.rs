@@ -88,6 +88,9 @@ impl fmt::Display for History {
                 charge.planned_steps,
                 charge.adjacency
             )?;
+            if let Some(mechanism) = &charge.mechanism {
+                writeln!(f, "{:width$}  {mechanism}", "")?;
+            }
         }
         Ok(())
     }

@@ -85,6 +85,7 @@ pub fn statement(
         sampling_rate: sampling.rate(),
         nominal_dataset_size: sampling.nominal_size() as u64,
         expected_batch_size: sampling.expected_batch_size() as f64,
+        clipping: plan.clipping().to_string(),
         clipping_norm: plan.clipping().norm(),
         sensitivity: plan.sensitivity(),
         noise_multiplier: plan.noise_multiplier(),

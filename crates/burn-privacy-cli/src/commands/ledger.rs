@@ -105,6 +105,7 @@ fn show(args: &LedgerFileArgs, out: &mut impl Write) -> Result<(), Failure> {
                 "event_per_step": charge.event,
                 "adjacency": charge.adjacency,
                 "delta": charge.delta,
+                "mechanism": charge.mechanism,
                 "private": charge.private,
                 "closed": charge.closed,
             })

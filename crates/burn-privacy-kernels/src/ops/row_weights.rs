@@ -31,12 +31,36 @@ impl RowWeights {
             let excluded = (!all_finite).then(|| weights.clone().equal_elem(0.0));
             return Self { weights, excluded };
         }
+        Self::of_norms(squared_norms, rounding, |norms| norms.clamp_min(norm).recip() * norm)
+    }
+
+    /// What `weights` makes of upper bounds of the norms, `[rows]`, from bounds `[rows]` of the squares of some parts of each, at
+    /// least one; zero where the sum of the bounds is not finite.
+    ///
+    /// # Panics
+    ///
+    /// Without a part.
+    pub fn of_norms(
+        squared_norms: &[Tensor<1>],
+        rounding: Rounding,
+        weights: impl FnOnce(Tensor<1>) -> Tensor<1>,
+    ) -> Self {
         let total = squared_norms.iter().cloned().reduce(|total, next| total + next).expect("a part of a gradient");
         let total = total * (1.0 + rounding.sum(squared_norms.len()));
         let excluded = total.clone().is_finite().bool_not();
         let norms = total.mask_fill(excluded.clone(), 1.0).sqrt();
-        let weights = (norms.clamp_min(norm).recip() * norm).mask_fill(excluded.clone(), 0.0);
-        Self { weights, excluded: Some(excluded) }
+        Self { weights: weights(norms).mask_fill(excluded.clone(), 0.0), excluded: Some(excluded) }
+    }
+
+    /// These weights, zero also for the rows that `other` excludes.
+    #[must_use]
+    pub fn without_excluded(&self, other: &Self) -> Self {
+        let Some(more) = other.excluded.clone() else { return self.clone() };
+        let excluded = match self.excluded.clone() {
+            Some(excluded) => excluded.bool_or(more.clone()),
+            None => more.clone(),
+        };
+        Self { weights: self.weights.clone().mask_fill(more, 0.0), excluded: Some(excluded) }
     }
 
     /// Number of rows.

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use tracing::trace_span;
 
 use super::batch_layout::BatchLayout;
+use super::clipping::SquaredNorms;
 use super::coverage::TrainableParameters;
 use super::factors::ClipFactors;
 use super::gradient_sum::{GradientSum, PartSums};
@@ -46,18 +47,19 @@ pub(crate) fn clipped_sum<M: Module>(
     let mut contributions = Vec::new();
     for group in group_by_parameter(uses) {
         let NormBound { squared, kept } = squared_norm_bound(&group, layout, rounding, &mut memory);
-        squared_norms.push(squared);
+        let parameters = group.iter().flat_map(|layer_use| layer_use.parameters()).collect();
+        squared_norms.push(SquaredNorms { parameters, bounds: squared });
         contributions.push(kept.map_or(Contribution::Recorded(group), Contribution::Kept));
     }
     if squared_norms.is_empty() {
         return Err(Error::NothingToTrain);
     }
-    let factors = ClipFactors::flat(&squared_norms, sum.clipping_norm(), rounding, leaves);
+    let factors = sum.factors(&squared_norms, rounding, leaves)?;
     drop(norms);
 
     let _sum = trace_span!("clipped_sum").entered();
-    for contribution in contributions {
-        contribution.add_to(sum, &factors);
+    for (contribution, factors) in contributions.into_iter().zip(&factors) {
+        contribution.add_to(sum, factors);
     }
     Ok(())
 }

@@ -5,8 +5,12 @@ mod support;
 
 mod batches;
 mod budget;
+mod clipping_norm;
 mod descent;
 mod last_bits;
 mod ledger;
 mod noise;
 mod randomness;
+mod ranks;
+mod several_optimizers;
+mod users;
