@@ -2,7 +2,7 @@
 
 use burn_privacy_accounting::{Accountant, EpsilonReport, PldAccountant, RdpAccountant};
 
-use super::{PrivacyStatement, RandomnessSource};
+use super::{Independence, PrivacyStatement, RandomnessSource};
 use crate::error::Result;
 use crate::plan::{PrivacyPlan, Sampling};
 
@@ -11,11 +11,7 @@ pub fn statement(plan: &PrivacyPlan, dataset: &str, charged_steps: u64, private:
     let sampling = plan.sampling();
     let mut assumptions = PrivacyStatement::standard_assumptions();
     assumptions.extend([
-        "the loss and the gradient of a record depend on that record and the model only: checked in part, on records \
-         drawn at random, before the first step and now and then again (batches with a common half must give it the same \
-         losses and gradients), and promised by the author of the program for what that can't see: influences smaller \
-         than the randomness of a loss, state or behavior that shows later, a few particular records"
-            .into(),
+        Independence::CheckedNumerically.assumption().to_owned(),
         "what a record adds to a sum does not depend on the records of its physical batch (one at a time it cannot; in one \
          backward pass the rounding of matrix products may depend on their number, which is not part of the sensitivity; \
          the rounding of the sum itself is)"

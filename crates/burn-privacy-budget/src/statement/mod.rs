@@ -7,12 +7,14 @@
 
 mod dp_sgd;
 mod guarantee;
+mod independence;
 mod privacy_statement;
 mod randomness_source;
 mod render;
 
 pub use dp_sgd::statement;
 pub use guarantee::{Grade, Guarantee, OverclaimError, Wording};
+pub use independence::Independence;
 pub use privacy_statement::{PrivacyStatement, STOPPING_CAVEAT};
 pub use randomness_source::RandomnessSource;
 pub use render::{json, markdown, text};

@@ -133,7 +133,7 @@ fn padding_pairs(layer: &burn::nn::conv::Conv2d, input: [usize; 4]) -> [(usize, 
     }
 }
 
-pub(super) struct Conv2dRule {
+pub(crate) struct Conv2dRule {
     /// `[examples, channels_in, height_in, width_in]`
     input: Tensor<4>,
     /// `[channels_out, channels_in / groups, kernel_height, kernel_width]`
@@ -144,6 +144,12 @@ pub(super) struct Conv2dRule {
 }
 
 impl Conv2dRule {
+    /// Of a kernel of the shape `kernel` alone.
+    pub(crate) fn of_kernel(input: Tensor<4>, kernel: [usize; 4], convolution: Convolution, weight: ParamId) -> Self {
+        let kernel = Tensor::empty(kernel, &input.device());
+        Self { input, kernel, convolution, weight: Some(weight), bias: None }
+    }
+
     /// The output of a layer none of whose trainable parameters is tracked, and the rule of their gradients: of the kernel
     /// under the id `weight`, of the bias under `bias`.
     pub(super) fn apply(

@@ -140,7 +140,7 @@ fn ghost_norms(inputs: &Tensor<3>, gradients: &Tensor<3>, rounding: Rounding) ->
     ghost + sum(error) * (1.01 + rounding.sum(2 * positions))
 }
 
-struct LinearRule {
+pub(crate) struct LinearRule {
     /// `[examples, positions, d_input]`, the positions of all views one after the other.
     input: Tensor<3>,
     views: usize,
@@ -150,6 +150,11 @@ struct LinearRule {
 }
 
 impl LinearRule {
+    /// Of a weight alone, from `[examples, positions, d_input]`.
+    pub(crate) fn of_weight(input: Tensor<3>, weight: ParamId, d_output: usize) -> Self {
+        Self { input, views: 1, weight: Some(weight), bias: None, d_output }
+    }
+
     fn positions(&self) -> usize {
         self.input.dims()[1]
     }

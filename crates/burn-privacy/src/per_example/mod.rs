@@ -69,13 +69,15 @@ pub use burn_privacy_budget::plan::ProtectedUnit;
 pub use burn_privacy_kernels::{Rounding, sum_of_squares_bound};
 pub(crate) use burn_privacy_kernels::{add_error, squared_product_error, underflow};
 pub use factors::ClipFactors;
+pub(crate) use param::ParamRule;
+pub use burn_privacy_traced::{TraceError, public};
 pub use param::per_example;
 pub use parameter_gradients::{ParameterGradients, ParameterSum};
 pub use rule::PerExampleRule;
-pub(crate) use tape::recording_layout;
+pub(crate) use tape::{LayerUse, known_use, recording_layout};
 pub use tape::{is_recording, record};
 
-pub(crate) use backward::{clipped_sum, require_one_loss_per_example};
+pub(crate) use backward::{clipped_sum, clipped_sum_of_uses, require_one_loss_per_example};
 pub(crate) use buffers::NonTrainable;
 pub(crate) use coverage::TrainableParameters;
 pub(crate) use fixed_ranges::FixedRanges;
@@ -90,10 +92,19 @@ pub(crate) use validator::Validation;
 /// How the clipped per-example gradients of a physical batch are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PerExample {
+    /// [`OneBackward`](Self::OneBackward) if layers of [`nn`](crate::nn) and rules cover every trainable parameter, otherwise
+    /// [`Traced`](Self::Traced). Never the loop.
+    #[default]
+    Automatic,
     /// One backward pass for the whole physical batch, through the layers of [`nn`](crate::nn) and rules
     /// written by the user. Fast; refuses a module with a trainable parameter that no rule covers.
-    #[default]
     OneBackward,
+    /// The model's own operation graph: forward pass, loss closure and Burn's own backward pass are recorded at every step
+    /// without being executed, *proved* to keep the examples of the batch apart, and replayed with the batch axis kept wherever
+    /// Burn would sum over it. Trains stock Burn layers and any other module as it is.
+    /// What a graph can't show is code on the host: the batcher and the closure are validated as for
+    /// [`OneBackward`](Self::OneBackward), too.
+    Traced,
     /// The exact batch-of-one loop: one forward and one backward pass per example, with Burn's own autodiff.
     /// Slow; trains any module whose forward pass changes no state (stock Burn layers, recurrent layers,
     /// attention). It is the reference every rule is tested against.

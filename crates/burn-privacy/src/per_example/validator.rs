@@ -232,6 +232,8 @@ impl<F> Check<'_, F> {
         let places = self.records.shuffled(self.examples)?;
         let (kept, exchanged) = places.split_at(self.examples / 2);
         let place = kept[0];
+        // Only a recording scope keeps the gradients of several examples apart.
+        let kept = if self.evaluator.per_example == PerExample::OneBackward { kept } else { &kept[..1] };
         let pool: Vec<usize> =
             self.records.distinct(2 * self.examples)?.into_iter().filter(|record| *record != focus).collect();
         let mut batch: Vec<usize> = pool.iter().copied().cycle().take(self.examples).collect();

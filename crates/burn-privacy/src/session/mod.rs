@@ -2,6 +2,7 @@
 
 mod physical_batch;
 mod step;
+mod traced;
 mod validation;
 
 use std::marker::PhantomData;
@@ -21,6 +22,7 @@ use crate::ledger::Ledger;
 use crate::per_example::{GradientSum, PerExample, ValidationSchedule};
 use crate::plan::PrivacyPlan;
 use crate::sampler::PoissonSampler;
+use crate::traced::{Independence, Proofs};
 
 pub use step::Step;
 
@@ -53,12 +55,16 @@ pub struct Session<I, O, D, B> {
     physical_batch: usize,
     views: usize,
     validated: ValidationSchedule,
+    proofs: Proofs,
+    /// Programs that no rules cover.
+    on_graph: Vec<(std::any::TypeId, std::any::TypeId)>,
+    independence: Independence,
     items: PhantomData<fn() -> (I, O)>,
 }
 
 /// Starts what a [`PrivacyPlan`] describes.
 pub trait StartPlan {
-    /// Starts a run with the defaults: one backward pass, physical batches of at most 256 examples, no ledger.
+    /// Starts a run with the defaults: [`PerExample::Automatic`], physical batches of at most 256 examples, no ledger.
     ///
     /// See [`Session`] for what can be set, and [`Session::with_ledger`] for a durable record of what was spent.
     ///
@@ -127,6 +133,9 @@ where
             physical_batch: DEFAULT_PHYSICAL_BATCH,
             views: 1,
             validated: ValidationSchedule::default(),
+            proofs: Proofs::default(),
+            on_graph: Vec::new(),
+            independence: Independence::default(),
             items: PhantomData,
         })
     }
@@ -217,7 +226,8 @@ where
     /// None for a plan that was built; the type is the accounting crate's.
     pub fn statement(&self) -> Result<PrivacyStatement> {
         let dataset = self.dataset_name.as_deref().unwrap_or("not named (no ledger)");
-        Ok(statement(&self.plan, dataset, self.charged_steps(), self.private)?)
+        let statement = statement(&self.plan, dataset, self.charged_steps(), self.private)?;
+        Ok(statement.with_independence(self.independence.stated()))
     }
 
     /// Ends the run: writes the true number of charged steps to the ledger, and returns the statement. A sampler that was

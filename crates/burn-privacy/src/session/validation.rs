@@ -3,11 +3,15 @@
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::module::Module;
+use burn_privacy_budget::statement::Independence;
 
 use super::{LossResult, Session};
 use crate::error::Result;
-use crate::per_example::{RandomRecords, Rounding, TrainableParameters, ValidatedSetting, Validation};
+use crate::per_example::{PerExample, RandomRecords, Rounding, TrainableParameters, ValidatedSetting, Validation};
 use crate::sampler::DrawnBatch;
+
+/// Records of the recording by which a program is proved that is not trained on its graph.
+const PROVED_WITH: usize = 4;
 
 impl<I, O, D, B> Session<I, O, D, B>
 where
@@ -16,15 +20,19 @@ where
 {
     /// Validates before the first step with a model, a closure and a physical batch size, and now and then again. An empty
     /// batch is nothing to validate: the closure isn't called, and the sum is zero.
+    ///
+    /// Returns what is known of this setting's program if it is not trained on its own graph.
     pub(super) fn validate_where_due<M: Module, F: FnMut(&M, O) -> LossResult>(
         &mut self,
+        per_example: PerExample,
         model: &M,
         trainable: &TrainableParameters,
         batch: &DrawnBatch,
         loss: &mut F,
-    ) -> Result<()> {
+    ) -> Result<Independence> {
         if batch.indices.is_empty() {
-            return Ok(());
+            // The closure isn't called: nothing of it is to be known.
+            return Ok(Independence::ProvedAtEveryStep);
         }
         // Realized batches are larger once in 30,000 steps.
         let expected = self.plan.sampling().expected_batch_size();
@@ -33,7 +41,7 @@ where
             model: typeid::of::<M>(),
             closure: typeid::of::<F>(),
             parameters: trainable.iter().map(|parameter| (parameter.id, parameter.entries)).collect(),
-            per_example: self.per_example,
+            per_example,
             views: self.views,
             examples: (self.physical_batch / self.views).clamp(1, likely.max(1)),
         };
@@ -41,7 +49,7 @@ where
             let _validation = tracing::trace_span!("validation").entered();
             let validation = Validation {
                 trainable,
-                per_example: self.per_example,
+                per_example,
                 views: self.views,
                 examples: setting.examples,
                 rounding: Rounding::of(&self.device),
@@ -53,7 +61,22 @@ where
                 return Err(error);
             }
         }
-        self.validated.passed(setting);
-        Ok(())
+        let known = match (per_example, self.validated.known(&setting)) {
+            (PerExample::OneBackward, None) => {
+                let most = setting.examples.min(batch.indices.len()).min(PROVED_WITH);
+                let indices = RandomRecords::new(&self.key, batch.step, self.dataset.len()).distinct(most)?;
+                match self.prove_where_possible(model, trainable, &indices, batch.step, loss) {
+                    Ok(known) => known,
+                    Err(error) => {
+                        self.validated.refused(&setting);
+                        return Err(error);
+                    }
+                }
+            }
+            (_, Some(known)) => known,
+            (_, None) => Independence::CheckedNumerically,
+        };
+        self.validated.passed(setting, known);
+        Ok(known)
     }
 }
