@@ -54,6 +54,35 @@ pub struct KernelGradient {
     pub views: usize,
 }
 
+impl Gradient {
+    /// The gradients of the first examples.
+    #[must_use]
+    pub fn of_first(self, examples: usize) -> Self {
+        match self {
+            Self::Formed(values) => Self::Formed(first(values, examples)),
+            Self::Products { input, output_gradient } => {
+                Self::Products { input: first(input, examples), output_gradient: first(output_gradient, examples) }
+            }
+            Self::Table { tokens, output_gradient, rows } => {
+                let tokens = if tokens.dims()[0] == examples { tokens } else { tokens.slice([0..examples]) };
+                Self::Table { tokens, output_gradient: first(output_gradient, examples), rows }
+            }
+            Self::Kernel(kernel) => {
+                let rows = examples * kernel.views;
+                Self::Kernel(KernelGradient {
+                    input: first(kernel.input, rows),
+                    output_gradient: first(kernel.output_gradient, rows),
+                    ..kernel
+                })
+            }
+        }
+    }
+}
+
+fn first<const D: usize>(values: Tensor<D>, rows: usize) -> Tensor<D> {
+    if values.dims()[0] == rows { values } else { values.slice([0..rows]) }
+}
+
 pub(crate) fn gradient_of(value: PerExample, examples: usize, device: &DispatchDevice) -> Gradient {
     match value {
         PerExample::Products(products) => {

@@ -107,7 +107,11 @@ where
         batch: &DrawnBatch,
         loss: &mut F,
     ) -> Result<GradientSum> {
-        let known = self.validate_where_due(per_example, model, trainable, batch, loss)?;
+        // The graph says more of a coupling than numbers do: it is asked first. Nothing is released before both.
+        let known = match per_example {
+            PerExample::Traced => Independence::ProvedAtEveryStep,
+            _ => self.validate_where_due(per_example, model, trainable, batch, loss)?,
+        };
         let rounding = Rounding::of(&self.device);
         let mut sum = GradientSum::new(self.plan.clipping().norm());
         let sampling = self.plan.sampling();
@@ -119,7 +123,8 @@ where
         match per_example {
             PerExample::Traced => {
                 self.traced_sum(model, trainable, batch, ranges, loss, &mut sum)?;
-                self.independence.also(Independence::ProvedAtEveryStep);
+                self.validate_where_due(per_example, model, trainable, batch, loss)?;
+                self.independence.also(known);
             }
             PerExample::OneBackward | PerExample::Automatic => {
                 for part in ranges.cut(&batch.indices) {

@@ -17,6 +17,9 @@ use crate::per_example::{
 use crate::sampler::DrawnBatch;
 use crate::traced::{explained, explained_recording, layer_use};
 
+/// Numbers of examples that are tried, from the batch's own on.
+const MOST_BESIDE: usize = 4;
+
 impl<I, O, D, B> Session<I, O, D, B>
 where
     D: Dataset<I>,
@@ -38,10 +41,7 @@ where
         for part in ranges.cut(&batch.indices) {
             let indices = &batch.indices[part.drawn];
             let examples = indices.len();
-            let recording = trace_span!("record").entered();
-            let graph = self.recording(model, trainable, indices, loss)?;
-            drop(recording);
-            let proof = self.proof(model, trainable, indices, batch.step, &graph, loss)?;
+            let (graph, proof) = self.proved(model, trainable, indices, batch.step, loss)?;
             let replay = trace_span!("replay").entered();
             let gradients = proof
                 .replay(graph, &values, device.as_dispatch())
@@ -50,7 +50,9 @@ where
             if gradients.is_empty() {
                 return Err(Error::UntrackedLoss);
             }
-            let uses = gradients.into_iter().map(|(id, gradient)| layer_use(id, gradient, examples)).collect();
+            // Without what was recorded beside the batch.
+            let of_batch = gradients.into_iter().map(|(id, gradient)| (id, gradient.of_first(examples)));
+            let uses = of_batch.map(|(id, gradient)| layer_use(id, gradient, examples)).collect();
             clipped_sum_of_uses(uses, BatchLayout::new(examples, 1), &part.leaves, rounding, sum)?;
         }
         Ok(())
@@ -72,27 +74,45 @@ where
         .map_err(|error| explained_recording(error, trainable))
     }
 
-    /// The proof that a recording of some records falls under: a known one, or a new one from a second recording, of one
-    /// record more, in which every record has another place.
-    fn proof<M: Module, F: FnMut(&M, O) -> LossResult>(
+    /// A recording of some records, and the proof that it falls under: a known one, or a new one from a second recording of another
+    /// number of records, in which every record has another place.
+    ///
+    /// Burn takes other operations for one example, and beyond some sizes of its matrix products. Where two numbers of examples
+    /// have no sequence in common, another one is recorded, with records of the batch a second time behind it, whose
+    /// gradients are left out.
+    fn proved<M: Module, F: FnMut(&M, O) -> LossResult>(
         &mut self,
         model: &M,
         trainable: &TrainableParameters,
         indices: &[usize],
         step: u64,
-        graph: &Graph,
         loss: &mut F,
-    ) -> Result<Arc<Proof>> {
+    ) -> Result<(Graph, Arc<Proof>)> {
         let program = (typeid::of::<M>(), typeid::of::<F>());
-        let known = self.proofs.of(program, graph).map_err(|error| explained(error, trainable))?;
-        if let Some(proof) = known {
-            return Ok(proof);
+        let mut refusal = None;
+        for examples in (indices.len().max(2)..).take(MOST_BESIDE) {
+            let recording = trace_span!("record").entered();
+            let recorded: Vec<usize> = indices.iter().cycle().take(examples).copied().collect();
+            let graph = self.recording(model, trainable, &recorded, loss)?;
+            drop(recording);
+            let known = self.proofs.of(program, &graph).map_err(|error| explained(error, trainable))?;
+            if let Some(proof) = known {
+                return Ok((graph, proof));
+            }
+            let _proof = trace_span!("proof").entered();
+            let other = RandomRecords::new(&self.key, step, self.dataset.len()).distinct(1)?;
+            for partner in [examples + 1, examples - 1, examples + 2].into_iter().filter(|partner| *partner > 1) {
+                let mut others: Vec<usize> = indices.iter().cycle().skip(1).take(partner - 1).copied().collect();
+                others.extend(&other);
+                let second = self.recording(model, trainable, &others, loss)?;
+                match self.proofs.add(program, &graph, &second) {
+                    Ok(proof) => return Ok((graph, proof)),
+                    Err(error @ TraceError::OtherOperations { .. }) => refusal = Some(error),
+                    Err(error) => return Err(explained(error, trainable)),
+                }
+            }
         }
-        let _proof = trace_span!("proof").entered();
-        let mut others: Vec<usize> = indices.iter().cycle().skip(1).take(indices.len()).copied().collect();
-        others.extend(RandomRecords::new(&self.key, step, self.dataset.len()).distinct(1)?);
-        let second = self.recording(model, trainable, &others, loss)?;
-        self.proofs.add(program, graph, &second).map_err(|error| explained(error, trainable))
+        Err(refusal.map_or(Error::UntrackedLoss, |error| explained(error, trainable)))
     }
 
     /// Traces a program that is not trained on its graph, to see whether its examples are coupled.
@@ -109,10 +129,7 @@ where
         step: u64,
         loss: &mut F,
     ) -> Result<Independence> {
-        let found = self
-            .recording(model, trainable, indices, loss)
-            .and_then(|graph| self.proof(model, trainable, indices, step, &graph, loss));
-        match found {
+        match self.proved(model, trainable, indices, step, loss) {
             Ok(_) => Ok(Independence::ProvedAtFirstStep),
             Err(error @ Error::CoupledExamples { .. }) => Err(error),
             Err(error @ Error::Traced { error: TraceError::BatchSize { .. }, .. }) => Err(error),

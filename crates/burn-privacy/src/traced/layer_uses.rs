@@ -1,6 +1,7 @@
 //! Per-example gradients of an operation graph as uses of layers, so that norms, factors and sums are those of the rules.
 
 use burn::module::ParamId;
+use burn::tensor::{Int, Tensor};
 use burn_privacy_kernels::flex_kernels::Convolution;
 use burn_privacy_traced::{Gradient, KernelGradient};
 
@@ -21,6 +22,9 @@ pub(crate) fn layer_use(id: ParamId, gradient: Gradient, examples: usize) -> Box
         }
         Gradient::Table { tokens, output_gradient, rows } => {
             let [_, _, d_model] = output_gradient.dims();
+            // A recording device's whole numbers may be longer than this one's.
+            let own = Tensor::<1, Int>::zeros([1], &tokens.device()).dtype();
+            let tokens = if tokens.dtype() == own { tokens } else { tokens.cast(own) };
             known_use(layout, output_gradient, EmbeddingRule { tokens, id, n_embedding: rows, d_model })
         }
         Gradient::Kernel(KernelGradient {

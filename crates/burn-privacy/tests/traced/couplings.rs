@@ -284,7 +284,7 @@ fn steps<B: Batcher<Example, Batch>>(
     let mut session = session(batcher, steps);
     let model = model();
     while let Some(step) = session.next_step()? {
-        step.gradients(&model, &mut loss)?;
+        let _ = step.gradients(&model, &mut loss)?;
     }
     Ok(())
 }
