@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use burn_privacy_accounting::AccountingError;
 use burn_privacy_anonymize::AnonymizeError;
 use burn_privacy_anonymize::perturb::TableError;
+use burn_privacy_audit::AuditError;
 use burn_privacy_budget::ledger::LedgerError;
 use burn_privacy_output::{InvalidValue, OutputError};
 
@@ -19,6 +20,8 @@ pub enum Failure {
     Invalid(InvalidValue),
     /// A table could not be anonymized.
     Anonymize(AnonymizeError),
+    /// An audit was refused.
+    Audit(AuditError),
     /// A sentence about the input.
     Input(String),
     /// A schema or a table was refused.
@@ -55,6 +58,7 @@ impl fmt::Display for Failure {
             Self::Invalid(error) => error.fmt(f),
             Self::Anonymize(error) => error.fmt(f),
             Self::Table(error) => error.fmt(f),
+            Self::Audit(error) => error.fmt(f),
             Self::Ledger(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
             Self::Input(sentence) => f.write_str(sentence),
@@ -78,6 +82,12 @@ impl From<InvalidValue> for Failure {
 impl From<AnonymizeError> for Failure {
     fn from(error: AnonymizeError) -> Self {
         Self::Anonymize(error)
+    }
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        Self::Audit(error)
     }
 }
 

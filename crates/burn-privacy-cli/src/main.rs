@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Curve(args) => commands::curve::curve(&args, &mut out),
         Command::Ledger { command } => commands::ledger::ledger(&command, &mut out),
         Command::Statement(args) => commands::statement::statement(&args, &mut out),
+        Command::Audit { command } => commands::audit::audit(&command, &mut out),
         Command::Anonymize { command } => commands::anonymize::anonymize(&command, &mut out),
         Command::Perturb { command } => commands::perturb::perturb(&command, &mut out),
         Command::Query(args) => commands::query::query(&args, &mut out),

@@ -26,6 +26,10 @@ pub struct Convex;
 pub struct Ensemble;
 #[doc = include_str!("../../../docs/src/mechanisms/sweep.md")]
 pub struct Sweep;
+#[doc = include_str!("../../../docs/src/mechanisms/audit.md")]
+pub struct Audit;
+#[doc = include_str!("../../../docs/src/threat-model.md")]
+pub struct ThreatModel;
 #[doc = include_str!("../../../docs/src/design.md")]
 pub struct Design;
 #[doc = include_str!("../../../docs/src/compare.md")]

@@ -12,7 +12,7 @@ mod privacy_statement;
 mod randomness_source;
 mod render;
 
-pub use dp_sgd::statement;
+pub use dp_sgd::{LastBits, statement};
 pub use guarantee::{Grade, Guarantee, OverclaimError, Wording};
 pub use independence::Independence;
 pub use privacy_statement::{PrivacyStatement, STOPPING_CAVEAT};

@@ -6,12 +6,12 @@ use burn::module::ParamId;
 use burn::tensor::{DType, Device, Tensor};
 
 use super::exact_sum::{
-    INTEGER_SPACING, LOWER_STEPS, MOST_EXPECTED_ON_GRID_OF_FLOATS, MOST_EXPECTED_ON_GRID_OF_INTEGERS, UPPER_SPACING,
-    scale,
+    INTEGER_SPACING, LOWER_STEPS, MOST_ENTRIES_ON_GRID_OF_FLOATS, MOST_EXPECTED_ON_GRID_OF_FLOATS,
+    MOST_EXPECTED_ON_GRID_OF_INTEGERS, UPPER_SPACING, scale,
 };
 use super::parameter_gradients::ParameterSum;
 use crate::error::{Error, Result};
-use burn_privacy_kernels::flex_kernels;
+use burn_privacy_kernels::ops::exact_grid::{in_f64, sums_in_f64, whole_multiples};
 
 /// The running sum of clipped per-example gradients of one logical batch, over its physical batches.
 ///
@@ -86,13 +86,27 @@ impl GradientSum {
         Err(Error::Plan { field: "number of drawn records", given: "more than can be added exactly".into(), allowed })
     }
 
+    /// # Errors
+    ///
+    /// [`Error::Plan`] for more trainable parameters than the rounding of pairs of f32 was bounded for.
+    pub(crate) fn require_room_for_entries(device: &Device, entries: usize) -> Result<()> {
+        if entries <= MOST_ENTRIES_ON_GRID_OF_FLOATS || sums_in_f64(&Tensor::<1>::zeros([1], device)) {
+            return Ok(());
+        }
+        let allowed = format!(
+            "at most {MOST_ENTRIES_ON_GRID_OF_FLOATS} on this device, for which the rounding of its sums is bounded: freeze \
+             parameters, or train on the CPU"
+        );
+        Err(Error::Plan { field: "number of trainable parameters", given: entries.to_string(), allowed })
+    }
+
     /// Adds the sum over the records of one physical batch in f64, or over one leaf in f32.
     pub(crate) fn add(&mut self, sum: ParameterSum) {
         let ParameterSum { id, values } = sum;
-        let values = flex_kernels::in_f64(values);
+        let values = in_f64(values);
         let total = match self.sums.remove(&id) {
             None => Total::One(values),
-            Some(Total::One(first)) => match flex_kernels::grid(&first, self.scale * INTEGER_SPACING) {
+            Some(Total::One(first)) => match whole_multiples(&first, self.scale * INTEGER_SPACING) {
                 Some(multiples) => {
                     let mut integers =
                         Integers { values: multiples, spacing: self.scale * INTEGER_SPACING, device: first.device() };
@@ -113,7 +127,7 @@ impl GradientSum {
     /// The sum for one parameter, `zeros` where no physical batch reached it (an empty batch), in the number format and on the
     /// grid that it has with any number of parts: an output's last bits must not tell how many there were.
     pub(crate) fn take(&mut self, id: ParamId, zeros: Tensor<1>) -> Total {
-        match self.sums.remove(&id).unwrap_or_else(|| Total::One(flex_kernels::in_f64(zeros))) {
+        match self.sums.remove(&id).unwrap_or_else(|| Total::One(in_f64(zeros))) {
             Total::One(first) if first.dtype() != DType::F64 => {
                 Total::Words(Box::new(Words::of(first, self.scale * UPPER_SPACING)))
             }
@@ -122,8 +136,38 @@ impl GradientSum {
     }
 }
 
+/// Sums over parts of one physical batch on their way into a [`GradientSum`], whose grid each leaf (on the CPU: the whole
+/// physical batch) is to be rounded to once.
+pub(crate) struct PartSums<'a> {
+    sum: &'a mut GradientSum,
+    open: Vec<ParameterSum>,
+}
+
+impl<'a> PartSums<'a> {
+    pub(crate) fn new(sum: &'a mut GradientSum) -> Self {
+        Self { sum, open: Vec::new() }
+    }
+
+    /// Adds a sum over the next examples, one for each leaf or one in f64; the first `continues` the leaf of the one before.
+    pub(crate) fn add(&mut self, parts: Vec<ParameterSum>, mut continues: bool) {
+        for ParameterSum { id, values } in parts {
+            let belongs = values.dtype() == DType::F64 || continues;
+            continues = false;
+            match self.open.iter_mut().find(|open| open.id == id) {
+                Some(open) if belongs => open.values = open.values.clone() + values,
+                Some(open) => self.sum.add(std::mem::replace(open, ParameterSum { id, values })),
+                None => self.open.push(ParameterSum { id, values }),
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) {
+        self.open.into_iter().for_each(|part| self.sum.add(part));
+    }
+}
+
 fn most_expected(device: &Device) -> usize {
-    if flex_kernels::serve(&Tensor::<1>::zeros([1], device)) {
+    if sums_in_f64(&Tensor::<1>::zeros([1], device)) {
         MOST_EXPECTED_ON_GRID_OF_INTEGERS
     } else {
         MOST_EXPECTED_ON_GRID_OF_FLOATS
@@ -131,7 +175,7 @@ fn most_expected(device: &Device) -> usize {
 }
 
 fn add_to_integers(integers: &mut Integers, values: &Tensor<1>) {
-    if let Some(next) = flex_kernels::grid(values, integers.spacing) {
+    if let Some(next) = whole_multiples(values, integers.spacing) {
         integers.values.iter_mut().zip(next).for_each(|(total, value)| *total = total.wrapping_add(value));
     }
 }

@@ -59,6 +59,8 @@ mod param;
 mod parameter_gradients;
 mod random_records;
 mod rank_tests;
+#[cfg(all(test, feature = "flex"))]
+mod row_bits;
 mod rule;
 mod tape;
 mod validation_schedule;
@@ -66,8 +68,8 @@ mod validator;
 
 pub use batch_layout::BatchLayout;
 pub use burn_privacy_budget::plan::ProtectedUnit;
-pub use burn_privacy_kernels::{Rounding, sum_of_squares_bound};
-pub(crate) use burn_privacy_kernels::{add_error, squared_product_error, underflow};
+pub use burn_privacy_kernels::Rounding;
+pub use burn_privacy_kernels::ops::squared_norms::sum_of_squares_bound;
 pub use factors::ClipFactors;
 pub(crate) use param::ParamRule;
 pub use burn_privacy_traced::{TraceError, public};
@@ -83,9 +85,7 @@ pub(crate) use coverage::TrainableParameters;
 pub(crate) use fixed_ranges::FixedRanges;
 pub(crate) use gradient_sum::{GradientSum, Integers, Total};
 pub(crate) use one_at_a_time::clipped_gradient_of_one;
-pub(crate) use parameter_gradients::rows_of;
 pub(crate) use random_records::RandomRecords;
-pub(crate) use rule::{chunks_of_examples, untracked};
 pub(crate) use validation_schedule::{ValidatedSetting, ValidationSchedule};
 pub(crate) use validator::Validation;
 

@@ -7,7 +7,8 @@ use super::factors::ClipFactors;
 use super::gradient_sum::GradientSum;
 use super::parameter_gradients::ParameterGradients;
 use crate::error::{Error, Result};
-use burn_privacy_kernels::{Rounding, sum_of_squares_bound};
+use burn_privacy_kernels::Rounding;
+use burn_privacy_kernels::ops::squared_norms::sum_of_squares_bound;
 
 /// Adds the clipped gradient of a batch of one, formed by Burn's own autodiff.
 ///

@@ -13,7 +13,8 @@ use burn::data::dataset::Dataset;
 use burn::tensor::{Device, Tensor};
 use burn_privacy_accounting::PlannedSchedule;
 use burn_privacy_budget::LedgerRun;
-use burn_privacy_budget::statement::{PrivacyStatement, statement};
+use burn_privacy_budget::statement::{LastBits, PrivacyStatement, statement};
+use burn_privacy_kernels::ops::exact_grid::sums_in_f64;
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 use crate::charges::Charges;
@@ -59,6 +60,7 @@ pub struct Session<I, O, D, B> {
     /// Programs that no rules cover.
     on_graph: Vec<(std::any::TypeId, std::any::TypeId)>,
     independence: Independence,
+    last_bits_agreed: Option<bool>,
     items: PhantomData<fn() -> (I, O)>,
 }
 
@@ -136,6 +138,7 @@ where
             proofs: Proofs::default(),
             on_graph: Vec::new(),
             independence: Independence::default(),
+            last_bits_agreed: None,
             items: PhantomData,
         })
     }
@@ -226,8 +229,29 @@ where
     /// None for a plan that was built; the type is the accounting crate's.
     pub fn statement(&self) -> Result<PrivacyStatement> {
         let dataset = self.dataset_name.as_deref().unwrap_or("not named (no ledger)");
-        let statement = statement(&self.plan, dataset, self.charged_steps(), self.private)?;
+        let by_rules = match self.per_example {
+            PerExample::OneBackward => true,
+            PerExample::Automatic => self.on_graph.is_empty(),
+            PerExample::Traced | PerExample::Loop => false,
+        };
+        let last_bits = match self.per_example {
+            PerExample::Loop => LastBits::OfTheRecordAlone,
+            _ if by_rules && sums_in_f64(&Tensor::<1>::zeros([1], &self.device)) => LastBits::OfTheClosure,
+            // Burn's own products choose how they compute by the number of rows.
+            _ => LastBits::OfTheBatch,
+        };
+        let statement = statement(&self.plan, dataset, self.charged_steps(), self.private, last_bits)?;
         Ok(statement.with_independence(self.independence.stated()))
+    }
+
+    /// Whether, at the last validation, a record had the same loss and the same gradients alone and in a batch, to the last bit;
+    /// `None` before, for random losses, and one example at a time.
+    ///
+    /// The [statement](Self::statement) assumes that it has, on the CPU. If not, the loss closure, or a layer without trainable
+    /// parameters, computes rows together: most likely a matrix product of its own. It says something about records that were
+    /// looked at, so it is for the program's author, not to be published as a result.
+    pub fn last_bits_agreed(&self) -> Option<bool> {
+        self.last_bits_agreed
     }
 
     /// Ends the run: writes the true number of charged steps to the ledger, and returns the statement. A sampler that was

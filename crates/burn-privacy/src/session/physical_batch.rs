@@ -80,6 +80,7 @@ where
         loss: &mut F,
     ) -> Result<GradientSum> {
         GradientSum::require_room_for_drawn(&self.device, batch.indices.len())?;
+        GradientSum::require_room_for_entries(&self.device, trainable.iter().map(|parameter| parameter.entries).sum())?;
         let program = (typeid::of::<M>(), typeid::of::<F>());
         let automatic = self.per_example == PerExample::Automatic;
         let per_example = match self.per_example {

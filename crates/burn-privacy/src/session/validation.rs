@@ -56,9 +56,12 @@ where
                 records: RandomRecords::new(&self.key, batch.step, self.dataset.len()),
                 thoroughness,
             };
-            if let Err(error) = validation.run(model, |model, records| self.losses(model, records, loss)) {
-                self.validated.refused(&setting);
-                return Err(error);
+            match validation.run(model, |model, records| self.losses(model, records, loss)) {
+                Ok(last_bits_agreed) => self.last_bits_agreed = last_bits_agreed,
+                Err(error) => {
+                    self.validated.refused(&setting);
+                    return Err(error);
+                }
             }
         }
         let known = match (per_example, self.validated.known(&setting)) {

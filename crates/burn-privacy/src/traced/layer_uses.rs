@@ -2,7 +2,7 @@
 
 use burn::module::ParamId;
 use burn::tensor::{Int, Tensor};
-use burn_privacy_kernels::flex_kernels::Convolution;
+use burn_privacy_kernels::ops::convolution::Convolution;
 use burn_privacy_traced::{Gradient, KernelGradient};
 
 use crate::nn::{Conv2dRule, EmbeddingRule, LinearRule};
@@ -47,7 +47,7 @@ pub(crate) fn layer_use(id: ParamId, gradient: Gradient, examples: usize) -> Box
                 padding,
                 groups,
             };
-            let rule = Conv2dRule::of_kernel(input, kernel, convolution, id);
+            let rule = Conv2dRule::of_kernel(input, convolution, id);
             known_use(BatchLayout::new(examples, views), output_gradient, rule)
         }
     }

@@ -1,4 +1,4 @@
-//! What training under a plan does: noise, normaliser, batches, randomness, budget.
+//! What training under a plan does: noise, normalizer, batches, randomness, budget.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -6,6 +6,7 @@ mod support;
 mod batches;
 mod budget;
 mod descent;
+mod last_bits;
 mod ledger;
 mod noise;
 mod randomness;

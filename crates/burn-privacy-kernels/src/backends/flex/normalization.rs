@@ -1,14 +1,14 @@
-//! Normalisation layers: statistics, scale and shift of a row while it is in cache, and their gradients.
+//! Normalization layers: statistics, scale and shift of a row while it is in cache, and their gradients.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::fresh_memory::{Cut, written_in_parts};
 use super::lanes::{sum, sum_of_products};
-use super::normalisation_shape::Normalisation;
+use super::normalization_shape::Normalization;
 
 /// What the forward pass finds.
-pub(super) struct Normalised {
+pub(super) struct Normalized {
     pub(super) output: Vec<f32>,
     /// The values with mean 0 and variance 1 in each row.
     pub(super) values: Vec<f32>,
@@ -17,7 +17,7 @@ pub(super) struct Normalised {
 }
 
 /// `scale (x - mean) / sqrt(variance + epsilon) + shift`, over rows of values.
-pub(super) fn forward(of: &Normalisation, input: &[f32], scale: &[f32], shift: Option<&[f32]>) -> Normalised {
+pub(super) fn forward(of: &Normalization, input: &[f32], scale: &[f32], shift: Option<&[f32]>) -> Normalized {
     let block = of.rows_of_a_task() * of.row;
     let of_values = Cut { total: input.len(), part: block };
     let of_rows = Cut { total: input.len() / of.row, part: of.rows_of_a_task() };
@@ -31,11 +31,11 @@ pub(super) fn forward(of: &Normalisation, input: &[f32], scale: &[f32], shift: O
             Arch::new().dispatch(Forward { of, first_row, input, scale, shift, output, values, inverse_deviations });
         },
     );
-    Normalised { output, values, inverse_deviations }
+    Normalized { output, values, inverse_deviations }
 }
 
 struct Forward<'a> {
-    of: &'a Normalisation,
+    of: &'a Normalization,
     first_row: usize,
     input: &'a [f32],
     scale: &'a [f32],
@@ -94,9 +94,9 @@ impl WithSimd for Forward<'_> {
 }
 
 /// Writes the gradient of the input over that of the output: with `h = scale g` and means over the row,
-/// `(h - mean(h) - x mean(h x)) / sqrt(variance + epsilon)`, `x` the normalised values.
+/// `(h - mean(h) - x mean(h x)) / sqrt(variance + epsilon)`, `x` the normalized values.
 pub(super) fn pull_back(
-    of: &Normalisation,
+    of: &Normalization,
     gradient: &mut [f32],
     values: &[f32],
     inverse_deviations: &[f32],
@@ -114,7 +114,7 @@ pub(super) fn pull_back(
 }
 
 struct PullBack<'a> {
-    of: &'a Normalisation,
+    of: &'a Normalization,
     first_row: usize,
     gradient: &'a mut [f32],
     values: &'a [f32],

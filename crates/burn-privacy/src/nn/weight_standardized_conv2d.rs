@@ -9,9 +9,12 @@ use burn::tensor::Tensor;
 use super::conv2d::Conv2dRule;
 use super::linear::trainable;
 use crate::per_example::{
-    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, is_recording, record, untracked,
+    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, is_recording, record,
 };
-use burn_privacy_kernels::flex_kernels;
+use burn_privacy_kernels::ops::exact_grid::sums_in_f64;
+use burn_privacy_kernels::ops::squared_norms::add_error;
+use burn_privacy_kernels::ops::standardization::Standardization;
+use burn_privacy_kernels::ops::weights::untracked;
 
 /// A convolution with a standardized kernel, and per-example gradients.
 ///
@@ -25,10 +28,10 @@ use burn_privacy_kernels::flex_kernels;
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use burn_privacy::nn::{Conv2dConfig, WeightStandardisedConv2d};
+/// use burn_privacy::nn::{Conv2dConfig, WeightStandardizedConv2d};
 ///
 /// let device = Device::flex();
-/// let layer: WeightStandardisedConv2d = Conv2dConfig::new([3, 16], [3, 3]).init(&device).into();
+/// let layer: WeightStandardizedConv2d = Conv2dConfig::new([3, 16], [3, 3]).init(&device).into();
 /// assert_eq!(layer.forward(Tensor::zeros([1, 3, 8, 8], &device)).dims(), [1, 16, 6, 6]);
 /// ```
 ///
@@ -37,14 +40,14 @@ use burn_privacy_kernels::flex_kernels;
 /// Qiao et al. 2019 (arXiv 1903.10520); with gain and scale as Brock et al. 2021 (arXiv 2101.08692) and De et al. 2022
 /// (arXiv 2204.13650).
 #[derive(Module, Debug)]
-pub struct WeightStandardisedConv2d {
+pub struct WeightStandardizedConv2d {
     /// The convolution, with the weights before they are standardized.
     pub convolution: Conv2d,
     /// `[channels_out]`
     pub gain: Param<Tensor<1>>,
 }
 
-impl From<Conv2d> for WeightStandardisedConv2d {
+impl From<Conv2d> for WeightStandardizedConv2d {
     fn from(convolution: Conv2d) -> Self {
         let weight = convolution.weight.val();
         let gain = Initializer::Ones.init([weight.dims()[0]], &weight.device());
@@ -52,13 +55,13 @@ impl From<Conv2d> for WeightStandardisedConv2d {
     }
 }
 
-impl From<super::Conv2d> for WeightStandardisedConv2d {
+impl From<super::Conv2d> for WeightStandardizedConv2d {
     fn from(convolution: super::Conv2d) -> Self {
         Conv2d::from(convolution).into()
     }
 }
 
-impl WeightStandardisedConv2d {
+impl WeightStandardizedConv2d {
     /// Applies the layer.
     ///
     /// # Shapes
@@ -73,65 +76,40 @@ impl WeightStandardisedConv2d {
             Conv2d { weight, bias, ..self.convolution.clone() }
         };
         if !is_recording() || (weight.is_none() && gain.is_none()) {
-            let (kernel, _) = Standardisation::of(self.convolution.weight.val(), self.gain.val());
+            let (kernel, _) = StandardizedKernel::of(self.convolution.weight.val(), self.gain.val());
             return super::Conv2d::from(with_kernel(kernel, self.convolution.bias.clone())).forward(input);
         }
         let bias = self.convolution.bias.as_ref();
-        let (kernel, standardisation) =
-            Standardisation::of(self.convolution.weight.val().inner(), self.gain.val().inner());
+        let (kernel, standardization) =
+            StandardizedKernel::of(self.convolution.weight.val().inner(), self.gain.val().inner());
         let layer = with_kernel(Tensor::from_inner(kernel), bias.map(untracked));
         let (output, of_kernel) = Conv2dRule::apply(&layer, input, Some(layer.weight.id), bias.and_then(trainable));
-        record(output, WeightStandardisedConv2dRule { of_kernel, standardisation, weight, gain })
+        record(output, WeightStandardizedConv2dRule { of_kernel, standardization, weight, gain })
     }
 }
 
 /// Below this, the square of a channel's deviation is not divided by: De et al.'s constant.
 const SMALLEST_SQUARED_DEVIATION: f64 = 1e-4;
 
-/// What the derivative of a standardized kernel is made of.
-struct Standardisation {
-    /// `[channels_out, entries]`: `(w - mean) / deviation`, with the deviation `sqrt(max(sum (w - mean)^2, 10^-4))`. Of norm 1
-    /// but for channels whose deviation is clamped, where it is smaller.
-    unit: Tensor<2>,
-    /// `[channels_out]`: 0 where the deviation is clamped, and so is constant, else 1.
-    unclamped: Tensor<1>,
-    /// `[channels_out]`: `gain / deviation`
-    scale: Tensor<1>,
-}
+/// The standardization of a layer's kernel.
+struct StandardizedKernel(Standardization);
 
-impl Standardisation {
+impl StandardizedKernel {
     /// The kernel of some weights and gains, `gain * unit` in the shape of the weights, and its standardization.
     fn of(weight: Tensor<4>, gain: Tensor<1>) -> (Tensor<4>, Self) {
         let dims = weight.dims();
         let [channels, entries] = [dims[0], dims[1] * dims[2] * dims[3]];
         let weight = weight.reshape([channels, entries]);
-        let centred = weight.clone() - weight.mean_dim(1);
-        let squares = centred.clone().square().sum_dim(1);
+        let centered = weight.clone() - weight.mean_dim(1);
+        let squares = centered.clone().square().sum_dim(1);
         let unclamped = squares.clone().greater_elem(SMALLEST_SQUARED_DEVIATION).float().reshape([channels]);
         let inverse = squares.clamp_min(SMALLEST_SQUARED_DEVIATION).sqrt().recip();
-        let unit = centred * inverse.clone();
+        let unit = centered * inverse.clone();
         let kernel = (unit.clone() * gain.clone().reshape([channels, 1])).reshape(dims);
-        (kernel, Self { unit, unclamped, scale: gain * inverse.reshape([channels]) })
+        (kernel, Self(Standardization { unit, unclamped, scale: gain * inverse.reshape([channels]) }))
     }
 
-    /// The adjoint of the derivative, applied to gradients `G` of the kernel, `[rows, channels_out * entries]`: gradients of
-    /// the weights, `scale (G - mean(G) - unit (unit . G))` without the last term where the deviation is clamped, and of the
-    /// gains, `unit . G`. Linear in `G`.
-    fn pull_back(&self, gradients: Tensor<2>) -> [Tensor<2>; 2] {
-        let Self { unit, unclamped, scale } = self;
-        flex_kernels::gradients_before_standardisation(gradients, unit, unclamped, scale, |gradients| {
-            let ([rows, all], [channels, entries]) = (gradients.dims(), unit.dims());
-            let gradients = gradients.reshape([rows, channels, entries]);
-            let unit = unit.clone().unsqueeze_dim::<3>(0);
-            let of_channels = |values: &Tensor<1>| values.clone().reshape([1, channels, 1]);
-            let along = (gradients.clone() * unit.clone()).sum_dim(2);
-            let gains = along.clone().reshape([rows, channels]);
-            let rest = gradients.clone() - gradients.mean_dim(2) - unit * (along * of_channels(unclamped));
-            [(rest * of_channels(scale)).reshape([rows, all]), gains]
-        })
-    }
-
-    /// Upper bound of the squared norm of the error of [`pull_back`](Self::pull_back), from those of the error and of the
+    /// Upper bound of the squared norm of the error of [`pull_back`](Standardization::pull_back), from those of the error and of the
     /// size of the gradients it is given.
     ///
     /// A channel's gradient `G` is split into its parts along two orthogonal unit vectors, the constant one and `unit`, and
@@ -141,34 +119,39 @@ impl Standardisation {
     /// The sums over `n` entries add `2 gamma_n ||G||` to each part (nothing that f32 could hold where they are in f64), the
     /// other operations a few roundings of `||G||`, for which `gamma_16` is enough.
     fn squared_error(&self, squared_error: Tensor<1>, squared_size: Tensor<1>, rounding: Rounding) -> Tensor<1> {
-        let entries = self.unit.dims()[1];
-        let terms = if flex_kernels::serve(&self.unit) { 0 } else { entries };
+        let Self(Standardization { unit, unclamped, scale }) = self;
+        let entries = unit.dims()[1];
+        let terms = if sums_in_f64(unit) { 0 } else { entries };
         let size = add_error(squared_size, squared_error.clone(), rounding);
         let own_error = size * 2.0 * rounding.sum(2 * terms + 16).powi(2) * (1.0 + rounding.sum(2));
-        let clamped = self.unclamped.clone().neg() + 1.0;
-        let of_both = self.scale.clone().square().clamp_min(1.0) + clamped;
+        let clamped = unclamped.clone().neg() + 1.0;
+        let of_both = scale.clone().square().clamp_min(1.0) + clamped;
         let grown = of_both.max() * (1.0 + rounding.sum(4 * entries + 4)).powi(2);
         add_error(own_error, squared_error, rounding) * grown
     }
 }
 
 /// The rule of the convolution by the standardized kernel, with its gradients pulled back.
-struct WeightStandardisedConv2dRule {
+struct WeightStandardizedConv2dRule {
     of_kernel: Conv2dRule,
-    standardisation: Standardisation,
+    standardization: StandardizedKernel,
     weight: Option<ParamId>,
     gain: Option<ParamId>,
 }
 
-impl WeightStandardisedConv2dRule {
+impl WeightStandardizedConv2dRule {
     /// The trainable ones of the gradients of weights and gains.
-    fn of_parameters<T>(&self, gradients: [Tensor<2>; 2], named: impl Fn(ParamId, Tensor<2>) -> T) -> Vec<T> {
+    fn of_parameters<const D: usize, T>(
+        &self,
+        gradients: [Tensor<D>; 2],
+        named: impl Fn(ParamId, Tensor<D>) -> T,
+    ) -> Vec<T> {
         let found = [self.weight, self.gain].into_iter().zip(gradients);
         found.filter_map(|(id, values)| id.map(|id| named(id, values))).collect()
     }
 }
 
-impl PerExampleRule<4> for WeightStandardisedConv2dRule {
+impl PerExampleRule<4> for WeightStandardizedConv2dRule {
     fn parameters(&self) -> Vec<ParamId> {
         self.weight.into_iter().chain(self.gain).chain(self.of_kernel.bias).collect()
     }
@@ -179,13 +162,13 @@ impl PerExampleRule<4> for WeightStandardisedConv2dRule {
 
     /// The kernel's are counted also where only the gains are trained: they are formed.
     fn entries(&self) -> usize {
-        self.of_kernel.entries() + self.gain.map_or(0, |_| self.standardisation.scale.dims()[0])
+        self.of_kernel.entries() + self.gain.map_or(0, |_| self.standardization.0.scale.dims()[0])
     }
 
     fn gradients(&self, output_gradient: Tensor<4>, range: Range<usize>) -> Vec<ParameterGradients> {
         let mut of_convolution = self.of_kernel.gradients(output_gradient, range).into_iter();
         let Some(of_kernel) = of_convolution.next() else { return Vec::new() };
-        let pulled_back = self.standardisation.pull_back(of_kernel.values);
+        let pulled_back = self.standardization.0.pull_back(of_kernel.values);
         let found = self.of_parameters(pulled_back, |id, values| ParameterGradients { id, values });
         found.into_iter().chain(of_convolution).collect()
     }
@@ -193,26 +176,32 @@ impl PerExampleRule<4> for WeightStandardisedConv2dRule {
     fn squared_error(&self, output_gradient: &Tensor<4>, rounding: Rounding) -> Tensor<1> {
         let error = self.of_kernel.squared_error(output_gradient, rounding);
         let size = self.of_kernel.squared_size_bound(output_gradient, rounding);
-        self.standardisation.squared_error(error, size, rounding)
+        self.standardization.squared_error(error, size, rounding)
     }
 
     fn select_finite(&mut self, factors: &ClipFactors) {
         self.of_kernel.select_finite(factors);
     }
 
-    /// A weighted sum of gradients is pulled back once, in f64. The gradients before that are not clipped and may be some 6e5
-    /// times as long as what is, so that f64 covers the rounding of their sum for so many examples only.
+    /// The sum over each leaf is pulled back at once, in f64. The gradients before that are not clipped and may be some 6e5
+    /// times as long as what is: f64 covers the rounding of their sums for the few examples of a leaf.
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<4>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
-        const MOST_EXAMPLES: usize = 1_024;
-        if factors.examples() > MOST_EXAMPLES {
-            return None;
+        let mut totals: Vec<ParameterSum> = Vec::new();
+        for leaf in factors.leaves() {
+            let mut of_convolution = self.of_kernel.weighted_sum_of_leaf(output_gradient, factors, leaf)?.into_iter();
+            let of_kernel = of_convolution.next()?.values;
+            let pulled_back = self.standardization.0.pull_back_sum(&of_kernel)?;
+            for sum in self
+                .of_parameters(pulled_back, |id, values| ParameterSum { id, values })
+                .into_iter()
+                .chain(of_convolution)
+            {
+                match totals.iter_mut().find(|total| total.id == sum.id) {
+                    Some(total) => total.values = total.values.clone() + sum.values,
+                    None => totals.push(sum),
+                }
+            }
         }
-        let mut of_convolution = self.of_kernel.weighted_sum_shortcut(output_gradient, factors)?.into_iter();
-        let Standardisation { unit, unclamped, scale } = &self.standardisation;
-        let of_kernel = of_convolution.next()?.values;
-        let pulled_back = flex_kernels::sum_before_standardisation(&of_kernel, unit, unclamped, scale)?;
-        let found = [self.weight, self.gain].into_iter().zip(pulled_back);
-        let sums = found.filter_map(|(id, values)| id.map(|id| ParameterSum { id, values }));
-        Some(sums.chain(of_convolution).collect())
+        Some(totals)
     }
 }

@@ -1,12 +1,11 @@
-//! Convolution of `[examples, channels, height, width]` on the CPU; gradients of inputs, and each example's of kernels.
+//! Convolutions by a matrix of sliding windows for each example.
 
 use rayon::prelude::*;
 
-use super::convolution_shape::Convolution;
-use super::fresh_memory::{Cut, written_in_parts};
-use super::matrix_product::{Matrix, matrix_product};
+use super::super::fresh_memory::{Cut, written_in_parts};
+use super::super::matrix_product::{Matrix, matrix_product};
 use super::per_example::{examples_of_a_task, for_each_example, sum_in_parts};
-use super::position_major;
+use crate::ops::convolution::shape::Convolution;
 
 /// Memory that one thread uses again for every example.
 struct Scratch {
@@ -51,9 +50,6 @@ impl Scratch {
 
 /// `[examples, channels_out, height_out, width_out]`, rows of examples in parallel.
 pub(super) fn forward(of: &Convolution, input: &[f32], kernel: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
-    if position_major::serves(of) {
-        return position_major::forward(of, input, kernel, bias);
-    }
     let examples = input.len() / of.input_entries();
     let [output] = written_in_parts(
         [Cut::parts(examples, of.output_entries())],
@@ -87,9 +83,6 @@ pub(super) fn forward(of: &Convolution, input: &[f32], kernel: &[f32], bias: Opt
 
 /// `[examples, channels_in, height_in, width_in]` from the output's gradient.
 pub(super) fn input_gradient(of: &Convolution, output_gradient: &[f32], kernel: &[f32]) -> Vec<f32> {
-    if position_major::serves(of) {
-        return position_major::input_gradient(of, output_gradient, kernel);
-    }
     let examples = output_gradient.len() / of.output_entries();
     let [found] = written_in_parts(
         [Cut::parts(examples, of.input_entries())],
@@ -141,9 +134,6 @@ fn write_kernel_gradient(
 
 /// Each example's gradient of the kernel: `[examples, entries]`.
 pub(super) fn kernel_gradients(of: &Convolution, input: &[f32], output_gradient: &[f32]) -> Vec<f32> {
-    if position_major::serves(of) {
-        return position_major::kernel_gradients(of, input, output_gradient);
-    }
     for_each_example(
         of,
         input,
@@ -160,9 +150,6 @@ pub(super) fn weighted_kernel_gradient(
     output_gradient: &[f32],
     weights: &[f32],
 ) -> Vec<f64> {
-    if position_major::serves(of) {
-        return position_major::weighted_kernel_gradient(of, input, output_gradient, weights);
-    }
     sum_in_parts(
         of,
         input,
@@ -174,7 +161,7 @@ pub(super) fn weighted_kernel_gradient(
 }
 
 /// Calls `with` for each group with a row of windows, and a row of output gradients, for each position.
-pub(super) fn with_positions(
+pub(in super::super) fn with_positions(
     of: &Convolution,
     image: &[f32],
     output_gradient: &[f32],

@@ -1,11 +1,10 @@
-//! What is done for each example of a batch: written one after the other, or added up with weights, in parts that don't depend
-//! on the number of threads.
+//! What is done for each example of a convolution, in parallel, and sums over examples.
 
 use rayon::prelude::*;
 
-use super::convolution_shape::Convolution;
-use super::fresh_memory::{Cut, written_in_parts};
-use super::rows::add_scaled;
+use super::super::fresh_memory::{Cut, written_in_parts};
+use super::super::rows::add_scaled;
+use crate::ops::convolution::shape::Convolution;
 
 /// Few tasks, as each begins with memory of its own; but some for each thread, as threads may be held up.
 pub(super) fn examples_of_a_task(examples: usize) -> usize {
@@ -54,7 +53,7 @@ pub(super) fn sum_in_parts<S>(
 
 /// The weighted sum, in f64, of what `write` writes to its last argument for each example of weight other than zero:
 /// `entries` values.
-pub(super) fn weighted_sum_in_parts<Example: Copy + Send + Sync, S>(
+pub(in super::super) fn weighted_sum_in_parts<Example: Copy + Send + Sync, S>(
     weights: &[f32],
     examples: Vec<Example>,
     entries: usize,

@@ -2,20 +2,20 @@
 
 use std::ops::Range;
 
-/// How a normalisation layer sees its input: as rows of values that are normalised together.
+/// How a normalization layer sees its input: as rows of values that are normalized together.
 #[derive(Debug, Clone, Copy)]
-pub struct Normalisation {
+pub(crate) struct Normalization {
     /// Values of a row.
-    pub row: usize,
-    /// Rows after which the features begin again: the groups of a group normalisation.
-    pub groups: usize,
-    /// Neighbouring values that belong to the same feature: the pixels of a channel.
-    pub run: usize,
+    pub(crate) row: usize,
+    /// Rows after which the features begin again: the groups of a group normalization.
+    pub(crate) groups: usize,
+    /// Neighboring values that belong to the same feature: the pixels of a channel.
+    pub(crate) run: usize,
     /// What is added to the variance.
-    pub epsilon: f32,
+    pub(crate) epsilon: f32,
 }
 
-impl Normalisation {
+impl Normalization {
     pub(super) fn features_of_row(&self, row: usize) -> Range<usize> {
         let features = self.row / self.run;
         let first = row % self.groups * features;

@@ -1,6 +1,10 @@
 //! The sizes of a convolution, and where pixels and windows lie in its frames.
+#![cfg_attr(not(feature = "flex"), allow(dead_code))]
 
 use std::ops::Range;
+
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::Conv2d;
 
 /// A two-dimensional convolution of one example.
 ///
@@ -29,20 +33,35 @@ pub struct Convolution {
 
 /// Elements of a kernel whose places in a frame follow one another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Run {
+pub(crate) struct Run {
     /// Where the first of them lies.
-    pub(super) place: usize,
+    pub(crate) place: usize,
     /// Their numbers in the kernel.
-    pub(super) elements: Vec<usize>,
+    pub(crate) elements: Vec<usize>,
 }
 
 impl Convolution {
-    pub(super) fn padded(&self, axis: usize) -> usize {
+    /// The layer's convolution of one of `[batch, channels, height, width]`.
+    pub fn of(layer: &Conv2d, input: [usize; 4]) -> Self {
+        let [_, channels, height, width] = input;
+        let [channels_out, _, kernel_height, kernel_width] = layer.weight.val().dims();
+        Self {
+            input: [channels, height, width],
+            channels_out,
+            kernel: [kernel_height, kernel_width],
+            stride: layer.stride,
+            dilation: layer.dilation,
+            padding: padding_pairs(layer, input),
+            groups: layer.groups,
+        }
+    }
+
+    pub(crate) fn padded(&self, axis: usize) -> usize {
         self.input[axis + 1] + self.padding[axis].0 + self.padding[axis].1
     }
 
     /// Whether there is anything to compute, from a kernel of so many entries that fits into the padded image.
-    pub(super) fn fits(&self, kernel_entries: usize) -> bool {
+    pub(crate) fn fits(&self, kernel_entries: usize) -> bool {
         let along = |axis: usize| {
             let reach = self.dilation[axis] * (self.kernel[axis].max(1) - 1) + 1;
             self.kernel[axis] > 0 && self.stride[axis] > 0 && self.padded(axis) >= reach
@@ -53,38 +72,38 @@ impl Convolution {
     }
 
     /// Height or width of the output.
-    pub(super) fn output(&self, axis: usize) -> usize {
+    pub(crate) fn output(&self, axis: usize) -> usize {
         (self.padded(axis) - self.dilation[axis] * (self.kernel[axis] - 1) - 1) / self.stride[axis] + 1
     }
 
-    pub(super) fn input_entries(&self) -> usize {
+    pub(crate) fn input_entries(&self) -> usize {
         self.input.iter().product()
     }
 
-    pub(super) fn output_entries(&self) -> usize {
+    pub(crate) fn output_entries(&self) -> usize {
         self.channels_out * self.positions()
     }
 
-    pub(super) fn input_dims(&self, examples: usize) -> [usize; 4] {
+    pub(crate) fn input_dims(&self, examples: usize) -> [usize; 4] {
         let [channels, height, width] = self.input;
         [examples, channels, height, width]
     }
 
-    pub(super) fn output_dims(&self, examples: usize) -> [usize; 4] {
+    pub(crate) fn output_dims(&self, examples: usize) -> [usize; 4] {
         [examples, self.channels_out, self.output(0), self.output(1)]
     }
 
-    pub(super) fn positions(&self) -> usize {
+    pub(crate) fn positions(&self) -> usize {
         self.output(0) * self.output(1)
     }
 
     /// Entries of the kernel.
-    pub(super) fn entries(&self) -> usize {
+    pub fn entries(&self) -> usize {
         self.channels_out * self.window()
     }
 
     /// Entries of a sliding window of one group.
-    pub(super) fn window(&self) -> usize {
+    pub(crate) fn window(&self) -> usize {
         self.input[0] / self.groups * self.kernel[0] * self.kernel[1]
     }
 
@@ -94,22 +113,22 @@ impl Convolution {
         self.padded(axis).div_ceil(self.stride[axis])
     }
 
-    pub(super) fn pitch(&self) -> usize {
+    pub(crate) fn pitch(&self) -> usize {
         self.frame(1)
     }
 
     /// Entries of one channel's frame.
-    pub(super) fn frame_entries(&self) -> usize {
+    pub(crate) fn frame_entries(&self) -> usize {
         self.stride[0] * self.stride[1] * self.part_entries()
     }
 
     /// Entries of the part of one channel's frame that holds one place within a stride.
-    pub(super) fn part_entries(&self) -> usize {
+    pub(crate) fn part_entries(&self) -> usize {
         self.frame(0) * self.frame(1)
     }
 
     /// The elements of the kernel, joined where their places in a frame follow one another within a part.
-    pub(super) fn runs(&self) -> Vec<Run> {
+    pub(crate) fn runs(&self) -> Vec<Run> {
         let [height, width] = self.kernel;
         let mut places: Vec<(usize, usize)> = (0..height * width)
             .map(|element| {
@@ -131,7 +150,7 @@ impl Convolution {
     }
 
     /// The places that hold pixels, and some between them, of the parts of a frame.
-    pub(super) fn places_of_pixels(&self) -> Range<usize> {
+    pub(crate) fn places_of_pixels(&self) -> Range<usize> {
         let mut places = self.part_entries()..0;
         self.for_each_line_of_a_channel(|line, place| {
             let first = place % self.part_entries();
@@ -148,27 +167,27 @@ impl Convolution {
         (part * self.frame(0) + y / down) * self.frame(1) + x / across
     }
 
-    pub(super) fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         (self.output(0) - 1) * self.pitch() + self.output(1)
     }
 
     /// Whether the image is its own frame.
-    pub(super) fn is_framed(&self) -> bool {
+    pub(crate) fn is_framed(&self) -> bool {
         self.padding == [(0, 0), (0, 0)] && self.stride == [1, 1]
     }
 
     /// Whether the image is its own matrix of windows.
-    pub(super) fn is_pointwise(&self) -> bool {
+    pub(crate) fn is_pointwise(&self) -> bool {
         self.kernel == [1, 1] && self.is_framed()
     }
 
-    pub(super) fn channels_of_group(&self, group: usize, channels: usize) -> Range<usize> {
+    pub(crate) fn channels_of_group(&self, group: usize, channels: usize) -> Range<usize> {
         let each = channels / self.groups;
         group * each..(group + 1) * each
     }
 
     /// The group's part of an image whose channels have `size` entries.
-    pub(super) fn part<'a>(&self, image: &'a [f32], group: usize, channels: usize, size: usize) -> &'a [f32] {
+    pub(crate) fn part<'a>(&self, image: &'a [f32], group: usize, channels: usize, size: usize) -> &'a [f32] {
         let channels = self.channels_of_group(group, channels);
         &image[channels.start * size..channels.end * size]
     }
@@ -185,7 +204,7 @@ impl Convolution {
     }
 
     /// Fills the matrix of windows from the group's frames.
-    pub(super) fn unfold(&self, frames: &[f32], windows: &mut [f32]) {
+    pub(crate) fn unfold(&self, frames: &[f32], windows: &mut [f32]) {
         let columns = self.columns();
         for (start, row) in self.row_starts().zip(windows.chunks_exact_mut(columns)) {
             row.copy_from_slice(&frames[start..start + columns]);
@@ -193,7 +212,7 @@ impl Convolution {
     }
 
     /// Adds the matrix of windows to the group's frames: the adjoint of [`unfold`](Self::unfold).
-    pub(super) fn fold(&self, windows: &[f32], frames: &mut [f32]) {
+    pub(crate) fn fold(&self, windows: &[f32], frames: &mut [f32]) {
         let columns = self.columns();
         for (start, row) in self.row_starts().zip(windows.chunks_exact(columns)) {
             for (pixel, value) in frames[start..start + columns].iter_mut().zip(row) {
@@ -203,7 +222,7 @@ impl Convolution {
     }
 
     /// Lays an image into its frames, whose padding is zero already.
-    pub(super) fn lay(&self, image: &[f32], frames: &mut [f32]) {
+    pub(crate) fn lay(&self, image: &[f32], frames: &mut [f32]) {
         self.for_each_line(|line, start| {
             if self.stride[1] == 1 {
                 frames[start..start + line.len()].copy_from_slice(&image[line]);
@@ -216,7 +235,7 @@ impl Convolution {
     }
 
     /// Takes an image out of its frames.
-    pub(super) fn lift(&self, frames: &[f32], image: &mut [f32]) {
+    pub(crate) fn lift(&self, frames: &[f32], image: &mut [f32]) {
         self.for_each_line(|line, start| {
             if self.stride[1] == 1 {
                 image[line.clone()].copy_from_slice(&frames[start..start + line.len()]);
@@ -241,7 +260,7 @@ impl Convolution {
     }
 
     /// [`for_each_line`](Self::for_each_line) of the first channel.
-    pub(super) fn for_each_line_of_a_channel(&self, mut visit: impl FnMut(Range<usize>, usize)) {
+    pub(crate) fn for_each_line_of_a_channel(&self, mut visit: impl FnMut(Range<usize>, usize)) {
         let [_, height, width] = self.input;
         for y in 0..height {
             for x in 0..self.stride[1].min(width) {
@@ -252,7 +271,7 @@ impl Convolution {
     }
 
     /// The output gradients of a group by column. The columns between the rows of outputs are left as they are: zero.
-    pub(super) fn gradient_columns<'a>(&self, gradient: &'a [f32], columns: &'a mut [f32]) -> &'a [f32] {
+    pub(crate) fn gradient_columns<'a>(&self, gradient: &'a [f32], columns: &'a mut [f32]) -> &'a [f32] {
         if self.columns() == self.positions() {
             return gradient;
         }
@@ -263,7 +282,7 @@ impl Convolution {
     }
 
     /// Each row of outputs: where it lies in the output, and where among the columns.
-    pub(super) fn for_each_output_line(&self, channels: usize, mut visit: impl FnMut(Range<usize>, Range<usize>)) {
+    pub(crate) fn for_each_output_line(&self, channels: usize, mut visit: impl FnMut(Range<usize>, Range<usize>)) {
         let [height, width] = [self.output(0), self.output(1)];
         for channel in 0..channels {
             for y in 0..height {
@@ -272,5 +291,21 @@ impl Convolution {
                 visit(line..line + width, column..column + width);
             }
         }
+    }
+}
+
+/// `[(top, bottom), (left, right)]`, as Burn computes it from the configuration (its function is not public):
+/// `Same` pads to `ceil(size / stride)` outputs, the odd pixel at the end.
+fn padding_pairs(layer: &Conv2d, input: [usize; 4]) -> [(usize, usize); 2] {
+    let same = |axis: usize| {
+        let (size, stride, kernel) = (input[axis + 2], layer.stride[axis], layer.kernel_size[axis]);
+        let needed = (size.div_ceil(stride).max(1) - 1) * stride + kernel;
+        let total = needed.saturating_sub(size);
+        (total / 2, total - total / 2)
+    };
+    match layer.padding {
+        PaddingConfig2d::Valid => [(0, 0), (0, 0)],
+        PaddingConfig2d::Same => [same(0), same(1)],
+        PaddingConfig2d::Explicit(top, left, bottom, right) => [(top, bottom), (left, right)],
     }
 }

@@ -3,11 +3,11 @@
 /// A function of one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pointwise {
-    /// `max(x, 0)`.
+    /// `max(x, 0)`, with gradient 0 at 0.
     Relu,
-    /// The hyperbolic tangent.
+    /// `tanh x`
     Tanh,
-    /// `1 / (1 + exp(-x))`.
+    /// `1 / (1 + e^-x)`
     Sigmoid,
     /// `x Φ(x)`, exactly and not by `tanh`.
     Gelu,

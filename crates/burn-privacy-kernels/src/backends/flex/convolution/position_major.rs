@@ -7,11 +7,11 @@
 
 use rayon::prelude::*;
 
-use super::convolution_shape::{Convolution, Run};
-use super::fresh_memory::{Cut, written_in_parts};
-use super::matrix_product::{Matrix, matrix_product, matrix_product_in_rows};
+use super::super::fresh_memory::{Cut, written_in_parts};
+use super::super::matrix_product::{Matrix, matrix_product, matrix_product_in_rows};
+use super::super::transposition::{transpose, transpose_strided};
 use super::per_example::{examples_of_a_task, for_each_example, sum_in_parts};
-use super::transposition::{transpose, transpose_strided};
+use crate::ops::convolution::shape::{Convolution, Run};
 
 /// Whether this way is the faster one.
 pub(super) fn serves(of: &Convolution) -> bool {

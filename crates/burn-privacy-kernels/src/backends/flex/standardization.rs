@@ -1,11 +1,11 @@
-//! Gradients of standardised kernels, pulled back to the weights, in one pass over each channel.
+//! Gradients of standardized kernels, pulled back to the weights, in one pass over each channel.
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::lanes::sum_and_product;
 
-/// Channels of a kernel: the standardised values `u`, `[channels, entries]`, whether their variance was large enough to
+/// Channels of a kernel: the standardized values `u`, `[channels, entries]`, whether their variance was large enough to
 /// divide by it (1 or 0), and `gain / deviation`.
 #[derive(Clone, Copy)]
 pub(super) struct Channels<'a> {
