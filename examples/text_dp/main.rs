@@ -115,9 +115,8 @@ fn train<M: Network>(
     let mut optimizer = AdamConfig::new().init();
     while let Some(step) = session.next_step()? {
         let rate = arguments.rate * (1.0 - step.index() as f64 / arguments.steps as f64);
-        let gradients = step.gradients(&model, |model, batch: Batch| {
-            Ok(cross_entropy(model.logits(batch.tokens), batch.classes))
-        })?;
+        let gradients =
+            step.gradients(&model, |model, batch: Batch| Ok(cross_entropy(model.logits(batch.tokens), batch.classes)))?;
         model = optimizer.step(rate, model, gradients.into());
     }
     session.finish()?;
@@ -125,12 +124,7 @@ fn train<M: Network>(
 }
 
 /// Accuracy on text that was not trained on. Of a user's text it is private, and says so.
-fn held_out<M: Network>(
-    model: &M,
-    sentences: &Sentences,
-    arguments: &Arguments,
-    device: &Device,
-) -> Result<String> {
+fn held_out<M: Network>(model: &M, sentences: &Sentences, arguments: &Arguments, device: &Device) -> Result<String> {
     let device = device.clone().without_autodiff();
     let mut right = 0;
     for part in sentences.test.chunks(256) {

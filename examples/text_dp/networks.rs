@@ -23,10 +23,7 @@ pub struct Bag {
 
 impl Network for Bag {
     fn new(classes: usize, device: &Device) -> Self {
-        Self {
-            words: EmbeddingConfig::new(ROWS, 32).init(device),
-            head: LinearConfig::new(32, classes).init(device),
-        }
+        Self { words: EmbeddingConfig::new(ROWS, 32).init(device), head: LinearConfig::new(32, classes).init(device) }
     }
 
     fn logits(&self, tokens: Tensor<2, Int>) -> Tensor<2> {

@@ -88,7 +88,8 @@ impl Sentences {
         for (line, record) in reader.records().enumerate() {
             let record = record.map_err(|error| format!("{name} can't be read: {error}"))?;
             let class = record.get(label).and_then(|label| label.trim().parse::<u16>().ok());
-            let class = class.ok_or(format!("{name}, record {}: the label is not a whole number from 0 on", line + 1))?;
+            let class =
+                class.ok_or(format!("{name}, record {}: the label is not a whole number from 0 on", line + 1))?;
             classes = classes.max(usize::from(class) + 1);
             let sentence = Sentence { tokens: tokens(record.get(text).unwrap_or_default()), class: i32::from(class) };
             if line % 10 == 9 { test.push(sentence) } else { train.push(sentence) }
@@ -109,9 +110,9 @@ fn tokens(text: &str) -> [i32; LENGTH] {
 
 /// The row of a word, by a fixed hash (FNV-1a): the table is public.
 fn row_of(word: &str) -> i32 {
-    let hash = word.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = word
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     1 + (hash % (ROWS as u64 - 1)) as i32
 }
 

@@ -1,8 +1,9 @@
 //! Records the forward pass of a model, its loss closure and Burn's own backward pass, without executing anything.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
+use std::sync::Once;
 
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::{Autodiff, AutodiffBackend};
@@ -15,12 +16,15 @@ use burn_ir::TensorId;
 use crate::error::TraceError;
 use crate::graph::{Graph, Recorded};
 use crate::public::{Declarations, id_of};
+use crate::types::Types;
 
 type Recording = Autodiff<CaptureBackend>;
 
 thread_local! {
     /// One for each thread, for there is a limited number of them in a process.
     static DEVICE: Device = Device::capture();
+    /// Whether panics on this thread are caught here.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Why there is no recording.
@@ -40,7 +44,8 @@ pub fn values_of<M: Module>(model: &M) -> HashMap<ParamId, DispatchTensor> {
 }
 
 /// Records what `forward` does with a copy of `model` on a device that only records: it makes the batch on it, and returns one
-/// loss for each of `examples`. `autodiff` says whether the batch's device, too, has autodiff.
+/// loss for each of `examples`. `on` is the device that it would be on:
+/// the recording has its types of whole numbers and booleans, and autodiff for the batch if it has.
 ///
 /// The model's parameters and buffers are placeholders, of which neither values are copied nor any can be read.
 ///
@@ -50,14 +55,15 @@ pub fn values_of<M: Module>(model: &M) -> HashMap<ParamId, DispatchTensor> {
 pub fn record<M: Module, E>(
     model: &M,
     examples: usize,
-    autodiff: bool,
+    on: &Device,
     forward: impl FnOnce(&M, &Device) -> Result<Tensor<1>, E>,
 ) -> Result<Graph, RecordError<E>> {
+    let autodiff = on.is_autodiff();
     let device = DEVICE.with(Clone::clone);
     let declarations = Declarations::on(&device).ok_or(RecordError::Trace(TraceError::Nested))?;
     let taken = RefCell::new(None);
     let originals = values_of(model);
-    let recorded = catch_unwind(AssertUnwindSafe(|| {
+    let recorded = quietly(AssertUnwindSafe(|| {
         device.capture_scope(|scope| {
             let found = record_in_scope(model, &originals, examples, &device, autodiff, forward);
             let outputs: HashSet<TensorId> = match &found {
@@ -90,6 +96,7 @@ pub fn record<M: Module, E>(
         public: declarations.declared(),
         gradients,
         examples,
+        types: Types::of(&on.clone().without_autodiff()),
     })
     .map_err(RecordError::Trace)
 }
@@ -132,7 +139,26 @@ fn record_in_scope<M: Module, E>(
     Ok(InScope { parameters: leaves.ids, gradients: reached.found })
 }
 
-/// Burn's words for what can't be recorded, in ours; panics of the program's own go on.
+/// Catches a panic without a word: what Burn says of a recorded tensor would only confuse.
+///
+/// The first call puts a hook in front of the process's panic hook, which hands everything on that panics elsewhere.
+fn quietly<T>(run: impl FnOnce() -> T + UnwindSafe) -> std::thread::Result<T> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !QUIET.with(Cell::get) {
+                others(panic);
+            }
+        }));
+    });
+    let before = QUIET.replace(true);
+    let found = catch_unwind(run);
+    QUIET.set(before);
+    found
+}
+
+/// Burn's words for what can't be recorded, in ours.
 fn explained(panic: Box<dyn std::any::Any + Send>) -> TraceError {
     let text = panic.downcast_ref::<String>().cloned();
     let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default();
@@ -149,10 +175,8 @@ fn explained(panic: Box<dyn std::any::Any + Send>) -> TraceError {
         || has("capture tensor operations")
     {
         TraceError::OutsideTensor
-    } else if has("Capture tensors do not support autodiff") || has("not supported during graph capture") {
-        TraceError::Unrecordable(text)
     } else {
-        resume_unwind(panic)
+        TraceError::Unrecordable(text)
     }
 }
 

@@ -71,7 +71,14 @@ impl Batch<'_> {
         Some(PerExample::Formed(reshape(value, vec![self.examples, channels])))
     }
 
-    fn kernel(&self, from: &mut impl Operands, x: &TensorIr, g: &TensorIr, w: &TensorIr, options: Options) -> Option<PerExample> {
+    fn kernel(
+        &self,
+        from: &mut impl Operands,
+        x: &TensorIr,
+        g: &TensorIr,
+        w: &TensorIr,
+        options: Options,
+    ) -> Option<PerExample> {
         let layout = (self.layout)(x)?;
         let kernel = w.shape.to_vec();
         let (input, output_gradient) = (from.take(x), from.take(g));

@@ -69,18 +69,15 @@ impl Convolution {
                 D::conv3d_weight_backward(x, weight, g, options)
             }
             Options::TransposedOne(o) => {
-                let options =
-                    ConvTransposeOptions::new(o.stride, o.padding, o.padding_out, o.dilation, o.groups * all);
+                let options = ConvTransposeOptions::new(o.stride, o.padding, o.padding_out, o.dilation, o.groups * all);
                 D::conv_transpose1d_weight_backward(x, weight, g, options)
             }
             Options::TransposedTwo(o) => {
-                let options =
-                    ConvTransposeOptions::new(o.stride, o.padding, o.padding_out, o.dilation, o.groups * all);
+                let options = ConvTransposeOptions::new(o.stride, o.padding, o.padding_out, o.dilation, o.groups * all);
                 D::conv_transpose2d_weight_backward(x, weight, g, options)
             }
             Options::TransposedThree(o) => {
-                let options =
-                    ConvTransposeOptions::new(o.stride, o.padding, o.padding_out, o.dilation, o.groups * all);
+                let options = ConvTransposeOptions::new(o.stride, o.padding, o.padding_out, o.dilation, o.groups * all);
                 D::conv_transpose3d_weight_backward(x, weight, g, options)
             }
             Options::Deformable { options: o, offset, mask } => {

@@ -7,6 +7,7 @@ use burn_backend::TensorData;
 use burn_ir::{IrVisitorMut, OperationIr, TensorId, TensorIr, TensorStatus};
 
 use crate::error::TraceError;
+use crate::types::Types;
 
 /// Where a tensor comes from.
 #[derive(Debug, Clone)]
@@ -33,6 +34,7 @@ pub struct Graph {
     pub(crate) examples: usize,
     /// For each tensor the last operation that reads it; the number of operations for gradients.
     pub(crate) last_use: Vec<usize>,
+    pub(crate) types: Types,
 }
 
 /// A capture, before it is put in order.
@@ -43,16 +45,19 @@ pub(crate) struct Recorded {
     pub(crate) public: HashSet<TensorId>,
     pub(crate) gradients: Vec<(ParamId, TensorId)>,
     pub(crate) examples: usize,
+    /// Of the device that it is to be replayed on.
+    pub(crate) types: Types,
 }
 
 impl Graph {
     /// Keeps what the gradients need, and numbers its tensors in the order of their first use.
     pub(crate) fn of(recorded: Recorded) -> Result<Self, TraceError> {
-        let Recorded { operations, mut values, parameters, public, gradients, examples } = recorded;
+        let Recorded { operations, mut values, parameters, public, gradients, examples, types } = recorded;
         let mut needed: HashSet<TensorId> = gradients.iter().map(|(_, id)| *id).collect();
         let mut kept = Vec::new();
         for op in operations.into_iter().rev() {
-            let makes_source = matches!(op, OperationIr::Init(_)) || op.outputs().any(|out| parameters.contains_key(&out.id));
+            let makes_source =
+                matches!(op, OperationIr::Init(_)) || op.outputs().any(|out| parameters.contains_key(&out.id));
             if makes_source || !op.outputs().any(|out| needed.contains(&out.id)) {
                 continue;
             }
@@ -61,7 +66,7 @@ impl Graph {
         }
         kept.reverse();
 
-        let mut numbers = Numbers::default();
+        let mut numbers = Numbers { of: HashMap::new(), types };
         let mut sources = Vec::new();
         for op in &mut kept {
             let inputs: Vec<TensorId> = op.inputs().map(|input| input.id).collect();
@@ -69,8 +74,8 @@ impl Graph {
                 if numbers.add(id) {
                     sources.push(match (parameters.get(&id), values.remove(&id)) {
                         (Some(parameter), _) => Source::Parameter(*parameter),
-                        (None, Some(data)) if public.contains(&id) => Source::Public(data),
-                        (None, Some(data)) => Source::Constant(data),
+                        (None, Some(data)) if public.contains(&id) => Source::Public(types.converted(data)),
+                        (None, Some(data)) => Source::Constant(types.converted(data)),
                         (None, None) => return Err(TraceError::OutsideTensor),
                     });
                 }
@@ -80,7 +85,7 @@ impl Graph {
             op.visit_mut(&mut numbers);
         }
         let number = |(parameter, id): &(ParamId, TensorId)| {
-            numbers.0.get(id).map(|number| (*parameter, *number)).ok_or(TraceError::Untracked)
+            numbers.of.get(id).map(|number| (*parameter, *number)).ok_or(TraceError::Untracked)
         };
         let gradients = gradients.iter().map(number).collect::<Result<Vec<_>, _>>()?;
         let mut last_use = vec![0; sources.len()];
@@ -88,7 +93,7 @@ impl Graph {
             op.inputs().for_each(|input| last_use[number_of(input)] = position);
         }
         gradients.iter().for_each(|(_, number)| last_use[*number] = kept.len());
-        Ok(Self { operations: kept, sources, gradients, examples, last_use })
+        Ok(Self { operations: kept, sources, gradients, examples, last_use, types })
     }
 
     /// How many operations were recorded.
@@ -117,15 +122,17 @@ pub(crate) fn number_of(tensor: &TensorIr) -> usize {
     tensor.id.value() as usize
 }
 
-#[derive(Default)]
-struct Numbers(HashMap<TensorId, usize>);
+struct Numbers {
+    of: HashMap<TensorId, usize>,
+    types: Types,
+}
 
 impl Numbers {
     /// Whether the tensor is new.
     fn add(&mut self, id: TensorId) -> bool {
-        let next = self.0.len();
+        let next = self.of.len();
         let mut new = false;
-        self.0.entry(id).or_insert_with(|| {
+        self.of.entry(id).or_insert_with(|| {
             new = true;
             next
         });
@@ -137,7 +144,8 @@ impl IrVisitorMut for Numbers {
     fn visit_tensor_mut(&mut self, tensor: &mut TensorIr) {
         // An in-place use is no other use: the tensor's last one is known here.
         tensor.status = TensorStatus::ReadOnly;
-        if let Some(number) = self.0.get(&tensor.id) {
+        tensor.dtype = self.types.own(tensor.dtype);
+        if let Some(number) = self.of.get(&tensor.id) {
             tensor.id = TensorId::new(*number as u64);
         }
     }

@@ -67,9 +67,8 @@ impl Layout {
             let (outer, inner) = (before / to.before(axis).max(1), behind / to.behind(axis).max(1));
             let fits = outer * to.before(axis) == before && inner * to.behind(axis) == behind && outer * inner == times;
             // Alike still, if the new axis is a part of the old one.
-            let uniform = self.uniform
-                && to.before(axis) >= from.before(self.axis)
-                && to.behind(axis) >= from.behind(self.axis);
+            let uniform =
+                self.uniform && to.before(axis) >= from.before(self.axis) && to.behind(axis) >= from.behind(self.axis);
             fits.then_some(Self { axis, outer, inner, uniform })
         })
     }

@@ -25,6 +25,7 @@ mod replay;
 mod rules;
 mod shapes;
 mod tensors;
+mod types;
 
 pub use capture::{RecordError, record, values_of};
 pub use error::TraceError;

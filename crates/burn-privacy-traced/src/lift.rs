@@ -138,12 +138,8 @@ fn lift_base(op: &mut B, examples: usize) {
 }
 
 fn lift_numeric(op: &mut N) {
-    let along = |d: &ReduceOpIr| ReduceDimOpIr {
-        input: d.input.clone(),
-        out: d.out.clone(),
-        axis: 1,
-        accumulator_len: 1,
-    };
+    let along =
+        |d: &ReduceOpIr| ReduceDimOpIr { input: d.input.clone(), out: d.out.clone(), axis: 1, accumulator_len: 1 };
     match op {
         N::Sum(d) => *op = N::SumDim(along(d)),
         N::Mean(d) => *op = N::MeanDim(along(d)),

@@ -100,7 +100,9 @@ impl PerExample {
     /// Two axes exchanged, where products can stay products.
     pub(crate) fn swapped(self, first: usize, second: usize) -> Result<Self, Self> {
         match self {
-            Self::Products(a) if a.is_matrix() && first.abs_diff(second) == 1 && first.max(second) + 1 == a.dims.len() => {
+            Self::Products(a)
+                if a.is_matrix() && first.abs_diff(second) == 1 && first.max(second) + 1 == a.dims.len() =>
+            {
                 let mut dims = a.dims;
                 dims.swap(first, second);
                 Ok(Self::Products(Products { inputs: a.output_gradients, output_gradients: a.inputs, dims }))

@@ -59,27 +59,36 @@ impl Proof {
         if !self.admits(&graph)? {
             return Err(TraceError::Unrecordable("a recording was replayed that the proof is not about".into()));
         }
-        let Graph { operations, sources, gradients, examples, last_use } = graph;
+        let Graph { operations, sources, gradients, examples, last_use, types } = graph;
         let values = sources.into_iter().map(|source| {
             Ok(match source {
                 Source::Operation => None,
                 Source::Constant(data) | Source::Public(data) => Some(Value::Plain(from_data(data, device))),
                 Source::Parameter(id) => {
                     let value = parameters.get(&id).cloned();
-                    Some(Value::Plain(value.ok_or(TraceError::OutsideTensor)?))
+                    Some(Value::Plain(types.cast(value.ok_or(TraceError::OutsideTensor)?)))
                 }
             })
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
         let zeros = vec![false; values.len()];
-        let mut replay =
-            Replay { proof: self, examples, device: device.clone(), values, last_use, zeros, position: 0, once: Vec::new() };
+        let mut replay = Replay {
+            proof: self,
+            examples,
+            device: device.clone(),
+            values,
+            last_use,
+            zeros,
+            position: 0,
+            once: Vec::new(),
+        };
         for (position, op) in operations.iter().enumerate() {
             replay.position = position;
             let inputs: Vec<usize> = op.inputs().map(number_of).collect();
             replay.once = inputs.iter().copied().filter(|a| inputs.iter().filter(|b| *b == a).count() == 1).collect();
             let unknown = || {
-                let shapes: Vec<String> = op.inputs().map(|input| format!("{:?}", self.certified.lengths[number_of(input)])).collect();
+                let shapes: Vec<String> =
+                    op.inputs().map(|input| format!("{:?}", self.certified.lengths[number_of(input)])).collect();
                 TraceError::UnknownOperation { operation: name_of(op), shapes: shapes.join(", ") }
             };
             let found = replay.step(op).ok_or_else(unknown)?;
@@ -117,7 +126,6 @@ impl Operands for Replay<'_> {
 }
 
 impl Replay<'_> {
-
     fn is(&self, tensor: &TensorIr, kind: Kind) -> bool {
         self.proof.kind(tensor) == kind
     }
@@ -175,9 +183,7 @@ impl Replay<'_> {
                 return Some(left.plus(self.per_example(&d.rhs)?, &device));
             }
             OperationIr::BaseFloat(B::SwapDims(d)) => Some(self.per_example(&d.input)?.swapped(d.dim1, d.dim2)),
-            OperationIr::BaseFloat(B::Reshape(d)) => {
-                Some(self.per_example(&d.input)?.reshaped(&d.out.shape.to_vec()))
-            }
+            OperationIr::BaseFloat(B::Reshape(d)) => Some(self.per_example(&d.input)?.reshaped(&d.out.shape.to_vec())),
             OperationIr::NumericFloat(_, N::MulScalar(d)) => {
                 Some(self.per_example(&d.lhs)?.scaled(|g| D::float_mul_scalar(g, scalar(d.rhs))))
             }
@@ -215,7 +221,9 @@ impl Replay<'_> {
             };
             let value = match op {
                 op if flattens(op) => flat(value),
-                OperationIr::BaseFloat(B::Expand(d)) | OperationIr::BaseInt(B::Expand(d)) | OperationIr::BaseBool(B::Expand(d)) => {
+                OperationIr::BaseFloat(B::Expand(d))
+                | OperationIr::BaseInt(B::Expand(d))
+                | OperationIr::BaseBool(B::Expand(d)) => {
                     // New axes come in front of the old ones, behind the examples'.
                     let shape = dims(&value);
                     let new = vec![1; rank(&d.out) - rank(&d.input)];
@@ -281,15 +289,8 @@ impl Replay<'_> {
         let gradient = self.take(&d.out_grad);
         let o = &d.options;
         let options = DeformConvOptions::new(o.stride, o.padding, o.dilation, o.weight_groups, o.offset_groups);
-        let found = D::deform_conv2d_backward(
-            x.clone(),
-            offset.clone(),
-            weight,
-            mask.clone(),
-            bias,
-            gradient.clone(),
-            options,
-        );
+        let found =
+            D::deform_conv2d_backward(x.clone(), offset.clone(), weight, mask.clone(), bias, gradient.clone(), options);
         let kernel = Convolution {
             options: Options::Deformable { options: o.clone(), offset, mask },
             input: x,

@@ -16,9 +16,13 @@ pub(crate) struct Lengths(pub(crate) Vec<Length>);
 pub(crate) enum Mismatch {
     Rank,
     /// No multiple of the number of examples.
-    Multiple { axis: usize },
+    Multiple {
+        axis: usize,
+    },
     /// Two axes that grow.
-    Pairs { axes: [usize; 2] },
+    Pairs {
+        axes: [usize; 2],
+    },
 }
 
 impl Lengths {

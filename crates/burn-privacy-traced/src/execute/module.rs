@@ -59,22 +59,12 @@ pub(super) fn execute(op: &M, from: &mut impl Operands) -> Option<Vec<T>> {
             let (mask, bias) = (from.take_some(d.mask.as_ref()), from.take_some(d.bias.as_ref()));
             D::deform_conv2d(x, offset, weight, mask, bias, d.options.clone().into())
         }
-        M::AvgPool1d(d) => D::avg_pool1d(
-            from.take(&d.x),
-            d.kernel_size,
-            d.stride,
-            d.padding,
-            d.count_include_pad,
-            d.ceil_mode,
-        ),
-        M::AvgPool2d(d) => D::avg_pool2d(
-            from.take(&d.x),
-            d.kernel_size,
-            d.stride,
-            d.padding,
-            d.count_include_pad,
-            d.ceil_mode,
-        ),
+        M::AvgPool1d(d) => {
+            D::avg_pool1d(from.take(&d.x), d.kernel_size, d.stride, d.padding, d.count_include_pad, d.ceil_mode)
+        }
+        M::AvgPool2d(d) => {
+            D::avg_pool2d(from.take(&d.x), d.kernel_size, d.stride, d.padding, d.count_include_pad, d.ceil_mode)
+        }
         M::AvgPool1dBackward(d) => {
             let (x, grad) = (from.take(&d.x), from.take(&d.grad));
             D::avg_pool1d_backward(x, grad, d.kernel_size, d.stride, d.padding, d.count_include_pad, d.ceil_mode)
@@ -98,49 +88,33 @@ pub(super) fn execute(op: &M, from: &mut impl Operands) -> Option<Vec<T>> {
             let x = from.take(&d.x);
             D::adaptive_avg_pool3d_backward(x, from.take(&d.grad))
         }
-        M::MaxPool1d(d) => {
-            D::max_pool1d(from.take(&d.x), d.kernel_size, d.stride, d.padding, d.dilation, d.ceil_mode)
-        }
-        M::MaxPool2d(d) => {
-            D::max_pool2d(from.take(&d.x), d.kernel_size, d.stride, d.padding, d.dilation, d.ceil_mode)
-        }
+        M::MaxPool1d(d) => D::max_pool1d(from.take(&d.x), d.kernel_size, d.stride, d.padding, d.dilation, d.ceil_mode),
+        M::MaxPool2d(d) => D::max_pool2d(from.take(&d.x), d.kernel_size, d.stride, d.padding, d.dilation, d.ceil_mode),
         M::MaxPool1dWithIndices(d) => {
             let x = from.take(&d.x);
             let dtype = d.out_indices.dtype.into();
-            let found = D::max_pool1d_with_indices(
-                x,
-                d.kernel_size,
-                d.stride,
-                d.padding,
-                d.dilation,
-                d.ceil_mode,
-                dtype,
-            );
+            let found =
+                D::max_pool1d_with_indices(x, d.kernel_size, d.stride, d.padding, d.dilation, d.ceil_mode, dtype);
             return Some(vec![found.output, found.indices]);
         }
         M::MaxPool2dWithIndices(d) => {
             let x = from.take(&d.x);
             let dtype = d.out_indices.dtype.into();
-            let found = D::max_pool2d_with_indices(
-                x,
-                d.kernel_size,
-                d.stride,
-                d.padding,
-                d.dilation,
-                d.ceil_mode,
-                dtype,
-            );
+            let found =
+                D::max_pool2d_with_indices(x, d.kernel_size, d.stride, d.padding, d.dilation, d.ceil_mode, dtype);
             return Some(vec![found.output, found.indices]);
         }
         M::MaxPool1dWithIndicesBackward(d) => {
             let (x, grad, indices) = (from.take(&d.x), from.take(&d.grad), from.take(&d.indices));
             let (kernel, stride, padding) = (d.kernel_size, d.stride, d.padding);
-            D::max_pool1d_with_indices_backward(x, kernel, stride, padding, d.dilation, d.ceil_mode, grad, indices).x_grad
+            D::max_pool1d_with_indices_backward(x, kernel, stride, padding, d.dilation, d.ceil_mode, grad, indices)
+                .x_grad
         }
         M::MaxPool2dWithIndicesBackward(d) => {
             let (x, grad, indices) = (from.take(&d.x), from.take(&d.grad), from.take(&d.indices));
             let (kernel, stride, padding) = (d.kernel_size, d.stride, d.padding);
-            D::max_pool2d_with_indices_backward(x, kernel, stride, padding, d.dilation, d.ceil_mode, grad, indices).x_grad
+            D::max_pool2d_with_indices_backward(x, kernel, stride, padding, d.dilation, d.ceil_mode, grad, indices)
+                .x_grad
         }
         M::Interpolate(d) => D::interpolate(from.take(&d.x), d.output_size, d.options.clone().into()),
         M::InterpolateBackward(d) => {

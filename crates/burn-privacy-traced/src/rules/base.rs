@@ -40,9 +40,10 @@ pub(super) fn of_data(op: &B, tensors: &Tensors<'_>) -> Option<Result<Vec<Kind>,
             Some(layout) if layout.uniform || !d.axes.contains(&layout.axis) => Ok(layout),
             _ => Err(ALONG),
         },
-        B::Expand(d) => tensors.data(&d.input).ok_or(Why::Unknown).map(|layout| {
-            layout.at(layout.axis + tensors.lengths(&d.out).rank() - tensors.lengths(&d.input).rank())
-        }),
+        B::Expand(d) => tensors
+            .data(&d.input)
+            .ok_or(Why::Unknown)
+            .map(|layout| layout.at(layout.axis + tensors.lengths(&d.out).rank() - tensors.lengths(&d.input).rank())),
         B::Unfold(d) => tensors.beside(&d.input, d.dim),
         B::Slice(d) => slice(d, tensors),
         B::SliceAssign(d) => both_or_one(&[&d.tensor, &d.value], tensors).and_then(|layout| {
@@ -70,13 +71,11 @@ pub(super) fn of_data(op: &B, tensors: &Tensors<'_>) -> Option<Result<Vec<Kind>,
             (None, Some(indices)) if indices.axis == d.dim => Ok(indices),
             _ => Err(ALONG),
         },
-        B::Scatter(d) => {
-            match both_or_one(&[&d.tensor, &d.indices, &d.value], tensors) {
-                Ok(layout) if layout.axis != d.dim => Ok(layout),
-                Ok(_) => Err(ALONG),
-                Err(why) => Err(why),
-            }
-        }
+        B::Scatter(d) => match both_or_one(&[&d.tensor, &d.indices, &d.value], tensors) {
+            Ok(layout) if layout.axis != d.dim => Ok(layout),
+            Ok(_) => Err(ALONG),
+            Err(why) => Err(why),
+        },
         B::RepeatDim(d) => tensors.beside(&d.tensor, d.dim),
         B::Cat(d) => {
             let parts: Vec<&TensorIr> = d.tensors.iter().collect();
@@ -116,7 +115,8 @@ fn slice(d: &SliceOpIr, tensors: &Tensors<'_>) -> Result<Layout, Why> {
 fn both_or_one(parts: &[&TensorIr], tensors: &Tensors<'_>) -> Result<Layout, Why> {
     let mut layout: Option<Layout> = None;
     for part in parts {
-        let next = tensors.data(part).ok_or(Why::Couples("rows that belong to no example are put beside the examples'"))?;
+        let next =
+            tensors.data(part).ok_or(Why::Couples("rows that belong to no example are put beside the examples'"))?;
         layout = Some(match layout {
             Some(known) => known.with(next).ok_or(LAYOUT)?,
             None => next,

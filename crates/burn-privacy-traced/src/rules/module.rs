@@ -65,7 +65,8 @@ pub(super) fn of_data(op: &M, tensors: &Tensors<'_>) -> Result<Vec<Kind>, Why> {
             let inputs: Vec<&TensorIr> = [&d.x, &d.offset, &d.out_grad].into_iter().chain(d.mask.as_ref()).collect();
             let data = on.first_axis(&inputs, &[Some(&d.weight), d.bias.as_ref()])?[0];
             // In the order of the operation's outputs.
-            let all = [Some((&d.input_grad, data)), Some((&d.offset_grad, data)), Some((&d.weight_grad, Kind::PerExample))];
+            let all =
+                [Some((&d.input_grad, data)), Some((&d.offset_grad, data)), Some((&d.weight_grad, Kind::PerExample))];
             let rest = [d.mask_grad.as_ref().map(|t| (t, data)), d.bias_grad.as_ref().map(|t| (t, Kind::PerExample))];
             Ok(all.into_iter().chain(rest).flatten().map(|(_, kind)| kind).collect())
         }
@@ -111,7 +112,11 @@ struct Rules<'a> {
 impl Rules<'_> {
     fn shared(&self, parameters: &[Option<&TensorIr>]) -> Result<(), Why> {
         let shared = |tensor: &&TensorIr| self.tensors.kind(tensor) == Kind::Shared;
-        if parameters.iter().flatten().all(shared) { Ok(()) } else { Err(Why::Couples("its parameters are made of examples")) }
+        if parameters.iter().flatten().all(shared) {
+            Ok(())
+        } else {
+            Err(Why::Couples("its parameters are made of examples"))
+        }
     }
 
     /// The common layout of data whose examples all lie along one axis.

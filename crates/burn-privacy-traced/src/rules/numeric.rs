@@ -76,12 +76,10 @@ pub(super) fn of_data(op: &N, tensors: &Tensors<'_>) -> Option<Result<Vec<Kind>,
 pub(super) fn of_float_data(op: &F, tensors: &Tensors<'_>) -> Option<Result<Vec<Kind>, Why>> {
     match op {
         F::Matmul(d) => Some(matrix_product(d, tensors).map(|kind| vec![kind])),
-        F::Cross(d) => Some(
-            tensors.pointwise(&[&d.lhs, &d.rhs]).and_then(|layout| match layout.axis == d.dim {
-                true => Err(ALONG),
-                false => Ok(vec![Kind::Data(layout.varied())]),
-            }),
-        ),
+        F::Cross(d) => Some(tensors.pointwise(&[&d.lhs, &d.rhs]).and_then(|layout| match layout.axis == d.dim {
+            true => Err(ALONG),
+            false => Ok(vec![Kind::Data(layout.varied())]),
+        })),
         F::GridSample2d(d) => Some(match (tensors.data(&d.tensor), tensors.data(&d.grid)) {
             (Some(image), Some(grid)) if image.axis == 0 => {
                 image.with(grid).map(|layout| vec![Kind::Data(layout.varied())]).ok_or(LAYOUT)

@@ -12,6 +12,9 @@
 //!    cheaper identity exists; clip factors follow from the norms.
 //! 4. One weighted weight-gradient product per layer gives the sum of the clipped gradients.
 //!
+//! A model that no rules cover is trained on its own operation graph ([`PerExample::Traced`], crate `burn-privacy-traced`): there the
+//! independence of the examples is proved at every step.
+//!
 //! Nothing in this module adds noise: what it computes is **private data**, and only
 //! [`Step::gradients`](crate::session::Step::gradients) turns it into something an optimizer may see.
 //!
@@ -27,7 +30,8 @@
 //!
 //! That `g_i` is a function of record `i` and the model alone is what a step's sensitivity rests on. No step is released before
 //! its model and closure were *validated*: run on records drawn at random from the data set, in two batches of the physical
-//! batch size that share a random half, and one example alone. That is a check on a sample, not a proof.
+//! batch size that share a random half, and one example alone. That is a check on a sample. At the first step the program's operation
+//! graph is traced, too, where it can be: a coupling that the graph shows is refused whatever the records are.
 //!
 //! | what couples examples | |
 //! |---|---|
@@ -70,9 +74,9 @@ pub use batch_layout::BatchLayout;
 pub use burn_privacy_budget::plan::ProtectedUnit;
 pub use burn_privacy_kernels::Rounding;
 pub use burn_privacy_kernels::ops::squared_norms::sum_of_squares_bound;
+pub use burn_privacy_traced::{TraceError, public};
 pub use factors::ClipFactors;
 pub(crate) use param::ParamRule;
-pub use burn_privacy_traced::{TraceError, public};
 pub use param::per_example;
 pub use parameter_gradients::{ParameterGradients, ParameterSum};
 pub use rule::PerExampleRule;

@@ -116,11 +116,8 @@ where
         let rounding = Rounding::of(&self.device);
         let mut sum = GradientSum::new(self.plan.clipping().norm());
         let sampling = self.plan.sampling();
-        let ranges = FixedRanges::new(
-            sampling.expected_batch_size(),
-            sampling.nominal_size(),
-            self.physical_batch / self.views,
-        );
+        let ranges =
+            FixedRanges::new(sampling.expected_batch_size(), sampling.nominal_size(), self.physical_batch / self.views);
         match per_example {
             PerExample::Traced => {
                 self.traced_sum(model, trainable, batch, ranges, loss, &mut sum)?;

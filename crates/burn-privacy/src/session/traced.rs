@@ -43,9 +43,8 @@ where
             let examples = indices.len();
             let (graph, proof) = self.proved(model, trainable, indices, batch.step, loss)?;
             let replay = trace_span!("replay").entered();
-            let gradients = proof
-                .replay(graph, &values, device.as_dispatch())
-                .map_err(|error| explained(error, trainable))?;
+            let gradients =
+                proof.replay(graph, &values, device.as_dispatch()).map_err(|error| explained(error, trainable))?;
             drop(replay);
             if gradients.is_empty() {
                 return Err(Error::UntrackedLoss);
@@ -67,7 +66,7 @@ where
         loss: &mut F,
     ) -> Result<Graph> {
         let examples = indices.len();
-        record(model, examples, self.device.is_autodiff(), |copy, device| {
+        record(model, examples, &self.device, |copy, device| {
             let input = self.load_on(indices, device)?;
             self.losses_of(copy, input, examples, loss)
         })

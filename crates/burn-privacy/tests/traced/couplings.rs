@@ -53,181 +53,325 @@ const OTHERS: &str = "depends on other examples of the batch";
 
 /// Name, program, and words of its refusal.
 const COUPLINGS: &[(&str, Loss, &[&str])] = &[
-    ("minus the batch's mean", |m, b| {
-        let h = hidden(m, &b);
-        losses_of(m, h.clone() - h.mean_dim(0), b)
-    }, &[OTHERS, GRAPH, "mean over the examples", "first.weight"]),
-    ("minus the batch's mean, detached", |m, b| {
-        let h = hidden(m, &b);
-        losses_of(m, h.clone() - h.mean_dim(0).detach(), b)
-    }, &[OTHERS, GRAPH, "MeanDim"]),
-    ("minus the mean, as a sum over the batch", |m, b| {
-        let h = hidden(m, &b);
-        losses_of(m, h.clone() - h.sum_dim(0) * 0.1, b)
-    }, &[OTHERS, GRAPH, "meets a single example"]),
-    ("times the sum of the batch, detached", |m, b| {
-        let h = hidden(m, &b);
-        losses_of(m, h.clone() * h.sum_dim(0).detach(), b)
-    }, &[OTHERS, GRAPH, "meets a single example"]),
-    ("over the batch's root mean square", |m, b| {
-        let h = hidden(m, &b);
-        losses_of(m, h.clone() / (h.square().mean().sqrt() + 1.0).reshape([1, 1]), b)
-    }, &[OTHERS, GRAPH]),
-    ("over the batch's largest value", |m, b| {
-        let h = hidden(m, &b);
-        losses_of(m, h.clone() / h.abs().max().reshape([1, 1]), b)
-    }, &[OTHERS, GRAPH, "reduces all examples"]),
-    ("normalized by batch statistics by hand", |m, b| {
-        let h = hidden(m, &b);
-        let (variance, mean) = h.clone().var_mean(0);
-        losses_of(m, (h - mean) / (variance + 1e-5).sqrt(), b)
-    }, &[OTHERS, GRAPH]),
-    ("inputs standardized by the batch", |m, b| {
-        let x = b.input.clone() - b.input.clone().mean_dim(0);
-        losses_of(m, m.first.forward(x).tanh(), b)
-    }, &[OTHERS, GRAPH, "mean over the examples"]),
+    (
+        "minus the batch's mean",
+        |m, b| {
+            let h = hidden(m, &b);
+            losses_of(m, h.clone() - h.mean_dim(0), b)
+        },
+        &[OTHERS, GRAPH, "mean over the examples", "first.weight"],
+    ),
+    (
+        "minus the batch's mean, detached",
+        |m, b| {
+            let h = hidden(m, &b);
+            losses_of(m, h.clone() - h.mean_dim(0).detach(), b)
+        },
+        &[OTHERS, GRAPH, "MeanDim"],
+    ),
+    (
+        "minus the mean, as a sum over the batch",
+        |m, b| {
+            let h = hidden(m, &b);
+            losses_of(m, h.clone() - h.sum_dim(0) * 0.1, b)
+        },
+        &[OTHERS, GRAPH, "meets a single example"],
+    ),
+    (
+        "times the sum of the batch, detached",
+        |m, b| {
+            let h = hidden(m, &b);
+            losses_of(m, h.clone() * h.sum_dim(0).detach(), b)
+        },
+        &[OTHERS, GRAPH, "meets a single example"],
+    ),
+    (
+        "over the batch's root mean square",
+        |m, b| {
+            let h = hidden(m, &b);
+            losses_of(m, h.clone() / (h.square().mean().sqrt() + 1.0).reshape([1, 1]), b)
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "over the batch's largest value",
+        |m, b| {
+            let h = hidden(m, &b);
+            losses_of(m, h.clone() / h.abs().max().reshape([1, 1]), b)
+        },
+        &[OTHERS, GRAPH, "reduces all examples"],
+    ),
+    (
+        "normalized by batch statistics by hand",
+        |m, b| {
+            let h = hidden(m, &b);
+            let (variance, mean) = h.clone().var_mean(0);
+            losses_of(m, (h - mean) / (variance + 1e-5).sqrt(), b)
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "inputs standardized by the batch",
+        |m, b| {
+            let x = b.input.clone() - b.input.clone().mean_dim(0);
+            losses_of(m, m.first.forward(x).tanh(), b)
+        },
+        &[OTHERS, GRAPH, "mean over the examples"],
+    ),
     ("the mean loss", |m, b| plain(m, b).mean(), &["one loss per example"]),
-    ("the mean loss for every example", |m, b| {
-        let n = b.size();
-        plain(m, b).mean().expand([n])
-    }, &[OTHERS, GRAPH]),
-    ("the sum of losses for every example", |m, b| {
-        let n = b.size();
-        plain(m, b).sum().expand([n])
-    }, &[OTHERS, GRAPH, "handed to every example"]),
-    ("divided by the batch size", |m, b| {
-        let n = b.size();
-        plain(m, b) / n as f64
-    }, &["changes with the number of examples"]),
-    ("scaled by a power of the batch size", |m, b| {
-        let n = b.size();
-        plain(m, b) * (n as f64).sqrt()
-    }, &["changes with the number of examples"]),
-    ("softmax over the batch", |m, b| {
-        let h = softmax(hidden(m, &b), 0);
-        losses_of(m, h, b)
-    }, &[OTHERS, GRAPH, "along the axis of the examples"]),
-    ("attention over the batch", |m, b| {
-        let h = hidden(m, &b);
-        let weights = softmax(h.clone().matmul(h.clone().transpose()), 1);
-        losses_of(m, weights.matmul(h), b)
-    }, &[OTHERS, GRAPH, "pairs examples"]),
-    ("contrastive loss", |m, b| {
-        let n = b.size();
-        let h = hidden(m, &b);
-        let similarities = log_softmax(h.clone().matmul(h.transpose()), 1);
-        similarities.mul(Tensor::eye(n, &b.input.device())).sum_dim(1).reshape([n]).neg()
-    }, &[OTHERS, GRAPH, "pairs examples"]),
-    ("covariance of the batch's features", |m, b| {
-        let h = hidden(m, &b);
-        let covariance = h.clone().transpose().matmul(h.clone());
-        losses_of(m, h.matmul(covariance), b)
-    }, &[OTHERS, GRAPH]),
-    ("hardest examples only, by top-k", |m, b| {
-        let losses = plain(m, b);
-        let least = losses.clone().detach().topk(4, 0).min();
-        let mask = losses.clone().detach().lower(least);
-        losses.mask_fill(mask, 0.0)
-    }, &[OTHERS, GRAPH]),
-    ("hardest examples only, by sorting", |m, b| {
-        let losses = plain(m, b);
-        let median = losses.clone().detach().sort(0).slice([3..4]);
-        let mask = losses.clone().lower(median);
-        losses.mask_fill(mask, 0.0)
-    }, &[OTHERS, GRAPH]),
-    ("losses relative to the largest", |m, b| {
-        let losses = plain(m, b);
-        let largest = losses.clone().detach().max();
-        losses.clone() * (losses.detach() - largest).exp()
-    }, &[OTHERS, GRAPH, "reduces all examples"]),
-    ("straight through batch statistics", |m, b| {
-        let h = hidden(m, &b);
-        let rounded = (h.clone() - h.clone().mean_dim(0)).sign();
-        losses_of(m, h.clone() + (rounded - h).detach(), b)
-    }, &[OTHERS, GRAPH]),
-    ("balance of a mixture of experts", |m, b| {
-        let gates = softmax(hidden(m, &b), 1);
-        let load = gates.clone().mean_dim(0);
-        let n = b.size();
-        plain(m, b) + (gates * load).sum_dim(1).reshape([n])
-    }, &[OTHERS, GRAPH]),
-    ("mixed with the batch in reverse", |m, b| {
-        let x = b.input.clone() * 0.7 + b.input.clone().flip([0]) * 0.3;
-        losses_of(m, m.first.forward(x).tanh(), b)
-    }, &[OTHERS, GRAPH, "along the axis of the examples"]),
-    ("mixed with the next example", |m, b| {
-        let n = b.size();
-        let shifted = Tensor::cat(vec![b.input.clone().slice([1..n]), b.input.clone().slice([0..1])], 0);
-        losses_of(m, m.first.forward(b.input.clone() + shifted).tanh(), b)
-    }, &[OTHERS, GRAPH, "takes some examples out"]),
-    ("the first example as an anchor", |m, b| {
-        let h = hidden(m, &b);
-        let anchor = h.clone().slice([0..1]);
-        losses_of(m, h - anchor, b)
-    }, &[OTHERS, GRAPH, "takes some examples out"]),
-    ("the first example detached", |m, b| {
-        let h = hidden(m, &b);
-        let anchor = h.clone().detach().slice([0..1]);
-        losses_of(m, h - anchor, b)
-    }, &[OTHERS, GRAPH]),
-    ("one example written over", |m, b| {
-        let h = hidden(m, &b);
-        let h = h.clone().slice_assign([0..1, 0..5], h.slice([1..2, 0..5]));
-        losses_of(m, h, b)
-    }, &[OTHERS, GRAPH]),
-    ("a shuffled batch", |m, b| {
-        let n = b.size();
-        let order = Tensor::<1>::random([n], Distribution::Default, &b.input.device()).argsort(0);
-        let h = hidden(m, &b).select(0, order);
-        losses_of(m, h, b)
-    }, &[OTHERS, GRAPH]),
-    ("a running sum over the batch", |m, b| {
-        let h = hidden(m, &b).cumsum(0);
-        losses_of(m, h, b)
-    }, &[OTHERS, GRAPH, "along the axis of the examples"]),
-    ("the nearest other example", |m, b| {
-        let h = hidden(m, &b);
-        let nearest = h.clone().matmul(h.clone().transpose()).argmax(1).reshape([b.size()]);
-        losses_of(m, h.clone() + h.select(0, nearest).detach(), b)
-    }, &[OTHERS, GRAPH]),
-    ("classes counted in the batch", |m, b| {
-        let n = b.size();
-        let counts = b.classes().one_hot::<2>(3).float().sum_dim(0);
-        let weights = counts.recip().expand([n, 3]).gather(1, b.classes().reshape([n, 1]));
-        plain(m, b) * weights.reshape([n])
-    }, &[OTHERS, GRAPH]),
-    ("prototypes of the classes", |m, b| {
-        let n = b.size();
-        let h = hidden(m, &b);
-        let prototypes = b.classes().one_hot::<2>(3).float().transpose().matmul(h.clone());
-        let _ = n;
-        let scores = log_softmax(h.matmul(prototypes.transpose()), 1);
-        scores.gather(1, b.classes().reshape([n, 1])).reshape([n]).neg()
-    }, &[OTHERS, GRAPH]),
-    ("batch and features exchanged by a reshape", |m, b| {
-        let n = b.size();
-        let x = b.input.clone().reshape([4, n]).swap_dims(0, 1);
-        losses_of(m, m.first.forward(x).tanh(), b)
-    }, &[OTHERS, GRAPH, "tears examples apart"]),
-    ("the mean by a product with ones", |m, b| {
-        let n = b.size();
-        let h = hidden(m, &b);
-        let mean = Tensor::<2>::ones([1, n], &b.input.device()).matmul(h.clone());
-        losses_of(m, h - mean, b)
-    }, &[OTHERS, GRAPH]),
-    ("the examples' numbers", |m, b| {
-        let n = b.size();
-        let numbers = Tensor::<1, Int>::arange(0..n as i64, &b.input.device()).float();
-        plain(m, b) * numbers.exp()
-    }, &["numbers the examples"]),
-    ("a mean of the inputs read on the host", |m, b| {
-        let mean = b.input.clone().into_data().iter::<f32>().sum::<f32>();
-        plain(m, b) * f64::from(mean)
-    }, &["changes with the number of examples"]),
-    ("a condition on a value", |m, b| {
-        let losses = plain(m, b);
-        if losses.clone().sum().into_scalar::<f32>() > 0.0 { losses * 2.0 } else { losses }
-    }, &["reads a value"]),
+    (
+        "the mean loss for every example",
+        |m, b| {
+            let n = b.size();
+            plain(m, b).mean().expand([n])
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "the sum of losses for every example",
+        |m, b| {
+            let n = b.size();
+            plain(m, b).sum().expand([n])
+        },
+        &[OTHERS, GRAPH, "handed to every example"],
+    ),
+    (
+        "divided by the batch size",
+        |m, b| {
+            let n = b.size();
+            plain(m, b) / n as f64
+        },
+        &["changes with the number of examples"],
+    ),
+    (
+        "scaled by a power of the batch size",
+        |m, b| {
+            let n = b.size();
+            plain(m, b) * (n as f64).sqrt()
+        },
+        &["changes with the number of examples"],
+    ),
+    (
+        "softmax over the batch",
+        |m, b| {
+            let h = softmax(hidden(m, &b), 0);
+            losses_of(m, h, b)
+        },
+        &[OTHERS, GRAPH, "along the axis of the examples"],
+    ),
+    (
+        "attention over the batch",
+        |m, b| {
+            let h = hidden(m, &b);
+            let weights = softmax(h.clone().matmul(h.clone().transpose()), 1);
+            losses_of(m, weights.matmul(h), b)
+        },
+        &[OTHERS, GRAPH, "pairs examples"],
+    ),
+    (
+        "contrastive loss",
+        |m, b| {
+            let n = b.size();
+            let h = hidden(m, &b);
+            let similarities = log_softmax(h.clone().matmul(h.transpose()), 1);
+            similarities.mul(Tensor::eye(n, &b.input.device())).sum_dim(1).reshape([n]).neg()
+        },
+        &[OTHERS, GRAPH, "pairs examples"],
+    ),
+    (
+        "covariance of the batch's features",
+        |m, b| {
+            let h = hidden(m, &b);
+            let covariance = h.clone().transpose().matmul(h.clone());
+            losses_of(m, h.matmul(covariance), b)
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "hardest examples only, by top-k",
+        |m, b| {
+            let losses = plain(m, b);
+            let least = losses.clone().detach().topk(4, 0).min();
+            let mask = losses.clone().detach().lower(least);
+            losses.mask_fill(mask, 0.0)
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "hardest examples only, by sorting",
+        |m, b| {
+            let losses = plain(m, b);
+            let median = losses.clone().detach().sort(0).slice([3..4]);
+            let mask = losses.clone().lower(median);
+            losses.mask_fill(mask, 0.0)
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "losses relative to the largest",
+        |m, b| {
+            let losses = plain(m, b);
+            let largest = losses.clone().detach().max();
+            losses.clone() * (losses.detach() - largest).exp()
+        },
+        &[OTHERS, GRAPH, "reduces all examples"],
+    ),
+    (
+        "straight through batch statistics",
+        |m, b| {
+            let h = hidden(m, &b);
+            let rounded = (h.clone() - h.clone().mean_dim(0)).sign();
+            losses_of(m, h.clone() + (rounded - h).detach(), b)
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "balance of a mixture of experts",
+        |m, b| {
+            let gates = softmax(hidden(m, &b), 1);
+            let load = gates.clone().mean_dim(0);
+            let n = b.size();
+            plain(m, b) + (gates * load).sum_dim(1).reshape([n])
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "mixed with the batch in reverse",
+        |m, b| {
+            let x = b.input.clone() * 0.7 + b.input.clone().flip([0]) * 0.3;
+            losses_of(m, m.first.forward(x).tanh(), b)
+        },
+        &[OTHERS, GRAPH, "along the axis of the examples"],
+    ),
+    (
+        "mixed with the next example",
+        |m, b| {
+            let n = b.size();
+            let shifted = Tensor::cat(vec![b.input.clone().slice([1..n]), b.input.clone().slice([0..1])], 0);
+            losses_of(m, m.first.forward(b.input.clone() + shifted).tanh(), b)
+        },
+        &[OTHERS, GRAPH, "takes some examples out"],
+    ),
+    (
+        "the first example as an anchor",
+        |m, b| {
+            let h = hidden(m, &b);
+            let anchor = h.clone().slice([0..1]);
+            losses_of(m, h - anchor, b)
+        },
+        &[OTHERS, GRAPH, "takes some examples out"],
+    ),
+    (
+        "the first example detached",
+        |m, b| {
+            let h = hidden(m, &b);
+            let anchor = h.clone().detach().slice([0..1]);
+            losses_of(m, h - anchor, b)
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "one example written over",
+        |m, b| {
+            let h = hidden(m, &b);
+            let h = h.clone().slice_assign([0..1, 0..5], h.slice([1..2, 0..5]));
+            losses_of(m, h, b)
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "a shuffled batch",
+        |m, b| {
+            let n = b.size();
+            let order = Tensor::<1>::random([n], Distribution::Default, &b.input.device()).argsort(0);
+            let h = hidden(m, &b).select(0, order);
+            losses_of(m, h, b)
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "a running sum over the batch",
+        |m, b| {
+            let h = hidden(m, &b).cumsum(0);
+            losses_of(m, h, b)
+        },
+        &[OTHERS, GRAPH, "along the axis of the examples"],
+    ),
+    (
+        "the nearest other example",
+        |m, b| {
+            let h = hidden(m, &b);
+            let nearest = h.clone().matmul(h.clone().transpose()).argmax(1).reshape([b.size()]);
+            losses_of(m, h.clone() + h.select(0, nearest).detach(), b)
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "classes counted in the batch",
+        |m, b| {
+            let n = b.size();
+            let counts = b.classes().one_hot::<2>(3).float().sum_dim(0);
+            let weights = counts.recip().expand([n, 3]).gather(1, b.classes().reshape([n, 1]));
+            plain(m, b) * weights.reshape([n])
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "prototypes of the classes",
+        |m, b| {
+            let n = b.size();
+            let h = hidden(m, &b);
+            let prototypes = b.classes().one_hot::<2>(3).float().transpose().matmul(h.clone());
+            let _ = n;
+            let scores = log_softmax(h.matmul(prototypes.transpose()), 1);
+            scores.gather(1, b.classes().reshape([n, 1])).reshape([n]).neg()
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "batch and features exchanged by a reshape",
+        |m, b| {
+            let n = b.size();
+            let x = b.input.clone().reshape([4, n]).swap_dims(0, 1);
+            losses_of(m, m.first.forward(x).tanh(), b)
+        },
+        &[OTHERS, GRAPH, "tears examples apart"],
+    ),
+    (
+        "the mean by a product with ones",
+        |m, b| {
+            let n = b.size();
+            let h = hidden(m, &b);
+            let mean = Tensor::<2>::ones([1, n], &b.input.device()).matmul(h.clone());
+            losses_of(m, h - mean, b)
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
+        "the examples' numbers",
+        |m, b| {
+            let n = b.size();
+            let numbers = Tensor::<1, Int>::arange(0..n as i64, &b.input.device()).float();
+            plain(m, b) * numbers.exp()
+        },
+        &["numbers the examples"],
+    ),
+    (
+        "a mean of the inputs read on the host",
+        |m, b| {
+            let mean = b.input.clone().into_data().iter::<f32>().sum::<f32>();
+            plain(m, b) * f64::from(mean)
+        },
+        &["changes with the number of examples"],
+    ),
+    (
+        "a condition on a value",
+        |m, b| {
+            let losses = plain(m, b);
+            if losses.clone().sum().into_scalar::<f32>() > 0.0 { losses * 2.0 } else { losses }
+        },
+        &["reads a value"],
+    ),
 ];
 
 #[test]
@@ -402,7 +546,8 @@ struct Normalized {
 #[test]
 fn batch_normalization_in_training() {
     let device = flex();
-    let model = Normalized { first: LinearConfig::new(4, 3).init(&device), norm: BatchNormConfig::new(3).init(&device) };
+    let model =
+        Normalized { first: LinearConfig::new(4, 3).init(&device), norm: BatchNormConfig::new(3).init(&device) };
     let found = try_clipped_sum(&Ask::flex(1.0).traced(), &model, &examples(), |model, batch| {
         distance(model.norm.forward(model.first.forward(batch.input)), batch.target)
     });

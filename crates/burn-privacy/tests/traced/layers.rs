@@ -1,9 +1,7 @@
 //! Every layer of `burn::nn` with parameters, stock, on random shapes: the clipped sums of the operation graph are those of
 //! the batch-of-one loop.
 
-use burn::nn::attention::{
-    CrossAttentionConfig, MhaInput, MultiHeadAttentionConfig, generate_autoregressive_mask,
-};
+use burn::nn::attention::{CrossAttentionConfig, MhaInput, MultiHeadAttentionConfig, generate_autoregressive_mask};
 use burn::nn::conv::{
     Conv1dConfig, Conv2dConfig, Conv3dConfig, ConvTranspose1dConfig, ConvTranspose2dConfig, ConvTranspose3dConfig,
     DeformConv2dConfig,
@@ -14,8 +12,8 @@ use burn::nn::transformer::{
 };
 use burn::nn::{
     BatchNormConfig, BiGruConfig, BiLstmConfig, EmbeddingConfig, GroupNormConfig, GruConfig, InstanceNormConfig,
-    LayerNormConfig, LinearConfig, LstmConfig, PReluConfig, PaddingConfig1d, PaddingConfig2d, PaddingConfig3d, RmsNormConfig, RnnConfig,
-    SwiGluConfig,
+    LayerNormConfig, LinearConfig, LstmConfig, PReluConfig, PaddingConfig1d, PaddingConfig2d, PaddingConfig3d,
+    RmsNormConfig, RnnConfig, SwiGluConfig,
 };
 use burn::prelude::*;
 
@@ -110,9 +108,13 @@ fn convolutions() {
         assert_layer("Conv1d, groups", [0, c, l], one, |m, x: Tensor<3>| m.forward(x));
         let two = Conv2dConfig::new([c, o], [3, 2]).with_stride([2, 1]).with_groups(2).init(&device);
         assert_layer("Conv2d, groups, stride", [0, c, l, 6], two, |m, x: Tensor<4>| m.forward(x));
-        let same = Conv2dConfig::new([c, o], [3, 3]).with_padding(PaddingConfig2d::Same).with_dilation([2, 1]).init(&device);
+        let same =
+            Conv2dConfig::new([c, o], [3, 3]).with_padding(PaddingConfig2d::Same).with_dilation([2, 1]).init(&device);
         assert_layer("Conv2d, padding, dilation", [0, c, l, 5], same, |m, x: Tensor<4>| m.forward(x));
-        let three = Conv3dConfig::new([c, o], [2, 3, 2]).with_padding(PaddingConfig3d::Explicit(1, 1, 1)).with_groups(2).init(&device);
+        let three = Conv3dConfig::new([c, o], [2, 3, 2])
+            .with_padding(PaddingConfig3d::Explicit(1, 1, 1))
+            .with_groups(2)
+            .init(&device);
         assert_layer("Conv3d, groups", [0, c, 3, 4, 3], three, |m, x: Tensor<5>| m.forward(x));
     });
 }
@@ -144,7 +146,9 @@ fn normalizations() {
         let device = flex();
         assert_layer("LayerNorm", [0, l, c], LayerNormConfig::new(c).init(&device), |m, x: Tensor<3>| m.forward(x));
         assert_layer("GroupNorm", [0, c, l], GroupNormConfig::new(2, c).init(&device), |m, x: Tensor<3>| m.forward(x));
-        assert_layer("InstanceNorm", [0, c, l], InstanceNormConfig::new(c).init(&device), |m, x: Tensor<3>| m.forward(x));
+        assert_layer("InstanceNorm", [0, c, l], InstanceNormConfig::new(c).init(&device), |m, x: Tensor<3>| {
+            m.forward(x)
+        });
         assert_layer("RmsNorm", [0, l, c], RmsNormConfig::new(c).init(&device), |m, x: Tensor<3>| m.forward(x));
         assert_layer("PRelu, one", [0, l, c], PReluConfig::new().init(&device), |m, x: Tensor<3>| m.forward(x));
         let many = PReluConfig::new().with_num_parameters(c).init(&device);
@@ -221,9 +225,13 @@ fn recurrent_layers() {
         let input = [0, t, d];
         assert_layer("Rnn", input, RnnConfig::new(d, h, true).init(&device), |m, x: Tensor<3>| m.forward(x, None).0);
         assert_layer("Lstm", input, LstmConfig::new(d, h, true).init(&device), |m, x: Tensor<3>| m.forward(x, None).0);
-        assert_layer("BiLstm", input, BiLstmConfig::new(d, h, true).init(&device), |m, x: Tensor<3>| m.forward(x, None).0);
+        assert_layer("BiLstm", input, BiLstmConfig::new(d, h, true).init(&device), |m, x: Tensor<3>| {
+            m.forward(x, None).0
+        });
         assert_layer("Gru", input, GruConfig::new(d, h, true).init(&device), |m, x: Tensor<3>| m.forward(x, None));
-        assert_layer("BiGru", input, BiGruConfig::new(d, h, true).init(&device), |m, x: Tensor<3>| m.forward(x, None).0);
+        assert_layer("BiGru", input, BiGruConfig::new(d, h, true).init(&device), |m, x: Tensor<3>| {
+            m.forward(x, None).0
+        });
     });
 }
 
@@ -233,7 +241,8 @@ fn embeddings() {
         let (vocabulary, d, t) = (s.below(2, 9), s.below(1, 5), s.below(1, 6));
         let model = with_values(EmbeddingConfig::new(vocabulary, d).init(&flex()), 7);
         let examples = Values::new(4).token_examples(5, t, vocabulary, t * d);
-        let worst = worst_difference(&model, &examples, |model, batch| distance(model.forward(batch.tokens), batch.target));
+        let worst =
+            worst_difference(&model, &examples, |model, batch| distance(model.forward(batch.tokens), batch.target));
         println!("{:32} {worst:.1e}", "Embedding");
         assert!(worst < 1e-5, "relative difference {worst:e}");
     });

@@ -113,10 +113,7 @@ struct Mlp {
 
 fn mlp() -> Mlp {
     let device = flex();
-    with_values(
-        Mlp { first: LinearConfig::new(6, 5).init(&device), second: LinearConfig::new(5, 3).init(&device) },
-        5,
-    )
+    with_values(Mlp { first: LinearConfig::new(6, 5).init(&device), second: LinearConfig::new(5, 3).init(&device) }, 5)
 }
 
 fn mlp_loss(model: &Mlp, batch: Batch) -> Tensor<1> {

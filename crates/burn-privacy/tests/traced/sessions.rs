@@ -60,7 +60,8 @@ fn views_of_a_record_are_clipped_as_one() {
         let ask = Ask::flex(clip).views(3);
         let expected = clipped_sum(&ask.clone().loop_over_examples(), &model(0.0), &examples, augmented);
         for physical_batch in [3, 6, 18] {
-            let found = clipped_sum(&ask.clone().traced().physical_batch(physical_batch), &model(0.0), &examples, augmented);
+            let found =
+                clipped_sum(&ask.clone().traced().physical_batch(physical_batch), &model(0.0), &examples, augmented);
             assert!(difference_relative_to(&found, &expected, 0.0) < 1e-5);
         }
     }
@@ -163,7 +164,8 @@ fn stated<M: Module>(mode: PerExample, model: &M, loss: impl Fn(&M, Batch) -> Te
 fn the_statement_says_how_independence_is_known() {
     assert_says(&stated(PerExample::Automatic, &model(0.0), losses), &["proved on the operation graph at every step"]);
     let wrapped: burn_privacy::nn::Linear = with_values(burn_privacy::nn::LinearConfig::new(4, 2).init(&flex()), 1);
-    let of_wrapped = |model: &burn_privacy::nn::Linear, batch: Batch| distance(model.forward(batch.input), batch.target);
+    let of_wrapped =
+        |model: &burn_privacy::nn::Linear, batch: Batch| distance(model.forward(batch.input), batch.target);
     let text = stated(PerExample::Automatic, &wrapped, of_wrapped);
     assert_says(&text, &["proved on the operation graph at the first step"]);
     let text = stated(PerExample::Loop, &model(0.0), losses);

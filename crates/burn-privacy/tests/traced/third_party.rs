@@ -70,7 +70,8 @@ fn a_stock_transformer_learns_under_noise() {
     let mut optimizer = SgdConfig::new().init();
     while let Some(step) = session.next_step().unwrap() {
         // The one changed line: gradients come from the step, not from `loss.backward()`.
-        let gradients = step.gradients(&model, |model, batch| Ok(cross_entropy(logits(model, &batch), batch.classes()))).unwrap();
+        let gradients =
+            step.gradients(&model, |model, batch| Ok(cross_entropy(logits(model, &batch), batch.classes()))).unwrap();
         model = optimizer.step(0.3, model, gradients.into());
     }
     assert_ne!(all_parameters(&model), before);
