@@ -8,10 +8,11 @@ use burn::prelude::*;
 use burn_privacy::loss::{cross_entropy, mean_squared_error};
 
 pub mod private;
+pub mod recurrent;
 mod steps;
 pub mod stock;
 
-pub use steps::{MODELS, Mode, Stepper, stepper};
+pub use steps::{MODELS, Mode, STOCK_MODELS, Stepper, stepper};
 
 /// What a network is fed and trained for.
 #[derive(Debug, Clone, Copy)]

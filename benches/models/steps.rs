@@ -6,7 +6,7 @@ use burn::optim::{GradientsParams, SgdConfig};
 use burn::prelude::*;
 use burn_privacy::prelude::*;
 
-use super::{Network, Rows, private, stock};
+use super::{Network, Rows, private, recurrent, stock};
 
 /// How a step is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub enum Mode {
     Layers,
     /// DP-SGD: load, forward, backward, norms, clipped sum, noise, optimizer.
     Private,
+    /// The same with Burn's layers, on the operation graph.
+    Traced,
+    /// The same with Burn's layers, one example at a time.
+    Loop,
 }
 
 impl std::str::FromStr for Mode {
@@ -27,7 +31,9 @@ impl std::str::FromStr for Mode {
             "stock" => Ok(Self::Stock),
             "layers" => Ok(Self::Layers),
             "private" => Ok(Self::Private),
-            _ => Err(format!("{name:?} is not a mode: give stock, layers or private")),
+            "traced" => Ok(Self::Traced),
+            "loop" => Ok(Self::Loop),
+            _ => Err(format!("{name:?} is not a mode: give stock, layers, private, traced or loop")),
         }
     }
 }
@@ -49,7 +55,7 @@ fn plain_steps<M: Network + 'static>(batch: usize, device: &Device) -> Stepper {
     })
 }
 
-fn private_steps<M: Network + 'static>(batch: usize, device: &Device) -> Stepper {
+fn private_steps<M: Network + 'static>(batch: usize, device: &Device, per_example: PerExample) -> Stepper {
     let device = device.clone();
     let mut model = M::new(&device);
     let mut optim = SgdConfig::new().init();
@@ -62,7 +68,7 @@ fn private_steps<M: Network + 'static>(batch: usize, device: &Device) -> Stepper
         .expect("the plan is valid");
     let dataset = InMemDataset::new(M::TASK.rows(batch));
     let session = plan.start(dataset, Rows, &device, Entropy::os()).expect("the session starts");
-    let mut session = session.with_physical_batch(batch);
+    let mut session = session.with_physical_batch(batch).with_per_example(per_example);
     Box::new(move || {
         let step = session.next_step().expect("a step").expect("steps are left");
         let update = step
@@ -84,12 +90,39 @@ macro_rules! networks {
                 $(
                     ($name, Mode::Stock) => Some(plain_steps::<stock::$network>(batch, device)),
                     ($name, Mode::Layers) => Some(plain_steps::<private::$network>(batch, device)),
-                    ($name, Mode::Private) => Some(private_steps::<private::$network>(batch, device)),
+                    ($name, Mode::Private) => {
+                        Some(private_steps::<private::$network>(batch, device, PerExample::OneBackward))
+                    }
+                    ($name, Mode::Traced) => Some(private_steps::<stock::$network>(batch, device, PerExample::Traced)),
+                    ($name, Mode::Loop) => Some(private_steps::<stock::$network>(batch, device, PerExample::Loop)),
+                )*
+                _ => stock_stepper(model, mode, batch, device),
+            }
+        }
+    };
+}
+
+macro_rules! stock_networks {
+    ($($name:literal => $network:ident),* $(,)?) => {
+        /// Names of the networks that exist over Burn's layers only.
+        pub const STOCK_MODELS: &[&str] = &[$($name),*];
+
+        fn stock_stepper(model: &str, mode: Mode, batch: usize, device: &Device) -> Option<Stepper> {
+            match (model, mode) {
+                $(
+                    ($name, Mode::Stock) => Some(plain_steps::<recurrent::$network>(batch, device)),
+                    ($name, Mode::Traced) => Some(private_steps::<recurrent::$network>(batch, device, PerExample::Traced)),
+                    ($name, Mode::Loop) => Some(private_steps::<recurrent::$network>(batch, device, PerExample::Loop)),
                 )*
                 _ => None,
             }
         }
     };
+}
+
+stock_networks! {
+    "lstm_64" => Lstm64,
+    "encoder_4_lora" => EncoderLora,
 }
 
 networks! {

@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("burn-privacy-audit", 2),
     ("burn-privacy-cli", 2),
     ("burn-privacy-kernels", 3),
+    ("burn-privacy-traced", 3),
     ("burn-privacy-datasets", 3),
     ("burn-privacy-sweep", 3),
     ("burn-privacy", 3),

@@ -18,6 +18,8 @@ pub struct Utility;
 pub struct SharpEdges;
 #[doc = include_str!("../../../docs/src/mechanisms/dp-sgd.md")]
 pub struct DpSgd;
+#[doc = include_str!("../../../docs/src/mechanisms/any-model.md")]
+pub struct AnyModel;
 #[doc = include_str!("../../../docs/src/mechanisms/accounting.md")]
 pub struct Accounting;
 #[doc = include_str!("../../../docs/src/mechanisms/ledger.md")]

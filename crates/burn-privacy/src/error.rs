@@ -1,6 +1,7 @@
 //! The error type of the crate: why a model, a loss closure or a step was refused.
 
 use burn::module::ParamId;
+use burn_privacy_traced::TraceError;
 
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -91,6 +92,14 @@ pub enum Error {
     CoupledExamples {
         /// Where it showed.
         seen: String,
+    },
+    /// Per-example gradients can't be taken from the model's operation graph.
+    #[error("{error}{near}")]
+    Traced {
+        /// Why.
+        error: TraceError,
+        /// The parameter near it, in words, if it is known.
+        near: String,
     },
     /// No record was found on which a model and a loss could be validated.
     #[error(

@@ -91,6 +91,7 @@ mod error;
 mod index_range;
 mod noisy_gradients;
 mod process_memory;
+mod traced;
 mod weight_average;
 
 pub use burn_privacy_accounting as accounting;

@@ -2,7 +2,7 @@
 
 use burn_privacy_accounting::{Accountant, EpsilonReport, PldAccountant, RdpAccountant};
 
-use super::{PrivacyStatement, RandomnessSource};
+use super::{Independence, PrivacyStatement, RandomnessSource};
 use crate::error::Result;
 use crate::plan::{PrivacyPlan, Sampling};
 
@@ -50,11 +50,7 @@ pub fn statement(
     let sampling = plan.sampling();
     let mut assumptions = PrivacyStatement::standard_assumptions();
     assumptions.extend([
-        "the loss and the gradient of a record depend on that record and the model only: checked in part, on records \
-         drawn at random, before the first step and now and then again (batches with a common half must give it the same \
-         losses and gradients), and promised by the author of the program for what that can't see: influences smaller \
-         than the randomness of a loss, state or behavior that shows later, a few particular records"
-            .into(),
+        Independence::CheckedNumerically.assumption().to_owned(),
         "the Gaussian noise is computed and added in 64-bit floating point, on a GPU in 32-bit: attacks on its lowest bits \
          are not excluded"
             .into(),

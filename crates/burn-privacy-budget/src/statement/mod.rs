@@ -7,6 +7,7 @@
 
 mod dp_sgd;
 mod guarantee;
+mod independence;
 mod phased;
 mod privacy_statement;
 mod randomness_source;
@@ -14,6 +15,7 @@ mod render;
 
 pub use dp_sgd::{LastBits, statement};
 pub use guarantee::{Grade, Guarantee, OverclaimError, Wording};
+pub use independence::Independence;
 pub use phased::{PhaseFacts, PhasedStatement};
 pub use privacy_statement::{PrivacyStatement, STOPPING_CAVEAT};
 pub use randomness_source::RandomnessSource;

@@ -90,7 +90,7 @@ impl Conv2d {
     }
 }
 
-pub(super) struct Conv2dRule {
+pub(crate) struct Conv2dRule {
     /// `[examples, channels_in, height_in, width_in]`
     input: Tensor<4>,
     convolution: Convolution,
@@ -99,6 +99,11 @@ pub(super) struct Conv2dRule {
 }
 
 impl Conv2dRule {
+    /// Of a kernel alone.
+    pub(crate) fn of_kernel(input: Tensor<4>, convolution: Convolution, weight: ParamId) -> Self {
+        Self { input, convolution, weight: Some(weight), bias: None }
+    }
+
     /// The output of a layer whose parameters take no part in autodiff, and the rule of their gradients: of the kernel
     /// under the id `weight`, of the bias under `bias`.
     pub(super) fn apply(

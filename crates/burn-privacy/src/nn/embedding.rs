@@ -69,12 +69,12 @@ impl Embedding {
     }
 }
 
-struct EmbeddingRule {
+pub(crate) struct EmbeddingRule {
     /// `[examples, tokens]`
-    tokens: Tensor<2, Int>,
-    id: ParamId,
-    n_embedding: usize,
-    d_model: usize,
+    pub(crate) tokens: Tensor<2, Int>,
+    pub(crate) id: ParamId,
+    pub(crate) n_embedding: usize,
+    pub(crate) d_model: usize,
 }
 
 impl PerExampleRule<3> for EmbeddingRule {

@@ -99,7 +99,7 @@ pub(super) fn trainable<const D: usize>(param: &burn::module::Param<Tensor<D>>) 
     param.val().is_require_grad().then_some(param.id)
 }
 
-struct LinearRule {
+pub(crate) struct LinearRule {
     /// `[examples, positions, d_input]`, the positions of all views one after the other.
     input: Tensor<3>,
     views: usize,
@@ -109,6 +109,11 @@ struct LinearRule {
 }
 
 impl LinearRule {
+    /// Of a weight alone, from `[examples, positions, d_input]`.
+    pub(crate) fn of_weight(input: Tensor<3>, weight: ParamId, d_output: usize) -> Self {
+        Self { input, views: 1, weight: Some(weight), bias: None, d_output }
+    }
+
     fn positions(&self) -> usize {
         self.input.dims()[1]
     }

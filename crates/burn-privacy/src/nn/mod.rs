@@ -29,10 +29,13 @@ mod max_pool2d;
 mod weight_standardized_conv2d;
 mod wrapped_layer;
 
+pub(crate) use conv2d::Conv2dRule;
 pub use conv2d::{Conv2d, Conv2dConfig};
+pub(crate) use embedding::EmbeddingRule;
 pub use embedding::{Embedding, EmbeddingConfig};
 pub use group_norm::{GroupNorm, GroupNormConfig};
 pub use layer_norm::{LayerNorm, LayerNormConfig};
+pub(crate) use linear::LinearRule;
 pub use linear::{Linear, LinearConfig};
 pub use max_pool2d::{MaxPool2d, MaxPool2dConfig};
 pub use weight_standardized_conv2d::WeightStandardizedConv2d;

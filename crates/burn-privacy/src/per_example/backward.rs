@@ -41,6 +41,17 @@ pub(crate) fn clipped_sum<M: Module>(
         layer_use.take_output_gradient(&mut gradients);
     }
 
+    clipped_sum_of_uses(uses, layout, leaves, rounding, sum)
+}
+
+/// Adds `sum_i c_i g_i` of uses whose output gradients are known.
+pub(crate) fn clipped_sum_of_uses(
+    uses: Vec<Box<dyn LayerUse>>,
+    layout: BatchLayout,
+    leaves: &[usize],
+    rounding: Rounding,
+    sum: &mut GradientSum,
+) -> Result<()> {
     let norms = trace_span!("norms").entered();
     let mut memory = GradientMemory::of(&uses);
     let mut squared_norms = Vec::new();

@@ -33,7 +33,7 @@ impl<F> Evaluator<'_, F> {
         let layout = BatchLayout::new(records.len(), self.views);
         let losses = match self.per_example {
             PerExample::OneBackward => Tape::record(layout, || (self.forward)(model, records))?.0,
-            PerExample::Loop => (self.forward)(model, records)?,
+            _ => (self.forward)(model, records)?,
         };
         require_one_loss_per_example(&losses, layout)?;
         read(losses.inner())
@@ -48,7 +48,7 @@ impl<F> Evaluator<'_, F> {
         let focus = kept[0];
         let (losses, mut uses) = match self.per_example {
             PerExample::OneBackward => Tape::record(layout, || (self.forward)(model, records))?,
-            PerExample::Loop => ((self.forward)(model, records)?, Vec::new()),
+            _ => ((self.forward)(model, records)?, Vec::new()),
         };
         require_one_loss_per_example(&losses, layout)?;
         if self.per_example == PerExample::OneBackward {
@@ -76,7 +76,7 @@ impl<F> Evaluator<'_, F> {
             let of_focus = layer_use.gradients(focus..focus + 1, self.rounding);
             of_focus.parameters.into_iter().for_each(|part| add(part.id, part.values));
         }
-        if self.per_example == PerExample::Loop {
+        if self.per_example != PerExample::OneBackward {
             let mut collector = Collector { gradients, found: Vec::new() };
             model.visit(&mut collector);
             collector.found.into_iter().for_each(|part| add(part.id, part.values));

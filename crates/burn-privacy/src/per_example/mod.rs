@@ -12,6 +12,9 @@
 //!    cheaper identity exists; clip factors follow from the norms.
 //! 4. One weighted weight-gradient product per layer gives the sum of the clipped gradients.
 //!
+//! A model that no rules cover is trained on its own operation graph ([`PerExample::Traced`], crate `burn-privacy-traced`): there the
+//! independence of the examples is proved at every step.
+//!
 //! Nothing in this module adds noise: what it computes is **private data**, and only
 //! [`Step::gradients`](crate::session::Step::gradients) turns it into something an optimizer may see.
 //!
@@ -27,7 +30,8 @@
 //!
 //! That `g_i` is a function of record `i` and the model alone is what a step's sensitivity rests on. No step is released before
 //! its model and closure were *validated*: run on records drawn at random from the data set, in two batches of the physical
-//! batch size that share a random half, and one example alone. That is a check on a sample, not a proof.
+//! batch size that share a random half, and one example alone. That is a check on a sample. At the first step the program's operation
+//! graph is traced, too, where it can be: a coupling that the graph shows is refused whatever the records are.
 //!
 //! | what couples examples | |
 //! |---|---|
@@ -71,14 +75,16 @@ pub use batch_layout::BatchLayout;
 pub use burn_privacy_budget::plan::ProtectedUnit;
 pub use burn_privacy_kernels::Rounding;
 pub use burn_privacy_kernels::ops::squared_norms::sum_of_squares_bound;
+pub use burn_privacy_traced::{TraceError, public};
 pub use factors::ClipFactors;
+pub(crate) use param::ParamRule;
 pub use param::per_example;
 pub use parameter_gradients::{ParameterGradients, ParameterSum};
 pub use rule::PerExampleRule;
-pub(crate) use tape::recording_layout;
+pub(crate) use tape::{LayerUse, known_use, recording_layout};
 pub use tape::{is_recording, record};
 
-pub(crate) use backward::{clipped_sum, require_one_loss_per_example};
+pub(crate) use backward::{clipped_sum, clipped_sum_of_uses, require_one_loss_per_example};
 pub(crate) use buffers::NonTrainable;
 pub(crate) use clipping::StepClipping;
 pub(crate) use coverage::TrainableParameters;
@@ -92,10 +98,19 @@ pub(crate) use validator::Validation;
 /// How the clipped per-example gradients of a physical batch are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PerExample {
+    /// [`OneBackward`](Self::OneBackward) if layers of [`nn`](crate::nn) and rules cover every trainable parameter, otherwise
+    /// [`Traced`](Self::Traced). Never the loop.
+    #[default]
+    Automatic,
     /// One backward pass for the whole physical batch, through the layers of [`nn`](crate::nn) and rules
     /// written by the user. Fast; refuses a module with a trainable parameter that no rule covers.
-    #[default]
     OneBackward,
+    /// The model's own operation graph: forward pass, loss closure and Burn's own backward pass are recorded at every step
+    /// without being executed, *proved* to keep the examples of the batch apart, and replayed with the batch axis kept wherever
+    /// Burn would sum over it. Trains stock Burn layers and any other module as it is.
+    /// What a graph can't show is code on the host: the batcher and the closure are validated as for
+    /// [`OneBackward`](Self::OneBackward), too.
+    Traced,
     /// The exact batch-of-one loop: one forward and one backward pass per example, with Burn's own autodiff.
     /// Slow; trains any module whose forward pass changes no state (stock Burn layers, recurrent layers,
     /// attention). It is the reference every rule is tested against.

@@ -46,10 +46,10 @@ pub fn per_example<const D: usize, const O: usize>(param: &Param<Tensor<D>>, exa
 }
 
 /// The gradient of a per-example copy *is* the per-example gradient.
-struct ParamRule {
-    id: ParamId,
-    examples: usize,
-    entries: usize,
+pub(crate) struct ParamRule {
+    pub(crate) id: ParamId,
+    pub(crate) examples: usize,
+    pub(crate) entries: usize,
 }
 
 impl<const O: usize> PerExampleRule<O> for ParamRule {

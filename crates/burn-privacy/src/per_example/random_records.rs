@@ -37,7 +37,7 @@ impl<'a> RandomRecords<'a> {
     }
 
     /// So many different records, or all of them in random order.
-    pub(super) fn distinct(&mut self, count: usize) -> Result<Vec<usize>> {
+    pub(crate) fn distinct(&mut self, count: usize) -> Result<Vec<usize>> {
         if self.population <= 2 * count {
             let mut all = self.shuffled(self.population)?;
             all.truncate(count);

@@ -163,6 +163,16 @@ impl GradientMemory {
     }
 }
 
+/// A use of a layer whose output gradient, `[rows, ..]`, is known.
+pub(crate) fn known_use<const O: usize>(
+    layout: BatchLayout,
+    output_gradient: Tensor<O>,
+    rule: impl PerExampleRule<O>,
+) -> Box<dyn LayerUse> {
+    let (probe, dims) = (output_gradient.clone(), output_gradient.dims());
+    Box::new(RecordedUse { layout, probe, dims, output_gradient: Some(output_gradient), rule })
+}
+
 struct RecordedUse<const O: usize, R> {
     layout: BatchLayout,
     probe: Tensor<O>,

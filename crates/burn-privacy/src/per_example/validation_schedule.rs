@@ -3,6 +3,7 @@
 use std::any::TypeId;
 
 use burn::module::ParamId;
+use burn_privacy_budget::statement::Independence;
 
 use super::PerExample;
 
@@ -36,14 +37,14 @@ const REMEMBERED: usize = 16;
 /// The settings that passed, and the steps taken with each.
 #[derive(Debug, Default)]
 pub(crate) struct ValidationSchedule {
-    settings: Vec<(ValidatedSetting, u64)>,
+    settings: Vec<(ValidatedSetting, u64, Independence)>,
 }
 
 impl ValidationSchedule {
     /// What must be looked at before a step in this setting: everything before the first, then something before the second,
     /// third, fifth, ninth and so on, and everything again once in 128 steps.
     pub(crate) fn due(&self, setting: &ValidatedSetting) -> Option<Thoroughness> {
-        let steps = self.settings.iter().find(|(known, _)| known == setting).map_or(0, |(_, steps)| *steps);
+        let steps = self.settings.iter().find(|(known, ..)| known == setting).map_or(0, |(_, steps, _)| *steps);
         match steps {
             steps if steps % FULL_EVERY == 0 => Some(Thoroughness::Full),
             steps if steps < FULL_EVERY && steps.is_power_of_two() => Some(Thoroughness::Short),
@@ -51,22 +52,27 @@ impl ValidationSchedule {
         }
     }
 
+    /// What is known of the independence of a setting's examples, from its first step.
+    pub(crate) fn known(&self, setting: &ValidatedSetting) -> Option<Independence> {
+        self.settings.iter().find(|(known, ..)| known == setting).map(|(_, _, independence)| *independence)
+    }
+
     /// Counts a step whose validation, if it was due, passed.
-    pub(crate) fn passed(&mut self, setting: ValidatedSetting) {
-        match self.settings.iter_mut().find(|(known, _)| *known == setting) {
-            Some((_, steps)) => *steps += 1,
+    pub(crate) fn passed(&mut self, setting: ValidatedSetting, independence: Independence) {
+        match self.settings.iter_mut().find(|(known, ..)| *known == setting) {
+            Some((_, steps, _)) => *steps += 1,
             None => {
                 if self.settings.len() == REMEMBERED {
                     self.settings.remove(0);
                 }
-                self.settings.push((setting, 1));
+                self.settings.push((setting, 1, independence));
             }
         }
     }
 
     /// Forgets a setting that was refused: it must pass in full before anything is released.
     pub(crate) fn refused(&mut self, setting: &ValidatedSetting) {
-        self.settings.retain(|(known, _)| known != setting);
+        self.settings.retain(|(known, ..)| known != setting);
     }
 }
 
@@ -93,7 +99,7 @@ mod tests {
             if let Some(thoroughness) = schedule.due(&setting(4)) {
                 seen.push((step, thoroughness == Thoroughness::Full));
             }
-            schedule.passed(setting(4));
+            schedule.passed(setting(4), Independence::CheckedNumerically);
         }
         let short = [1, 2, 4, 8, 16, 32, 64].map(|step| (step, false));
         assert_eq!(seen, [&[(0, true)], &short[..], &[(128, true), (256, true)]].concat());
@@ -108,7 +114,7 @@ mod tests {
         let mut schedule = ValidationSchedule::default();
         for examples in 0..1_000 {
             assert_eq!(schedule.due(&setting(examples)), Some(Thoroughness::Full));
-            schedule.passed(setting(examples));
+            schedule.passed(setting(examples), Independence::CheckedNumerically);
         }
         assert_eq!(schedule.settings.len(), REMEMBERED);
         (997..1_000).for_each(|examples| assert_eq!(schedule.due(&setting(examples)), Some(Thoroughness::Short)));

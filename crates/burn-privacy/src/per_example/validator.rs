@@ -237,6 +237,8 @@ impl<F> Check<'_, F> {
         let places = self.records.shuffled(self.examples)?;
         let (kept, exchanged) = places.split_at(self.examples / 2);
         let place = kept[0];
+        // Only a recording scope keeps the gradients of several examples apart.
+        let kept = if self.evaluator.per_example == PerExample::OneBackward { kept } else { &kept[..1] };
         let pool: Vec<usize> =
             self.records.distinct(2 * self.examples)?.into_iter().filter(|record| *record != focus).collect();
         let mut batch: Vec<usize> = pool.iter().copied().cycle().take(self.examples).collect();
@@ -283,6 +285,12 @@ impl<F> Check<'_, F> {
         const BESIDE: &str = "in the gradient of the parameters, which is another one beside other examples";
         const ALONE: &str =
             "in the gradient of the parameters, which is another one when the example is alone in its batch";
+        // Without a recording scope, another example that is not finite leaves no gradient to compare.
+        if self.evaluator.per_example != PerExample::OneBackward
+            && !(here.gradient_norm()?.is_finite() && there.gradient_norm()?.is_finite())
+        {
+            return Ok(Comparison::Same);
+        }
         let seen = if here.output_difference(&there, kept)? > same_place[2] {
             "in the gradient at a layer's output, which is another one beside other examples"
         } else if here.gradient_difference(&there)? > same_place[2] {

@@ -3,6 +3,7 @@
 mod physical_batch;
 mod ranks;
 mod step;
+mod traced;
 mod users;
 mod validation;
 
@@ -25,6 +26,7 @@ use crate::ledger::Ledger;
 use crate::per_example::{GradientSum, PerExample, ValidationSchedule};
 use crate::plan::{Clipping, PrivacyPlan, ProtectedUnit};
 use crate::sampler::PoissonSampler;
+use crate::traced::{Independence, Proofs};
 
 pub use step::Step;
 pub use users::{UserGradient, Users};
@@ -66,13 +68,17 @@ pub struct Session<I, O, D, B> {
     physical_batch: usize,
     views: usize,
     validated: ValidationSchedule,
+    proofs: Proofs,
+    /// Programs that no rules cover.
+    on_graph: Vec<(std::any::TypeId, std::any::TypeId)>,
+    independence: Independence,
     last_bits_agreed: Option<bool>,
     items: PhantomData<fn() -> (I, O)>,
 }
 
 /// Starts what a [`PrivacyPlan`] describes.
 pub trait StartPlan {
-    /// Starts a run with the defaults: one backward pass, physical batches of at most 256 examples, no ledger.
+    /// Starts a run with the defaults: [`PerExample::Automatic`], physical batches of at most 256 examples, no ledger.
     ///
     /// See [`Session`] for what can be set, and [`Session::with_ledger`] for a durable record of what was spent.
     ///
@@ -185,6 +191,9 @@ where
             physical_batch: DEFAULT_PHYSICAL_BATCH,
             views: 1,
             validated: ValidationSchedule::default(),
+            proofs: Proofs::default(),
+            on_graph: Vec::new(),
+            independence: Independence::default(),
             last_bits_agreed: None,
             items: PhantomData,
         })
@@ -321,12 +330,19 @@ where
     /// None for a plan that was built; the type is the accounting crate's.
     pub fn statement(&self) -> Result<PrivacyStatement> {
         let dataset = self.dataset_name.as_deref().unwrap_or("not named (no ledger)");
+        let by_rules = match self.per_example {
+            PerExample::OneBackward => true,
+            PerExample::Automatic => self.on_graph.is_empty(),
+            PerExample::Traced | PerExample::Loop => false,
+        };
         let last_bits = match self.per_example {
             PerExample::Loop => LastBits::OfTheRecordAlone,
-            PerExample::OneBackward if sums_in_f64(&Tensor::<1>::zeros([1], &self.device)) => LastBits::OfTheClosure,
-            PerExample::OneBackward => LastBits::OfTheBatch,
+            _ if by_rules && sums_in_f64(&Tensor::<1>::zeros([1], &self.device)) => LastBits::OfTheClosure,
+            // Burn's own products choose how they compute by the number of rows.
+            _ => LastBits::OfTheBatch,
         };
-        Ok(statement(&self.plan, dataset, self.charged_steps(), self.private, last_bits)?)
+        let statement = statement(&self.plan, dataset, self.charged_steps(), self.private, last_bits)?;
+        Ok(statement.with_independence(self.independence.stated()))
     }
 
     /// Whether, at the last validation, a record had the same loss and the same gradients alone and in a batch, to the last bit;

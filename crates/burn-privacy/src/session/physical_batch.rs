@@ -3,7 +3,8 @@
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
+use burn_privacy_budget::statement::Independence;
 
 use super::{LossResult, Session, UserGradient};
 use crate::error::{Error, Result, Unprotected};
@@ -20,6 +21,11 @@ where
 {
     /// The drawn records, each as many times as it has views, as the batcher makes a batch of them.
     fn load(&self, indices: &[usize]) -> Result<O> {
+        self.load_on(indices, &self.device)
+    }
+
+    /// [`load`](Self::load) on a device of the caller's.
+    pub(super) fn load_on(&self, indices: &[usize], device: &Device) -> Result<O> {
         let _load = tracing::trace_span!("load").entered();
         let mut items = Vec::with_capacity(indices.len() * self.views);
         for &index in indices {
@@ -32,7 +38,7 @@ where
                 );
             }
         }
-        Ok(self.batcher.batch(items, &self.device))
+        Ok(self.batcher.batch(items, device))
     }
 
     /// One loss an example, the mean over its views, of records that are loaded for it.
@@ -47,7 +53,7 @@ where
     }
 
     /// [`losses`](Self::losses) of so many records that were loaded.
-    fn losses_of<M: Module>(
+    pub(super) fn losses_of<M: Module>(
         &self,
         model: &M,
         input: O,
@@ -75,7 +81,40 @@ where
     ) -> Result<GradientSum> {
         GradientSum::require_room_for_drawn(&self.device, batch.indices.len())?;
         GradientSum::require_room_for_entries(&self.device, trainable.iter().map(|parameter| parameter.entries).sum())?;
-        self.validate_where_due(model, trainable, batch, loss)?;
+        let program = (typeid::of::<M>(), typeid::of::<F>());
+        let automatic = self.per_example == PerExample::Automatic;
+        let per_example = match self.per_example {
+            // A user's records are differentiated together by Burn's own autodiff, whatever single ones would be.
+            _ if self.users.is_some() => PerExample::Loop,
+            PerExample::Automatic if self.on_graph.contains(&program) => PerExample::Traced,
+            PerExample::Automatic => PerExample::OneBackward,
+            chosen => chosen,
+        };
+        match self.clipped_sum_by(per_example, model, trainable, batch, loss) {
+            // Rules don't cover the model: its own operation graph does.
+            Err(Error::UntrackedParameter { .. } | Error::WeightOutsideLayer { .. })
+                if automatic && per_example == PerExample::OneBackward =>
+            {
+                self.on_graph.push(program);
+                self.clipped_sum_by(PerExample::Traced, model, trainable, batch, loss)
+            }
+            found => found,
+        }
+    }
+
+    fn clipped_sum_by<M: Module, F: FnMut(&M, O) -> LossResult>(
+        &mut self,
+        per_example: PerExample,
+        model: &M,
+        trainable: &TrainableParameters,
+        batch: &DrawnBatch,
+        loss: &mut F,
+    ) -> Result<GradientSum> {
+        // The graph says more of a coupling than numbers do: it is asked first. Nothing is released before both.
+        let known = match per_example {
+            PerExample::Traced => Independence::ProvedAtEveryStep,
+            _ => self.validate_where_due(per_example, model, trainable, batch, loss)?,
+        };
         let rounding = Rounding::of(&self.device);
         let parameters: Vec<_> = trainable.iter().map(|parameter| (parameter.id, parameter.path.as_str())).collect();
         let mut sum = GradientSum::new(StepClipping::of(self.plan.clipping(), self.clipping_norm, &parameters)?);
@@ -94,16 +133,19 @@ where
                 });
                 clipped_gradient_of_parts(model, parts, rounding, &mut sum)?;
             }
+            self.independence.also(Independence::CheckedNumerically);
             return Ok(sum);
         }
-        match self.per_example {
-            PerExample::OneBackward => {
-                let sampling = self.plan.sampling();
-                let ranges = FixedRanges::new(
-                    sampling.expected_batch_size(),
-                    sampling.nominal_size(),
-                    self.physical_batch / self.views,
-                );
+        let sampling = self.plan.sampling();
+        let ranges =
+            FixedRanges::new(sampling.expected_batch_size(), sampling.nominal_size(), self.physical_batch / self.views);
+        match per_example {
+            PerExample::Traced => {
+                self.traced_sum(model, trainable, batch, ranges, loss, &mut sum)?;
+                self.validate_where_due(per_example, model, trainable, batch, loss)?;
+                self.independence.also(known);
+            }
+            PerExample::OneBackward | PerExample::Automatic => {
                 for part in ranges.cut(&batch.indices) {
                     let indices = &batch.indices[part.drawn];
                     let input = self.load(indices)?;
@@ -111,6 +153,7 @@ where
                     let forward = || self.losses_of(model, input, indices.len(), loss);
                     clipped_sum(model, trainable, layout, &part.leaves, rounding, forward, &mut sum)?;
                 }
+                self.independence.also(known);
             }
             PerExample::Loop => {
                 for index in &batch.indices {
@@ -118,6 +161,7 @@ where
                     require_one_loss_per_example(&losses, BatchLayout::new(1, self.views))?;
                     clipped_gradient_of_one(model, losses, rounding, &mut sum)?;
                 }
+                self.independence.also(Independence::CheckedNumerically);
             }
         }
         Ok(sum)

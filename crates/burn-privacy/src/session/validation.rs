@@ -3,11 +3,15 @@
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::module::Module;
+use burn_privacy_budget::statement::Independence;
 
 use super::{LossResult, Session};
 use crate::error::Result;
 use crate::per_example::{PerExample, RandomRecords, Rounding, TrainableParameters, ValidatedSetting, Validation};
 use crate::sampler::DrawnBatch;
+
+/// Records of the recording by which a program is proved that is not trained on its graph.
+const PROVED_WITH: usize = 4;
 
 impl<I, O, D, B> Session<I, O, D, B>
 where
@@ -16,21 +20,23 @@ where
 {
     /// Validates before the first step with a model, a closure and a physical batch size, and now and then again. An empty
     /// batch is nothing to validate: the closure isn't called, and the sum is zero.
+    ///
+    /// Returns what is known of this setting's program if it is not trained on its own graph.
     pub(super) fn validate_where_due<M: Module, F: FnMut(&M, O) -> LossResult>(
         &mut self,
+        per_example: PerExample,
         model: &M,
         trainable: &TrainableParameters,
         batch: &DrawnBatch,
         loss: &mut F,
-    ) -> Result<()> {
+    ) -> Result<Independence> {
         if batch.indices.is_empty() {
-            return Ok(());
+            // The closure isn't called: nothing of it is to be known.
+            return Ok(Independence::ProvedAtEveryStep);
         }
         // Realized batches are larger once in 30,000 steps.
         let expected = self.plan.sampling().expected_batch_size();
         let likely = if self.plan.sampling().rate() < 1.0 { expected + 4 * expected.isqrt() } else { expected };
-        // Users are computed by Burn's own autodiff, whatever their records would be computed by.
-        let per_example = if self.users.is_some() { PerExample::Loop } else { self.per_example };
         let setting = ValidatedSetting {
             model: typeid::of::<M>(),
             closure: typeid::of::<F>(),
@@ -58,7 +64,22 @@ where
                 }
             }
         }
-        self.validated.passed(setting);
-        Ok(())
+        let known = match (per_example, self.validated.known(&setting)) {
+            (PerExample::OneBackward, None) => {
+                let most = setting.examples.min(batch.indices.len()).min(PROVED_WITH);
+                let indices = RandomRecords::new(&self.key, batch.step, self.dataset.len()).distinct(most)?;
+                match self.prove_where_possible(model, trainable, &indices, batch.step, loss) {
+                    Ok(known) => known,
+                    Err(error) => {
+                        self.validated.refused(&setting);
+                        return Err(error);
+                    }
+                }
+            }
+            (_, Some(known)) => known,
+            (_, None) => Independence::CheckedNumerically,
+        };
+        self.validated.passed(setting, known);
+        Ok(known)
     }
 }

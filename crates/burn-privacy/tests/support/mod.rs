@@ -265,6 +265,16 @@ impl Ask {
         self
     }
 
+    pub fn traced(mut self) -> Self {
+        self.mode = PerExample::Traced;
+        self
+    }
+
+    pub fn automatic(mut self) -> Self {
+        self.mode = PerExample::Automatic;
+        self
+    }
+
     pub fn loop_over_examples(mut self) -> Self {
         self.mode = PerExample::Loop;
         self
@@ -314,7 +324,7 @@ pub fn relative_difference(found: &ByPath, expected: &ByPath) -> f64 {
 }
 
 /// The same, with norms below `smallest` counted as `smallest`: contributions that cancel say nothing.
-fn difference_relative_to(found: &ByPath, expected: &ByPath, smallest: f64) -> f64 {
+pub fn difference_relative_to(found: &ByPath, expected: &ByPath, smallest: f64) -> f64 {
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     let layer = |path: &String| path.rsplit_once('.').map_or(String::new(), |(parent, _)| parent.to_string());
     let mut sums: BTreeMap<String, (f64, f64)> = BTreeMap::new();

@@ -1,0 +1,286 @@
+//! Records the forward pass of a model, its loss closure and Burn's own backward pass, without executing anything.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
+use std::sync::Once;
+
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::{Autodiff, AutodiffBackend};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Bool, Device, Int, Tensor};
+use burn_capture::{CaptureBackend, CaptureError};
+use burn_dispatch::DispatchTensor;
+use burn_ir::TensorId;
+
+use crate::error::TraceError;
+use crate::graph::{Graph, Recorded};
+use crate::public::{Declarations, id_of};
+use crate::types::Types;
+
+type Recording = Autodiff<CaptureBackend>;
+
+thread_local! {
+    /// One for each thread, for there is a limited number of them in a process.
+    static DEVICE: Device = Device::capture();
+    /// Whether panics on this thread are caught here.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Why there is no recording.
+#[derive(Debug)]
+pub enum RecordError<E> {
+    /// The forward pass failed by itself.
+    Forward(E),
+    /// It could not be recorded.
+    Trace(TraceError),
+}
+
+/// The values of a model's parameters and buffers, without autodiff.
+pub fn values_of<M: Module>(model: &M) -> HashMap<ParamId, DispatchTensor> {
+    let mut values = Values(HashMap::new());
+    model.visit(&mut values);
+    values.0
+}
+
+/// Records what `forward` does with a copy of `model` on a device that only records: it makes the batch on it, and returns one
+/// loss for each of `examples`. `on` is the device that it would be on:
+/// the recording has its types of whole numbers and booleans, and autodiff for the batch if it has.
+///
+/// The model's parameters and buffers are placeholders, of which neither values are copied nor any can be read.
+///
+/// # Errors
+///
+/// Those of `forward`; [`TraceError`] if a value is read, a tensor comes from elsewhere, the losses are too few or not connected to a parameter.
+pub fn record<M: Module, E>(
+    model: &M,
+    examples: usize,
+    on: &Device,
+    forward: impl FnOnce(&M, &Device) -> Result<Tensor<1>, E>,
+) -> Result<Graph, RecordError<E>> {
+    let autodiff = on.is_autodiff();
+    let device = DEVICE.with(Clone::clone);
+    let declarations = Declarations::on(&device).ok_or(RecordError::Trace(TraceError::Nested))?;
+    let taken = RefCell::new(None);
+    let originals = values_of(model);
+    let recorded = quietly(AssertUnwindSafe(|| {
+        device.capture_scope(|scope| {
+            let found = record_in_scope(model, &originals, examples, &device, autodiff, forward);
+            let outputs: HashSet<TensorId> = match &found {
+                Ok(found) => found.gradients.iter().map(|(_, id)| *id).collect(),
+                Err(_) => HashSet::new(),
+            };
+            *taken.borrow_mut() = Some(found);
+            scope.complete([], outputs)
+        })
+    }));
+    let recorded = match recorded {
+        Ok(recorded) => recorded,
+        Err(panic) => return Err(RecordError::Trace(explained(panic))),
+    };
+    let InScope { parameters, gradients } = match taken.into_inner() {
+        Some(found) => found?,
+        None => return Err(RecordError::Trace(TraceError::Nested)),
+    };
+    let recorded = recorded.map_err(|error| {
+        RecordError::Trace(match error {
+            CaptureError::AlreadyActive => TraceError::Nested,
+            CaptureError::UndeclaredInput { .. } => TraceError::OutsideTensor,
+            error => TraceError::Unrecordable(error.to_string()),
+        })
+    })?;
+    Graph::of(Recorded {
+        operations: recorded.graph.operations,
+        values: recorded.values,
+        parameters,
+        public: declarations.declared(),
+        gradients,
+        examples,
+        types: Types::of(&on.clone().without_autodiff()),
+    })
+    .map_err(RecordError::Trace)
+}
+
+struct InScope {
+    parameters: HashMap<TensorId, ParamId>,
+    gradients: Vec<(ParamId, TensorId)>,
+}
+
+fn record_in_scope<M: Module, E>(
+    model: &M,
+    originals: &HashMap<ParamId, DispatchTensor>,
+    examples: usize,
+    device: &Device,
+    autodiff: bool,
+    forward: impl FnOnce(&M, &Device) -> Result<Tensor<1>, E>,
+) -> Result<InScope, RecordError<E>> {
+    // Parameters become placeholders; then what else the model holds is moved; then what is trained becomes leaves of a
+    // recorded autodiff graph.
+    let mut plain = Placeholders { device: device.clone(), trainable: HashSet::new(), ids: HashMap::new() };
+    let copy = model.clone().map(&mut plain).to_device(device);
+    let Placeholders { trainable, ids: buffers, .. } = plain;
+    let recording = device.clone().autodiff();
+    let mut leaves = Leaves { device: recording, trainable, originals, ids: buffers, path: Vec::new() };
+    let copy = copy.map(&mut leaves);
+    let of_batch = if autodiff { device.clone().autodiff() } else { device.clone() };
+    let losses = forward(&copy, &of_batch).map_err(RecordError::Forward)?;
+    let found = losses.dims()[0];
+    if found != examples {
+        return Err(RecordError::Trace(TraceError::LossCount { found, rows: examples }));
+    }
+    let untracked = RecordError::Trace(TraceError::Untracked);
+    let Ok(loss) = losses.sum().try_into_primitive::<Recording>() else { return Err(untracked) };
+    let gradients = <Recording as AutodiffBackend>::backward(loss);
+    let mut reached = Reached { gradients: &gradients, found: Vec::new() };
+    copy.visit(&mut reached);
+    if reached.found.is_empty() {
+        return Err(untracked);
+    }
+    Ok(InScope { parameters: leaves.ids, gradients: reached.found })
+}
+
+/// Catches a panic without a word: what Burn says of a recorded tensor would only confuse.
+///
+/// The first call puts a hook in front of the process's panic hook, which hands everything on that panics elsewhere.
+fn quietly<T>(run: impl FnOnce() -> T + UnwindSafe) -> std::thread::Result<T> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !QUIET.with(Cell::get) {
+                others(panic);
+            }
+        }));
+    });
+    let before = QUIET.replace(true);
+    let found = catch_unwind(run);
+    QUIET.set(before);
+    found
+}
+
+/// Burn's words for what can't be recorded, in ours.
+fn explained(panic: Box<dyn std::any::Any + Send>) -> TraceError {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default();
+    let has = |part: &str| text.contains(part);
+    if has("has no concrete value") || has("has no initialized value") {
+        TraceError::ReadsValue
+    } else if has("capture scope is already complete")
+        || has("capture device")
+        || has("must run inside CaptureDevice::capture_scope")
+        || has("not on the same device")
+        || has("same device")
+        || has("same backend")
+        || has("Cannot move")
+        || has("capture tensor operations")
+    {
+        TraceError::OutsideTensor
+    } else {
+        TraceError::Unrecordable(text)
+    }
+}
+
+/// Puts placeholders without values in the place of parameters.
+struct Placeholders {
+    device: Device,
+    trainable: HashSet<ParamId>,
+    ids: HashMap<TensorId, ParamId>,
+}
+
+impl ModuleMapper for Placeholders {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let value = param.base();
+        if value.is_require_grad() {
+            self.trainable.insert(param.id);
+        }
+        let placeholder = Tensor::<D>::empty(value.dims(), (&self.device, value.dtype()));
+        if let Some(id) = id_of(&placeholder) {
+            self.ids.insert(id, param.id);
+        }
+        Param::initialized(param.id, placeholder)
+    }
+
+    fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
+        let value = param.val();
+        let placeholder = Tensor::<D, Int>::empty(value.dims(), (&self.device, value.dtype()));
+        if let Ok(primitive) = placeholder.clone().try_into_primitive::<CaptureBackend>() {
+            self.ids.insert(primitive.id(), param.id);
+        }
+        Param::initialized(param.id, placeholder)
+    }
+
+    fn map_bool<const D: usize>(&mut self, param: Param<Tensor<D, Bool>>) -> Param<Tensor<D, Bool>> {
+        let value = param.val();
+        let placeholder = Tensor::<D, Bool>::empty(value.dims(), &self.device);
+        if let Ok(primitive) = placeholder.clone().try_into_primitive::<CaptureBackend>() {
+            self.ids.insert(primitive.id(), param.id);
+        }
+        Param::initialized(param.id, placeholder)
+    }
+}
+
+/// Makes leaves of an autodiff graph of what is trained.
+struct Leaves<'a> {
+    device: Device,
+    trainable: HashSet<ParamId>,
+    originals: &'a HashMap<ParamId, DispatchTensor>,
+    ids: HashMap<TensorId, ParamId>,
+    path: Vec<String>,
+}
+
+impl ModuleMapper for Leaves<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if self.trainable.contains(&param.id) {
+            let leaf = Tensor::<D>::empty(param.base().dims(), &self.device).require_grad();
+            if let Some(id) = id_of(&leaf) {
+                self.ids.insert(id, param.id);
+            }
+            return Param::initialized(param.id, leaf);
+        }
+        // A BatchNorm moves its frozen statistics by itself, which a recording device allows from elsewhere only.
+        let running = self.path.last().is_some_and(|name| name.starts_with("running_"));
+        match self.originals.get(&param.id).filter(|_| running) {
+            Some(original) => Param::initialized(param.id, Tensor::from_dispatch(original.clone())),
+            None => param,
+        }
+    }
+}
+
+struct Values(HashMap<ParamId, DispatchTensor>);
+
+impl ModuleVisitor for Values {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0.insert(param.id, param.base().inner().into_dispatch());
+    }
+
+    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        self.0.insert(param.id, param.val().inner().into_dispatch());
+    }
+
+    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        self.0.insert(param.id, param.val().inner().into_dispatch());
+    }
+}
+
+/// The gradients that the backward pass found.
+struct Reached<'a> {
+    gradients: &'a Gradients,
+    found: Vec<(ParamId, TensorId)>,
+}
+
+impl ModuleVisitor for Reached<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let Ok(leaf) = param.base().try_into_primitive::<Recording>() else { return };
+        if let Some(gradient) = <Recording as AutodiffBackend>::grad(&leaf, self.gradients) {
+            self.found.push((param.id, gradient.id()));
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Per-example gradients of unmodified Burn models, from the model's own operation graph.
+//!
+//! 1. [`record`] runs a model's forward pass, its loss closure and Burn's own backward pass on a device that only records.
+//! 2. [`Proof::of`] shows of two recordings with different numbers of examples that no example's gradient depends on
+//!    another, or says which operation mixes them.
+//! 3. [`Proof::replay`] executes a recording of the proved program on the model's device, and keeps the terms wherever Burn would
+//!    sum over the batch: the per-example gradients.
+//!
+//! Everything recorded and replayed is private data. Nothing here clips or adds noise.
+
+mod capture;
+mod certify;
+mod contract;
+mod convolution;
+mod error;
+mod execute;
+mod gradient;
+mod graph;
+mod kinds;
+mod lift;
+mod per_example;
+mod proof;
+mod public;
+mod replay;
+mod rules;
+mod shapes;
+mod tensors;
+mod types;
+
+pub use capture::{RecordError, record, values_of};
+pub use error::TraceError;
+pub use gradient::{Gradient, KernelGradient};
+pub use graph::Graph;
+pub use proof::Proof;
+pub use public::public;

@@ -1,0 +1,104 @@
+//! The proof that no example's gradient depends on another: every operation, in order, with what is known of its inputs.
+
+use burn_ir::TensorIr;
+
+use crate::certify::Certified;
+use crate::error::TraceError;
+use crate::graph::{Graph, Source, name_of, number_of};
+use crate::kinds::{Kind, Layout};
+use crate::rules::{self, Tensors, Why};
+
+/// A program whose operation graph was shown to keep the examples of a batch apart.
+///
+/// # Formal guarantee
+///
+/// Let a recording be one that [`admits`](Self::admits) accepts. For each example `i` there is a value `g_i` for each
+/// parameter that is computed of the recorded constants' rows of example `i`, of constants without rows, of parameters and of
+/// random draws, and of nothing else, such that the gradient that the recording computes is `sum_i g_i`, in exact
+/// arithmetic. [`replay`](Self::replay) computes the `g_i`.
+///
+/// *Proof.* By induction over the operations. Each tensor is shared (made of nothing of any example), or has one part for each
+/// example along one axis, or is a sum over the examples, of which the terms are kept; the rule of each operation says which of
+/// them it makes of which, and no rule makes a part or term of two examples' parts or terms. An operation without a rule is
+/// refused. What a graph doesn't show is where the recorded constants come from: that row `i` of them was made of record
+/// `i` is the batcher's and the closure's doing.
+#[derive(Debug)]
+pub struct Proof {
+    pub(crate) certified: Certified,
+    /// By number of tensor.
+    pub(crate) kinds: Vec<Kind>,
+}
+
+impl Proof {
+    /// The proof for the program of which two recordings with different numbers of examples were made.
+    ///
+    /// # Errors
+    ///
+    /// [`TraceError::Coupled`] with the operation that mixes examples, [`TraceError::UnknownOperation`], and what makes two
+    /// recordings differ.
+    pub fn of(first: &Graph, second: &Graph) -> Result<Self, TraceError> {
+        let certified = Certified::of(first, second)?;
+        let mut kinds: Vec<Option<Kind>> = vec![None; first.sources.len()];
+        for (number, source) in first.sources.iter().enumerate() {
+            let lengths = &certified.lengths[number];
+            kinds[number] = match source {
+                Source::Parameter(_) => Some(Kind::Shared),
+                Source::Constant(_) | Source::Public(_) => {
+                    Some(Layout::of(lengths, false).map_or(Kind::Shared, Kind::Data))
+                }
+                Source::Operation => None,
+            };
+        }
+        for (position, op) in first.operations.iter().enumerate() {
+            let tensors = Tensors { lengths: &certified.lengths, kinds: &kinds };
+            let found = rules::outputs(op, &tensors).map_err(|why| {
+                let shapes: Vec<String> = op.inputs().map(|input| tensors.lengths(input).to_string()).collect();
+                let (operation, shapes) = (name_of(op), shapes.join(", "));
+                match why {
+                    Why::Couples(how) => TraceError::Coupled {
+                        how: how.to_owned(),
+                        operation,
+                        shapes,
+                        near: first.parameter_near(position),
+                    },
+                    Why::Unknown => TraceError::UnknownOperation { operation, shapes },
+                }
+            })?;
+            let outputs: Vec<usize> = op.outputs().map(number_of).collect();
+            outputs.into_iter().zip(found).for_each(|(number, kind)| kinds[number] = Some(kind));
+        }
+        let kinds: Vec<Kind> = kinds.into_iter().map(|kind| kind.unwrap_or(Kind::Shared)).collect();
+        for (id, number) in &first.gradients {
+            if let Kind::Data(_) = kinds[*number] {
+                return Err(TraceError::Coupled {
+                    how: "the gradient of a parameter has an axis for the examples".into(),
+                    operation: "backward".into(),
+                    shapes: certified.lengths[*number].to_string(),
+                    near: Some(*id),
+                });
+            }
+        }
+        Ok(Self { certified, kinds })
+    }
+
+    /// Whether a recording is of the proved program: the same operations and settings on tensors of the same shapes, but for
+    /// the number of examples.
+    ///
+    /// # Errors
+    ///
+    /// [`TraceError::ChangingConstant`] if it is, but with other values where no example has a row.
+    pub fn admits(&self, graph: &Graph) -> Result<bool, TraceError> {
+        self.certified.admits(graph)
+    }
+
+    pub(crate) fn kind(&self, tensor: &TensorIr) -> Kind {
+        self.kinds[number_of(tensor)]
+    }
+
+    pub(crate) fn layout(&self, tensor: &TensorIr) -> Option<Layout> {
+        match self.kind(tensor) {
+            Kind::Data(layout) => Some(layout),
+            Kind::Shared | Kind::PerExample => None,
+        }
+    }
+}

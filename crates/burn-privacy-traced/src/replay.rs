@@ -1,0 +1,327 @@
+//! A proved recording, executed on a device: every operation once, and sums over the batch kept apart.
+
+use std::collections::HashMap;
+
+use burn::module::ParamId;
+use burn_backend::ops::{DeformConvOptions, FloatTensorOps, ModuleOps};
+use burn_ir::{
+    BaseOperationIr as B, DeformConv2dBackwardOpIr, FloatOperationIr as F, ModuleOperationIr as M,
+    NumericOperationIr as N, OperationIr, TensorIr,
+};
+
+use crate::contract::{Batch, contract};
+use crate::convolution::{Convolution, Options};
+use crate::error::TraceError;
+use crate::execute::{Operands, execute};
+use crate::gradient::{Gradient, gradient_of};
+use crate::graph::{Graph, Source, name_of, number_of};
+use crate::kinds::Kind;
+use crate::lift::{Form, flattens, form_of, lifted};
+use crate::per_example::{PerExample, Products, Table, for_each, scalar};
+use crate::proof::Proof;
+use crate::tensors::{D, DispatchDevice, T, dims, flat, from_data, reshape};
+
+#[derive(Clone)]
+enum Value {
+    /// What is shared, and data.
+    Plain(T),
+    PerExample(PerExample),
+}
+
+struct Replay<'a> {
+    proof: &'a Proof,
+    examples: usize,
+    device: DispatchDevice,
+    values: Vec<Option<Value>>,
+    last_use: Vec<usize>,
+    /// Tensors of zeros.
+    zeros: Vec<bool>,
+    position: usize,
+    /// Tensors that the operation reads once.
+    once: Vec<usize>,
+}
+
+impl Proof {
+    /// The per-example gradients of the parameters that the loss reaches.
+    ///
+    /// `parameters` are the values of the model's parameters and buffers, on `device` and without autodiff. Each tensor is
+    /// freed at its last use.
+    ///
+    /// # Errors
+    ///
+    /// [`TraceError::OtherOperations`] for a recording that isn't of the proved program.
+    pub fn replay(
+        &self,
+        graph: Graph,
+        parameters: &HashMap<ParamId, T>,
+        device: &DispatchDevice,
+    ) -> Result<Vec<(ParamId, Gradient)>, TraceError> {
+        if !self.admits(&graph)? {
+            return Err(TraceError::Unrecordable("a recording was replayed that the proof is not about".into()));
+        }
+        let Graph { operations, sources, gradients, examples, last_use, types } = graph;
+        let values = sources.into_iter().map(|source| {
+            Ok(match source {
+                Source::Operation => None,
+                Source::Constant(data) | Source::Public(data) => Some(Value::Plain(from_data(data, device))),
+                Source::Parameter(id) => {
+                    let value = parameters.get(&id).cloned();
+                    Some(Value::Plain(types.cast(value.ok_or(TraceError::OutsideTensor)?)))
+                }
+            })
+        });
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        let zeros = vec![false; values.len()];
+        let mut replay = Replay {
+            proof: self,
+            examples,
+            device: device.clone(),
+            values,
+            last_use,
+            zeros,
+            position: 0,
+            once: Vec::new(),
+        };
+        for (position, op) in operations.iter().enumerate() {
+            replay.position = position;
+            let inputs: Vec<usize> = op.inputs().map(number_of).collect();
+            replay.once = inputs.iter().copied().filter(|a| inputs.iter().filter(|b| *b == a).count() == 1).collect();
+            let unknown = || {
+                let shapes: Vec<String> =
+                    op.inputs().map(|input| format!("{:?}", self.certified.lengths[number_of(input)])).collect();
+                TraceError::UnknownOperation { operation: name_of(op), shapes: shapes.join(", ") }
+            };
+            let found = replay.step(op).ok_or_else(unknown)?;
+            op.outputs().map(number_of).zip(found).for_each(|(number, value)| replay.values[number] = Some(value));
+            for input in op.inputs().chain(op.outputs()).map(number_of) {
+                if replay.last_use[input] <= position {
+                    replay.values[input] = None;
+                }
+            }
+        }
+        let mut found = Vec::new();
+        for (id, number) in gradients {
+            match replay.values[number].take() {
+                Some(Value::PerExample(value)) => found.push((id, gradient_of(value, examples, device))),
+                // Not a function of any example: nothing of it is clipped or released. (Zeros, of a path that ends.)
+                Some(Value::Plain(_)) | None => {}
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Operands for Replay<'_> {
+    fn take(&mut self, tensor: &TensorIr) -> T {
+        let number = number_of(tensor);
+        // The only handle at its last use, so that the backend may write over it.
+        let last = self.last_use[number] == self.position && self.once.contains(&number);
+        let value = if last { self.values[number].take() } else { self.values[number].clone() };
+        match value {
+            Some(Value::Plain(value)) => value,
+            Some(Value::PerExample(value)) => value.formed(&self.device),
+            None => unreachable!("the proof saw every operation's inputs made before it"),
+        }
+    }
+}
+
+impl Replay<'_> {
+    fn is(&self, tensor: &TensorIr, kind: Kind) -> bool {
+        self.proof.kind(tensor) == kind
+    }
+
+    fn step(&mut self, op: &OperationIr) -> Option<Vec<Value>> {
+        if let OperationIr::BaseFloat(B::Zeros(d)) = op {
+            self.zeros[number_of(&d.out)] = true;
+        }
+        if op.inputs().any(|input| self.is(input, Kind::PerExample)) {
+            return Some(vec![Value::PerExample(self.on_per_example(op)?)]);
+        }
+        if let OperationIr::Module(M::DeformableConv2dBackward(d)) = op {
+            return self.deformable(d);
+        }
+        if op.outputs().any(|output| self.is(output, Kind::PerExample)) {
+            let proof = self.proof;
+            let zeros = self.zeros.clone();
+            let device = self.device.clone();
+            let batch = Batch {
+                examples: self.examples,
+                layout: &|tensor| proof.layout(tensor),
+                is_zero: &|tensor| zeros[number_of(tensor)],
+                device: &device,
+            };
+            return Some(vec![Value::PerExample(contract(op, &batch, self)?)]);
+        }
+        let device = self.device.clone();
+        Some(execute(op, self, &device)?.into_iter().map(Value::Plain).collect())
+    }
+
+    fn per_example(&self, tensor: &TensorIr) -> Option<PerExample> {
+        match &self.values[number_of(tensor)] {
+            Some(Value::PerExample(value)) => Some(value.clone()),
+            _ => None,
+        }
+    }
+
+    fn shared(&self, tensor: &TensorIr) -> Option<T> {
+        match &self.values[number_of(tensor)] {
+            Some(Value::Plain(value)) => Some(value.clone()),
+            _ => None,
+        }
+    }
+
+    fn on_per_example(&mut self, op: &OperationIr) -> Option<PerExample> {
+        let device = self.device.clone();
+        // Products stay products where they can.
+        let lazy = match op {
+            OperationIr::NumericFloat(_, N::Add(d))
+                if self.is(&d.lhs, Kind::PerExample)
+                    && self.is(&d.rhs, Kind::PerExample)
+                    && d.lhs.shape == d.rhs.shape =>
+            {
+                let left = self.per_example(&d.lhs)?;
+                return Some(left.plus(self.per_example(&d.rhs)?, &device));
+            }
+            OperationIr::BaseFloat(B::SwapDims(d)) => Some(self.per_example(&d.input)?.swapped(d.dim1, d.dim2)),
+            OperationIr::BaseFloat(B::Reshape(d)) => Some(self.per_example(&d.input)?.reshaped(&d.out.shape.to_vec())),
+            OperationIr::NumericFloat(_, N::MulScalar(d)) => {
+                Some(self.per_example(&d.lhs)?.scaled(|g| D::float_mul_scalar(g, scalar(d.rhs))))
+            }
+            OperationIr::NumericFloat(_, N::DivScalar(d)) => {
+                Some(self.per_example(&d.lhs)?.scaled(|g| D::float_div_scalar(g, scalar(d.rhs))))
+            }
+            OperationIr::NumericFloat(_, N::Neg(d)) => Some(self.per_example(&d.input)?.scaled(D::float_neg)),
+            OperationIr::Float(_, F::Matmul(d)) if self.is(&d.rhs, Kind::Shared) => {
+                Some(self.per_example(&d.lhs)?.times(&self.shared(&d.rhs)?))
+            }
+            OperationIr::Float(_, F::Matmul(d)) if self.is(&d.lhs, Kind::Shared) => {
+                Some(self.per_example(&d.rhs)?.under(&self.shared(&d.lhs)?))
+            }
+            OperationIr::Module(module) => return self.module_on_per_example(module),
+            _ => None,
+        };
+        if let Some(Ok(products)) = lazy {
+            return Some(products);
+        }
+        let rank = |tensor: &TensorIr| tensor.shape.to_vec().len();
+        let mut given: HashMap<usize, T> = HashMap::new();
+        for input in op.inputs() {
+            let value = if self.is(input, Kind::PerExample) {
+                self.take(input)
+            } else {
+                let value = self.take(input);
+                let form = form_of(op, input);
+                if form == Form::Unchanged {
+                    value
+                } else {
+                    let shape = [&[1][..], &dims(&value)].concat();
+                    let value = reshape(value, shape);
+                    if form == Form::Copied { for_each(value, self.examples) } else { value }
+                }
+            };
+            let value = match op {
+                op if flattens(op) => flat(value),
+                OperationIr::BaseFloat(B::Expand(d))
+                | OperationIr::BaseInt(B::Expand(d))
+                | OperationIr::BaseBool(B::Expand(d)) => {
+                    // New axes come in front of the old ones, behind the examples'.
+                    let shape = dims(&value);
+                    let new = vec![1; rank(&d.out) - rank(&d.input)];
+                    reshape(value, [&shape[..1], &new, &shape[1..]].concat())
+                }
+                _ => value,
+            };
+            given.insert(number_of(input), value);
+        }
+        let mut found = execute(&lifted(op, self.examples), &mut Given(given), &device)?;
+        // Indices beside values are of no use to a gradient.
+        Some(PerExample::Formed(found.swap_remove(0)))
+    }
+
+    /// A layer's backward pass on a shared input (positions, say) from a per-example output gradient.
+    fn module_on_per_example(&mut self, op: &M) -> Option<PerExample> {
+        let examples = self.examples;
+        let rows = |gradient: T| {
+            let shape = dims(&gradient);
+            let last = shape[shape.len() - 1];
+            let positions = shape[1..shape.len() - 1].iter().product();
+            reshape(gradient, vec![shape[0], positions, last])
+        };
+        match op {
+            M::LinearXBackward(d) => {
+                let (gradient, weight) = (self.take(&d.output_grad), self.take(&d.weight));
+                Some(PerExample::Formed(D::linear_x_backward(weight, gradient)))
+            }
+            M::LinearBiasBackward(d) => {
+                let gradient = rows(self.take(&d.output_grad));
+                let shape = dims(&gradient);
+                Some(PerExample::Formed(reshape(D::float_sum_dim(gradient, 1), vec![shape[0], shape[2]])))
+            }
+            M::LinearWeightBackward(d) => {
+                let x = self.take(&d.x);
+                let shape = dims(&x);
+                let width = shape[shape.len() - 1];
+                let positions = shape[..shape.len() - 1].iter().product();
+                let x = for_each(reshape(x, vec![1, positions, width]), examples);
+                let gradient = rows(self.take(&d.output_grad));
+                let dims = d.out.shape.to_vec();
+                Some(PerExample::Products(Products { inputs: vec![x], output_gradients: vec![gradient], dims }))
+            }
+            M::EmbeddingBackward(d) => {
+                let tokens = self.take(&d.indices);
+                let positions = dims(&tokens).iter().product();
+                let tokens = for_each(reshape(tokens, vec![1, positions]), examples);
+                let gradient = rows(self.take(&d.out_grad));
+                let length = d.weights.shape.to_vec()[0];
+                Some(PerExample::Table(Table { tokens, rows: gradient, length }))
+            }
+            _ => None,
+        }
+    }
+
+    fn deformable(&mut self, d: &DeformConv2dBackwardOpIr) -> Option<Vec<Value>> {
+        let layout = self.proof.layout(&d.x)?;
+        if layout.outer != 1 {
+            return None;
+        }
+        let (x, offset, weight) = (self.take(&d.x), self.take(&d.offset), self.take(&d.weight));
+        let (mask, bias) = (self.take_some(d.mask.as_ref()), self.take_some(d.bias.as_ref()));
+        let gradient = self.take(&d.out_grad);
+        let o = &d.options;
+        let options = DeformConvOptions::new(o.stride, o.padding, o.dilation, o.weight_groups, o.offset_groups);
+        let found =
+            D::deform_conv2d_backward(x.clone(), offset.clone(), weight, mask.clone(), bias, gradient.clone(), options);
+        let kernel = Convolution {
+            options: Options::Deformable { options: o.clone(), offset, mask },
+            input: x,
+            output_gradient: gradient.clone(),
+            kernel: d.weight.shape.to_vec(),
+            rows: layout.inner,
+        };
+        let mut values = vec![
+            Value::Plain(found.x_grad),
+            Value::Plain(found.offset_grad),
+            Value::PerExample(PerExample::Convolution(kernel)),
+        ];
+        if d.mask_grad.is_some() {
+            values.push(Value::Plain(found.mask_grad?));
+        }
+        if d.bias_grad.is_some() {
+            let shape = dims(&gradient);
+            let positions: usize = shape[2..].iter().product();
+            let sums = D::float_sum_dim(reshape(gradient, vec![self.examples, layout.inner, shape[1], positions]), 3);
+            let sums = D::float_sum_dim(sums, 1);
+            values.push(Value::PerExample(PerExample::Formed(reshape(sums, vec![self.examples, shape[1]]))));
+        }
+        Some(values)
+    }
+}
+
+/// Inputs that were put into the form of a lifted operation.
+struct Given(HashMap<usize, T>);
+
+impl Operands for Given {
+    fn take(&mut self, tensor: &TensorIr) -> T {
+        self.0.get(&number_of(tensor)).cloned().unwrap_or_else(|| unreachable!("every input was given"))
+    }
+}

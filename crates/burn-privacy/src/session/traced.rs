@@ -1,0 +1,138 @@
+//! Steps on the model's own operation graph: recorded, compared with a proof, replayed, clipped and summed.
+
+use std::sync::Arc;
+
+use burn::data::dataloader::batcher::Batcher;
+use burn::data::dataset::Dataset;
+use burn::module::Module;
+use burn_privacy_budget::statement::Independence;
+use burn_privacy_traced::{Graph, Proof, TraceError, record, values_of};
+use tracing::trace_span;
+
+use super::{LossResult, Session};
+use crate::error::{Error, Result};
+use crate::per_example::{
+    BatchLayout, FixedRanges, GradientSum, RandomRecords, Rounding, TrainableParameters, clipped_sum_of_uses,
+};
+use crate::sampler::DrawnBatch;
+use crate::traced::{explained, explained_recording, layer_use};
+
+/// Numbers of examples that are tried, from the batch's own on.
+const MOST_BESIDE: usize = 4;
+
+impl<I, O, D, B> Session<I, O, D, B>
+where
+    D: Dataset<I>,
+    B: Batcher<I, O>,
+{
+    /// Adds the clipped gradients of a drawn batch, from a recording of each physical batch.
+    pub(super) fn traced_sum<M: Module, F: FnMut(&M, O) -> LossResult>(
+        &mut self,
+        model: &M,
+        trainable: &TrainableParameters,
+        batch: &DrawnBatch,
+        ranges: FixedRanges,
+        loss: &mut F,
+        sum: &mut GradientSum,
+    ) -> Result<()> {
+        let rounding = Rounding::of(&self.device);
+        let values = values_of(model);
+        let device = self.device.clone().without_autodiff();
+        for part in ranges.cut(&batch.indices) {
+            let indices = &batch.indices[part.drawn];
+            let examples = indices.len();
+            let (graph, proof) = self.proved(model, trainable, indices, batch.step, loss)?;
+            let replay = trace_span!("replay").entered();
+            let gradients =
+                proof.replay(graph, &values, device.as_dispatch()).map_err(|error| explained(error, trainable))?;
+            drop(replay);
+            if gradients.is_empty() {
+                return Err(Error::UntrackedLoss);
+            }
+            // Without what was recorded beside the batch.
+            let of_batch = gradients.into_iter().map(|(id, gradient)| (id, gradient.of_first(examples)));
+            let uses = of_batch.map(|(id, gradient)| layer_use(id, gradient, examples)).collect();
+            clipped_sum_of_uses(uses, BatchLayout::new(examples, 1), &part.leaves, rounding, sum)?;
+        }
+        Ok(())
+    }
+
+    /// The recording of the forward and backward pass of some records.
+    fn recording<M: Module, F: FnMut(&M, O) -> LossResult>(
+        &self,
+        model: &M,
+        trainable: &TrainableParameters,
+        indices: &[usize],
+        loss: &mut F,
+    ) -> Result<Graph> {
+        let examples = indices.len();
+        record(model, examples, &self.device, |copy, device| {
+            let input = self.load_on(indices, device)?;
+            self.losses_of(copy, input, examples, loss)
+        })
+        .map_err(|error| explained_recording(error, trainable))
+    }
+
+    /// A recording of some records, and the proof that it falls under: a known one, or a new one from a second recording of another
+    /// number of records, in which every record has another place.
+    ///
+    /// Burn takes other operations for one example, and beyond some sizes of its matrix products. Where two numbers of examples
+    /// have no sequence in common, another one is recorded, with records of the batch a second time behind it, whose
+    /// gradients are left out.
+    fn proved<M: Module, F: FnMut(&M, O) -> LossResult>(
+        &mut self,
+        model: &M,
+        trainable: &TrainableParameters,
+        indices: &[usize],
+        step: u64,
+        loss: &mut F,
+    ) -> Result<(Graph, Arc<Proof>)> {
+        let program = (typeid::of::<M>(), typeid::of::<F>());
+        let mut refusal = None;
+        for examples in (indices.len().max(2)..).take(MOST_BESIDE) {
+            let recording = trace_span!("record").entered();
+            let recorded: Vec<usize> = indices.iter().cycle().take(examples).copied().collect();
+            let graph = self.recording(model, trainable, &recorded, loss)?;
+            drop(recording);
+            let known = self.proofs.of(program, &graph).map_err(|error| explained(error, trainable))?;
+            if let Some(proof) = known {
+                return Ok((graph, proof));
+            }
+            let _proof = trace_span!("proof").entered();
+            let other = RandomRecords::new(&self.key, step, self.dataset.len()).distinct(1)?;
+            for partner in [examples + 1, examples - 1, examples + 2].into_iter().filter(|partner| *partner > 1) {
+                let mut others: Vec<usize> = indices.iter().cycle().skip(1).take(partner - 1).copied().collect();
+                others.extend(&other);
+                let second = self.recording(model, trainable, &others, loss)?;
+                match self.proofs.add(program, &graph, &second) {
+                    Ok(proof) => return Ok((graph, proof)),
+                    Err(error @ TraceError::OtherOperations { .. }) => refusal = Some(error),
+                    Err(error) => return Err(explained(error, trainable)),
+                }
+            }
+        }
+        Err(refusal.map_or(Error::UntrackedLoss, |error| explained(error, trainable)))
+    }
+
+    /// Traces a program that is not trained on its graph, to see whether its examples are coupled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CoupledExamples`], and a setting that changes with the batch size. What can't be recorded or has no rule is
+    /// no refusal: then nothing is proved.
+    pub(super) fn prove_where_possible<M: Module, F: FnMut(&M, O) -> LossResult>(
+        &mut self,
+        model: &M,
+        trainable: &TrainableParameters,
+        indices: &[usize],
+        step: u64,
+        loss: &mut F,
+    ) -> Result<Independence> {
+        match self.proved(model, trainable, indices, step, loss) {
+            Ok(_) => Ok(Independence::ProvedAtFirstStep),
+            Err(error @ Error::CoupledExamples { .. }) => Err(error),
+            Err(error @ Error::Traced { error: TraceError::BatchSize { .. }, .. }) => Err(error),
+            Err(_) => Ok(Independence::CheckedNumerically),
+        }
+    }
+}

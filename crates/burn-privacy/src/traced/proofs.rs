@@ -1,0 +1,41 @@
+//! The proofs of a session, by model and closure, so that a step's recording is compared with one and not proved again.
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use burn_privacy_traced::{Graph, Proof, TraceError};
+
+/// Proofs that are remembered: several batch sizes and closures in turn, and a bound on memory.
+const REMEMBERED: usize = 16;
+
+/// A program: the types of its model and its closure.
+pub(crate) type Program = (TypeId, TypeId);
+
+#[derive(Debug, Default)]
+pub(crate) struct Proofs(Vec<(Program, Arc<Proof>)>);
+
+impl Proofs {
+    /// The proof that a recording of a program falls under.
+    ///
+    /// # Errors
+    ///
+    /// If it falls under one but for its constants.
+    pub(crate) fn of(&self, program: Program, graph: &Graph) -> Result<Option<Arc<Proof>>, TraceError> {
+        for (known, proof) in &self.0 {
+            if *known == program && proof.admits(graph)? {
+                return Ok(Some(proof.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Proves a program by two of its recordings, and remembers it.
+    pub(crate) fn add(&mut self, program: Program, first: &Graph, second: &Graph) -> Result<Arc<Proof>, TraceError> {
+        let proof = Arc::new(Proof::of(first, second)?);
+        if self.0.len() == REMEMBERED {
+            self.0.remove(0);
+        }
+        self.0.push((program, proof.clone()));
+        Ok(proof)
+    }
+}

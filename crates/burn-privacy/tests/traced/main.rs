@@ -1,0 +1,11 @@
+//! Training stock models on their own operation graph.
+#![cfg(feature = "flex")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod couplings;
+mod layers;
+mod programs;
+mod sessions;
+mod third_party;
