@@ -32,7 +32,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Homes are made up from a fixed seed; masks use the operating system's randomness.
     let generator = PrivacyKey::draw(&Entropy::seeded(26))?;
     let key = PrivacyKey::draw(&Entropy::os())?;
-    let draws = PointRandomness::fresh_rows(&key, 0, CITIES.len() * HOMES + REPORTS)?;
+    // Rows of the key are used once: one noise on two places would show how far apart they are.
+    let mut used = 0;
+    let mut draws = |count: usize| {
+        let rows = PointRandomness::fresh_rows(&key, used, count);
+        used += count as u64;
+        rows
+    };
     let secret = PseudonymKey::generate()?;
 
     println!(
@@ -56,8 +62,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("  {:34} {:>10} {:>16}", "mask", "mean error", "people as near");
         let mut released = Vec::new();
         for (mask_name, mask) in &masks {
-            let moved: Vec<(Place, Place)> =
-                homes.iter().zip(&draws).filter_map(|(home, draw)| Some((*home, mask.mask(*home, draw)?))).collect();
+            let moved: Vec<(Place, Place)> = homes
+                .iter()
+                .zip(&draws(HOMES)?)
+                .filter_map(|(home, draw)| Some((*home, mask.mask(*home, draw)?)))
+                .collect();
             let error = moved.iter().map(|(home, place)| distance(*home, *place)).sum::<f64>() / moved.len() as f64;
             let mut near: Vec<f64> =
                 moved.iter().map(|(home, place)| population.people_as_near(*place, *home, f64::INFINITY)).collect();
@@ -82,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
 
         let home = homes[0];
-        let anew: Vec<Place> = draws.iter().take(REPORTS).map(|draw| noise.report(home, draw)).collect();
+        let anew: Vec<Place> = draws(REPORTS)?.iter().map(|draw| noise.report(home, draw)).collect();
         let single = anew.iter().map(|place| distance(*place, home)).sum::<f64>() / REPORTS as f64;
         let kept = KeptDraws::new(&secret).report(&noise, "resident 0", "2026-11", home);
         println!(
