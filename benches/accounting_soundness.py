@@ -7,11 +7,16 @@ Gaussian noise, and a plain transform of losses that are rounded down for Laplac
 
     pip install dp-accounting mpmath numpy
     cargo build --release -p burn-privacy-accounting --example soundness_cases
-    python benches/accounting_soundness.py target/release/examples/soundness_cases [one-step cases] [composed cases]
+    python benches/accounting_soundness.py target/release/examples/soundness_cases [one-step cases] [composed cases] \
+        [--truths FILE]
+
+The truths take most of the time and don't depend on the build: with `--truths` they are kept in FILE, one JSON object a line,
+and a run that was stopped, or one of a later build, goes on with them. The program `-` computes the truths alone.
 
 Exits with 1 if an upper bound is below the truth, or a lower bound above it.
 """
 
+import argparse
 import json
 import math
 import random
@@ -129,40 +134,82 @@ def laplace_lower(case, delta):
     return low
 
 
+def compute(case):
+    """The truth as text (40 digits), or what kept it from being computed."""
+    if "epsilon" in case:
+        return {"truth": mpmath.nstr(one_step_truth(case), 40)}
+    try:
+        return {"truth": repr(float(composed_lower(case)))}
+    except (ValueError, MemoryError) as error:
+        return {"skipped": str(error)}
+
+
+def truths(cases, path):
+    """Each case with its truth; those that the file has aren't computed again."""
+    known = {}
+    if path:
+        with open(path, "a+", encoding="utf-8") as file:
+            file.seek(0)
+            for line in file:
+                if line.endswith("\n"):
+                    known |= {json.dumps(entry["case"]): entry["found"] for entry in [json.loads(line)]}
+                else:
+                    # Stopped while writing: the half line is ended, and its case computed again.
+                    file.write("\n")
+            file.flush()
+            for case in cases:
+                key = json.dumps(case)
+                if key not in known:
+                    known[key] = compute(case)
+                    file.write(json.dumps({"case": case, "found": known[key]}) + "\n")
+                    file.flush()
+                yield case, known[key]
+    else:
+        for case in cases:
+            yield case, compute(case)
+
+
 def main():
-    program = sys.argv[1]
-    counts = [int(count) for count in sys.argv[2:4]] + [8_000, 2_000][len(sys.argv[2:4]) :]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("one_step", nargs="?", type=int, default=8_000)
+    parser.add_argument("composed", nargs="?", type=int, default=2_000)
+    parser.add_argument("--truths")
+    arguments = parser.parse_args()
     rng = random.Random(SEED)
-    cases = [one_step_case(rng) for _ in range(counts[0])] + [composed_case(rng) for _ in range(counts[1])]
+    cases = [one_step_case(rng) for _ in range(arguments.one_step)]
+    cases += [composed_case(rng) for _ in range(arguments.composed)]
+    if arguments.program == "-":
+        for number, _ in enumerate(truths(cases, arguments.truths)):
+            if number % 1000 == 999:
+                print(number + 1, "done", flush=True)
+        return 0
     lines = "\n".join(json.dumps(case) for case in cases)
-    answers = subprocess.run([program], input=lines, capture_output=True, text=True, check=True).stdout.splitlines()
+    run = subprocess.run([arguments.program], input=lines, capture_output=True, text=True, check=True)
+    answers = run.stdout.splitlines()
     assert len(answers) == len(cases)
     below = above = skipped = 0
     widest = 0.0
-    for number, (case, line) in enumerate(zip(cases, answers)):
+    for number, ((case, found), line) in enumerate(zip(truths(cases, arguments.truths), answers)):
         answer = json.loads(line)
-        if "epsilon" in case:
-            truth, tolerance = one_step_truth(case), mpmath.mpf(10) ** -30
-        else:
-            try:
-                truth = composed_lower(case)
-            except (ValueError, MemoryError) as error:
-                skipped += 1
-                print("skipped", case, error)
-                continue
-            tolerance = 1e-9
+        if "skipped" in found:
+            skipped += 1
+            print("skipped", case, found["skipped"])
+            continue
+        one_step = "epsilon" in case
+        truth = mpmath.mpf(found["truth"])
+        tolerance = mpmath.mpf(10) ** -30 if one_step else mpmath.mpf("1e-9")
         for name in ("upper", "rdp"):
-            found = answer.get(name)
-            found = math.inf if found == "inf" else found
-            if found is not None and mpmath.mpf(found) < truth * (1 - tolerance):
+            bound = answer[name]
+            if bound is not None and mpmath.mpf(bound) < truth * (1 - tolerance):
                 below += 1
-                print("BELOW", name, case, found, truth)
-        if "epsilon" in case:
+                print("BELOW", name, case, bound, found["truth"])
+        if one_step:
             if mpmath.mpf(answer["lower"]) > truth * (1 + mpmath.mpf(10) ** -12) + mpmath.mpf(10) ** -300:
                 above += 1
-                print("LOWER BOUND ABOVE", case, answer["lower"], truth)
+                print("LOWER BOUND ABOVE", case, answer["lower"], found["truth"])
         elif truth > 0.01 and answer["upper"] != "inf":
-            widest = max(widest, answer["upper"] / truth - 1)
+            widest = max(widest, float(answer["upper"] / truth - 1))
         if number % 1000 == 999:
             print(number + 1, "done", flush=True)
     print(f"{len(cases) - skipped} cases: {below} below the truth, {above} lower bounds above it, {skipped} skipped")

@@ -7,7 +7,7 @@ use burn::tensor::module::adaptive_avg_pool2d;
 
 use super::layers::{
     Conv2d, Conv2dConfig, Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig, MaxPool2d, MaxPool2dConfig, WeightStandardisedConv2d, attention, gelu, relu, tanh,
+    LinearConfig, MaxPool2d, MaxPool2dConfig, WeightStandardizedConv2d, attention, gelu, relu, tanh,
 };
 use crate::{Network, Task};
 
@@ -154,7 +154,7 @@ impl Convolution for Conv2d {
     }
 }
 
-impl Convolution for WeightStandardisedConv2d {
+impl Convolution for WeightStandardizedConv2d {
     fn convolve(&self, input: Tensor<4>) -> Tensor<4> {
         self.forward(input)
     }
@@ -163,7 +163,7 @@ impl Convolution for WeightStandardisedConv2d {
 /// WRN-16-4 with plain convolutions.
 pub type Wrn16x4 = WideResidual<Conv2d>;
 /// WRN-16-4 with standardized weights, as De et al. 2022 (arXiv 2204.13650) have them.
-pub type Wrn16x4WeightStandardised = WideResidual<WeightStandardisedConv2d>;
+pub type Wrn16x4WeightStandardised = WideResidual<WeightStandardizedConv2d>;
 
 /// WRN-16-4 (Zagoruyko and Komodakis 2016) with GroupNorm in place of BatchNorm.
 #[derive(Module, Debug)]

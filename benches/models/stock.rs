@@ -11,7 +11,7 @@ mod layers {
     pub use burn::tensor::activation::{gelu, relu, tanh};
 
     // Burn has no such layer: outside a private step, this one is made of Burn's operations.
-    pub use burn_privacy::nn::WeightStandardisedConv2d;
+    pub use burn_privacy::nn::WeightStandardizedConv2d;
 
     /// Attention of heads that are neighboring columns, from Burn's tensor operations.
     pub fn attention(

@@ -23,6 +23,7 @@ use burn_privacy_convex::{
     Loss, Privacy, TrainingSet, objective_perturbation, output_perturbation, solve_without_privacy,
 };
 use burn_privacy_examples::NominalSize;
+use burn_privacy_train::{complain, say};
 use clap::{Parser, ValueEnum};
 
 use crate::records::Records;
@@ -234,7 +235,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         rows: Vec::new(),
     };
     for &mode in modes {
-        eprintln!("{} ...", mode.name());
+        complain(&format!("{} ...", mode.name()));
         let summary = |&epsilon: &f64| -> Result<Summary> {
             let accuracies = (0..arguments.seeds).map(|seed| job.accuracy(mode, epsilon, seed));
             Ok(Summary::of(&accuracies.collect::<Result<Vec<f64>>>()?))
@@ -242,13 +243,13 @@ fn run(arguments: &Arguments) -> Result<()> {
         let summaries = arguments.epsilon.iter().map(summary).collect::<Result<Vec<Summary>>>()?;
         report.rows.push((mode, summaries));
     }
-    println!("{}; accuracy in %, with standard deviation\n\n{}", report.about, report.table());
-    println!(
+    say(&format!("{}; accuracy in %, with standard deviation\n\n{}", report.about, report.table()));
+    say(&format!(
         "Number of records: {}. Gradients and rows: add-or-remove-one adjacency or local, nothing is counted; weights and \
          objective: replace-one adjacency, where the number is public.\n",
         job.nominal.origin()
-    );
-    println!("Wrote {} into {}", report.write(&arguments.out)?, arguments.out.display());
+    ));
+    say(&format!("Wrote {} into {}", report.write(&arguments.out)?, arguments.out.display()));
     Ok(())
 }
 
@@ -256,7 +257,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            complain(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use burn_privacy_examples::image_training::ClippingStyle;
 use clap::{Parser, ValueEnum};
 
 /// Trains a small network (Dense 10, ReLU, Dense 1) to predict affordability from age, income, annual expenditure and
@@ -42,6 +43,9 @@ pub struct Arguments {
     /// Teachers of the output mode, each trained on a shard of its own
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(2..=1_000))]
     pub teachers: u64,
+    /// How gradients are bounded in the gradient mode
+    #[arg(long, value_name = "STYLE", value_enum, default_value_t)]
+    pub clipping: ClippingStyle,
     /// Folder for the table, the plot, the statements and the ledger
     #[arg(long, value_name = "FOLDER", default_value = "runs/affordability_dp")]
     pub out: PathBuf,

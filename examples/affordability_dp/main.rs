@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     match sweep::run(&cli::Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            burn_privacy_train::complain(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }

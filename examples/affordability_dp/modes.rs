@@ -72,7 +72,7 @@ impl Job<'_> {
         let (households, nominal) = (self.data.households(), self.data.nominal.get());
         let plan = PrivacyPlanConfig::new()
             .with_sampling(Sampling::poisson(nominal / SAMPLED, nominal))
-            .with_clipping(Clipping::flat(CLIPPING_NORM))
+            .with_clipping(self.arguments.clipping.at(CLIPPING_NORM, nominal / SAMPLED))
             .with_steps(STEPS)
             .with_noise(NoiseLevel::target(epsilon, self.arguments.delta))
             .build()?;
@@ -108,7 +108,8 @@ impl Job<'_> {
         let (batch, targets) = self.data.test_batch(&self.device);
         let queries = (self.arguments.queries as usize).min(targets.len());
         let votes: Vec<Vec<f64>> = teachers.iter().map(|teacher| teacher.predict(&batch)).collect();
-        let plan = QueryPlan::for_target(queries as u64, epsilon, self.arguments.delta, self.data.train.len())?;
+        let nominal = self.data.nominal.get();
+        let plan = QueryPlan::for_target(queries as u64, epsilon, self.arguments.delta, nominal)?;
         let mut predictor = NoisyMean::open(plan, 0.0..=1.0, teachers.len(), self.ledger()?, run, Entropy::os())?;
         let mut answers = Vec::with_capacity(queries);
         for query in 0..queries {

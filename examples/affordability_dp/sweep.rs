@@ -12,6 +12,7 @@ use crate::{report, survey};
 use burn_privacy_examples::affordability::data::{Data, bounds_of};
 use burn_privacy_examples::affordability::generated;
 use burn_privacy_examples::{NominalSize, Result};
+use burn_privacy_train::{complain, say};
 
 /// Standard deviations of the handout's obfuscation.
 const OBFUSCATION: [f64; 4] = [10.0, 500.0, 1_000.0, 5_000.0];
@@ -20,7 +21,7 @@ const OBFUSCATION: [f64; 4] = [10.0, 500.0, 1_000.0, 5_000.0];
 pub fn run(arguments: &Arguments) -> Result<()> {
     if let Some(path) = &arguments.write_data {
         generated::write(path)?;
-        println!("Wrote {} invented households to {}", generated::HOUSEHOLDS, path.display());
+        say(&format!("Wrote {} invented households to {}", generated::HOUSEHOLDS, path.display()));
         return Ok(());
     }
     let start = Instant::now();
@@ -35,46 +36,49 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     // On so small a network a GPU would wait for its host.
     let selected = select_device(DeviceChoice::Cpu)?;
-    println!("Data:    {}; nominally {} to train on, {} to test on", data.name, data.nominal.get(), data.test.len());
-    println!("Number:  {}; the households to train on are not counted", data.nominal.origin());
-    println!("Network: 4 features, dense 10, ReLU, dense 1 (61 parameters); {}", selected.description);
-    println!(
-        "Test households are declared public; no figure of the others is shown but for what its epsilon covers.\n"
-    );
+    say(&format!(
+        "Data:    {}; nominally {} to train on, {} to test on",
+        data.name,
+        data.nominal.get(),
+        data.test.len()
+    ));
+    say(&format!("Number:  {}; the households to train on are not counted", data.nominal.origin()));
+    say(&format!("Network: 4 features, dense 10, ReLU, dense 1 (61 parameters); {}", selected.description));
+    say("Test households are declared public; no figure of the others is shown but for what its epsilon covers.\n");
     let job = Job { arguments, data: &data, device: selected.device.autodiff() };
     let name = run_name();
     let mut results = Results::default();
     for repeat in 1..=arguments.repeats {
         for mode in arguments.mode.each() {
             one_mode(&job, mode, repeat, &name, &mut results)?;
-            eprintln!(
+            complain(&format!(
                 "{} of {}: {} done after {:.0} s",
                 repeat,
                 arguments.repeats,
                 mode.name(),
                 start.elapsed().as_secs_f64()
-            );
+            ));
         }
     }
-    print!("{}", report::table(&results));
+    say(report::table(&results).trim_end_matches('\n'));
     if arguments.mode == Mode::Obfuscation {
-        println!("\nWhat each noise amounts to, as a guarantee for each column at delta {}:", arguments.delta);
+        say(&format!("\nWhat each noise amounts to, as a guarantee for each column at delta {}:", arguments.delta));
         for (_, statement) in results.statements() {
-            print!("{statement}");
+            say(statement.trim_end_matches('\n'));
         }
     }
     if arguments.out.join(LEDGER).exists() {
         let all = composed_epsilon(&arguments.out, arguments.delta)?;
-        println!(
+        say(&format!(
             "\nEach epsilon is that of one run. All runs in the ledger {} together: epsilon {} at delta {} (PLD, {}).",
             arguments.out.join(LEDGER).display(),
             burn_privacy::accounting::round_up_for_display(all),
             arguments.delta,
             burn_privacy::ledger::COMPOSITION_CAVEAT,
-        );
+        ));
     }
     let written = report::write(arguments, &data, &results)?;
-    println!("\nWrote {written} into {} after {:.0} s", arguments.out.display(), start.elapsed().as_secs_f64());
+    say(&format!("\nWrote {written} into {} after {:.0} s", arguments.out.display(), start.elapsed().as_secs_f64()));
     Ok(())
 }
 

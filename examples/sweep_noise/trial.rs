@@ -9,6 +9,7 @@ use burn_privacy_examples::image_training::{
     Classifier, PlainTraining, PrivateTraining, right_guesses, train_plain, train_private,
 };
 use burn_privacy_examples::{cifar, mnist, noisy_share};
+use burn_privacy_train::TrainingHistory;
 
 use crate::task::{HouseholdTask, ImageTask, Kind, Model, Scoring, Task};
 
@@ -96,11 +97,14 @@ impl Task {
                     device,
                     entropy: trial.entropy(),
                     ledger: None, // the sweep has charged it
+                    users: None,
                     physical_batch: PHYSICAL_BATCH,
                     views: task.views,
                     learning_rate,
                     momentum,
                     average: task.average,
+                    checkpoints: None,
+                    history: TrainingHistory::default(),
                 };
                 train_private(model, training, |_, _| Ok(true))?.0
             }

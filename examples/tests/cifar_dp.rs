@@ -219,7 +219,16 @@ fn augmented_views_are_reported_and_cost_no_epsilon() {
 
 #[test]
 fn the_wide_residual_network_trains_with_its_views_and_average() {
-    let few = ["--preset", "wrn", "--batch-size", "4", "--limit-train", "40", "--limit-test", "4", "--max-steps", "1"];
+    // Two examples of 16 views at a time: validation passes over several such batches.
+    let few = [
+        ["--preset", "wrn"],
+        ["--batch-size", "2"],
+        ["--physical-batch", "32"],
+        ["--limit-train", "40"],
+        ["--limit-test", "4"],
+        ["--max-steps", "1"],
+    ];
+    let few = few.concat();
     let (_, output, report) = tiny(&few);
     assert!(output.contains("2,753,818 parameters"), "{output}");
     assert!(output.contains("Views:       16 of each image, clipped as one"), "{output}");

@@ -84,6 +84,78 @@ fn a_model_learns_with_little_noise_averaged_or_not_and_without_privacy() {
     }
 }
 
+#[test]
+fn every_style_of_clipping_and_users_are_in_the_statement_and_in_the_ledger() {
+    let data = data();
+    for (more, words) in [
+        (&["--clipping", "normalized"][..], "automatic clipping"),
+        (&["--clipping", "psac", "--clip", "0.5"], "per-sample adaptive clipping at norm 0.5"),
+        (&["--clipping", "per-layer"], "layer by layer"),
+        (&["--clipping", "quantile", "--batch-size", "100"], "0.5-quantile"),
+        (&["--users", "30", "--batch-size", "10", "--delta", "1e-3"], "one user"),
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let output = run(
+            data.path(),
+            &[
+                &["--max-steps", "2"],
+                &SMALL[..2],
+                &["--nominal-size", "300"],
+                more,
+                if more.contains(&"--delta") { &[] } else { &["--delta", "1e-4"] },
+            ]
+            .concat(),
+            out.path(),
+        );
+        assert!(output.status.success(), "{more:?}: {}", text(&output.stderr));
+        let Protection::DifferentialPrivacy { statement, .. } = report(out.path()).protection else { panic!() };
+        assert!(statement.to_string().contains(words), "{words}: {statement}");
+        let ledger = fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().path());
+        let ledger = ledger.filter(|path| path.to_string_lossy().contains("privacy-ledger")).next().unwrap();
+        assert!(fs::read_to_string(ledger).unwrap().contains(words), "{words}");
+    }
+    let out = tempfile::tempdir().unwrap();
+    let output = run(data.path(), &[&SMALL[..], &["--clipping", "normalized", "--clip", "1"]].concat(), out.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("no norm"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_run_is_resumed_from_its_checkpoint_and_another_one_is_not() {
+    let (data, out) = (data(), tempfile::tempdir().unwrap());
+    let settings = [&SMALL[..], &["--max-steps", "6"]].concat();
+    let none = run(data.path(), &[&settings[..], &["--resume"]].concat(), out.path());
+    assert_eq!(none.status.code(), Some(1));
+    assert!(text(&none.stderr).contains("no checkpoint"), "{}", text(&none.stderr));
+
+    // Killed after some checkpoints.
+    let small: Vec<&str> = SMALL.iter().map(|word| if *word == "1" { "40" } else { word }).collect();
+    let long = [&small[..], &["--max-steps", "60", "--checkpoint-every", "2"]].concat();
+    let arguments = [&["--device", "cpu", "--data", data.path().to_str().unwrap()], &long[..]].concat();
+    let mut child = command("mnist_dp", &arguments, out.path()).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let third = out.path().join("checkpoints").join("checkpoint-000000000006.bpc");
+    let begun = std::time::Instant::now();
+    while !third.exists() && begun.elapsed().as_secs() < 50 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(third.exists() || out.path().join("report.json").exists());
+
+    let other = [&small[..], &["--max-steps", "59", "--resume"]].concat();
+    let other = run(data.path(), &other, out.path());
+    assert_eq!(other.status.code(), Some(1));
+    assert!(text(&other.stderr).contains("planned steps"), "{}", text(&other.stderr));
+
+    let resumed = run(data.path(), &[&long[..], &["--resume"]].concat(), out.path());
+    assert!(resumed.status.success(), "{}", text(&resumed.stderr));
+    let Protection::DifferentialPrivacy { statement, .. } = report(out.path()).protection else { panic!() };
+    assert_eq!((statement.charged_steps, statement.planned_steps), (60, 60));
+    let newest =
+        fs::read_dir(out.path().join("checkpoints")).unwrap().map(|entry| entry.unwrap().file_name()).max().unwrap();
+    assert!(newest.to_string_lossy() <= *"checkpoint-000000000060.bpc", "{newest:?}");
+}
+
 /// Under add-or-remove-one adjacency the number of images is private: nothing but the model may depend on it.
 #[test]
 fn nothing_that_is_shown_tells_how_many_images_there_are() {

@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("burn-privacy-ensemble", 2),
     ("burn-privacy-anonymize", 2),
     ("burn-privacy-features", 2),
+    ("burn-privacy-linear", 2),
     ("burn-privacy-audit", 2),
     ("burn-privacy-cli", 2),
     ("burn-privacy-kernels", 3),

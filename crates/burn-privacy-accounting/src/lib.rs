@@ -71,6 +71,7 @@ mod conversion;
 mod epsilon_report;
 mod error;
 mod event;
+mod event_fold;
 mod gaussian;
 pub mod json;
 mod mills;

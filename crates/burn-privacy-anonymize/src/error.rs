@@ -36,6 +36,12 @@ pub enum AnonymizeError {
         /// What is wrong, as a sentence without a capital.
         problem: String,
     },
+    /// A schema of columns is wrong.
+    #[error("the schema: {problem}")]
+    Schema {
+        /// What is wrong, and what to do, as a sentence without a capital.
+        problem: String,
+    },
     /// A hierarchy contradicts itself.
     #[error("the hierarchy of column {column:?} {problem}")]
     Hierarchy {
@@ -99,6 +105,12 @@ pub enum AnonymizeError {
         /// What is allowed.
         allowed: String,
     },
+    /// A model could not be trained or asked.
+    #[error("the model could not be trained: {0}")]
+    Model(String),
+    /// No randomness was to be had.
+    #[error("no randomness: {0}")]
+    Randomness(String),
     /// Nothing reaches what was asked for.
     #[error("nothing reaches the target: {reason}")]
     Unreachable {

@@ -3,9 +3,9 @@
 //! [`table`] reads a table into distinct tuples with counts and measures what a generalization costs; [`search`] finds the
 //! best full-domain generalization that meets k-anonymity, l-diversity or t-closeness, and proves it; [`microaggregation`]
 //! replaces numbers by means of groups. [`recoding`] says which cells each row gets, finds local recodings and bounds what
-//! any could do, and [`write_release`] writes the table. [`pseudonym`] replaces names under a key, [`inspect`] says which
-//! columns single people out, and [`attack`] tries to find them in an output. `location`, with the feature `places`, masks
-//! places on the globe and counts them by areas.
+//! any could do, and [`write_release`] writes the table. [`columns`] transforms a file of any size column by column under a
+//! schema, [`pseudonym`] replaces names under a key, [`inspect`] says which columns single people out, and [`attack`] tries to
+//! find them in an output. `location`, with the feature `places`, masks places on the globe and counts them by areas.
 //!
 //! Every result has a [`TableStatement`]: what is protected, against whom, under which assumption, and what is not covered.
 //!
@@ -32,21 +32,31 @@
 //! ```
 
 pub mod attack;
+pub mod columns;
 mod error;
 pub mod inspect;
+pub mod itemsets;
 #[cfg(feature = "places")]
 pub mod location;
 pub mod microaggregation;
 pub mod perturb;
 pub mod pseudonym;
 pub mod recoding;
+mod records;
 mod release;
+#[cfg(feature = "report")]
+pub mod report;
+pub mod risk;
+pub mod sampled_release;
 pub mod search;
 mod statement;
 pub mod table;
 mod unfinished_file;
+#[cfg(feature = "utility")]
+pub mod utility;
 
 pub use error::AnonymizeError;
+pub use records::{FileFormat, Packing};
 pub use release::{ReleaseOptions, write_release};
 pub use statement::TableStatement;
 pub use table::column_names;

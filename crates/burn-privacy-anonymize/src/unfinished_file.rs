@@ -51,3 +51,13 @@ impl UnfinishedFile {
         Ok(())
     }
 }
+
+impl Write for UnfinishedFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}

@@ -3,9 +3,63 @@
 
 mod common;
 
-use burn_privacy_anonymize::recoding::{Recoding, loss_lower_bound, recode_by_mondrian, recode_locally};
+use burn_privacy_anonymize::AnonymizeError;
+use burn_privacy_anonymize::recoding::{
+    Measures, Recoding, certified_lower_bound, loss_lower_bound, recode_by_clusters, recode_by_medians,
+    recode_by_mondrian, recode_freeform, recode_iterated, recode_locally, recode_top_down,
+};
 use burn_privacy_anonymize::table::{PrivacyModel, Table};
 use proptest::prelude::*;
+
+/// All methods whose classes are counted.
+fn by_all_methods(table: &Table, models: &[PrivacyModel]) -> [(&'static str, Result<Recoding, AnonymizeError>); 7] {
+    [
+        ("clusters", recode_by_clusters(table, models, 3)),
+        ("k-member", recode_by_clusters(table, models, 0)),
+        ("mondrian", recode_by_mondrian(table, models)),
+        ("strict medians", recode_by_medians(table, models, false)),
+        ("relaxed medians", recode_by_medians(table, models, true)),
+        ("top-down", recode_top_down(table, models)),
+        ("iterated", recode_iterated(table, models, 1.0, u64::MAX)),
+    ]
+}
+
+/// The smallest loss over all partitions of the rows in classes that meet some models, or suppressed.
+fn by_brute_force_over(table: &Table, models: &[PrivacyModel]) -> f64 {
+    let rows: Vec<usize> =
+        (0..table.tuples()).flat_map(|tuple| std::iter::repeat_n(tuple, table.count(tuple) as usize)).collect();
+    let distribution = table.sensitive_distribution();
+    let met = |group: &Vec<(usize, u64)>| {
+        let mut histogram = vec![0; table.sensitive().map_or(0, |sensitive| sensitive.values.len())];
+        group.iter().for_each(|&(tuple, rows)| histogram[table.sensitive_code(tuple).unwrap() as usize] += rows);
+        models.iter().all(|model| model.is_met(group.len() as u64, &histogram, distribution.as_ref(), None))
+    };
+    fn place(
+        table: &Table,
+        met: &dyn Fn(&Vec<(usize, u64)>) -> bool,
+        rows: &[usize],
+        groups: &mut Vec<Vec<(usize, u64)>>,
+    ) -> f64 {
+        let Some((&row, rest)) = rows.split_first() else {
+            let kept: Vec<_> = groups.iter().filter(|group| met(group)).cloned().collect();
+            return Recoding::local(table, &kept).unwrap().loss(table);
+        };
+        let mut best = f64::INFINITY;
+        for group in 0..=groups.len() {
+            if group == groups.len() {
+                groups.push(Vec::new());
+            }
+            groups[group].push((row, 1));
+            best = best.min(place(table, met, rest, groups));
+            groups[group].pop();
+            if groups[group].is_empty() {
+                groups.pop();
+            }
+        }
+        best
+    }
+    place(table, &met, &rows, &mut Vec::new())
+}
 
 /// The smallest loss over all partitions of the rows in classes of at least k rows, or suppressed.
 fn by_brute_force(table: &Table, k: usize) -> f64 {
@@ -62,14 +116,63 @@ proptest! {
             }
             Err(error) => prop_assert!(error.to_string().contains("nothing reaches"), "{}", error),
         }
-        match recode_by_mondrian(&table, &models) {
-            // Mondrian verifies itself too, and needs no more than one class that meets the models.
-            Ok(recoding) => {
-                prop_assert!(recoding.classes().iter().all(|class| class.rows >= models[0].least_rows()));
-                prop_assert_eq!(recoding.released_rows(), table.rows());
-                prop_assert!(recoding.loss(&table) >= loss_lower_bound(&table, models[0].least_rows()).unwrap() - 1e-9);
+    }
+
+    #[test]
+    fn classes_of_every_method_meet_every_model(table in common::tables(40), models in common::models()) {
+        let reachable = recode_by_mondrian(&table, &models).is_ok();
+        for (method, found) in by_all_methods(&table, &models) {
+            match found {
+                // Each method has verified its classes; they are counted here once more.
+                Ok(recoding) => {
+                    recoding.verify(&table, &models).unwrap();
+                    let k = models[0].least_rows();
+                    prop_assert!(recoding.classes().iter().all(|class| class.rows >= k), "{method}");
+                    if method != "iterated" {
+                        prop_assert_eq!(recoding.released_rows(), table.rows(), "{}", method);
+                    }
+                    prop_assert!(recoding.loss(&table) >= loss_lower_bound(&table, k).unwrap() - 1e-9, "{method}");
+                    let measures = Measures::new(&table, &recoding);
+                    prop_assert!((measures.loss - recoding.loss(&table)).abs() < 1e-9, "{method}");
+                    let of_columns: f64 = measures.columns.iter().map(|column| column.loss).sum();
+                    prop_assert!((of_columns / measures.columns.len() as f64 - measures.loss).abs() < 1e-9);
+                    prop_assert!((-1e-9..=1.0 + 1e-9).contains(&measures.precision));
+                }
+                Err(error) => {
+                    prop_assert!(error.to_string().contains("nothing reaches"), "{method}: {error}");
+                    prop_assert!(!reachable || method == "iterated", "{method}: {error}");
+                }
             }
-            Err(error) => prop_assert!(error.to_string().contains("nothing reaches"), "{}", error),
+        }
+    }
+
+    #[test]
+    fn no_recoding_that_meets_the_models_is_below_their_certificate(
+        table in common::tables(6),
+        models in common::models(),
+    ) {
+        let least = by_brute_force_over(&table, &models);
+        for (method, found) in by_all_methods(&table, &models) {
+            let Ok(recoding) = found else { continue };
+            prop_assert!(recoding.loss(&table) >= least - 1e-9, "{method}");
+            let bound = certified_lower_bound(&table, &models, &recoding).unwrap();
+            prop_assert!(bound <= least + 1e-12, "{method}: {bound} {least} {models:?}");
+        }
+    }
+
+    #[test]
+    fn freeform_rows_cover_k_people_in_disjoint_assignments(table in common::tables(40), k in 1_u64..6) {
+        match recode_freeform(&table, k) {
+            Ok(found) => {
+                found.verify(&table, k).unwrap();
+                prop_assert!(found.verify(&table, k + 1).is_err());
+                prop_assert_eq!(found.recoding.released_rows(), table.rows());
+                // Each row covers k people, counted anew.
+                for class in found.recoding.classes() {
+                    prop_assert!(table.rows_under(&class.cells) >= k);
+                }
+            }
+            Err(error) => prop_assert!(table.rows() < k, "{}", error),
         }
     }
 }
@@ -83,9 +186,13 @@ fn adult_is_recoded_with_a_quarter_less_loss_than_by_arx() {
     let seconds = (common::processor_time() - start) as f64 * 1e-9;
     let ratio = found.loss / found.lower_bound;
     println!("loss {:.4}, none below {:.4}: {ratio:.3} times; {seconds:.1} s", found.loss, found.lower_bound);
-    let mondrian = recode_by_mondrian(&table, &[PrivacyModel::KAnonymity { k: 5 }]).unwrap().loss(&table);
-    println!("Mondrian loses {mondrian:.4}");
-    assert!(mondrian >= found.lower_bound && mondrian <= 0.2032);
+    for (method, recoding) in by_all_methods(&table, &[PrivacyModel::KAnonymity { k: 5 }]) {
+        let loss = recoding.unwrap().loss(&table);
+        println!("{method} loses {loss:.4}");
+        assert!(loss >= found.lower_bound, "{method}");
+    }
+    let freeform = recode_freeform(&table, 5).unwrap();
+    println!("freeform loses {:.4}", freeform.recoding.loss(&table));
     // ARX's iterated full-domain recoding loses 0.2032.
     assert!(found.loss <= 0.75 * 0.2032);
     assert!(ratio <= 1.5);

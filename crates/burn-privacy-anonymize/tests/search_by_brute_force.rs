@@ -4,8 +4,9 @@
 mod common;
 
 use burn_privacy_anonymize::AnonymizeError;
+use burn_privacy_anonymize::recoding::Recoding;
 use burn_privacy_anonymize::search::{SearchOptions, optimum};
-use burn_privacy_anonymize::table::{Metric, Partition, Table};
+use burn_privacy_anonymize::table::{Metric, Partition, PrivacyModel, Table};
 use proptest::prelude::*;
 
 const METRICS: [Metric; 4] = [Metric::Loss, Metric::Discernibility, Metric::AverageClassSize, Metric::Entropy];
@@ -48,6 +49,41 @@ proptest! {
                 prop_assert!(found.quality.suppressed <= (limit * table.rows() as f64) as u64);
                 // No class below k is ever released.
                 prop_assert!(found.partition.released().all(|class| class.rows >= options.models[0].least_rows()));
+            }
+            (Err(AnonymizeError::Unreachable { .. }), None) => {}
+            (found, value) => prop_assert!(false, "{found:?} for {value:?}"),
+        }
+    }
+
+    #[test]
+    fn a_population_counts_as_by_all_levels(
+        table in common::tables(20),
+        more in prop::collection::vec(any::<[u8; 4]>(), 0..20),
+        k in 1_u64..6,
+        bounds in (0.0..1.0, 0.0..1.0),
+        presence in any::<bool>(),
+        limit in 0.0..1.0,
+    ) {
+        let others = more.iter().map(|row| {
+            let leaves = table.columns().iter().zip(row);
+            (leaves.map(|(column, &byte)| u32::from(byte) % column.hierarchy.leaves() as u32).collect(), 1)
+        });
+        let own = (0..table.tuples()).map(|tuple| (table.tuple(tuple).to_vec(), table.count(tuple)));
+        let population = Table::from_tuples(table.columns().to_vec(), None, own.chain(others)).unwrap();
+        let model = match presence {
+            true => PrivacyModel::DeltaPresence { lower: f64::min(bounds.0, bounds.1), upper: f64::max(bounds.0, bounds.1) },
+            false => PrivacyModel::KMap { k },
+        };
+        let models = vec![PrivacyModel::KAnonymity { k: 1 }, model];
+        let options =
+            SearchOptions { models, metric: Metric::Loss, suppression_limit: limit, max_choices: u64::MAX };
+        prop_assert!(optimum(&table, &options).unwrap_err().to_string().contains("the population is missing"));
+        let table = table.with_population(population).unwrap();
+        match (optimum(&table, &options), by_brute_force(&table, &options)) {
+            (Ok(found), Some(value)) => {
+                prop_assert!(found.proved);
+                prop_assert!((found.quality.value - value).abs() <= 1e-9 * value.abs(), "{found:?} for {value}");
+                Recoding::full_domain(&table, &found.partition).verify(&table, &options.models).unwrap();
             }
             (Err(AnonymizeError::Unreachable { .. }), None) => {}
             (found, value) => prop_assert!(false, "{found:?} for {value:?}"),

@@ -33,6 +33,9 @@ pub enum BudgetError {
     /// Accounting refused.
     #[error(transparent)]
     Accounting(#[from] burn_privacy_accounting::AccountingError),
+    /// Sampling or noise was refused.
+    #[error(transparent)]
+    Mechanism(#[from] burn_privacy_mechanisms::MechanismError),
     /// The ledger refused.
     #[error(transparent)]
     Ledger(#[from] crate::ledger::LedgerError),

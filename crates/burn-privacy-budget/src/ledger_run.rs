@@ -15,8 +15,9 @@ pub struct LedgerRun {
 impl LedgerRun {
     /// Begins a run, or continues the one of that name with the same plan.
     pub fn begin_or_resume(mut ledger: Ledger, name: &str, plan: &PrivacyPlan, private: bool) -> Result<Self> {
-        let description =
+        let mut description =
             describe_run(name, plan.step_event()?, plan.steps(), plan.adjacency(), plan.delta(), private)?;
+        description.mechanism = Some(format!("{}; protected: {}", plan.mechanism(), plan.protected_unit()));
         let run = ledger.begin_or_resume(description)?;
         Ok(Self { ledger, run })
     }
@@ -65,5 +66,6 @@ pub fn describe_run(
         adjacency: adjacency.to_string(),
         private,
         delta: Some(delta),
+        mechanism: None,
     })
 }

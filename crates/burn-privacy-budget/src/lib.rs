@@ -9,6 +9,7 @@
 
 mod error;
 mod ledger_run;
+mod phased_run;
 
 pub mod ledger;
 pub mod plan;
@@ -16,3 +17,4 @@ pub mod statement;
 
 pub use error::{BudgetError, Result};
 pub use ledger_run::{LedgerRun, describe_run};
+pub use phased_run::{PhasedRun, Release};

@@ -25,27 +25,30 @@ pub enum ComposedAccountant {
 
 /// A number with what is certified about it.
 #[derive(Clone, Copy, Debug)]
-pub struct Certified {
+pub struct Certified<'a> {
     /// The answer: the upper bound where there is one.
     pub value: f64,
     /// A lower bound.
     pub lower: Option<f64>,
     /// An upper bound.
     pub upper: Option<f64>,
+    /// The name of the method that proved the upper bound, or estimated: PLD keeps RDP beside it, whose bound may be the
+    /// smaller one.
+    pub method: &'a str,
 }
 
-impl Certified {
-    fn bracket((lower, upper): (f64, f64)) -> Self {
-        Self { value: upper, lower: Some(lower), upper: Some(upper) }
+impl<'a> Certified<'a> {
+    fn bracket((lower, upper, method): (f64, f64, &'a str)) -> Self {
+        Self { value: upper, lower: Some(lower), upper: Some(upper), method }
     }
 
     /// An upper bound alone.
-    pub fn upper(value: f64) -> Self {
-        Self { value, lower: None, upper: Some(value) }
+    pub fn upper(value: f64, method: &'a str) -> Self {
+        Self { value, lower: None, upper: Some(value), method }
     }
 
-    fn estimate(value: f64) -> Self {
-        Self { value, lower: None, upper: None }
+    fn estimate(value: f64, method: &'a str) -> Self {
+        Self { value, lower: None, upper: None, method }
     }
 }
 
@@ -105,20 +108,20 @@ impl ComposedAccountant {
     }
 
     /// Epsilon at a delta, with what is certified about it.
-    pub fn certified_epsilon(&self, delta: f64) -> Result<Certified> {
+    pub fn certified_epsilon(&self, delta: f64) -> Result<Certified<'_>> {
         Ok(match self {
-            Self::Pld(accountant) => Certified::bracket(accountant.epsilon_bounds(delta)?),
-            Self::Rdp(accountant) => Certified::upper(accountant.epsilon(delta)?),
-            Self::Contour(accountant) => Certified::estimate(accountant.epsilon(delta)?),
+            Self::Pld(accountant) => Certified::bracket(accountant.epsilon_bounds_and_method(delta)?),
+            Self::Rdp(accountant) => Certified::upper(accountant.epsilon(delta)?, accountant.name()),
+            Self::Contour(accountant) => Certified::estimate(accountant.epsilon(delta)?, accountant.name()),
         })
     }
 
     /// Delta at an epsilon, with what is certified about it.
-    pub fn certified_delta(&self, epsilon: f64) -> Result<Certified> {
+    pub fn certified_delta(&self, epsilon: f64) -> Result<Certified<'_>> {
         Ok(match self {
-            Self::Pld(accountant) => Certified::bracket(accountant.delta_bounds(epsilon)?),
-            Self::Rdp(accountant) => Certified::upper(accountant.delta(epsilon)?),
-            Self::Contour(accountant) => Certified::estimate(accountant.delta(epsilon)?),
+            Self::Pld(accountant) => Certified::bracket(accountant.delta_bounds_and_method(epsilon)?),
+            Self::Rdp(accountant) => Certified::upper(accountant.delta(epsilon)?, accountant.name()),
+            Self::Contour(accountant) => Certified::estimate(accountant.delta(epsilon)?, accountant.name()),
         })
     }
 }

@@ -5,13 +5,13 @@ use std::io::Write;
 use burn_privacy_accounting::round_up_for_display;
 use serde_json::{Map, Value, json};
 
-use crate::accountants::{Certified, ComposedAccountant};
+use crate::accountants::Certified;
 use crate::delta_check::warn;
 use crate::failure::Failure;
 use crate::numbers::{number, shortest};
 
 /// The fields of an answer named `name`.
-pub fn fields(name: &str, certified: Certified) -> Map<String, Value> {
+pub fn fields(name: &str, certified: Certified<'_>) -> Map<String, Value> {
     let mut fields = Map::new();
     fields.insert(name.to_owned(), number(certified.value));
     if let Some(lower) = certified.lower {
@@ -28,7 +28,7 @@ pub struct Answer<'a> {
     /// `epsilon` or `delta`.
     pub name: &'a str,
     /// The first one is the answer.
-    pub results: Vec<(&'a ComposedAccountant, Certified)>,
+    pub results: Vec<Certified<'a>>,
     /// What was asked about, for JSON and for the line below.
     pub context: Vec<(&'static str, Value)>,
     /// What makes it mean little.
@@ -46,8 +46,8 @@ impl Answer<'_> {
 
     fn print_json(&self, out: &mut impl Write) -> Result<(), Failure> {
         let mut object = Map::new();
-        for (index, (composed, certified)) in self.results.iter().enumerate() {
-            let name = composed.accountant().name().to_lowercase();
+        for (index, certified) in self.results.iter().enumerate() {
+            let name = certified.method.to_lowercase();
             if index == 0 {
                 object.append(&mut fields(self.name, *certified));
                 object.insert("accountant".to_owned(), json!(name));
@@ -66,7 +66,12 @@ impl Answer<'_> {
     }
 
     fn print_text(&self, out: &mut impl Write) -> Result<(), Failure> {
-        for (index, (composed, certified)) in self.results.iter().enumerate() {
+        let first = self.results.first().map(|first| first.method);
+        for (index, certified) in self.results.iter().enumerate() {
+            if index > 0 && first == Some(certified.method) {
+                // The same number by the same method.
+                continue;
+            }
             let label = if index == 0 { self.name } else { "" };
             let kind = match (certified.upper, certified.lower) {
                 (None, _) => "an estimate, not a bound".to_owned(),
@@ -76,7 +81,7 @@ impl Answer<'_> {
                 (Some(_), _) => "upper bound".to_owned(),
             };
             let value = round_up_for_display(certified.value);
-            writeln!(out, "{label:7} {value:<10} {} ({kind})", composed.accountant().name())?;
+            writeln!(out, "{label:7} {value:<10} {} ({kind})", certified.method)?;
         }
         let context: Vec<String> =
             self.context.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value))).collect();

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::anonymize::AnonymizeCommand;
+use crate::commands::audit::AuditCommand;
 use crate::commands::compose::ComposeArgs;
 use crate::commands::cost::{DeltaArgs, EpsilonArgs};
 use crate::commands::curve::CurveArgs;
@@ -107,6 +108,15 @@ Example:
         /// What to do.
         #[command(subcommand)]
         command: AnonymizeCommand,
+    },
+    /// How much leaks, measured: lower bounds on epsilon, and membership inference
+    #[command(after_help = "Example:
+  burn-privacy audit one-run --canaries 1000 --guesses 100 --correct 80 --delta 1e-5
+  burn-privacy audit scores canaries.csv --runs one --delta 1e-5 --claimed 3")]
+    Audit {
+        /// What to do.
+        #[command(subcommand)]
+        command: AuditCommand,
     },
     /// Answers questions, one JSON object a line, in order
     #[command(

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use burn_privacy_output::InvalidValue;
+use burn_privacy_output::{InvalidValue, printable_lines};
 
 use crate::numbers::shortest;
 
@@ -47,7 +47,7 @@ pub fn require_meaningful(name: &'static str, delta: f64, dataset_size: u64) -> 
 
 /// Says a warning on standard error. It belongs to an answer, so that it never ends the command.
 pub fn warn(sentence: &str) {
-    let _ = writeln!(std::io::stderr(), "warning: {sentence}");
+    let _ = writeln!(std::io::stderr(), "warning: {}", printable_lines(sentence));
 }
 
 #[cfg(test)]

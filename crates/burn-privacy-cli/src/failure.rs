@@ -8,6 +8,7 @@ use burn_privacy_accounting::AccountingError;
 use burn_privacy_anonymize::AnonymizeError;
 use burn_privacy_anonymize::location::LocationError;
 use burn_privacy_anonymize::perturb::TableError;
+use burn_privacy_audit::AuditError;
 use burn_privacy_budget::ledger::LedgerError;
 use burn_privacy_output::{InvalidValue, OutputError};
 
@@ -20,6 +21,8 @@ pub enum Failure {
     Invalid(InvalidValue),
     /// A table could not be anonymized.
     Anonymize(AnonymizeError),
+    /// An audit was refused.
+    Audit(AuditError),
     /// Places could not be masked, counted or drawn.
     Location(LocationError),
     /// A sentence about the input.
@@ -60,6 +63,7 @@ impl fmt::Display for Failure {
             Self::Anonymize(error) => error.fmt(f),
             Self::Location(error) => error.fmt(f),
             Self::Table(error) => error.fmt(f),
+            Self::Audit(error) => error.fmt(f),
             Self::Ledger(error) => error.fmt(f),
             Self::Output(error) => error.fmt(f),
             Self::Input(sentence) => f.write_str(sentence),
@@ -83,6 +87,12 @@ impl From<InvalidValue> for Failure {
 impl From<AnonymizeError> for Failure {
     fn from(error: AnonymizeError) -> Self {
         Self::Anonymize(error)
+    }
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        Self::Audit(error)
     }
 }
 

@@ -13,17 +13,20 @@ mod flags;
 mod input;
 mod mechanism;
 mod numbers;
+mod terminal_text;
 
 use std::io::Write;
 use std::process::ExitCode;
 
+use burn_privacy_output::printable_lines;
 use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command};
+use terminal_text::TerminalText;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let mut out = std::io::stdout().lock();
+    let mut out = TerminalText::new(std::io::stdout().lock());
     let outcome = match cli.command {
         Command::Epsilon(args) => commands::cost::epsilon(&args, &mut out),
         Command::Delta(args) => commands::cost::delta(&args, &mut out),
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         Command::Curve(args) => commands::curve::curve(&args, &mut out),
         Command::Ledger { command } => commands::ledger::ledger(&command, &mut out),
         Command::Statement(args) => commands::statement::statement(&args, &mut out),
+        Command::Audit { command } => commands::audit::audit(&command, &mut out),
         Command::Anonymize { command } => commands::anonymize::anonymize(&command, &mut out),
         Command::Perturb { command } => commands::perturb::perturb(&command, &mut out),
         Command::Query(args) => commands::query::query(&args, &mut out),
@@ -43,7 +47,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            // Nothing is left to do where standard error can't be written to.
+            let _ = writeln!(std::io::stderr(), "error: {}", printable_lines(&failure.to_string()));
             failure.exit_code()
         }
     }

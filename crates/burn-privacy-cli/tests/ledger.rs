@@ -327,3 +327,27 @@ fn a_budget_after_the_first_step_is_refused() {
     assert!(shown.ok && shown.out.ends_with("Budget    none\n"), "{}", shown.out);
     assert_eq!(answer(&format!("ledger budget {path}"))["budget_spent"], Value::Null);
 }
+
+#[test]
+fn names_in_a_ledger_do_not_act_on_the_terminal() {
+    let path = place("sneaky.ledger");
+    let sneaky = "a\u{1b}[2J\u{9b}31m\u{202e}\rb\nEpsilon   0";
+    let mut ledger = Ledger::open(&path, sneaky).unwrap();
+    let charged = ledger.begin(described(sneaky, 10, false)).unwrap();
+    ledger.reserve(charged, 10).unwrap();
+    ledger.close(charged, 10).unwrap();
+    drop(ledger);
+    for line in
+        [format!("ledger show {path}"), format!("ledger total {path} --delta 1e-5"), format!("ledger budget {path}")]
+    {
+        let shown = command(&line);
+        assert!(shown.ok, "{}", shown.err);
+        let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!shown.out.contains(acts) && !shown.err.contains(acts), "{:?}", shown.out);
+        assert!(!shown.out.lines().any(|line| line == "Epsilon   0"), "{}", shown.out);
+        assert!(shown.out.contains("a\\u{1b}[2J"), "{}", shown.out);
+    }
+    // Errors, too.
+    let shown = run(&["ledger", "show", "no\u{1b}[2Jsuch"]);
+    assert!(shown.code == 1 && shown.err.contains("no\\u{1b}[2Jsuch"), "{:?}", shown.err);
+}

@@ -14,13 +14,16 @@ pub type Result<T, E = DatasetError> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatasetError {
-    /// A record could not be read or perturbed.
-    #[error("record {index} of the data set could not be read: {source}")]
+    /// A record could not be read or perturbed. The text does not say which, because messages are kept in logs; the fields do.
+    #[error(
+        "a record of the data set could not be read or perturbed; which one and why is in the fields of this error alone, \
+         because both tell of the record: try each record to find it"
+    )]
     Record {
         /// Index of the record.
         index: usize,
-        /// What the data set, or the perturbation, said.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        /// What the data set, or the perturbation, said. No `source`, so that no report prints it by itself.
+        cause: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Key generation failed.
     #[error(transparent)]

@@ -23,9 +23,15 @@ use crate::error::{DatasetError, Result};
 /// assert_eq!(noisy.get(0)?, noisy.get(0)?);
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
-#[derive(Debug)]
 pub struct PerturbedDataset<I> {
     items: Vec<I>,
+}
+
+/// Neither the items, of which parts may be unprotected, nor how many there are.
+impl<I> std::fmt::Debug for PerturbedDataset<I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PerturbedDataset").finish_non_exhaustive()
+    }
 }
 
 impl<I: Clone + Send + Sync> PerturbedDataset<I> {
@@ -34,7 +40,7 @@ impl<I: Clone + Send + Sync> PerturbedDataset<I> {
     ///
     /// # Errors
     ///
-    /// [`DatasetError::Record`] with the index of the first item that can't be read or perturbed; nothing is kept then.
+    /// [`DatasetError::Record`] with, in its fields, the index of the first item that can't be read or perturbed; nothing is kept then.
     pub fn new<E>(dataset: &impl Dataset<I>, mut perturb: impl FnMut(usize, I) -> Result<I, E>) -> Result<Self>
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -42,8 +48,8 @@ impl<I: Clone + Send + Sync> PerturbedDataset<I> {
         let items = (0..dataset.len())
             .map(|index| {
                 let item =
-                    dataset.get(index).map_err(|source| DatasetError::Record { index, source: Box::new(source) })?;
-                perturb(index, item).map_err(|source| DatasetError::Record { index, source: source.into() })
+                    dataset.get(index).map_err(|cause| DatasetError::Record { index, cause: Box::new(cause) })?;
+                perturb(index, item).map_err(|cause| DatasetError::Record { index, cause: cause.into() })
             })
             .collect::<Result<Vec<I>>>()?;
         Ok(Self { items })
@@ -84,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_cannot_be_perturbed_is_named() {
+    fn no_text_tells_of_the_items() {
         let failed =
             PerturbedDataset::new(
                 &InMemDataset::new(vec![1, 2]),
@@ -92,6 +98,11 @@ mod tests {
                     if index == 1 { Err("too large") } else { Ok(item) }
                 },
             );
-        assert!(failed.unwrap_err().to_string().contains("record 1"));
+        let error = failed.unwrap_err();
+        assert!(matches!(&error, DatasetError::Record { index: 1, .. }));
+        let text = error.to_string();
+        assert!(!text.contains('1') && !text.contains("too large"), "{text}");
+        let kept = PerturbedDataset::new(&InMemDataset::new(vec![7, 8]), |_, item: i32| Ok::<_, String>(item)).unwrap();
+        assert_eq!(format!("{kept:?}"), "PerturbedDataset { .. }");
     }
 }

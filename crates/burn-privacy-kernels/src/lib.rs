@@ -1,8 +1,12 @@
-//! Tensor operations of private training: each with a general path for every backend of Burn, and kernels of its own where
-//! they are worth it, on the CPU (feature `flex`) and on GPUs (feature `gpu-kernels`).
+//! Tensor operations of private training for Burn, each behind one door, and what rounding does to them.
+//!
+//! An operation of [`ops`] has a general path for every backend, and where it is worth it a kernel of its own: on the CPU (feature
+//! `flex`), on GPUs (feature `gpu-kernels`). [`Rounding`] is the model of a device's arithmetic that bounds of errors follow from.
+//!
+//! Nothing here adds up privacy: for that, and for what is promised, see the crate `burn-privacy`.
 
 mod backends;
+pub mod ops;
 mod rounding;
 
-pub use backends::{cube as gpu_kernels, flex as flex_kernels};
-pub use rounding::{Rounding, add_error, rows_and_length, squared_product_error, sum_of_squares_bound, underflow};
+pub use rounding::{Rounding, squared_product_error, underflow};

@@ -7,14 +7,13 @@
 //! (Higham, *Accuracy and Stability of Numerical Algorithms*, 2nd ed., section 3.1): a sum of `n` products
 //! accumulated in any order is off by at most `gamma_n * sum |a_i b_i|` with `gamma_n = n u / (1 - n u)`.
 
+use burn::backend::DispatchDevice;
 use burn::tensor::{Device, Tensor};
-
-use crate::backends::flex as flex_kernels;
 
 /// The smallest positive normal f32: what a product that underflows (or is flushed to zero) can lose.
 const UNDERFLOW: f64 = f32::MIN_POSITIVE as f64;
 
-/// The rounding behaviour of a device's arithmetic, from which error bounds of norms are made.
+/// The rounding behavior of a device's arithmetic, from which error bounds of norms are made.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rounding {
     unit: f64,
@@ -28,17 +27,33 @@ impl Rounding {
     /// Matrix products with inputs rounded to TF32 (10 explicit bits), accumulated in f32: unit roundoff 2^-11 a factor.
     pub const TENSOR_FLOAT: Rounding = Rounding { unit: 5.960_464_477_539_063e-8, product_unit: 4.882_812_5e-4 };
 
-    /// What to assume of `device`: f32 on flex and WebGPU shading language, TF32 products where a vendor's
-    /// matrix units may be used for f32 inputs (CUDA, ROCm, Metal, native Vulkan).
+    /// What to assume of `device`, with or without autodiff: f32 on the CPU (flex, ndarray); on a GPU TF32 products where its
+    /// runtime has the type, for Burn's matrix products of f32 are rounded to it on matrix units then (CubeK 0.3.1,
+    /// `adjust_dtypes`); TF32 products also on any device that is not known.
+    ///
+    /// # Panics
+    ///
+    /// As the first tensor on a GPU: if its driver cannot be brought up.
     pub fn of(device: &Device) -> Self {
-        let name = format!("{device:?}").to_lowercase();
-        let is_single = ["flex", "ndarray"].iter().any(|cpu| name.contains(cpu))
-            || (name.contains("wgpu") && !name.contains("metal") && !name.contains("cuda"));
+        let device = device.clone().inner();
+        let is_single = match device.as_dispatch() {
+            #[cfg(feature = "flex")]
+            DispatchDevice::Flex(_) => true,
+            #[cfg(feature = "ndarray")]
+            DispatchDevice::NdArray(_) => true,
+            #[cfg(feature = "gpu-kernels")]
+            DispatchDevice::Cube(device) => {
+                use cubecl::prelude::Scalar;
+                !device.client().properties().supports_type(cubecl::tf32::elem_type_native())
+            }
+            #[allow(unreachable_patterns)]
+            _ => false,
+        };
         if is_single { Self::SINGLE } else { Self::TENSOR_FLOAT }
     }
 
-    /// What the clipping norm is multiplied by, so that neither the rounding of a clip factor, nor that of the product it enters, nor that of
-    /// the sum of contributions lifts the sum's sensitivity above the clipping norm.
+    /// What the clipping norm is multiplied by, so that neither the rounding of a clip factor, nor that of the product it enters,
+    /// nor that of the sum of contributions, which may take the part `margin`, lifts the sum's sensitivity above the clipping norm.
     pub fn shrink(&self, margin: f64) -> f64 {
         1.0 - margin - 16.0 * self.unit - if self.product_unit > self.unit { 4.0 * self.product_unit } else { 0.0 }
     }
@@ -67,56 +82,6 @@ fn gamma(unit: f64, terms: f64) -> f64 {
     if product < 0.5 { product / (1.0 - product) } else { f64::INFINITY }
 }
 
-/// Upper bound of `sum x^2` over every axis but the first: `[rows, ..] -> [rows]`.
-///
-/// The relative part bounds the summation error of the squares, the absolute part what squares that underflow
-/// may lose. An overflow gives infinity, which excludes the example.
-///
-/// Long rows are summed in blocks, and the blocks' sums again: each term then passes through hundreds of additions
-/// instead of millions, for which `gamma` would be large and in the end infinite.
-pub fn sum_of_squares_bound<const D: usize>(values: Tensor<D>, rounding: Rounding) -> Tensor<1> {
-    if let Some(bound) = flex_kernels::sum_of_squares_bound(&values) {
-        return bound;
-    }
-    let [rows, length] = rows_and_length(&values);
-    let mut sums = values.reshape([rows, length]).square();
-    let mut terms = 0;
-    loop {
-        let [_, left] = sums.dims();
-        let block = block_length(left);
-        terms += block;
-        if block == left {
-            break;
-        }
-        let blocks = left.div_ceil(block);
-        if blocks * block > left {
-            let zeros = Tensor::zeros([rows, blocks * block - left], &sums.device());
-            sums = Tensor::cat(vec![sums, zeros], 1);
-        }
-        sums = sums.reshape([rows * blocks, block]).sum_dim(1).reshape([rows, blocks]);
-    }
-    sums.sum_dim(1).reshape([rows]) * (1.0 + rounding.sum(terms)) + underflow(length)
-}
-
-/// The longest sum that is taken in one piece.
-const BLOCK: usize = 256;
-
-/// `length` itself if it is at most [`BLOCK`]; else its largest divisor up to there, if that is not too small (no copy
-/// is needed to cut it), else [`BLOCK`].
-fn block_length(length: usize) -> usize {
-    if length <= BLOCK {
-        return length;
-    }
-    (BLOCK / 4..=BLOCK).rev().find(|block| length.is_multiple_of(*block)).unwrap_or(BLOCK)
-}
-
-/// Upper bound of `(||computed|| + error)^2`, the squared norm of a gradient that was computed with an error of
-/// at most `sqrt(squared_error)` in norm.
-pub fn add_error(squared_norm: Tensor<1>, squared_error: Tensor<1>, rounding: Rounding) -> Tensor<1> {
-    let norm = (squared_norm.sqrt() + squared_error.sqrt()) * (1.0 + rounding.sum(2));
-    norm.square() * (1.0 + rounding.sum(1))
-}
-
 /// Upper bound, per example, of the squared norm of the error of `sum_t a_t g_t^T` computed as a matrix
 /// product with inner axis `terms`: `(gamma * ||A||_F * ||G||_F)^2`, which bounds
 /// `gamma * || |A|^T |G| ||_F`.
@@ -134,9 +99,31 @@ pub fn squared_product_error(
     product * (relative * relative * (1.0 + 8.0 * rounding.unit)) + absolute
 }
 
-/// Length of axis 0, and entries of everything behind it.
-pub fn rows_and_length<const D: usize>(values: &Tensor<D>) -> [usize; 2] {
-    let dims = values.dims();
-    let length = dims[1..].iter().product::<usize>();
-    [dims[0], length]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_grow_with_the_terms_and_give_up_at_half() {
+        let single = Rounding::SINGLE;
+        assert!(single.sum(1) < single.sum(100) && single.sum(100) < 1e-5);
+        assert_eq!(single.sum(1 << 24), f64::INFINITY);
+        assert_eq!(single.matrix_product(10), single.sum(10));
+        assert!(Rounding::TENSOR_FLOAT.matrix_product(10) > single.matrix_product(10) + 2.0 * 4.8e-4);
+        assert!(Rounding::TENSOR_FLOAT.shrink(1e-4) < single.shrink(1e-4) && single.shrink(1e-4) < 1.0 - 1e-4);
+    }
+
+    #[cfg(feature = "flex")]
+    #[test]
+    fn the_cpu_is_single_with_and_without_autodiff() {
+        assert_eq!(Rounding::of(&Device::flex()), Rounding::SINGLE);
+        assert_eq!(Rounding::of(&Device::flex().autodiff()), Rounding::SINGLE);
+    }
+
+    #[cfg(feature = "ndarray")]
+    #[test]
+    fn ndarray_is_single_with_and_without_autodiff() {
+        assert_eq!(Rounding::of(&Device::ndarray()), Rounding::SINGLE);
+        assert_eq!(Rounding::of(&Device::ndarray().autodiff()), Rounding::SINGLE);
+    }
 }

@@ -36,6 +36,13 @@ pub enum MechanismError {
         last: u64,
     },
 
+    /// The process is in a dry run of CubeCL: what would be released is what memory happens to hold.
+    #[error(
+        "the devices of this process are in a dry run of CubeCL and drop what they are told to do, so no noise can be added \
+         and nothing is released: end the dry run before a private step"
+    )]
+    DroppedByTheDevice,
+
     /// A standard deviation is negative, not finite, or outside what the number format can carry.
     #[error(
         "a noise standard deviation of {std:e} cannot be drawn as {format}: give 0 (no noise) or a value from \

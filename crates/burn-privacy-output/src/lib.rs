@@ -2,7 +2,7 @@
 //!
 //! [`AtomicFile`] and [`write_atomically`] write a file so that nobody ever finds half of it. A [`DurableLog`] appends
 //! lines that are on the disk when it returns, under a lock, and notices if its file is replaced. An [`InvalidValue`]
-//! says what was given and what is allowed; a [`fingerprint`] tells settings apart. With the feature `plot`, [`plot::LineChart`]
+//! says what was given and what is allowed; [`printable`] text has no control characters; a [`fingerprint`] tells settings apart. With the feature `plot`, [`plot::LineChart`]
 //! draws curves, with error bars if there are any, as PNG and SVG; the font is built in, so that the same data gives the
 //! same picture everywhere.
 //!
@@ -23,6 +23,7 @@ mod fingerprint;
 mod invalid_value;
 #[cfg(feature = "plot")]
 pub mod plot;
+mod printable;
 
 pub use atomic_file::{AtomicFile, write_atomically};
 pub use digits::grouped;
@@ -30,3 +31,4 @@ pub use durable_log::{DurableLog, DurableLogError};
 pub use error::OutputError;
 pub use fingerprint::fingerprint;
 pub use invalid_value::InvalidValue;
+pub use printable::{printable, printable_lines, printable_markdown};

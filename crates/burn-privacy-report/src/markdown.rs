@@ -1,13 +1,14 @@
 //! A run's report as Markdown: its result, and its privacy statement.
 
 use burn_privacy_accounting::round_up_for_display;
+use burn_privacy_output::printable_markdown;
 
 use super::{Protection, RunReport};
 
 impl RunReport {
     /// The result and the privacy statement for people, as Markdown.
     pub fn to_markdown(&self) -> String {
-        let mut text = format!("# {}, run {}\n\n", self.program, self.run);
+        let mut text = format!("# {}, run {}\n\n", printable_markdown(&self.program), printable_markdown(&self.run));
         if let Some(reason) = self.protection.why_not_private() {
             text.push_str(&format!("> **{reason}**\n\n"));
         }
@@ -16,7 +17,7 @@ impl RunReport {
         }
         text.push_str("| | |\n|---|---|\n");
         for (name, value) in self.facts() {
-            text.push_str(&format!("| {name} | {} |\n", value.replace('|', "\\|").replace('\n', " ")));
+            text.push_str(&format!("| {name} | {} |\n", printable_markdown(&value)));
         }
         text.push('\n');
         match &self.protection {

@@ -19,6 +19,7 @@ fn statement(plan: &PrivacyPlan, entropy: RandomnessSource) -> PrivacyStatement 
         sampling_rate: plan.sampling().rate(),
         nominal_dataset_size: plan.sampling().nominal_size() as u64,
         expected_batch_size: plan.sampling().expected_batch_size() as f64,
+        clipping: plan.clipping().to_string(),
         clipping_norm: plan.clipping().norm(),
         sensitivity: plan.sensitivity(),
         noise_multiplier: plan.noise_multiplier(),

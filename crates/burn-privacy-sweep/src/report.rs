@@ -8,6 +8,7 @@ use burn_privacy_output::plot::{png, svg};
 
 use super::summary::SweepSummary;
 use crate::error::Result;
+use burn_privacy_output::printable_lines;
 use burn_privacy_report::{ReportError, Versions, write_atomically};
 
 /// Width and height of plots.
@@ -111,5 +112,6 @@ figure { margin: 2em 0 } figure svg { width: 100%; height: auto }
 
 /// Text that HTML can't take for anything else.
 fn escaped(text: &str) -> String {
+    let text = printable_lines(text);
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

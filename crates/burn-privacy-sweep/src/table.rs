@@ -8,6 +8,7 @@ use super::config::{Setting, SweptNoise};
 use super::planned::{PlanFigures, PlannedSetting};
 use super::summary::{SettingSummary, SweepSummary};
 use burn_privacy_budget::ledger::COMPOSITION_CAVEAT;
+use burn_privacy_output::printable_markdown;
 
 impl SweepSummary {
     /// One line a setting, at full precision: what the same sweep with the same fixed seed gives again, whether it was
@@ -173,8 +174,11 @@ impl SweepSummary {
 
     /// The table and the notes as Markdown; `score` is what the scores are.
     pub fn to_markdown(&self, score: &str) -> String {
-        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-        let mut text = format!("# Sweep on {}\n\n", self.dataset.replace('\n', " "));
+        let line = |cells: Vec<String>| {
+            let cells: Vec<String> = cells.iter().map(|cell| printable_markdown(cell)).collect();
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let mut text = format!("# Sweep on {}\n\n", printable_markdown(&self.dataset));
         let header = self.table_header(score);
         let rule = vec!["---".to_owned(); header.len()];
         text.push_str(&line(header));
@@ -183,7 +187,7 @@ impl SweepSummary {
             text.push_str(&line(row));
         }
         for note in self.notes() {
-            let _ = write!(text, "\n- {}", note.replace('\n', " "));
+            let _ = write!(text, "\n- {}", printable_markdown(&note));
         }
         text.push('\n');
         text

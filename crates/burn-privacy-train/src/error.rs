@@ -14,6 +14,15 @@ pub enum TrainError {
     #[error(transparent)]
     Privacy(#[from] burn_privacy::Error),
 
+    /// A checkpoint was not written, or not gone on from.
+    #[error(transparent)]
+    Checkpoint(#[from] crate::CheckpointError),
+
+    /// Burn's learner was asked for something that private training has not.
+    #[cfg(feature = "train")]
+    #[error("refused: {0}")]
+    Learner(String),
+
     /// A batch or an item could not be loaded.
     #[error("the data could not be loaded: {0}; check the data set")]
     Data(#[source] BoxedError),

@@ -7,7 +7,7 @@ use burn_privacy::report::CurvePoint;
 
 use crate::progress::{Progress, Row};
 use crate::run_length::RunLength;
-use crate::{BoxedError, Interrupt, Result, TrainError};
+use crate::{BoxedError, Interrupt, Result, TrainError, TrainingHistory};
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +43,7 @@ pub struct Monitor {
     steps: u64,
     epochs: u64,
     epsilon: f64,
-    curve: Vec<CurvePoint>,
+    history: TrainingHistory,
 }
 
 impl Monitor {
@@ -59,8 +59,14 @@ impl Monitor {
             steps: 0,
             epochs: 0,
             epsilon: if run.private { 0.0 } else { f64::INFINITY },
-            curve: Vec::new(),
+            history: TrainingHistory::default(),
         }
+    }
+
+    /// Where the curve is kept: for [`Trainer::with_history`](crate::Trainer::with_history), so that checkpoints have it and a
+    /// resumed run goes on with it.
+    pub fn history(&self) -> TrainingHistory {
+        self.history.clone()
     }
 
     /// To be called before the first step and after each; `epsilon` is spent so far. After the last step of an epoch, `evaluate`
@@ -77,6 +83,12 @@ impl Monitor {
     ) -> Result<bool> {
         if self.watching {
             self.step_ends(model, epsilon, evaluate)?;
+        }
+        if !self.watching {
+            // The run may go on where another process stopped.
+            self.steps = self.history.steps();
+            self.epochs = (self.steps as f64 / self.run.steps_per_epoch) as u64;
+            self.progress.resume_after(self.steps);
         }
         self.watching = true;
         self.progress.step_begins();
@@ -116,7 +128,7 @@ impl Monitor {
         model: &M,
         evaluate: impl FnOnce(&M) -> std::result::Result<Option<f64>, BoxedError>,
     ) -> Result<()> {
-        if self.curve.last().is_none_or(|point| point.step != self.steps) {
+        if self.history.last().is_none_or(|point| point.step != self.steps) {
             let epoch = self.steps as f64 / self.run.steps_per_epoch;
             self.evaluate(format!("{epoch:.1}"), || evaluate(model))?;
         }
@@ -132,11 +144,11 @@ impl Monitor {
     /// What was reached.
     pub fn summary(self) -> RunSummary {
         RunSummary {
-            interrupted: self.steps < self.run.steps,
+            interrupted: self.steps + self.history.lost() < self.run.steps,
             steps: self.steps,
             planned: self.run.steps,
-            score: self.curve.last().map(|point| point.accuracy),
-            curve: self.curve,
+            score: self.history.last().map(|point| point.accuracy),
+            curve: self.history.curve(),
             training: self.progress.training(),
             evaluation: self.progress.evaluation(),
             examples_per_second: self.progress.examples_per_second(),
@@ -152,7 +164,7 @@ impl Monitor {
         self.progress.epoch_ends(&Row { epoch, step: self.steps, epsilon: self.epsilon, score });
         if let Some(accuracy) = score {
             let epoch = self.steps as f64 / self.run.steps_per_epoch;
-            self.curve.push(CurvePoint { step: self.steps, epoch, epsilon: self.epsilon, accuracy });
+            self.history.push(CurvePoint { step: self.steps, epoch, epsilon: self.epsilon, accuracy });
         }
         Ok(())
     }

@@ -21,6 +21,8 @@ pub(crate) struct Progress {
     evaluation: Duration,
     step_started: Instant,
     steps: u64,
+    /// Steps before the run was resumed: no time was measured for them.
+    earlier: u64,
     epoch_start: (u64, Duration),
 }
 
@@ -57,8 +59,14 @@ impl Progress {
             evaluation: Duration::ZERO,
             step_started: now,
             steps: 0,
+            earlier: 0,
             epoch_start: (0, Duration::ZERO),
         }
+    }
+
+    /// The run goes on after so many steps.
+    pub(crate) fn resume_after(&mut self, steps: u64) {
+        self.earlier = steps;
     }
 
     /// A step begins.
@@ -70,7 +78,7 @@ impl Progress {
     pub(crate) fn step_ends(&mut self, epsilon: f64) {
         self.training += self.step_started.elapsed();
         self.steps += 1;
-        self.bar.set_position(self.steps);
+        self.bar.set_position(self.earlier + self.steps);
         let (rate, unit) = (grouped(self.examples_per_second().round() as usize), self.unit);
         self.bar.set_message(if self.run.private {
             format!("{rate} {unit}/s  epsilon so far {}", round_up_for_display(epsilon))

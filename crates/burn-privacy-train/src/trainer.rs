@@ -8,7 +8,8 @@ use burn_privacy::WeightAverage;
 use burn_privacy::session::{LossResult, Session};
 use burn_privacy::statement::PrivacyStatement;
 
-use crate::{BoxedError, Result, TrainError};
+use crate::checkpoint::RunState;
+use crate::{BoxedError, CheckpointError, Checkpoints, Result, TrainError, TrainingHistory};
 
 /// A learning rate for each step, from 0.
 pub(crate) type LearningRate = Box<dyn Fn(u64) -> f64>;
@@ -63,6 +64,9 @@ pub struct Trainer<I, O, D, B> {
     session: Session<I, O, D, B>,
     learning_rate: LearningRate,
     average: Option<WeightAverage>,
+    checkpoints: Option<(Checkpoints, u64)>,
+    resuming: bool,
+    history: TrainingHistory,
 }
 
 impl<I, O, D, B> Trainer<I, O, D, B>
@@ -72,10 +76,18 @@ where
 {
     /// Trains under `session` at a constant learning rate, in units of the optimizer.
     pub fn new(session: Session<I, O, D, B>, learning_rate: f64) -> Self {
-        Self { session, learning_rate: Box::new(move |_| learning_rate), average: None }
+        Self {
+            session,
+            learning_rate: Box::new(move |_| learning_rate),
+            average: None,
+            checkpoints: None,
+            resuming: false,
+            history: TrainingHistory::default(),
+        }
     }
 
-    /// A learning rate for each step of this call to [`train`](Self::train), counted from 0. It must not depend on private data.
+    /// A learning rate for each step of this call to [`train`](Self::train), counted from 0, or from the steps that were charged
+    /// before if the run is [resumed](Self::resuming). It must not depend on private data.
     #[must_use]
     pub fn with_learning_rate_schedule(mut self, rate: impl Fn(u64) -> f64 + 'static) -> Self {
         self.learning_rate = Box::new(rate);
@@ -93,6 +105,33 @@ where
         Ok(self)
     }
 
+    /// Writes a checkpoint after every `every` updates (zero counts as one) and after the last one.
+    ///
+    /// It holds what the run released, and neither keys nor data.
+    #[must_use]
+    pub fn with_checkpoints(mut self, checkpoints: Checkpoints, every: u64) -> Self {
+        self.checkpoints = Some((checkpoints, every.max(1)));
+        self
+    }
+
+    /// Goes on from the newest whole checkpoint, whose plan, data set and run must be this session's.
+    ///
+    /// Model, optimizer, average and clipping norm are those of the checkpoint; keys are new, and the steps that are left are those
+    /// that the plan has and the session's ledger has not charged. Steps between the checkpoint and a crash are lost: they were
+    /// charged, and may have been seen.
+    #[must_use]
+    pub fn resuming(mut self) -> Self {
+        self.resuming = true;
+        self
+    }
+
+    /// Keeps the curve in `history`, which a [`Monitor`](crate::Monitor) has, so that checkpoints hold it.
+    #[must_use]
+    pub fn with_history(mut self, history: TrainingHistory) -> Self {
+        self.history = history;
+        self
+    }
+
     /// Trains until the plan is spent or `go_on` says no, and gives the model and the statement of what was really done.
     ///
     /// `loss` gives one loss for each example, `[batch]`, or for each view if the session has views. `go_on` is asked with the
@@ -101,7 +140,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`TrainError::Privacy`] from the session and its ledger, which stays charged; [`TrainError::Closure`] from `go_on`.
+    /// [`TrainError::Privacy`] from the session and its ledger, which stays charged; [`TrainError::Closure`] from `go_on`;
+    /// [`TrainError::Checkpoint`] from reading and writing checkpoints.
     pub fn train<M: Module>(
         self,
         mut model: M,
@@ -109,7 +149,26 @@ where
         mut loss: impl FnMut(&M, O) -> LossResult,
         mut go_on: impl FnMut(&M, f64) -> std::result::Result<bool, BoxedError>,
     ) -> Result<(M, PrivacyStatement)> {
-        let Self { mut session, learning_rate, mut average } = self;
+        let Self { mut session, learning_rate, mut average, checkpoints, resuming, history } = self;
+        let (mut earlier, mut charged_before) = (0, 0);
+        if resuming {
+            let (folder, _) = checkpoints.as_ref().ok_or(CheckpointError::NoFolder)?;
+            let (Some(dataset), Some(run)) = (session.dataset_name(), session.run_name()) else {
+                return Err(CheckpointError::NoLedger.into());
+            };
+            let found = folder.newest()?;
+            found.require(dataset, run, session.plan())?;
+            model = found.model(model)?;
+            optimizer = found.optimizer(optimizer)?;
+            if average.is_some() {
+                average = found.average(&model)?.or(average);
+            }
+            if found.clipping_norm() != session.clipping_norm() {
+                session = session.with_clipping_norm(found.clipping_norm())?;
+            }
+            (earlier, charged_before) = (found.steps(), session.charged_steps());
+            history.resume(found.curve(), earlier, charged_before.saturating_sub(earlier));
+        }
         let shown = |average: &Option<WeightAverage>, model: &M| match average {
             Some(average) => average.average(model.clone()),
             None => model.clone(),
@@ -118,14 +177,48 @@ where
         while go_on(&shown(&average, &model), session.epsilon_so_far()?).map_err(TrainError::Closure)? {
             let Some(step) = session.next_step()? else { break };
             let update = step.gradients(&model, &mut loss)?;
-            model = optimizer.step(learning_rate(done), model, update.into());
+            model = optimizer.step(learning_rate(charged_before + done), model, update.into());
             done += 1;
             if let Some(average) = &mut average {
                 average.add(&model);
             }
+            if let Some((folder, every)) = &checkpoints
+                && (earlier + done).is_multiple_of(*every)
+            {
+                folder.save(state(&session, earlier + done, &history, &model, &optimizer, average.as_ref()))?;
+            }
+        }
+        if let Some((folder, every)) = &checkpoints
+            && done > 0
+            && !(earlier + done).is_multiple_of(*every)
+        {
+            folder.save(state(&session, earlier + done, &history, &model, &optimizer, average.as_ref()))?;
         }
         // Closes the ledger with the number of steps that were really made.
         let statement = session.finish()?;
         Ok((shown(&average, &model), statement))
+    }
+}
+
+/// What is saved of a run. A session without a ledger is named after nothing: it is not resumed.
+fn state<'a, I, O, D: Dataset<I>, B: Batcher<I, O>, M>(
+    session: &'a Session<I, O, D, B>,
+    steps: u64,
+    history: &TrainingHistory,
+    model: &'a M,
+    optimizer: &'a ModuleOptimizer,
+    average: Option<&'a WeightAverage>,
+) -> RunState<'a, M> {
+    RunState {
+        dataset: session.dataset_name().unwrap_or_default(),
+        run: session.run_name().unwrap_or_default(),
+        plan: session.plan(),
+        steps,
+        charged_steps: session.charged_steps(),
+        clipping_norm: session.clipping_norm(),
+        curve: history.curve(),
+        model,
+        optimizer,
+        average,
     }
 }

@@ -15,33 +15,34 @@
 //! # }
 //! ```
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
 
-use burn_privacy_kernels::flex_kernels::{self, Pointwise};
+use burn_privacy_kernels::ops::activation::activate;
+use burn_privacy_kernels::ops::pointwise::Pointwise;
 
 /// `max(x, 0)`, with gradient 0 at 0. A NaN is passed on.
 pub fn relu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
-    flex_kernels::activate(Pointwise::Relu, input, activation::relu)
+    activate(Pointwise::Relu, input)
 }
 
 /// `tanh x`.
 pub fn tanh<const D: usize>(input: Tensor<D>) -> Tensor<D> {
-    flex_kernels::activate(Pointwise::Tanh, input, activation::tanh)
+    activate(Pointwise::Tanh, input)
 }
 
 /// `1 / (1 + e^-x)`.
 pub fn sigmoid<const D: usize>(input: Tensor<D>) -> Tensor<D> {
-    flex_kernels::activate(Pointwise::Sigmoid, input, activation::sigmoid)
+    activate(Pointwise::Sigmoid, input)
 }
 
 /// `x Φ(x)`, with the normal distribution function itself (not the approximation by `tanh`).
 pub fn gelu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
-    flex_kernels::activate(Pointwise::Gelu, input, activation::gelu)
+    activate(Pointwise::Gelu, input)
 }
 
 /// `x / (1 + e^-x)`, also called swish.
 pub fn silu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
-    flex_kernels::activate(Pointwise::Silu, input, activation::silu)
+    activate(Pointwise::Silu, input)
 }
 
 /// The softmax along `dim`: fast for the last axis, Burn's for others.
@@ -50,16 +51,12 @@ pub fn silu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
 ///
 /// If `dim` is not below `D`.
 pub fn softmax<const D: usize>(input: Tensor<D>, dim: usize) -> Tensor<D> {
-    if dim + 1 == D {
-        flex_kernels::softmax(input, |input| activation::softmax(input, dim))
-    } else {
-        activation::softmax(input, dim)
-    }
+    burn_privacy_kernels::ops::activation::softmax(input, dim)
 }
 
 #[cfg(all(test, feature = "flex"))]
 mod tests {
-    use burn::tensor::{Device, Distribution, Tolerance};
+    use burn::tensor::{Device, Distribution, Tolerance, activation};
 
     use super::*;
 

@@ -8,6 +8,12 @@ pub struct GettingStarted;
 pub struct FromOpacus;
 #[doc = include_str!("../../../docs/src/choosing-parameters.md")]
 pub struct ChoosingParameters;
+#[doc = include_str!("../../../docs/src/clipping.md")]
+pub struct Clipping;
+#[doc = include_str!("../../../docs/src/users.md")]
+pub struct Users;
+#[doc = include_str!("../../../docs/src/utility.md")]
+pub struct Utility;
 #[doc = include_str!("../../../docs/src/sharp-edges.md")]
 pub struct SharpEdges;
 #[doc = include_str!("../../../docs/src/mechanisms/dp-sgd.md")]
@@ -24,6 +30,10 @@ pub struct Convex;
 pub struct Ensemble;
 #[doc = include_str!("../../../docs/src/mechanisms/sweep.md")]
 pub struct Sweep;
+#[doc = include_str!("../../../docs/src/mechanisms/audit.md")]
+pub struct Audit;
+#[doc = include_str!("../../../docs/src/threat-model.md")]
+pub struct ThreatModel;
 #[doc = include_str!("../../../docs/src/design.md")]
 pub struct Design;
 #[doc = include_str!("../../../docs/src/compare.md")]

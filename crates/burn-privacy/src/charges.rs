@@ -34,6 +34,11 @@ impl Charges {
         Ok(())
     }
 
+    /// Counts as another process has charged, which has the ledger.
+    pub(crate) fn follow(&self, charged: u64) {
+        self.lock().charged = charged;
+    }
+
     /// Charges the next of `planned` steps, durably if there is a ledger, and returns its number; `None` if all are
     /// charged.
     pub(crate) fn charge_next(&self, planned: u64) -> Result<Option<u64>> {

@@ -209,20 +209,15 @@ pub enum Error {
         /// What the data set said.
         unprotected_source: Unprotected<Box<dyn std::error::Error + Send + Sync>>,
     },
-    /// A record could not be read or perturbed while a whole data set was.
-    #[error("record {index} of the data set could not be read: {source}")]
-    Record {
-        /// Index of the record.
-        index: usize,
-        /// What the data set said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     /// A device that was asked for cannot be used.
     #[error("{0}")]
     Device(String),
     /// A value could not be read back from the device.
     #[error("the device failed: {0}")]
     Execution(String),
+    /// The ranks of a run did not come together.
+    #[error(transparent)]
+    Exchange(#[from] crate::exchange::ExchangeError),
     /// Accounting refused.
     #[error(transparent)]
     Accounting(#[from] burn_privacy_accounting::AccountingError),
@@ -244,6 +239,9 @@ pub enum Error {
     /// A sweep could not start or go on.
     #[error(transparent)]
     Sweep(#[from] burn_privacy_sweep::SweepError),
+    /// An audit was refused.
+    #[error(transparent)]
+    Audit(#[from] burn_privacy_audit::AuditError),
     /// A report could not be written or read.
     #[error(transparent)]
     Report(#[from] burn_privacy_report::ReportError),

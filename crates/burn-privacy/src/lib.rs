@@ -77,7 +77,9 @@ mod book;
 
 pub mod activation;
 pub mod attention;
+pub mod audit;
 pub mod device;
+pub mod exchange;
 pub mod loss;
 pub mod nn;
 pub mod per_example;

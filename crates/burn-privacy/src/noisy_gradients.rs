@@ -7,9 +7,9 @@ use burn_privacy_mechanisms::{MechanismError, PrivacyKey, StepNoise};
 
 use rayon::prelude::*;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::per_example::{GradientSum, Integers, Total, TrainableParameters};
-use burn_privacy_kernels::{flex_kernels, gpu_kernels};
+use burn_privacy_kernels::ops::noise::{NoiseRun, noisy_mean};
 
 /// The gradients of one step with noise added: what an optimizer gets.
 ///
@@ -50,6 +50,49 @@ impl NoisyGradients {
         tracing::trace_span!("noise").in_scope(|| model.visit(&mut release));
         release.result?;
         Ok(Self { gradients: release.gradients })
+    }
+
+    /// The bits of one parameter's noisy gradient, flattened.
+    pub(crate) fn bits_of<M: Module>(&self, model: &M, id: ParamId) -> Result<Vec<u32>> {
+        struct Reader<'a> {
+            id: ParamId,
+            gradients: &'a GradientsParams,
+            found: Option<Result<Vec<u32>>>,
+        }
+        impl ModuleVisitor for Reader<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if param.id != self.id {
+                    return;
+                }
+                let Some(gradient) = self.gradients.get::<D>(self.id) else { return };
+                let unreadable = |error| Error::Execution(format!("an update could not be read from it: {error:?}"));
+                let bits = |data: TensorData| data.iter::<f32>().map(f32::to_bits).collect();
+                self.found = Some(gradient.try_into_data().map_err(unreadable).map(bits));
+            }
+        }
+        let mut reader = Reader { id, gradients: &self.gradients, found: None };
+        model.visit(&mut reader);
+        reader.found.unwrap_or_else(|| Ok(Vec::new()))
+    }
+
+    /// What another rank released, of whose bits nobody can tell whether they travelled.
+    pub(crate) fn received<M: Module>(model: &M, entries: &[(ParamId, Vec<u32>)]) -> Self {
+        struct Writer<'a> {
+            entries: &'a [(ParamId, Vec<u32>)],
+            gradients: GradientsParams,
+        }
+        impl ModuleVisitor for Writer<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                let Some((_, bits)) = self.entries.iter().find(|(id, _)| *id == param.id) else { return };
+                let value = param.val();
+                let values: Vec<f32> = bits.iter().copied().map(f32::from_bits).collect();
+                let data = TensorData::new(values, value.dims());
+                self.gradients.register(param.id, Tensor::<D>::from_data(data, &value.device().without_autodiff()));
+            }
+        }
+        let mut writer = Writer { entries, gradients: GradientsParams::new() };
+        model.visit(&mut writer);
+        Self { gradients: writer.gradients }
     }
 
     /// The noisy gradient of one parameter.
@@ -96,48 +139,27 @@ impl ModuleVisitor for Release<'_> {
 impl Release<'_> {
     /// `(sum + noise) / expected batch`, with the noise from `next_element` on. A sum is not rounded to f32 before.
     fn noisy_mean(&self, total: Total) -> std::result::Result<Tensor<1>, MechanismError> {
-        let divisor = self.expected_batch_size as f32;
+        let divisor = self.expected_batch_size;
         match total {
-            Total::One(mut sum) => {
-                let add = |values: &mut [f64]| self.add_in_f64(values);
-                flex_kernels::update_and_round(&mut sum, add).unwrap_or_else(|| self.with_noise(sum, divisor))
-            }
+            Total::One(sum) => noisy_mean(sum, self.run(), divisor),
             Total::Integers(Integers { values, spacing, device }) => {
                 let mut values: Vec<f64> = values.par_iter().map(|&value| value as f64 * spacing).collect();
-                self.add_in_f64(&mut values)?;
+                self.noise.add_f64(self.next_element, &mut values, self.noise_standard_deviation, divisor)?;
                 let mean: Vec<f32> = values.into_par_iter().map(|value| value as f32).collect();
                 let entries = mean.len();
                 Ok(Tensor::from_data(TensorData::new(mean, [entries]), &device))
             }
             // The noise is rounded to the grid of the sum, as the noisy sum would be.
             Total::Words(sum) => {
-                let noise = self.with_noise(sum.zeros(), 1.0)?;
-                Ok(sum.plus(noise).rounded() / divisor)
+                let noise = noisy_mean(sum.zeros(), self.run(), 1.0)?;
+                Ok(sum.plus(noise).rounded() / divisor as f32)
             }
         }
     }
 
-    fn add_in_f64(&self, sum: &mut [f64]) -> std::result::Result<(), MechanismError> {
-        self.noise.add_f64(self.next_element, sum, self.noise_standard_deviation, self.expected_batch_size)
-    }
-
-    /// `(sum + noise) / divisor` of a sum in f32.
-    fn with_noise(&self, sum: Tensor<1>, divisor: f32) -> std::result::Result<Tensor<1>, MechanismError> {
-        let (std, first) = (self.noise_standard_deviation, self.next_element);
-        flex_kernels::update_in_place(
-            sum,
-            |values| self.noise.add_f32(first, values, std, divisor),
-            |sum| {
-                let [entries] = sum.dims();
-                let for_kernel = || self.noise.for_kernel(first, entries, std);
-                gpu_kernels::noisy_mean(sum, for_kernel, divisor, |sum| {
-                    let mut noise = vec![0.0_f32; entries];
-                    self.noise.fill_f32(first, &mut noise, std)?;
-                    let noise = Tensor::<1>::from_data(TensorData::new(noise, [entries]), &sum.device());
-                    Ok((sum + noise) / divisor)
-                })
-            },
-        )
+    /// The noise of the next parameter.
+    fn run(&self) -> NoiseRun<'_> {
+        NoiseRun { noise: &self.noise, first: self.next_element, std: self.noise_standard_deviation }
     }
 }
 

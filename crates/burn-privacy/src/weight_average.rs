@@ -38,6 +38,27 @@ impl WeightAverage {
         Ok(Self { decay, steps: 0, weights: HashMap::new() })
     }
 
+    /// Goes on from an average over `steps` steps, whose weights `averaged` has.
+    #[must_use]
+    pub fn resumed<M: Module>(mut self, steps: u64, averaged: &M) -> Self {
+        self.weights.clear();
+        if steps > 0 {
+            averaged.visit(&mut Adding { share: 1.0, weights: &mut self.weights });
+        }
+        self.steps = steps;
+        self
+    }
+
+    /// Steps that it is over.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// See the type.
+    pub fn decay(&self) -> f64 {
+        self.decay
+    }
+
     /// Adds the weights after a step.
     pub fn add<M: Module>(&mut self, model: &M) {
         let steps = self.steps as f64;

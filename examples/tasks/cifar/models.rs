@@ -7,7 +7,7 @@ use burn_privacy::activation::{relu, tanh};
 // Not `burn::nn::{..}`: the same layers, with per-example gradients. Nothing else here knows of privacy.
 use burn_privacy::nn::{
     Conv2d, Conv2dConfig, GroupNorm, GroupNormConfig, Linear, LinearConfig, MaxPool2d, MaxPool2dConfig,
-    WeightStandardisedConv2d,
+    WeightStandardizedConv2d,
 };
 
 use crate::image_training::Classifier;
@@ -130,7 +130,7 @@ impl Classifier for HandoutCnn {
 /// 2204.13650): a wide residual network with group norm in place of BatchNorm, and standardized weights.
 #[derive(Module, Debug)]
 pub struct WideResNet {
-    stem: WeightStandardisedConv2d,
+    stem: WeightStandardizedConv2d,
     blocks: Vec<ResidualBlock>,
     norm: GroupNorm,
     output: Linear,
@@ -140,9 +140,9 @@ pub struct WideResNet {
 #[derive(Module, Debug)]
 pub struct ResidualBlock {
     norm1: GroupNorm,
-    conv1: WeightStandardisedConv2d,
+    conv1: WeightStandardizedConv2d,
     norm2: GroupNorm,
-    conv2: WeightStandardisedConv2d,
+    conv2: WeightStandardizedConv2d,
     shortcut: Option<Shortcut>,
 }
 
@@ -150,14 +150,14 @@ pub struct ResidualBlock {
 #[derive(Module, Debug)]
 pub struct Shortcut {
     norm: GroupNorm,
-    conv: WeightStandardisedConv2d,
+    conv: WeightStandardizedConv2d,
 }
 
 /// Groups of each [`GroupNorm`].
 const GROUPS: usize = 16;
 
 /// Keeps height and width at stride 1.
-fn standardized(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> WeightStandardisedConv2d {
+fn standardized(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> WeightStandardizedConv2d {
     let side = kernel / 2;
     Conv2dConfig::new(channels, [kernel, kernel])
         .with_stride([stride, stride])

@@ -7,6 +7,8 @@ use burn_privacy::device::DeviceChoice;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches};
 
+use super::ClippingStyle;
+
 /// Headings of `--help`.
 pub const TRAINING: &str = "What is trained";
 const PRIVACY: &str = "Privacy (what is not given is the preset's)";
@@ -34,7 +36,8 @@ pub struct HelpArguments {
 pub struct TrainingArguments {
     /// Train in Burn's ordinary way, to see what privacy costs. Protects nobody
     #[arg(long, help_heading = PRIVACY,
-          conflicts_with_all = ["epsilon", "noise_multiplier", "delta", "clip", "ledger", "physical_batch"])]
+          conflicts_with_all = ["epsilon", "noise_multiplier", "delta", "clip", "clipping", "users", "ledger", "physical_batch",
+                                "checkpoint_every", "resume"])]
     pub no_privacy: bool,
 
     /// Epsilon to reach at the end: the noise is calibrated to it
@@ -57,6 +60,15 @@ pub struct TrainingArguments {
     /// Norm to which each image's gradient is clipped
     #[arg(long, value_name = "C", help_heading = PRIVACY)]
     pub clip: Option<f64>,
+
+    /// How gradients are bounded; `normalized` (AUTO-S) has no norm to tune [default: flat]
+    #[arg(long, value_name = "STYLE", help_heading = PRIVACY, value_enum)]
+    pub clipping: Option<ClippingStyle>,
+
+    /// Protect users in the place of images: the images are dealt out to N made-up users in turn, who join steps by their own
+    /// coins; --batch-size then counts users
+    #[arg(long, value_name = "N", help_heading = PRIVACY, value_parser = at_least_one())]
+    pub users: Option<u64>,
 
     /// Ledger of what was spent on these data [default: OUT/privacy-ledger-DATA.jsonl]
     #[arg(long, value_name = "FILE", help_heading = PRIVACY)]
@@ -101,6 +113,15 @@ pub struct TrainingArguments {
     /// Most images at once, by memory; changes neither result nor privacy
     #[arg(long, value_name = "N", default_value_t = 256, help_heading = RUNNING, value_parser = at_least_one())]
     pub physical_batch: u64,
+
+    /// Write a checkpoint into OUT/checkpoints after every N steps, and after the last one; the last three are kept
+    #[arg(long, value_name = "N", help_heading = RUNNING, value_parser = at_least_one())]
+    pub checkpoint_every: Option<u64>,
+
+    /// Go on from the newest whole checkpoint in OUT/checkpoints, with the steps that the ledger has not charged; everything else
+    /// must be said as it was
+    #[arg(long, help_heading = RUNNING)]
+    pub resume: bool,
 
     /// Repeatable randomness. NOT private: whoever knows the seed can subtract the noise
     #[arg(long, value_name = "N", help_heading = RUNNING)]
@@ -169,6 +190,9 @@ impl TrainingArguments {
             if let Some(value) = value.filter(|value| !(value.is_finite() && *value > 0.0)) {
                 refuse(flag, value, "a finite number above 0");
             }
+        }
+        if let (Some(ClippingStyle::Normalized), Some(value)) = (self.clipping, self.clip) {
+            refuse("--clip", value, "--clipping normalized has no norm");
         }
         if let Some(value) = self.noise_multiplier.filter(|value| !(value.is_finite() && *value >= 0.0)) {
             refuse("--noise-multiplier", value, "a finite number, 0 or above");

@@ -18,7 +18,7 @@ pub use arguments::{DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, a
 pub use data::{ImageData, ImageSource};
 pub use evaluation::{accuracy, right_guesses};
 pub use plain::{PlainTraining, train_plain};
-pub use preset::{Noise, Preset, Scaling, preset_table, value_name};
+pub use preset::{ClippingStyle, Noise, Preset, Scaling, preset_table, value_name};
 pub use private::{PrivateTraining, train_private};
 pub use run::{End, Job, Run, exit_code};
 pub use settings::{PrivacySettings, Settings, sgd};

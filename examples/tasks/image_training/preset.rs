@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use burn_privacy::datasets::Normalization;
+use burn_privacy::plan::Clipping;
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -14,6 +15,36 @@ pub enum Noise {
     Epsilon(f64),
     /// This much, in multiples of the clipping norm.
     Multiplier(f64),
+}
+
+/// A style of clipping, with what the other settings make of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClippingStyle {
+    /// Each gradient is scaled to a norm of at most --clip
+    #[default]
+    Flat,
+    /// Each gradient is divided by its norm plus 0.01 (AUTO-S): the default learning rate is the preset's times its --clip
+    Normalized,
+    /// Per-sample adaptive clipping at --clip: small gradients keep smaller weights than with `normalized`
+    Psac,
+    /// Each layer by itself, at --clip over all layers
+    PerLayer,
+    /// At a norm that starts at --clip and follows the median of the gradients' norms, which costs some noise
+    Quantile,
+}
+
+impl ClippingStyle {
+    /// As the plan takes it, at a norm where the style has one, for batches of so many on average.
+    pub fn at(self, norm: f64, expected_batch_size: usize) -> Clipping {
+        match self {
+            Self::Flat => Clipping::flat(norm),
+            Self::Normalized => Clipping::normalized(),
+            Self::Psac => Clipping::psac(norm),
+            Self::PerLayer => Clipping::per_layer(norm),
+            Self::Quantile => Clipping::quantile(norm, 0.5, expected_batch_size as f64 / 20.0),
+        }
+    }
 }
 
 /// The pixels' public mean and standard deviation.

@@ -1,10 +1,12 @@
 //! Training with privacy: the loop that Burn users know, with a session in the place of a data loader.
 
+use burn::data::dataset::Dataset;
 use burn::prelude::*;
 use burn_privacy::datasets::{Augmentation, AugmentedBatcher, ImageBatch, ImageBatcher, ImageDataset};
 use burn_privacy::ledger::Ledger;
 use burn_privacy::prelude::*;
-use burn_privacy_train::Trainer;
+use burn_privacy::session::{UserGradient, Users};
+use burn_privacy_train::{Checkpoints, Trainer, TrainingHistory};
 
 use super::{Classifier, sgd};
 use crate::Result;
@@ -23,6 +25,8 @@ pub struct PrivateTraining<'a> {
     pub entropy: Entropy,
     /// Of the data set, and the run's name in it; nothing if the run is charged elsewhere.
     pub ledger: Option<(Ledger, &'a str)>,
+    /// Users that the images are dealt out to in turn, if users are protected.
+    pub users: Option<u64>,
     /// Most images at once.
     pub physical_batch: usize,
     /// Augmented views of each image; with one the images are taken as they are.
@@ -33,6 +37,10 @@ pub struct PrivateTraining<'a> {
     pub momentum: f64,
     /// Decay of the average of the weights, if they are averaged.
     pub average: Option<f64>,
+    /// Where checkpoints go, after how many steps each, and whether to go on from them.
+    pub checkpoints: Option<(Checkpoints, u64, bool)>,
+    /// Where the curve is kept.
+    pub history: TrainingHistory,
 }
 
 /// Trains until the plan is spent or `go_on` says no: the loop that Burn users know, with a session in the place of a data
@@ -49,17 +57,27 @@ pub fn train_private<M: Classifier>(
 ) -> Result<(M, PrivacyStatement)> {
     let augmentation = augmentation(&training.images, training.views);
     let batcher = AugmentedBatcher::new(training.batcher, augmentation, &training.entropy)?;
-    let mut session = training
-        .plan
-        .start(training.images, batcher, training.device, training.entropy)?
-        .with_views(training.views)
-        .with_physical_batch(training.physical_batch);
+    let session = match training.users {
+        Some(users) => {
+            let users = Users::by((0..training.images.len()).map(|image| image as u64 % users), UserGradient::Mean);
+            training.plan.start_with_users(training.images, users, batcher, training.device, training.entropy)?
+        }
+        None => training.plan.start(training.images, batcher, training.device, training.entropy)?,
+    };
+    let mut session = session.with_views(training.views).with_physical_batch(training.physical_batch);
     if let Some((ledger, run)) = training.ledger {
         session = session.with_ledger(ledger, run)?;
     }
     let mut trainer = Trainer::new(session, training.learning_rate);
     if let Some(decay) = training.average {
         trainer = trainer.with_weight_average(decay)?;
+    }
+    trainer = trainer.with_history(training.history);
+    if let Some((checkpoints, every, resume)) = training.checkpoints {
+        trainer = trainer.with_checkpoints(checkpoints, every);
+        if resume {
+            trainer = trainer.resuming();
+        }
     }
     let loss = |model: &M, batch: ImageBatch| Ok(cross_entropy(model.forward(batch.images), batch.labels));
     Ok(trainer.train(model, sgd(training.momentum), loss, go_on)?)

@@ -9,19 +9,22 @@ use burn_privacy::accounting::round_up_for_display;
 use burn_privacy::datasets::ImageBatcher;
 use burn_privacy::device::select_device;
 use burn_privacy::ledger::Ledger;
-use burn_privacy::plan::PrivacyPlan;
+use burn_privacy::plan::{PrivacyPlan, ProtectedUnit};
 use burn_privacy::report::{
     ModelDescription, Protection, REPORT_SCHEMA, REPORT_VERSION, RunReport, Timing, Versions, utc_timestamp,
     write_atomically,
 };
 use burn_privacy_output::grouped;
-use burn_privacy_train::{INTERRUPTED, Interrupt, Monitor, RunLength, RunSummary};
+use burn_privacy_train::{Checkpoints, INTERRUPTED, Interrupt, Monitor, RunLength, RunSummary};
 
 use super::{
     Classifier, ImageData, PlainTraining, PrivacySettings, PrivateTraining, Settings, TrainingArguments, accuracy,
     complain, percent, say, train_plain, train_private,
 };
 use crate::{Result, require_writable};
+
+/// Steps between the checkpoints of a resumed run, if nothing else is said.
+const CHECKPOINT_EVERY: u64 = 100;
 
 /// How a run ended.
 pub enum End {
@@ -80,8 +83,18 @@ impl Run {
         }
         // One ledger counts one data set.
         let named = || self.out.join(format!("privacy-ledger-{}.jsonl", data.short_name()));
+        let folder = Checkpoints::in_folder(self.out.join("checkpoints"));
+        let name = if arguments.resume {
+            folder.newest()?.run().to_owned()
+        } else {
+            format!("{} {} {} {}", self.program, settings.preset, utc_timestamp(self.moment), std::process::id())
+        };
+        // A resumed run goes on writing them.
+        let every = arguments.checkpoint_every.or(arguments.resume.then_some(CHECKPOINT_EVERY));
+        let checkpoints = every.map(|every| (folder, every, arguments.resume));
         Ok(Job {
-            name: format!("{} {} {} {}", self.program, settings.preset, utc_timestamp(self.moment), std::process::id()),
+            name,
+            checkpoints,
             ledger: arguments.ledger.clone().unwrap_or_else(named),
             batcher: ImageBatcher::new(settings.pixel_scaling.normalization()),
             interrupt: self.interrupt.clone(),
@@ -100,6 +113,8 @@ pub struct Job {
     /// The run's name in the ledger.
     name: String,
     ledger: PathBuf,
+    /// Where checkpoints go, after how many steps each, and whether to go on from them.
+    checkpoints: Option<(Checkpoints, u64, bool)>,
     settings: Settings,
     data: ImageData,
     batcher: ImageBatcher,
@@ -190,7 +205,8 @@ impl Job {
             self.say_evaluation();
             return self.train_plain(model);
         };
-        let plan = settings.plan(privacy, self.data.nominal_size().get())?;
+        let units = privacy.users.map_or(self.data.nominal_size().get(), |users| users as usize);
+        let plan = settings.plan(privacy, units)?;
         let ledger = Ledger::open(&self.ledger, self.data.train.name())?;
         say_plan(&plan, settings)?;
         say(&format!("Optimizer:   {optimizer}"));
@@ -217,11 +233,14 @@ impl Job {
             device: &self.device,
             entropy: self.settings.entropy(),
             ledger: Some((ledger, &self.name)),
+            users: privacy.users,
             physical_batch: privacy.physical_batch,
             views: privacy.views,
             learning_rate: self.settings.learning_rate,
             momentum: self.settings.momentum,
             average: self.settings.average,
+            checkpoints: self.checkpoints.clone(),
+            history: monitor.history(),
         };
         let (model, mut statement) = train_private(model, training, |model, epsilon| {
             Ok(monitor.watch(model, epsilon, |model| self.monitored_accuracy(model))?)
@@ -293,16 +312,13 @@ fn say_plan(plan: &PrivacyPlan, settings: &Settings) -> Result<()> {
     let sampling = plan.sampling();
     let target = plan.target_epsilon().map_or(String::new(), |target| format!("; calibrated to epsilon {target}"));
     say(&format!(
-        "Plan:        {} steps; each image joins a step with probability {:.5} ({} expected)",
+        "Plan:        {} steps; each {} joins a step with probability {:.5} ({} expected)",
         grouped(plan.steps() as usize),
+        if plan.protected_unit() == ProtectedUnit::User { "user" } else { "image" },
         sampling.rate(),
         grouped(sampling.expected_batch_size()),
     ));
-    say(&format!(
-        "             clipping norm {}; noise multiplier {:.4}{target}",
-        plan.clipping().norm(),
-        plan.noise_multiplier()
-    ));
+    say(&format!("             {}; noise multiplier {:.4}{target}", plan.clipping(), plan.noise_multiplier()));
     say(&format!(
         "             epsilon {} at delta {} in the end (PLD, upper bound; {} adjacency)",
         round_up_for_display(plan.epsilon(plan.delta())?),

@@ -3,11 +3,11 @@
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig};
 use burn_privacy::mechanisms::Entropy;
-use burn_privacy::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
+use burn_privacy::plan::{NoiseLevel, PrivacyPlan, PrivacyPlanConfig, ProtectedUnit, Sampling};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{Noise, Preset, Scaling, TrainingArguments, value_name};
+use super::{ClippingStyle, Noise, Preset, Scaling, TrainingArguments, value_name};
 
 /// Every setting as it is in effect. Goes into `report.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -43,6 +43,9 @@ pub struct PrivacySettings {
     pub noise: Noise,
     pub delta: f64,
     pub clip: f64,
+    pub clipping: ClippingStyle,
+    /// Users that the images are dealt out to, if users are protected.
+    pub users: Option<u64>,
     pub physical_batch: usize,
     pub views: usize,
 }
@@ -64,11 +67,18 @@ impl Settings {
             noise,
             delta: arguments.delta.unwrap_or(preset.delta),
             clip: arguments.clip.unwrap_or(preset.clip),
+            clipping: arguments.clipping.unwrap_or_default(),
+            users: arguments.users,
             physical_batch: arguments.physical_batch as usize,
             views: arguments.views.unwrap_or(preset.views) as usize,
         };
         let private = !arguments.no_privacy;
-        let learning_rate = if private { preset.learning_rate } else { preset.plain_learning_rate };
+        let learning_rate = match (private, arguments.clipping) {
+            (false, _) => preset.plain_learning_rate,
+            // Of gradients of norm 1, in the place of the preset's clipping norm.
+            (true, Some(ClippingStyle::Normalized)) => preset.learning_rate * preset.clip,
+            (true, _) => preset.learning_rate,
+        };
         Self {
             preset: value_name(name),
             model: value_name(model),
@@ -96,7 +106,7 @@ impl Settings {
         steps.min(self.max_steps.unwrap_or(u64::MAX))
     }
 
-    /// What runs on nominally `images` training images, which is a public number.
+    /// What runs on nominally `images` training images, or users, which is a public number.
     ///
     /// # Errors
     ///
@@ -108,7 +118,8 @@ impl Settings {
         };
         PrivacyPlanConfig::new()
             .with_sampling(Sampling::poisson(self.batch_size, images))
-            .with_clipping(Clipping::flat(privacy.clip))
+            .with_protected_unit(if privacy.users.is_some() { ProtectedUnit::User } else { ProtectedUnit::Example })
+            .with_clipping(privacy.clipping.at(privacy.clip, self.batch_size))
             .with_noise(noise)
             .with_delta(privacy.delta)
             .with_steps(self.steps(images))

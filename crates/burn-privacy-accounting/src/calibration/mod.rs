@@ -51,10 +51,9 @@ pub fn calibrate_noise_multiplier<A: Accountant>(
     delta: f64,
     new_accountant: impl Fn() -> A,
 ) -> Result<f64> {
-    let target = Target::new(target_epsilon, delta)?;
-    let epsilon = |noise: f64| target.epsilon(&make_event(noise)?, &new_accountant);
-    let guess = |noise: f64| target.guess(&make_event(noise)?, &new_accountant);
-    if let Some(found) = near_a_guess(guess, epsilon, target.epsilon, Holds::Above)? {
+    let target = Target::new(target_epsilon, delta, make_event, new_accountant)?;
+    let epsilon = |noise: f64| target.epsilon_at(noise);
+    if let Some(found) = target.near_a_guess(Holds::Above)? {
         return Ok(found);
     }
     if epsilon(0.0)? <= target.epsilon {
@@ -62,8 +61,11 @@ pub fn calibrate_noise_multiplier<A: Accountant>(
     }
     // An epsilon of 0 says nothing about how near it is; the delta at it does.
     if target.epsilon == 0.0 {
-        let at_zero = |noise: f64| target.delta_at_zero(&make_event(noise)?, &new_accountant);
-        let about = |noise: f64| target.delta_guess_at_zero(&make_event(noise)?, &new_accountant).map(Some);
+        let at_zero = |noise: f64| target.composed(noise)?.delta(0.0);
+        let about = |noise: f64| -> Result<Option<f64>> {
+            let accountant = target.composed(noise)?;
+            accountant.delta_guess(0.0).map_or_else(|| accountant.delta(0.0), Ok).map(Some)
+        };
         if let Some(found) = near_a_guess(about, at_zero, delta, Holds::Above)? {
             // Both questions have their own rounding.
             for by in [0.0, 1e-9, 1e-7, WEAKER, 1e-5, 1e-4] {
@@ -123,10 +125,9 @@ pub fn calibrate_sampling_rate<A: Accountant>(
     delta: f64,
     new_accountant: impl Fn() -> A,
 ) -> Result<f64> {
-    let target = Target::new(target_epsilon, delta)?;
-    let epsilon = |rate: f64| target.epsilon(&make_event(rate)?, &new_accountant);
-    let guess = |rate: f64| target.guess(&make_event(rate)?, &new_accountant);
-    if let Some(found) = near_a_guess(guess, epsilon, target.epsilon, Holds::Below)? {
+    let target = Target::new(target_epsilon, delta, make_event, new_accountant)?;
+    let epsilon = |rate: f64| target.epsilon_at(rate);
+    if let Some(found) = target.near_a_guess(Holds::Below)? {
         return Ok(found);
     }
     let mut at_failing = epsilon(1.0)?;
@@ -172,14 +173,14 @@ pub fn calibrate_steps<A: Accountant>(
     delta: f64,
     new_accountant: impl Fn() -> A,
 ) -> Result<u64> {
-    let target = Target::new(target_epsilon, delta)?;
-    let epsilon = |steps: u64| target.epsilon(&make_event(steps)?, &new_accountant);
+    let target = Target::new(target_epsilon, delta, make_event, new_accountant)?;
+    let epsilon = |steps: u64| target.epsilon_at(steps);
     let at_zero = epsilon(0)?;
     if at_zero > target.epsilon {
         return Err(target.unreachable("number of steps", 0.0, at_zero));
     }
-    let guess = |steps: u64| -> Result<Option<f64>> { target.guess(&make_event(steps)?, &new_accountant) };
-    let (mut holding, mut failing) = match steps_near_a_guess(guess, epsilon, target.epsilon)? {
+    let (mut holding, mut failing) = match steps_near_a_guess(|steps| target.guess_at(steps), epsilon, target.epsilon)?
+    {
         Some(bracket) => bracket,
         None => {
             let (mut holding, mut failing) = (0, 1);
@@ -204,41 +205,62 @@ pub fn calibrate_steps<A: Accountant>(
     Ok(holding)
 }
 
-/// What a calibration aims at, checked.
-struct Target {
+/// What a calibration aims at, checked, and how to see what a parameter reaches.
+struct Target<M, N> {
     epsilon: f64,
     delta: f64,
+    make_event: M,
+    new_accountant: N,
 }
 
-impl Target {
-    fn new(epsilon: f64, delta: f64) -> Result<Self> {
-        Ok(Self { epsilon: finite_at_least_zero("target_epsilon", epsilon)?, delta: open_delta(delta)? })
+impl<M, N> Target<M, N> {
+    fn new(epsilon: f64, delta: f64, make_event: M, new_accountant: N) -> Result<Self> {
+        let epsilon = finite_at_least_zero("target_epsilon", epsilon)?;
+        Ok(Self { epsilon, delta: open_delta(delta)?, make_event, new_accountant })
     }
 
-    fn epsilon<A: Accountant>(&self, event: &DpEvent, new: &impl Fn() -> A) -> Result<f64> {
-        let mut accountant = new();
-        accountant.compose(event, 1)?;
-        accountant.epsilon(self.delta)
+    /// An accountant that has counted the event of a parameter.
+    fn composed<P, A>(&self, parameter: P) -> Result<A>
+    where
+        M: Fn(P) -> Result<DpEvent>,
+        N: Fn() -> A,
+        A: Accountant,
+    {
+        let mut accountant = (self.new_accountant)();
+        accountant.compose(&(self.make_event)(parameter)?, 1)?;
+        Ok(accountant)
     }
 
-    /// A cheap guess of the same, or the same where there is none.
-    fn delta_guess_at_zero<A: Accountant>(&self, event: &DpEvent, new: &impl Fn() -> A) -> Result<f64> {
-        let mut accountant = new();
-        accountant.compose(event, 1)?;
-        accountant.delta_guess(0.0).map_or_else(|| accountant.delta(0.0), Ok)
-    }
-
-    fn delta_at_zero<A: Accountant>(&self, event: &DpEvent, new: &impl Fn() -> A) -> Result<f64> {
-        let mut accountant = new();
-        accountant.compose(event, 1)?;
-        accountant.delta(0.0)
+    fn epsilon_at<P, A>(&self, parameter: P) -> Result<f64>
+    where
+        M: Fn(P) -> Result<DpEvent>,
+        N: Fn() -> A,
+        A: Accountant,
+    {
+        self.composed(parameter)?.epsilon(self.delta)
     }
 
     /// A cheap guess of the same, where there is one.
-    fn guess<A: Accountant>(&self, event: &DpEvent, new: &impl Fn() -> A) -> Result<Option<f64>> {
-        let mut accountant = new();
-        accountant.compose(event, 1)?;
-        Ok(accountant.epsilon_guess(self.delta))
+    fn guess_at<P, A>(&self, parameter: P) -> Result<Option<f64>>
+    where
+        M: Fn(P) -> Result<DpEvent>,
+        N: Fn() -> A,
+        A: Accountant,
+    {
+        Ok(self.composed(parameter)?.epsilon_guess(self.delta))
+    }
+
+    /// By guesses first; of an epsilon of 0 there is none that says how near it is.
+    fn near_a_guess<A>(&self, holds: Holds) -> Result<Option<f64>>
+    where
+        M: Fn(f64) -> Result<DpEvent>,
+        N: Fn() -> A,
+        A: Accountant,
+    {
+        if self.epsilon == 0.0 {
+            return Ok(None);
+        }
+        near_a_guess(|value| self.guess_at(value), |value| self.epsilon_at(value), self.epsilon, holds)
     }
 
     fn unreachable(&self, parameter: &'static str, limit: f64, epsilon: f64) -> AccountingError {

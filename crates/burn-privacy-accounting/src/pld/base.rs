@@ -24,8 +24,9 @@ pub(crate) enum Base {
     DiscreteLaplace { inverse_scale: f64, sensitivity: u64 },
     /// Discrete Gaussian noise, sensitivity 1.
     DiscreteGaussian { sigma: f64 },
-    /// Randomized response with this probability of the true answer, and its log ratio to any other answer's.
-    RandomizedResponse { truth: f64, loss: f64 },
+    /// Randomized response with this probability of the true answer, its log ratio to any other answer's, and how many
+    /// answers there are (at least 2).
+    RandomizedResponse { truth: f64, loss: f64, categories: u64 },
     /// Any (epsilon, delta) mechanism (Kairouz, Oh and Viswanath, arXiv 1311.0776, theorem 3.2).
     EpsilonDelta { epsilon: f64, delta: f64 },
     /// Any mechanism whose loss lies in a range of this width (see [`Base::outcomes`]).
@@ -80,14 +81,12 @@ impl Base {
                 let log_scale = -0.5 * epsilon - (2.0 * -(-epsilon).exp_m1()).ln();
                 density = Density::Exponential { log_scale, half_width: epsilon };
             }
-            Base::RandomizedResponse { truth, loss } => {
+            Base::RandomizedResponse { truth, loss, categories } => {
                 let other = truth * (-loss).exp();
                 mirrored(loss, truth, other);
-                base_atoms.push(BaseAtom {
-                    t: 0.0,
-                    p: (1.0 - truth - other).max(0.0),
-                    q: (1.0 - truth - other).max(0.0),
-                });
+                // Not as 1 - truth - other, which loses all digits where there is little noise.
+                let rest = other * (categories - 2) as f64;
+                base_atoms.push(BaseAtom { t: 0.0, p: rest, q: rest });
             }
             Base::EpsilonDelta { epsilon, delta } => {
                 let larger = (1.0 - delta) / (1.0 + (-epsilon).exp());
@@ -126,4 +125,20 @@ fn discrete_gaussian_atoms(sigma: f64) -> Vec<BaseAtom> {
             q: weight(x) / total,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 1 - truth - other has no correct digit here.
+    #[test]
+    fn the_rest_of_randomized_response_is_exact_with_little_noise() {
+        let (noise, categories) = (3e-17, 5_u64);
+        let other = noise / categories as f64;
+        let loss = ((1.0 - noise) / other).ln_1p();
+        let (_, atoms) = Base::RandomizedResponse { truth: (1.0 - noise) + other, loss, categories }.outcomes();
+        let rest: f64 = atoms.iter().filter(|atom| atom.t == 0.0).map(|atom| atom.p).sum();
+        assert!((rest / (3.0 * other) - 1.0).abs() < 1e-13, "{rest:e}");
+    }
 }

@@ -1,5 +1,7 @@
 //! From steps to a bracket of epsilon or delta in one direction: chooses tilt, grid and window, and refines until the bracket
 //! is narrow.
+//!
+//! Long because: one search over tilt, grid and window, and its tests beside it.
 
 use super::base::Direction;
 use super::blocks::{RATIO, in_blocks};
@@ -348,7 +350,8 @@ impl OneWay {
             Some(match (goal, side) {
                 (Goal::EpsilonAt(delta), Side::Above) => curve.epsilon(delta) + self.moved,
                 (Goal::EpsilonAt(delta), Side::Below) => (curve.epsilon(delta) - self.moved).max(0.0),
-                (Goal::DeltaAt(epsilon), Side::Above) => curve.delta((epsilon - self.moved).max(0.0)),
+                // Not raised to 0: the curve goes on to negative epsilons, and falls.
+                (Goal::DeltaAt(epsilon), Side::Above) => curve.delta(epsilon - self.moved),
                 (Goal::DeltaAt(epsilon), Side::Below) => curve.delta(epsilon + self.moved),
             })
         };
@@ -359,5 +362,80 @@ impl OneWay {
         let upper = ask(Side::Above, |lattice| &lattice.upper).filter(|bound| !bound.is_nan()).unwrap_or(most);
         let lower = ask(Side::Below, |lattice| &lattice.lower).filter(|bound| !bound.is_nan()).unwrap_or(least);
         (lower, upper)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::base::Base;
+    use super::*;
+
+    /// P's probabilities of the total losses of `count` randomized responses among `categories` answers, by adding one at a
+    /// time: index i is the loss (i - count) x `loss`.
+    fn total_losses(loss: f64, categories: u64, count: usize) -> Vec<f64> {
+        let truth = 1.0 / (1.0 + (categories - 1) as f64 * (-loss).exp());
+        let other = truth * (-loss).exp();
+        let single = [other, (categories - 2) as f64 * other, truth];
+        (0..count).fold(vec![1.0], |law, _| {
+            let mut next = vec![0.0; law.len() + 2];
+            for (place, mass) in law.iter().enumerate() {
+                for (shift, part) in single.iter().enumerate() {
+                    next[place + shift] += mass * part;
+                }
+            }
+            next
+        })
+    }
+
+    /// Hockey-stick at any epsilon of a law on whole multiples of `loss`.
+    fn stick(law: &[f64], loss: f64, count: usize, epsilon: f64) -> f64 {
+        let losses = (0..law.len()).map(|place| (place as f64 - count as f64) * loss);
+        losses.zip(law).filter(|(l, _)| *l > epsilon).map(|(l, mass)| -mass * (epsilon - l).exp_m1()).sum()
+    }
+
+    fn one_way(loss: f64, categories: u64, count: usize, epsilon: f64) -> OneWay {
+        let truth = 1.0 / (1.0 + (categories - 1) as f64 * (-loss).exp());
+        let step = Step::unsampled(Base::RandomizedResponse { truth, loss, categories });
+        OneWay::new(&[(step, count as u64)], Direction::Remove, 1e-4, Goal::DeltaAt(epsilon), None)
+    }
+
+    /// Losses that may have been moved are larger by that in the worst case, also where epsilon is smaller than that: the
+    /// upper bound is that at a negative epsilon. It was that at 0.
+    #[test]
+    fn moved_losses_count_where_epsilon_is_smaller_than_the_move() {
+        for (loss, categories, count) in [(0.3, 2, 25), (0.05, 7, 40), (1.1, 3, 4)] {
+            let law = total_losses(loss, categories, count);
+            for (moved, epsilon) in [(0.01, 0.0), (0.01, 0.004), (0.03, 0.0)] {
+                let mut way = one_way(loss, categories, count, epsilon);
+                way.moved = moved;
+                let (lower, upper) = way.bounds(Goal::DeltaAt(epsilon), 1e-4);
+                let most = stick(&law, loss, count, epsilon - moved);
+                let least = stick(&law, loss, count, epsilon + moved);
+                assert!(upper >= most, "{loss} {categories} {count} {moved} {epsilon}: {upper} {most}");
+                assert!(upper <= most * 1.001 && lower <= least, "{loss} {moved} {epsilon}: {lower} {upper} {most}");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(64))]
+
+        /// Delta at and near epsilon 0, where all losses are atoms.
+        #[test]
+        fn deltas_of_atoms_near_zero_lie_between_the_bounds(
+            loss in 1e-3..3.0_f64,
+            categories in 2..40_u64,
+            count in 1..60_usize,
+            part in proptest::prop_oneof![proptest::strategy::Just(0.0), -1e-14..1e-14_f64, 0.0..3.0_f64],
+        ) {
+            let epsilon = (part * loss).abs();
+            let law = total_losses(loss, categories, count);
+            let truth = stick(&law, loss, count, epsilon);
+            let (lower, upper) = one_way(loss, categories, count, epsilon).bounds(Goal::DeltaAt(epsilon), 1e-4);
+            // The sum above has rounding of its own.
+            let rounding = 1e-14 * (1.0 + count as f64);
+            proptest::prop_assert!(lower <= truth * (1.0 + rounding), "{} {}", lower, truth);
+            proptest::prop_assert!(upper >= truth * (1.0 - rounding), "{} {}", upper, truth);
+        }
     }
 }

@@ -48,7 +48,8 @@ pub(super) struct Part<'a> {
 pub(super) fn compose(parts: &[Part<'_>], spacing: f64, window: Window) -> Option<Composed> {
     let tilt = window.tilt;
     let log_mean = |s: f64| parts.iter().map(|part| part.count * part.step.log_mean(spacing, s)).sum::<f64>();
-    let points = fast_length((window.top - window.bottom) / spacing + 4.0)?;
+    // Two points beyond the top, one below the bottom: an epsilon at either end has a grid point on both of its sides.
+    let points = fast_length((window.top - window.bottom) / spacing + 5.0)?;
     let last = (window.top / spacing).ceil() as i64 + 2;
     let first = last + 1 - points as i64;
     let (top, length) = (last as f64 * spacing, points as f64 * spacing);

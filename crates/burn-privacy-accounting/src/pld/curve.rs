@@ -142,8 +142,11 @@ impl Curve {
         .max(0.0)
     }
 
-    /// The bound of delta at `epsilon`; trivial outside of the window.
+    /// The bound of delta at `epsilon`, which may be negative; trivial outside of the window.
     pub(super) fn delta(&self, epsilon: f64) -> f64 {
+        // The place on the grid is rounded; delta falls with epsilon.
+        let rounding = 4.0 * f64::EPSILON * epsilon.abs();
+        let epsilon = if self.side == Side::Above { epsilon - rounding } else { epsilon + rounding };
         let trivial = if self.side == Side::Above { 1.0 } else { self.infinite };
         let place = epsilon / self.spacing - self.first as f64;
         if !(place >= 0.0 && place < (self.sums.len() - 1) as f64) {

@@ -343,7 +343,7 @@ mod tests {
             Base::Laplace { inverse_scale: 1.3 },
             Base::DiscreteLaplace { inverse_scale: 0.4, sensitivity: 5 },
             Base::DiscreteGaussian { sigma: 1.7 },
-            Base::RandomizedResponse { truth: 0.6, loss: 1.2 },
+            Base::RandomizedResponse { truth: 1.0 / (1.0 + 3.0 * (-1.2_f64).exp()), loss: 1.2, categories: 4 },
             Base::EpsilonDelta { epsilon: 0.7, delta: 0.01 },
             Base::BoundedRange { epsilon: 1.1 },
         ] {

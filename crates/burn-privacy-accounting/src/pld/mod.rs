@@ -141,18 +141,38 @@ impl PldAccountant {
     ///
     /// If `epsilon` is negative or NaN.
     pub fn delta_bounds(&self, epsilon: f64) -> Result<(f64, f64)> {
+        let (lower, upper, _) = self.delta_bounds_and_method(epsilon)?;
+        Ok((lower, upper))
+    }
+
+    /// As [`Self::delta_bounds`], with the name of the method that proved the upper one: [`Accountant::name`], or that of
+    /// [`RdpAccountant`] where its bound is the smaller one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::delta_bounds`].
+    pub fn delta_bounds_and_method(&self, epsilon: f64) -> Result<(f64, f64, &str)> {
         let epsilon = any_epsilon("epsilon", epsilon)?;
         let (lower, mut upper) = self.bounds(Goal::DeltaAt(epsilon), |noise| gaussian_delta(noise, epsilon))?;
+        let mut method = terms::NAME;
         if upper > lower * 1.1
             && let Some(renyi) = &self.renyi
         {
-            upper = upper.min(renyi.delta(epsilon)?);
+            let by_renyi = renyi.delta(epsilon)?;
+            if by_renyi < upper {
+                (upper, method) = (by_renyi, renyi.name());
+            }
         }
-        Ok((self.known_lower(lower).min(upper), upper))
+        Ok((self.known_lower(lower).min(upper), upper, method))
     }
 
-    /// Besides the bounds, the name of what proved the upper one.
-    fn epsilon_bounds_and_method(&self, delta: f64) -> Result<(f64, f64, &str)> {
+    /// As [`Self::epsilon_bounds`], with the name of the method that proved the upper one, as
+    /// [`Self::delta_bounds_and_method`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::epsilon_bounds`].
+    pub fn epsilon_bounds_and_method(&self, delta: f64) -> Result<(f64, f64, &str)> {
         let delta = open_delta(delta)?;
         let (lower, mut upper) = self.bounds(Goal::EpsilonAt(delta), |noise| gaussian_epsilon(noise, delta))?;
         let mut method = terms::NAME;

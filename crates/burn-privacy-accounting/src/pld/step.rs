@@ -44,7 +44,8 @@ impl Step {
             Base::Laplace { inverse_scale } => (1, inverse_scale.to_bits(), 0),
             Base::DiscreteLaplace { inverse_scale, sensitivity } => (2, inverse_scale.to_bits(), sensitivity),
             Base::DiscreteGaussian { sigma } => (3, sigma.to_bits(), 0),
-            Base::RandomizedResponse { truth, loss } => (4, truth.to_bits(), loss.to_bits()),
+            // The two determine the probability of the true answer.
+            Base::RandomizedResponse { loss, categories, .. } => (4, loss.to_bits(), categories),
             Base::EpsilonDelta { epsilon, delta } => (5, epsilon.to_bits(), delta.to_bits()),
             Base::BoundedRange { epsilon } => (6, epsilon.to_bits(), 0),
         };

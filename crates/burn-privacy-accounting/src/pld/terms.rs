@@ -1,13 +1,14 @@
-//! Which theorem covers which event: an event tree becomes a list of dominating pairs with counts, or is refused.
+//! Which dominating pair belongs to which mechanism: an event becomes a list of steps with counts, or is refused.
 
 use std::collections::BTreeMap;
 
 use super::base::Base;
 use super::step::{Drawn, Key, Step};
 use super::truncation::Truncation;
+use crate::event_fold::{EventSink, Sampling, Visit, fold};
 use crate::sample_noise::{SampleNoise, checked_count};
-use crate::shared_theorems::{fixed_size_rate, randomized_response, refuse_replace_one, tree_levels, unsupported};
-use crate::{Adjacency, DpEvent, EventKind, Result};
+use crate::shared_theorems::refuse_replace_one;
+use crate::{Adjacency, DpEvent, Result, RunCount};
 
 /// Name under which the results are reported.
 pub(crate) const NAME: &str = "PLD";
@@ -33,7 +34,7 @@ impl Terms {
     /// Flattens an event that is run `count` times.
     pub(crate) fn of(event: &DpEvent, count: u64, adjacency: Adjacency) -> Result<Self> {
         let mut terms = Self::default();
-        terms.flatten(event, count, adjacency)?;
+        fold(&mut terms, Visit { event, count, adjacency })?;
         Ok(terms)
     }
 
@@ -96,196 +97,13 @@ impl Terms {
 
     fn add_gaussian(&mut self, noise: f64, count: u64) -> Result<()> {
         if !(1.0 / noise / noise).is_finite() {
-            return self.add_non_private(count);
+            return self.non_private(count);
         }
         if count > 0 {
             let entry = self.gaussians.entry(noise.to_bits()).or_insert((noise, 0));
             entry.1 = checked_count(entry.1.checked_add(count))?;
         }
         Ok(())
-    }
-
-    #[allow(clippy::unnecessary_wraps)]
-    fn add_non_private(&mut self, count: u64) -> Result<()> {
-        self.non_private |= count > 0;
-        Ok(())
-    }
-
-    fn flatten(&mut self, event: &DpEvent, count: u64, adjacency: Adjacency) -> Result<()> {
-        let refuse = |advice: &str| Err(unsupported(NAME, event.kind(), adjacency, advice));
-        match event.kind() {
-            EventKind::NoOp => Ok(()),
-            EventKind::NonPrivate => self.add_non_private(count),
-            EventKind::Gaussian { noise_multiplier } => self.add_gaussian(*noise_multiplier, count),
-            EventKind::Laplace { noise_multiplier } => {
-                let inverse_scale = 1.0 / noise_multiplier;
-                if inverse_scale.is_finite() {
-                    self.add_base(Base::Laplace { inverse_scale }, count)
-                } else {
-                    self.add_non_private(count)
-                }
-            }
-            EventKind::DiscreteGaussian { sigma, sensitivity } => {
-                if *sensitivity < 1.0 {
-                    // No two integer vectors are that near to each other.
-                    return Ok(());
-                }
-                if sensitivity * sensitivity >= 2.0 || *sigma > WIDEST_DISCRETE_GAUSSIAN {
-                    return refuse(
-                        "only a sensitivity below the square root of 2, where one coordinate changes by one, and a sigma up to \
-                         3000 have a known worst pair; use the RDP accountant",
-                    );
-                }
-                if *sigma < 0.02 {
-                    self.only_upper = true;
-                    return self.add_non_private(count);
-                }
-                self.add_base(Base::DiscreteGaussian { sigma: *sigma }, count)
-            }
-            EventKind::DiscreteLaplace { scale, sensitivity } => {
-                if *sensitivity == 0 {
-                    return Ok(());
-                }
-                let inverse_scale = 1.0 / scale;
-                let epsilon = inverse_scale * *sensitivity as f64;
-                if !epsilon.is_finite() {
-                    return self.add_non_private(count);
-                }
-                if *sensitivity > MOST_SENSITIVITY {
-                    self.only_upper = true;
-                    return self.add_base(Base::EpsilonDelta { epsilon, delta: 0.0 }, count);
-                }
-                self.add_base(Base::DiscreteLaplace { inverse_scale, sensitivity: *sensitivity }, count)
-            }
-            EventKind::RandomizedResponse { noise_probability, categories } => {
-                if *categories == 1 || *noise_probability == 1.0 {
-                    return Ok(());
-                }
-                let (truth, loss) =
-                    randomized_response(NAME, event.kind(), adjacency, (*noise_probability, *categories))?;
-                if loss.is_finite() {
-                    self.add_base(Base::RandomizedResponse { truth, loss }, count)
-                } else {
-                    self.add_non_private(count)
-                }
-            }
-            EventKind::ExponentialMechanism { epsilon } => {
-                if *epsilon == 0.0 {
-                    return Ok(());
-                }
-                self.add_base(Base::BoundedRange { epsilon: *epsilon }, count)
-            }
-            EventKind::Zcdp { .. } => {
-                refuse("zCDP bounds Renyi divergences, which no single pair attains; use the RDP accountant")
-            }
-            EventKind::EpsilonDelta { epsilon, delta } => {
-                if *epsilon == 0.0 && *delta == 0.0 {
-                    return Ok(());
-                }
-                if *delta == 1.0 {
-                    return self.add_non_private(count);
-                }
-                self.add_base(Base::EpsilonDelta { epsilon: *epsilon, delta: *delta }, count)
-            }
-            EventKind::PoissonSampled { sampling_rate, event: inner } => {
-                if *sampling_rate == 0.0 {
-                    return Ok(());
-                }
-                if *sampling_rate == 1.0 {
-                    return self.flatten(inner, count, adjacency);
-                }
-                refuse_replace_one(NAME, event.kind(), adjacency)?;
-                self.add_sampled(event, inner, *sampling_rate, Drawn::Poisson, count, adjacency)
-            }
-            EventKind::SampledWithoutReplacement { dataset_size, sample_size, event: inner } => {
-                if *sample_size == 0 {
-                    return Ok(());
-                }
-                if sample_size == dataset_size {
-                    return self.flatten(inner, count, adjacency);
-                }
-                let rate = fixed_size_rate(NAME, event.kind(), adjacency, (*sample_size, *dataset_size))?;
-                self.add_sampled(event, inner, rate, Drawn::FixedSize, count, adjacency)
-            }
-            EventKind::TruncatedPoissonSampled { dataset_size, sampling_rate, max_sample_size, event: inner } => {
-                if *sampling_rate == 0.0 {
-                    return Ok(());
-                }
-                refuse_replace_one(NAME, event.kind(), adjacency)?;
-                let mut sample = SampleNoise::default();
-                if sample.add(inner, 1).is_err() {
-                    return refuse("inside of it only Gaussian events (also composed) are supported");
-                }
-                let Some(noise) = sample.noise_multiplier() else { return Ok(()) };
-                if *max_sample_size > *dataset_size {
-                    return self.add_sampled_gaussian(*sampling_rate, noise, Drawn::Poisson, count);
-                }
-                let exchange = adjacency == Adjacency::ZeroOut;
-                let others = if exchange { dataset_size - 1 } else { *dataset_size };
-                let cut = Truncation::new(others, *sampling_rate, *max_sample_size, exchange);
-                self.only_upper |= count > 0;
-                self.add_sampled_gaussian(*sampling_rate, noise, Drawn::Truncated(cut), count)
-            }
-            EventKind::TreeAggregation { noise_multiplier, steps_per_tree } => {
-                let levels = tree_levels(NAME, event.kind(), adjacency, steps_per_tree)?;
-                self.add_gaussian(*noise_multiplier, checked_count(count.checked_mul(levels))?)
-            }
-            EventKind::BandedMatrixFactorization { noise_multiplier, bands, steps, sampling_rate } => {
-                let participations = checked_count(count.checked_mul(steps.div_ceil(*bands)))?;
-                if *sampling_rate == 0.0 {
-                    return Ok(());
-                }
-                if *sampling_rate == 1.0 {
-                    return self.add_gaussian(*noise_multiplier, participations);
-                }
-                refuse_replace_one(NAME, event.kind(), adjacency)?;
-                self.add_sampled_gaussian(*sampling_rate, *noise_multiplier, Drawn::Poisson, participations)
-            }
-            EventKind::Composed { events } => events.iter().try_for_each(|inner| self.flatten(inner, count, adjacency)),
-            EventKind::SelfComposed { event: inner, count: times } => {
-                self.flatten(inner, checked_count(count.checked_mul(*times))?, adjacency)
-            }
-            EventKind::RepeatAndSelect { .. } => {
-                refuse("its theorem is about Renyi divergences; use the RDP accountant")
-            }
-        }
-    }
-
-    /// `event`'s inner event on a sample.
-    fn add_sampled(
-        &mut self,
-        event: &DpEvent,
-        inner: &DpEvent,
-        rate: f64,
-        drawn: Drawn,
-        count: u64,
-        adjacency: Adjacency,
-    ) -> Result<()> {
-        let mut sample = SampleNoise::default();
-        if sample.add(inner, 1).is_ok() {
-            return match sample.noise_multiplier() {
-                None => Ok(()),
-                Some(noise) => self.add_sampled_gaussian(rate, noise, drawn, count),
-            };
-        }
-        // Anything else with one symmetric pair.
-        let one = Self::of(inner, 1, adjacency)?;
-        if one.is_empty() {
-            return Ok(());
-        }
-        match (one.counted.len(), one.steps().next()) {
-            (1, Some((step, 1))) if step.rate == 1.0 && one.gaussians.is_empty() && !one.non_private => {
-                self.only_upper |= one.only_upper && count > 0;
-                self.add(Step { base: step.base, rate, drawn }, count)
-            }
-            _ => Err(unsupported(
-                NAME,
-                event.kind(),
-                adjacency,
-                "inside of it only Gaussian events (also composed), or one other event, are supported; compose the inner \
-                 events without the sampling, which is an upper bound",
-            )),
-        }
     }
 
     fn add_sampled_gaussian(&mut self, rate: f64, noise: f64, drawn: Drawn, count: u64) -> Result<()> {
@@ -296,5 +114,130 @@ impl Terms {
             return self.add_gaussian(if displacing { 0.5 * noise } else { noise }, count);
         }
         self.add(Step { base: Base::Gaussian { noise }, rate, drawn }, count)
+    }
+}
+
+impl EventSink for Terms {
+    const NAME: &'static str = NAME;
+
+    fn non_private(&mut self, count: u64) -> Result<()> {
+        self.non_private |= count > 0;
+        Ok(())
+    }
+
+    fn gaussian(&mut self, noise: f64, count: u64) -> Result<()> {
+        self.add_gaussian(noise, count)
+    }
+
+    fn laplace(&mut self, inverse_scale: f64, count: u64) -> Result<()> {
+        self.add_base(Base::Laplace { inverse_scale }, count)
+    }
+
+    fn discrete_gaussian(&mut self, at: Visit<'_>, sigma: f64, sensitivity: f64) -> Result<()> {
+        if sensitivity < 1.0 {
+            // No two integer vectors are that near to each other.
+            return Ok(());
+        }
+        if sensitivity * sensitivity >= 2.0 || sigma > WIDEST_DISCRETE_GAUSSIAN {
+            return Err(at.refused(
+                NAME,
+                "only a sensitivity below the square root of 2, where one coordinate changes by one, and a sigma up to 3000 \
+                 have a known worst pair; use the RDP accountant",
+            ));
+        }
+        if sigma < 0.02 {
+            self.only_upper = true;
+            return self.non_private(at.count);
+        }
+        self.add_base(Base::DiscreteGaussian { sigma }, at.count)
+    }
+
+    fn discrete_laplace(&mut self, inverse_scale: f64, sensitivity: u64, count: u64) -> Result<()> {
+        if sensitivity > MOST_SENSITIVITY {
+            self.only_upper = true;
+            let epsilon = inverse_scale * sensitivity as f64;
+            return self.add_base(Base::EpsilonDelta { epsilon, delta: 0.0 }, count);
+        }
+        self.add_base(Base::DiscreteLaplace { inverse_scale, sensitivity }, count)
+    }
+
+    fn randomized_response(&mut self, at: Visit<'_>, (truth, loss): (f64, f64), categories: u64) -> Result<()> {
+        self.add_base(Base::RandomizedResponse { truth, loss, categories }, at.count)
+    }
+
+    fn exponential_mechanism(&mut self, epsilon: f64, count: u64) -> Result<()> {
+        if epsilon == 0.0 { Ok(()) } else { self.add_base(Base::BoundedRange { epsilon }, count) }
+    }
+
+    fn zcdp(&mut self, at: Visit<'_>, _: f64, _: f64) -> Result<()> {
+        Err(at.refused(NAME, "zCDP bounds Renyi divergences, which no single pair attains; use the RDP accountant"))
+    }
+
+    fn epsilon_delta(&mut self, at: Visit<'_>, epsilon: f64, delta: f64) -> Result<()> {
+        if epsilon == 0.0 && delta == 0.0 {
+            return Ok(());
+        }
+        if delta == 1.0 {
+            return self.non_private(at.count);
+        }
+        self.add_base(Base::EpsilonDelta { epsilon, delta }, at.count)
+    }
+
+    fn sampled(&mut self, at: Visit<'_>, inner: &DpEvent, sampling: Sampling, rate: f64) -> Result<()> {
+        let drawn = match sampling {
+            Sampling::Poisson => Drawn::Poisson,
+            Sampling::FixedSize => Drawn::FixedSize,
+        };
+        let mut sample = SampleNoise::default();
+        if sample.add(inner, 1).is_ok() {
+            return match sample.noise_multiplier() {
+                None => Ok(()),
+                Some(noise) => self.add_sampled_gaussian(rate, noise, drawn, at.count),
+            };
+        }
+        // Anything else with one symmetric pair.
+        let one = Self::of(inner, 1, at.adjacency)?;
+        if one.is_empty() {
+            return Ok(());
+        }
+        match (one.counted.len(), one.steps().next()) {
+            (1, Some((step, 1))) if step.rate == 1.0 && one.gaussians.is_empty() && !one.non_private => {
+                self.only_upper |= one.only_upper && at.count > 0;
+                self.add(Step { base: step.base, rate, drawn }, at.count)
+            }
+            _ => Err(at.refused(
+                NAME,
+                "inside of it only Gaussian events (also composed), or one other event, are supported; compose the inner \
+                 events without the sampling, which is an upper bound",
+            )),
+        }
+    }
+
+    fn sampled_gaussian(&mut self, rate: f64, noise: f64, count: u64) -> Result<()> {
+        self.add_sampled_gaussian(rate, noise, Drawn::Poisson, count)
+    }
+
+    fn truncated(&mut self, at: Visit<'_>, inner: &DpEvent, (records, rate, size): (u64, f64, u64)) -> Result<()> {
+        if rate == 0.0 {
+            return Ok(());
+        }
+        refuse_replace_one(NAME, at.event.kind(), at.adjacency)?;
+        let mut sample = SampleNoise::default();
+        if sample.add(inner, 1).is_err() {
+            return Err(at.refused(NAME, "inside of it only Gaussian events (also composed) are supported"));
+        }
+        let Some(noise) = sample.noise_multiplier() else { return Ok(()) };
+        if size > records {
+            return self.add_sampled_gaussian(rate, noise, Drawn::Poisson, at.count);
+        }
+        let exchange = at.adjacency == Adjacency::ZeroOut;
+        let others = if exchange { records - 1 } else { records };
+        let cut = Truncation::new(others, rate, size, exchange);
+        self.only_upper |= at.count > 0;
+        self.add_sampled_gaussian(rate, noise, Drawn::Truncated(cut), at.count)
+    }
+
+    fn selection(&mut self, at: Visit<'_>, _: RunCount, _: &DpEvent) -> Result<()> {
+        Err(at.refused(NAME, "its theorem is about Renyi divergences; use the RDP accountant"))
     }
 }

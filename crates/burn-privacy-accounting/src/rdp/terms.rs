@@ -1,9 +1,9 @@
-//! Which theorem covers which event: an event tree becomes a list of terms with counts, or is refused by name.
+//! Which Renyi divergence belongs to which mechanism.
 
 use super::term::{Term, Terms};
-use crate::sample_noise::{SampleNoise, checked_count};
-use crate::shared_theorems::{fixed_size_rate, randomized_response, refuse_replace_one, tree_levels, unsupported};
-use crate::{Adjacency, DpEvent, EventKind, Result};
+use crate::event_fold::{EventSink, Sampling, Visit, fold};
+use crate::sample_noise::SampleNoise;
+use crate::{Adjacency, DpEvent, Result, RunCount};
 
 /// Name under which the results are reported.
 pub(crate) const NAME: &str = "RDP";
@@ -12,149 +12,102 @@ impl Terms {
     /// Flattens an event that is run `count` times.
     pub(crate) fn of(event: &DpEvent, count: u64, adjacency: Adjacency) -> Result<Self> {
         let mut terms = Self::default();
-        terms.flatten(event, count, adjacency)?;
+        fold(&mut terms, Visit { event, count, adjacency })?;
         Ok(terms)
     }
+}
 
-    fn flatten(&mut self, event: &DpEvent, count: u64, adjacency: Adjacency) -> Result<()> {
-        let refuse = |advice: &str| Err(unsupported(NAME, event.kind(), adjacency, advice));
-        match event.kind() {
-            EventKind::NoOp => Ok(()),
-            EventKind::NonPrivate => self.add(Term::Infinite, count),
-            EventKind::Gaussian { noise_multiplier } => self.add(Term::gaussian(*noise_multiplier), count),
-            EventKind::Laplace { noise_multiplier } => {
-                let inverse_scale = 1.0 / noise_multiplier;
-                self.add(
-                    if inverse_scale.is_finite() { Term::Laplace { inverse_scale } } else { Term::Infinite },
-                    count,
-                )
-            }
-            // Canonne, Kamath and Steinke, arXiv 2004.00010, theorem 14 (any dimension, L2 sensitivity).
-            EventKind::DiscreteGaussian { sigma, sensitivity } => {
-                if *sensitivity == 0.0 {
-                    return Ok(());
-                }
-                let ratio = sensitivity / sigma;
-                self.add(Term::linear(0.5 * ratio * ratio), count)
-            }
-            EventKind::DiscreteLaplace { scale, sensitivity } => {
-                if *sensitivity == 0 {
-                    return Ok(());
-                }
-                let inverse_scale = 1.0 / scale;
-                self.add(
-                    if (inverse_scale * *sensitivity as f64).is_finite() {
-                        Term::DiscreteLaplace { inverse_scale, sensitivity: *sensitivity }
-                    } else {
-                        Term::Infinite
-                    },
-                    count,
-                )
-            }
-            EventKind::RandomizedResponse { noise_probability, categories } => {
-                if *categories == 1 || *noise_probability == 1.0 {
-                    return Ok(());
-                }
-                let (truth, loss) =
-                    randomized_response(NAME, event.kind(), adjacency, (*noise_probability, *categories))?;
-                if loss.is_finite() {
-                    self.add(Term::RandomizedResponse { truth, loss }, count)
-                } else {
-                    self.add(Term::Infinite, count)
-                }
-            }
-            EventKind::ExponentialMechanism { epsilon } => self.add(Term::BoundedRange { epsilon: *epsilon }, count),
-            EventKind::Zcdp { rho, xi } => self.add(Term::Linear { slope: *rho, offset: *xi }, count),
-            EventKind::EpsilonDelta { epsilon, delta } => {
-                if *delta > 0.0 {
-                    return refuse(
-                        "with a delta above 0 its Renyi divergence may be infinite; give the mechanism's own event instead of \
-                         its (epsilon, delta), or add its epsilon and delta to the result by basic composition",
-                    );
-                }
-                self.add(Term::Pure { epsilon: *epsilon }, count)
-            }
-            EventKind::PoissonSampled { sampling_rate, event: inner } => {
-                if *sampling_rate == 0.0 {
-                    return Ok(());
-                }
-                if *sampling_rate == 1.0 {
-                    return self.flatten(inner, count, adjacency);
-                }
-                refuse_replace_one(NAME, event.kind(), adjacency)?;
-                let mut sample = SampleNoise::default();
-                if let Err(name) = sample.add(inner, 1) {
-                    return refuse(&format!(
-                        "inside of it only Gaussian events (also composed) are supported, not `{name}`; compose `{name}` \
-                         without the sampling, which is an upper bound"
-                    ));
-                }
-                match sample.noise_multiplier() {
-                    None => Ok(()),
-                    Some(0.0) => self.add(Term::Infinite, count),
-                    Some(noise) => self.add(Term::SampledGaussian { rate: *sampling_rate, noise }, count),
-                }
-            }
-            EventKind::TreeAggregation { noise_multiplier, steps_per_tree } => {
-                let levels = tree_levels(NAME, event.kind(), adjacency, steps_per_tree)?;
-                self.add(Term::gaussian(*noise_multiplier), checked_count(count.checked_mul(levels))?)
-            }
-            EventKind::BandedMatrixFactorization { noise_multiplier, bands, steps, sampling_rate } => {
-                let participations = checked_count(count.checked_mul(steps.div_ceil(*bands)))?;
-                if *sampling_rate == 0.0 {
-                    return Ok(());
-                }
-                if *sampling_rate == 1.0 {
-                    return self.add(Term::gaussian(*noise_multiplier), participations);
-                }
-                refuse_replace_one(NAME, event.kind(), adjacency)?;
-                let term = if *noise_multiplier == 0.0 {
-                    Term::Infinite
-                } else {
-                    Term::SampledGaussian { rate: *sampling_rate, noise: *noise_multiplier }
-                };
-                self.add(term, participations)
-            }
-            EventKind::Composed { events } => events.iter().try_for_each(|inner| self.flatten(inner, count, adjacency)),
-            EventKind::SelfComposed { event: inner, count: times } => {
-                self.flatten(inner, checked_count(count.checked_mul(*times))?, adjacency)
-            }
-            EventKind::SampledWithoutReplacement { dataset_size, sample_size, event: inner } => {
-                if *sample_size == 0 {
-                    return Ok(());
-                }
-                if sample_size == dataset_size {
-                    return self.flatten(inner, count, adjacency);
-                }
-                let rate = fixed_size_rate(NAME, event.kind(), adjacency, (*sample_size, *dataset_size))?;
-                let mut sample = SampleNoise::default();
-                if let Err(name) = sample.add(inner, 1) {
-                    return refuse(&format!(
-                        "inside of it only Gaussian events (also composed) are supported, not `{name}`; use the PLD \
-                         accountant, or compose `{name}` without the sampling, which is an upper bound"
-                    ));
-                }
-                match sample.noise_multiplier() {
-                    None => Ok(()),
-                    Some(0.0) => self.add(Term::Infinite, count),
-                    Some(noise) if rate < 1.0 => self.add(Term::ExchangedGaussian { rate, noise }, count),
-                    Some(noise) => self.add(Term::gaussian(noise), count),
-                }
-            }
-            EventKind::TruncatedPoissonSampled { .. } => {
-                refuse("its bound is about delta, not about Renyi divergences; use the PLD accountant")
-            }
-            EventKind::RepeatAndSelect { runs, event: inner } => {
-                let run = Self::of(inner, 1, adjacency)?;
-                if run.is_empty() {
-                    // Nothing about the data decides which run is released.
-                    return Ok(());
-                }
-                if run.iter().any(|(term, _)| *term == Term::Infinite) {
-                    return self.add(Term::Infinite, count);
-                }
-                self.add(Term::Selection { runs: *runs, run }, count)
-            }
+impl EventSink for Terms {
+    const NAME: &'static str = NAME;
+
+    fn non_private(&mut self, count: u64) -> Result<()> {
+        self.add(Term::Infinite, count)
+    }
+
+    fn gaussian(&mut self, noise: f64, count: u64) -> Result<()> {
+        self.add(Term::gaussian(noise), count)
+    }
+
+    fn laplace(&mut self, inverse_scale: f64, count: u64) -> Result<()> {
+        self.add(Term::Laplace { inverse_scale }, count)
+    }
+
+    /// Canonne, Kamath and Steinke, arXiv 2004.00010, theorem 14 (any dimension, L2 sensitivity).
+    fn discrete_gaussian(&mut self, at: Visit<'_>, sigma: f64, sensitivity: f64) -> Result<()> {
+        let ratio = sensitivity / sigma;
+        self.add(Term::linear(0.5 * ratio * ratio), at.count)
+    }
+
+    fn discrete_laplace(&mut self, inverse_scale: f64, sensitivity: u64, count: u64) -> Result<()> {
+        self.add(Term::DiscreteLaplace { inverse_scale, sensitivity }, count)
+    }
+
+    fn randomized_response(&mut self, at: Visit<'_>, (truth, loss): (f64, f64), _: u64) -> Result<()> {
+        self.add(Term::RandomizedResponse { truth, loss }, at.count)
+    }
+
+    fn exponential_mechanism(&mut self, epsilon: f64, count: u64) -> Result<()> {
+        self.add(Term::BoundedRange { epsilon }, count)
+    }
+
+    fn zcdp(&mut self, at: Visit<'_>, rho: f64, xi: f64) -> Result<()> {
+        self.add(Term::Linear { slope: rho, offset: xi }, at.count)
+    }
+
+    fn epsilon_delta(&mut self, at: Visit<'_>, epsilon: f64, delta: f64) -> Result<()> {
+        if delta > 0.0 {
+            return Err(at.refused(
+                NAME,
+                "with a delta above 0 its Renyi divergence may be infinite; give the mechanism's own event instead of its \
+                 (epsilon, delta), or add its epsilon and delta to the result by basic composition",
+            ));
         }
+        self.add(Term::Pure { epsilon }, at.count)
+    }
+
+    fn sampled(&mut self, at: Visit<'_>, inner: &DpEvent, sampling: Sampling, rate: f64) -> Result<()> {
+        let mut sample = SampleNoise::default();
+        if let Err(name) = sample.add(inner, 1) {
+            let instead = match sampling {
+                Sampling::Poisson => "",
+                Sampling::FixedSize => "use the PLD accountant, or ",
+            };
+            return Err(at.refused(
+                NAME,
+                &format!(
+                    "inside of it only Gaussian events (also composed) are supported, not `{name}`; {instead}compose `{name}` \
+                     without the sampling, which is an upper bound"
+                ),
+            ));
+        }
+        match (sample.noise_multiplier(), sampling) {
+            (None, _) => Ok(()),
+            (Some(0.0), _) => self.non_private(at.count),
+            (Some(noise), Sampling::Poisson) => self.sampled_gaussian(rate, noise, at.count),
+            (Some(noise), Sampling::FixedSize) if rate < 1.0 => {
+                self.add(Term::ExchangedGaussian { rate, noise }, at.count)
+            }
+            (Some(noise), Sampling::FixedSize) => self.gaussian(noise, at.count),
+        }
+    }
+
+    fn sampled_gaussian(&mut self, rate: f64, noise: f64, count: u64) -> Result<()> {
+        self.add(if noise == 0.0 { Term::Infinite } else { Term::SampledGaussian { rate, noise } }, count)
+    }
+
+    fn truncated(&mut self, at: Visit<'_>, _: &DpEvent, _: (u64, f64, u64)) -> Result<()> {
+        Err(at.refused(NAME, "its bound is about delta, not about Renyi divergences; use the PLD accountant"))
+    }
+
+    fn selection(&mut self, at: Visit<'_>, runs: RunCount, inner: &DpEvent) -> Result<()> {
+        let run = Self::of(inner, 1, at.adjacency)?;
+        if run.is_empty() {
+            // Nothing about the data decides which run is released.
+            return Ok(());
+        }
+        if run.iter().any(|(term, _)| *term == Term::Infinite) {
+            return self.non_private(at.count);
+        }
+        self.add(Term::Selection { runs, run }, at.count)
     }
 }

@@ -15,6 +15,8 @@ pub struct IntersectionFinding {
     pub exposed_by_each: Vec<u64>,
     /// People of whom all releases together tell it.
     pub exposed_together: u64,
+    /// Some of them: quasi-identifiers, and the value; up to ten.
+    pub examples: Vec<(Vec<String>, String)>,
 }
 
 /// One release: the sensitive values of each class, by the labels that it shows.
@@ -41,11 +43,17 @@ pub fn intersection(table: &Table, separator: u8, releases: &[&Path]) -> Result<
         .iter()
         .map(|file| Release::read(file, separator, table.columns(), &labels, &sensitive.name))
         .collect::<Result<_, _>>()?;
-    let mut finding =
-        IntersectionFinding { people: table.rows(), exposed_by_each: vec![0; releases.len()], exposed_together: 0 };
+    let mut finding = IntersectionFinding {
+        people: table.rows(),
+        exposed_by_each: vec![0; releases.len()],
+        exposed_together: 0,
+        examples: Vec::new(),
+    };
     // People with the same quasi-identifiers are in the same place.
     let mut people: HashMap<&[u32], u64> = HashMap::new();
     (0..table.tuples()).for_each(|tuple| *people.entry(table.tuple(tuple)).or_insert(0) += table.count(tuple));
+    let mut people: Vec<(&[u32], u64)> = people.into_iter().collect();
+    people.sort_unstable();
     for (tuple, rows) in people {
         let allowed: Vec<BTreeSet<&str>> = releases.iter().map(|release| release.values(tuple)).collect();
         for (exposed, values) in finding.exposed_by_each.iter_mut().zip(&allowed) {
@@ -55,13 +63,19 @@ pub fn intersection(table: &Table, separator: u8, releases: &[&Path]) -> Result<
         let mut told = allowed.into_iter().filter(|values| !values.is_empty());
         let Some(first) = told.next() else { continue };
         let together = told.fold(first, |together, values| &together & &values);
-        finding.exposed_together += if together.len() == 1 { rows } else { 0 };
+        let (1, Some(value)) = (together.len(), together.first()) else { continue };
+        finding.exposed_together += rows;
+        if finding.examples.len() < 10 {
+            let cells = tuple.iter().zip(table.columns());
+            let values = cells.map(|(&code, column)| column.hierarchy.label(0, code).to_owned()).collect();
+            finding.examples.push((values, (*value).to_owned()));
+        }
     }
     Ok(finding)
 }
 
 /// The values of level 0 under each label, whatever its level.
-fn leaves_by_label(column: &Column) -> HashMap<&str, HashSet<u32>> {
+pub(super) fn leaves_by_label(column: &Column) -> HashMap<&str, HashSet<u32>> {
     let hierarchy = &column.hierarchy;
     let mut leaves: HashMap<&str, HashSet<u32>> = HashMap::new();
     for level in 0..hierarchy.levels() {
@@ -149,7 +163,8 @@ mod tests {
         let by_city = write("city.csv", "age,city,illness\n*,Bonn,flu\n*,Bonn,gout\n*,Kiel,gout\n*,Kiel,mumps\n");
         let found = intersection(&table, b',', &[&by_age, &by_city]).unwrap();
         // 21 in Kiel and 22 in Bonn can only be gout; the others keep two values.
-        assert_eq!(found, IntersectionFinding { people: 4, exposed_by_each: vec![0, 0], exposed_together: 2 });
+        assert_eq!((found.people, found.exposed_by_each, found.exposed_together), (4, vec![0, 0], 2));
+        assert_eq!(found.examples[0], (vec!["21".to_owned(), "Kiel".to_owned()], "gout".to_owned()));
         let alone = intersection(&table, b',', &[&by_age]).unwrap();
         assert_eq!(alone.exposed_together, 0);
         let wrong = write("wrong.csv", "age,city,illness\nold,*,flu\n");

@@ -1,12 +1,14 @@
 //! MDAV: maximum distance to the average vector (Domingo-Ferrer and Torra 2005, algorithm MDAV-generic).
 
-use super::records::{Grouping, Records, centroid, squared_distance};
+use super::kd_tree::KdTree;
+use super::records::{Grouping, Records, squared_distance};
 use crate::AnonymizeError;
 
 /// Groups records by MDAV: around the record farthest from the mean, and around the one farthest from that, with the
 /// k - 1 nearest of each, until fewer than 3k are left. Ties go to the record that comes first.
 ///
-/// All groups have k records but the last, which has up to 2k - 1. Time grows with n^2 / k.
+/// All groups have k records but the last, which has up to 2k - 1. Time grows with n^2 / k at worst; a k-d tree makes it far
+/// less where there are few columns.
 ///
 /// # Errors
 ///
@@ -14,22 +16,26 @@ use crate::AnonymizeError;
 pub fn mdav(records: &Records, k: usize) -> Result<Grouping, AnonymizeError> {
     records.check(k)?;
     let records = records.standardized();
-    let mut left: Vec<usize> = (0..records.len()).collect();
+    let mut left = KdTree::new(&records);
     let mut groups = Vec::with_capacity(records.len() / k);
+    let mut take_around = |left: &mut KdTree<'_>, point: &[f64]| {
+        let group = left.nearest(point, k);
+        group.iter().for_each(|&index| left.take(index));
+        groups.push(group);
+    };
     while left.len() >= 3 * k {
-        let mean = centroid(&records, left.iter().copied());
-        let far = farthest(&records, &left, &mean);
-        let farther = records.record(farthest(&records, &left, records.record(far))).to_vec();
-        groups.push(take_nearest(&records, &mut left, records.record(far), k));
-        groups.push(take_nearest(&records, &mut left, &farther, k));
+        let Some(far) = left.farthest(&left.mean()) else { break };
+        let Some(farther) = left.farthest(records.record(far)) else { break };
+        take_around(&mut left, records.record(far));
+        take_around(&mut left, records.record(farther));
     }
-    if left.len() >= 2 * k {
-        let mean = centroid(&records, left.iter().copied());
-        let far = farthest(&records, &left, &mean);
-        groups.push(take_nearest(&records, &mut left, records.record(far), k));
+    if left.len() >= 2 * k
+        && let Some(far) = left.farthest(&left.mean())
+    {
+        take_around(&mut left, records.record(far));
     }
-    if !left.is_empty() {
-        groups.push(left);
+    if left.len() > 0 {
+        groups.push(left.indices());
     }
     Ok(Grouping::new(groups))
 }

@@ -76,6 +76,37 @@ impl Records {
         Ok(Self { names, values })
     }
 
+    /// One column taken out: the records without it, and its values.
+    ///
+    /// # Errors
+    ///
+    /// [`AnonymizeError::MissingColumn`], and [`AnonymizeError::Structure`] if no column would be left.
+    pub fn without(&self, column: &str) -> Result<(Self, Vec<f64>), AnonymizeError> {
+        let Some(place) = self.names.iter().position(|name| name == column) else {
+            let (file, column, present) = ("records".into(), column.to_owned(), self.names.join(", "));
+            return Err(AnonymizeError::MissingColumn { file, column, present });
+        };
+        let mut names = self.names.clone();
+        names.remove(place);
+        let mut taken = Vec::with_capacity(self.len());
+        let mut rows = Vec::with_capacity(self.len());
+        for index in 0..self.len() {
+            let mut row = self.record(index).to_vec();
+            taken.push(row.remove(place));
+            rows.push(row);
+        }
+        Ok((Self::new(names, &rows)?, taken))
+    }
+
+    /// With a column more.
+    pub(crate) fn with(&self, name: &str, column: &[f64]) -> Self {
+        let mut names = self.names.clone();
+        names.push(name.to_owned());
+        let rows = (0..self.len()).zip(column);
+        let values = rows.flat_map(|(index, &value)| self.record(index).iter().copied().chain([value])).collect();
+        Self { names, values }
+    }
+
     /// The columns' names.
     pub fn names(&self) -> &[String] {
         &self.names

@@ -11,15 +11,15 @@ use burn_privacy_mechanisms::local::{CellRandomness, Duchi, IntegerNoise, Piecew
 
 /// A column of the schema.
 #[derive(Debug, Clone)]
-pub(super) struct Column {
-    pub(super) name: String,
+pub(crate) struct Column {
+    pub(crate) name: String,
     pub(super) label: bool,
-    pub(super) treatment: Treatment,
+    pub(crate) treatment: Treatment,
 }
 
 /// What happens to it.
 #[derive(Debug, Clone)]
-pub(super) enum Treatment {
+pub(crate) enum Treatment {
     Drop,
     Keep,
     Perturb(Perturbed),
@@ -27,7 +27,7 @@ pub(super) enum Treatment {
 
 /// A mechanism and what it needs to read and write cells.
 #[derive(Debug, Clone)]
-pub(super) enum Perturbed {
+pub(crate) enum Perturbed {
     Real { mechanism: RealMechanism, name: &'static str, default: f64, clamp: bool, format: NumberFormat },
     Integer { mechanism: IntegerNoise, name: &'static str, default: i64, clamp: bool, format: NumberFormat },
     Category(Categories),
@@ -35,7 +35,7 @@ pub(super) enum Perturbed {
 
 /// Mechanisms for reals.
 #[derive(Debug, Clone)]
-pub(super) enum RealMechanism {
+pub(crate) enum RealMechanism {
     Noise(RealNoise),
     Piecewise(Piecewise),
     Duchi(Duchi),
@@ -43,7 +43,7 @@ pub(super) enum RealMechanism {
 
 /// Categories by name.
 #[derive(Debug, Clone)]
-pub(super) struct Categories {
+pub(crate) struct Categories {
     response: RandomizedResponse,
     names: Vec<String>,
     places: HashMap<Vec<u8>, u32>,
@@ -101,13 +101,13 @@ impl RealMechanism {
 
 impl Perturbed {
     /// Whether the mechanism draws normal values.
-    pub(super) fn needs_normals(&self) -> bool {
+    pub(crate) fn needs_normals(&self) -> bool {
         matches!(self, Self::Real { mechanism: RealMechanism::Noise(_), .. } | Self::Integer { .. })
     }
 
     /// Writes what is released instead of a cell. Whatever the cell holds, something is; the answer, whether the cell
     /// could be read, is as private as the cell.
-    pub(super) fn perturb(&self, cell: &[u8], randomness: &CellRandomness, out: &mut Vec<u8>) -> bool {
+    pub(crate) fn perturb(&self, cell: &[u8], randomness: &CellRandomness, out: &mut Vec<u8>) -> bool {
         // Writing to memory cannot fail.
         let (readable, _) = match self {
             Self::Real { mechanism, default, clamp, format, .. } => {
@@ -138,6 +138,11 @@ impl Perturbed {
             }
         };
         readable
+    }
+
+    /// True if it releases numbers.
+    pub(crate) fn is_number(&self) -> bool {
+        !matches!(self, Self::Category(_))
     }
 
     /// What the column contributes to the statement.

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use burn_privacy_output::InvalidValue;
 use flate2::read::MultiGzDecoder;
 
+use super::zstd_frames::ZstdFrames;
+
 /// How cells and comments are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TableFormat {
@@ -52,7 +54,7 @@ impl TableFormat {
     }
 
     /// What a header, as it was read, tells about a format that nobody stated. Only names are looked at, never a row.
-    pub(super) fn doubt(&self, names: &[String]) -> Option<FormatProblem> {
+    pub(crate) fn doubt(&self, names: &[String]) -> Option<FormatProblem> {
         if self.comment.is_none() && names.first().is_some_and(|name| name.starts_with('#')) {
             return Some(FormatProblem::Comment);
         }
@@ -104,20 +106,21 @@ fn flag(separator: char) -> String {
 }
 
 /// A table's bytes, plain or unpacked.
-pub(super) enum TableBytes<R: Read> {
+pub(crate) enum TableBytes<R: Read> {
     Plain(Begun<R>),
     Gzip(Box<MultiGzDecoder<Begun<R>>>),
+    Zstd(Box<ZstdFrames<Begun<R>>>),
 }
 
 type Begun<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
 
 impl<R: Read> TableBytes<R> {
-    /// Looks at the first bytes. Gzip is unpacked on the way, whatever the file's name.
+    /// Looks at the first bytes. Gzip and zstd are unpacked on the way, whatever the file's name.
     ///
     /// # Errors
     ///
     /// Of reading; a [`FormatProblem`] of kind [`io::ErrorKind::InvalidData`].
-    pub(super) fn open(mut inner: R) -> io::Result<Self> {
+    pub(crate) fn open(mut inner: R) -> io::Result<Self> {
         let mut start = Vec::new();
         inner.by_ref().take(8).read_to_end(&mut start)?;
         let problem = |problem: FormatProblem| Err(io::Error::new(io::ErrorKind::InvalidData, problem));
@@ -125,7 +128,6 @@ impl<R: Read> TableBytes<R> {
         for (magic, kind, advice) in [
             (&b"PK\x03\x04"[..], "a ZIP archive or an Excel workbook", "unpack it, or save the sheet as CSV"),
             (b"\xD0\xCF\x11\xE0", "an old Excel workbook", "save the sheet as CSV"),
-            (b"\x28\xB5\x2F\xFD", "compressed by zstd", compressed),
             (b"BZh", "compressed by bzip2", compressed),
             (b"\xFD7zXZ", "compressed by xz", compressed),
             (b"PAR1", "Parquet", "export it as CSV"),
@@ -140,15 +142,23 @@ impl<R: Read> TableBytes<R> {
             return problem(FormatProblem::Utf16);
         }
         let gzip = start.starts_with(&[0x1F, 0x8B]);
+        let zstd = start.starts_with(b"\x28\xB5\x2F\xFD");
         let begun = io::Cursor::new(start).chain(inner);
-        Ok(if gzip { Self::Gzip(Box::new(MultiGzDecoder::new(begun))) } else { Self::Plain(begun) })
+        Ok(if gzip {
+            Self::Gzip(Box::new(MultiGzDecoder::new(begun)))
+        } else if zstd {
+            Self::Zstd(Box::new(ZstdFrames::new(begun)))
+        } else {
+            Self::Plain(begun)
+        })
     }
 
-    /// The bytes as they came.
-    pub(super) fn source(&self) -> &R {
+    /// The bytes as they came; nothing after broken zstd.
+    pub(crate) fn source(&self) -> Option<&R> {
         match self {
-            Self::Plain(begun) => begun.get_ref().1,
-            Self::Gzip(decoder) => decoder.get_ref().get_ref().1,
+            Self::Plain(begun) => Some(begun.get_ref().1),
+            Self::Gzip(decoder) => Some(decoder.get_ref().get_ref().1),
+            Self::Zstd(frames) => frames.get_ref().map(|begun| begun.get_ref().1),
         }
     }
 }
@@ -158,22 +168,23 @@ impl<R: Read> Read for TableBytes<R> {
         match self {
             Self::Plain(begun) => begun.read(buffer),
             Self::Gzip(decoder) => decoder.read(buffer),
+            Self::Zstd(frames) => frames.read(buffer),
         }
     }
 }
 
 /// Counts what is read.
-pub(super) struct Counted<R> {
+pub(crate) struct Counted<R> {
     inner: R,
     bytes: u64,
 }
 
 impl<R> Counted<R> {
-    pub(super) fn new(inner: R) -> Self {
+    pub(crate) fn new(inner: R) -> Self {
         Self { inner, bytes: 0 }
     }
 
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 }

@@ -11,7 +11,7 @@
 //! Only a broken file stops the run (a wrong number of cells, broken quoting, another header), and then leaves no
 //! output. The message names a line, so that it is for whoever has the table, and no part of what may be published.
 //!
-//! Tables are UTF-8, plain or packed by gzip; [`TableFormat`] has the separator and comments. What else a file is,
+//! Tables are UTF-8, plain or packed by gzip or zstd; [`TableFormat`] has the separator and comments. What else a file is,
 //! UTF-16 or a workbook, is named and refused.
 //!
 //! ```
@@ -61,11 +61,15 @@ mod schema;
 mod statement;
 mod structure;
 mod template;
+mod zstd_frames;
 
+pub(crate) use column::{Perturbed, Treatment};
+pub(crate) use encoding::{Counted, TableBytes};
 pub use encoding::{FormatProblem, TableFormat};
 pub use error::TableError;
 pub use run::{PerturbOptions, Progress, perturb_stream, perturb_table};
 pub use schema::TableSchema;
 pub use statement::{ColumnGuarantee, PerturbationStatement, ProtectionLevel};
+pub(crate) use structure::{Broken, TableReader};
 pub use structure::{MAX_RECORD_BYTES, StructureProblem};
 pub use template::{schema_template, schema_template_of};

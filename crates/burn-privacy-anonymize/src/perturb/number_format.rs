@@ -2,7 +2,7 @@
 
 /// What stands in a column's numbers beside digits, sign, point and exponent. It is stated, never guessed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct NumberFormat {
+pub(crate) struct NumberFormat {
     thousands: Option<char>,
     decimal: Option<char>,
     suffix: Option<String>,

@@ -173,7 +173,11 @@ fn perturbed(
         }
         records += current.rows as u64;
         filled.map_err(|error| read_failure(input, error))?;
-        progress(Progress { bytes: reader.get_ref().get_ref().source().bytes(), total_bytes: None, records });
+        progress(Progress {
+            bytes: reader.get_ref().get_ref().source().map_or(0, Counted::bytes),
+            total_bytes: None,
+            records,
+        });
         std::mem::swap(&mut current, &mut next);
     }
 

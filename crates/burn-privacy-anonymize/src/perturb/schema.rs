@@ -139,7 +139,7 @@ impl TableSchema {
         self.delta
     }
 
-    pub(super) fn columns(&self) -> &[Column] {
+    pub(crate) fn columns(&self) -> &[Column] {
         &self.columns
     }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use burn_privacy_accounting::round_up_for_display;
 use burn_privacy_budget::statement::{
     Caveats, Fact, FactTable, Guarantee, RandomnessSource, SEEDED, Statement, markdown, text,
 };
@@ -175,11 +174,11 @@ impl Statement for PerturbationStatement {
                 "Epsilon",
                 format!(
                     "{} (sum over the protected columns{})",
-                    round_up_for_display(self.epsilon),
+                    self.figure(self.epsilon),
                     if self.readability_epsilon.is_some() { " and the check" } else { "" }
                 ),
             ),
-            Fact::new("Delta", round_up_for_display(self.delta)),
+            Fact::new("Delta", self.figure(self.delta)),
             Fact::new("Unprotected columns", names(&self.unprotected_columns)),
             Fact::new("Dropped columns", names(&self.dropped_columns)),
         ];
@@ -194,7 +193,7 @@ impl Statement for PerturbationStatement {
             };
             facts.push(Fact::new(
                 "Readability check",
-                format!("epsilon {} in the sum; {outcome}", round_up_for_display(epsilon)),
+                format!("epsilon {} in the sum; {outcome}", self.figure(epsilon)),
             ));
         }
         facts.push(Fact::new("Randomness", self.entropy));
@@ -203,7 +202,7 @@ impl Statement for PerturbationStatement {
 
     fn tables(&self) -> Vec<FactTable> {
         let row = |column: &ColumnGuarantee| {
-            let (epsilon, delta) = (round_up_for_display(column.epsilon), round_up_for_display(column.delta));
+            let (epsilon, delta) = (self.figure(column.epsilon), self.figure(column.delta));
             vec![column.name(), column.mechanism.clone(), epsilon, delta]
         };
         vec![FactTable {

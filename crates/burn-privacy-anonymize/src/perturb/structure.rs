@@ -48,9 +48,9 @@ pub enum StructureProblem {
 /// Where in the table, and what.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("line {line}: {problem}")]
-pub(super) struct Broken {
-    pub(super) line: u64,
-    pub(super) problem: StructureProblem,
+pub(crate) struct Broken {
+    pub(crate) line: u64,
+    pub(crate) problem: StructureProblem,
 }
 
 /// Place within a record.
@@ -69,7 +69,7 @@ enum State {
 }
 
 /// Passes bytes on until the table breaks.
-pub(super) struct TableReader<R> {
+pub(crate) struct TableReader<R> {
     inner: R,
     separator: u8,
     comment: Option<u8>,
@@ -88,7 +88,7 @@ pub(super) struct TableReader<R> {
 
 impl<R: Read> TableReader<R> {
     /// Cells are parted by `separator`; lines that begin with `comment` are passed on unseen, as the parser skips them.
-    pub(super) fn new(inner: R, separator: u8, comment: Option<u8>) -> Self {
+    pub(crate) fn new(inner: R, separator: u8, comment: Option<u8>) -> Self {
         Self {
             inner,
             separator,
@@ -102,6 +102,12 @@ impl<R: Read> TableReader<R> {
             header: Vec::new(),
             passed: 0,
         }
+    }
+
+    /// Records that follow a header of `cells` cells which was read elsewhere. Lines count from 1.
+    pub(crate) fn following(inner: R, separator: u8, comment: Option<u8>, cells: u64) -> Self {
+        // No byte-order mark is looked for: that stands before a header.
+        Self { expected: Some(cells), passed: 3, ..Self::new(inner, separator, comment) }
     }
 
     /// What it reads from.

@@ -9,6 +9,29 @@ pub struct Mask {
     pub last: usize,
 }
 
+/// Covers a value sign by sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaskPattern(Vec<char>);
+
+impl MaskPattern {
+    /// A sign for each sign of the value: `*` covers it, `+` shows it, any other must stand there and is shown.
+    pub fn new(pattern: &str) -> Self {
+        Self(pattern.chars().collect())
+    }
+
+    /// The masked value. One that does not fit is covered whole: as many `*` as it has signs.
+    pub fn apply(&self, value: &str) -> String {
+        let signs = || value.chars().zip(&self.0);
+        let fits = value.chars().count() == self.0.len()
+            && signs().all(|(sign, &wanted)| matches!(wanted, '*' | '+') || sign == wanted);
+        let covered = self.0.contains(&'*');
+        if !fits || !covered {
+            return value.chars().map(|_| '*').collect();
+        }
+        signs().map(|(sign, &wanted)| if wanted == '*' { '*' } else { sign }).collect()
+    }
+}
+
 impl Mask {
     /// The masked value: as many `*` as signs are covered. A value so short that it would be seen whole is covered whole.
     pub fn apply(self, value: &str) -> String {
@@ -22,6 +45,17 @@ impl Mask {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patterns_cover_what_does_not_fit() {
+        let pattern = MaskPattern::new("++**-**+");
+        assert_eq!(
+            ["abcd-efg", "Ünïx-abc", "abcd_efg", "abcd-ef", ""].map(|value| pattern.apply(value)),
+            ["ab**-**g", "Ün**-**c", "********", "*******", ""]
+        );
+        // A pattern that covers nothing shows nothing.
+        assert_eq!(MaskPattern::new("++").apply("ab"), "**");
+    }
 
     #[test]
     fn short_values_are_never_seen_whole() {

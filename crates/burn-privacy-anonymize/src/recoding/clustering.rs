@@ -1,7 +1,9 @@
 //! Greedy clustering (k-member, Byun et al. 2007): the loneliest row first, joined by whatever costs least, until there
 //! are k rows; what is left joins the class that it costs least.
 
+use super::judge::Judge;
 use super::pair_losses::{Joined, PairLosses};
+use crate::table::PrivacyModel;
 
 /// A class of rows: its tuples, one entry a row.
 #[derive(Clone)]
@@ -28,9 +30,18 @@ impl Cluster {
     }
 }
 
-/// Clusters of at least `k` rows, given how many rows of each tuple there are to place and how lonely each is. None if
-/// there are fewer than `k` rows.
-pub(super) fn cluster_greedily(pairs: &PairLosses, k: usize, rows: &[u64], loneliness: &[f64]) -> Vec<Cluster> {
+/// Clusters of at least `k` rows, given how many rows of each tuple there are to place and how lonely each is; none if there
+/// are fewer than `k` rows. Where the models ask for several sensitive values, a cluster takes in rows with new ones until
+/// there are enough.
+pub(super) fn cluster_greedily(
+    judge: &Judge<'_>,
+    pairs: &PairLosses,
+    k: usize,
+    rows: &[u64],
+    loneliness: &[f64],
+) -> Vec<Cluster> {
+    let values_needed = judge.models.iter().map(PrivacyModel::least_values).max().unwrap_or(1) as usize;
+    let value = |tuple: u32| judge.table.sensitive_code(tuple as usize);
     let mut order: Vec<u32> = (0..rows.len() as u32).filter(|&tuple| rows[tuple as usize] > 0).collect();
     order.sort_by(|one, other| loneliness[*other as usize].total_cmp(&loneliness[*one as usize]));
     let mut left: Vec<u64> = rows.to_vec();
@@ -57,6 +68,20 @@ pub(super) fn cluster_greedily(pairs: &PairLosses, k: usize, rows: &[u64], lonel
             let present = open.iter().zip(&losses).filter(|(tuple, _)| left[**tuple as usize] > 0);
             let Some((&best, _)) = present.min_by(|one, other| one.1.total_cmp(other.1)) else { break };
             take(&mut cluster, pairs, best, &mut left, 2 * k - 1);
+        }
+        while values_needed > 1 {
+            let mut known: Vec<_> = cluster.rows.iter().map(|&tuple| value(tuple)).collect();
+            known.sort_unstable();
+            known.dedup();
+            if known.len() >= values_needed {
+                break;
+            }
+            pairs.with_each(&cluster.joined, &open, &mut losses);
+            let new = |tuple: u32| left[tuple as usize] > 0 && !known.contains(&value(tuple));
+            let present = open.iter().zip(&losses).filter(|(tuple, _)| new(**tuple));
+            let Some((&best, _)) = present.min_by(|one, other| one.1.total_cmp(other.1)) else { break };
+            left[best as usize] -= 1;
+            cluster.push(pairs, best);
         }
         clusters.push(cluster);
     }

@@ -1,13 +1,15 @@
 //! Improving a clustering: neighboring clusters are put together and divided anew, as long as that loses less.
 
 use super::clustering::Cluster;
+use super::judge::Judge;
 use super::pair_losses::{Joined, PairLosses};
 
 /// Clusters that each cluster is divided anew with, the nearest ones.
 const NEIGHBORS: usize = 12;
 
 /// Improves clusters of at least `k` rows, in at most `passes` passes over all pairs of neighbors.
-pub(super) fn improve(pairs: &PairLosses, k: usize, clusters: &mut [Cluster], passes: usize) {
+/// What met the models still does.
+pub(super) fn improve(judge: &Judge<'_>, pairs: &PairLosses, k: usize, clusters: &mut [Cluster], passes: usize) {
     // Clusters that changed since all of their pairs were tried.
     let mut changed = vec![true; clusters.len()];
     for _ in 0..passes {
@@ -19,7 +21,7 @@ pub(super) fn improve(pairs: &PairLosses, k: usize, clusters: &mut [Cluster], pa
             }
             for other in neighbors(pairs, clusters, one) {
                 let (first, second) = two(clusters, one, other);
-                if redivide(pairs, k, first, second) {
+                if redivide(judge, pairs, k, first, second) {
                     (changed[one], changed[other], gained) = (true, true, true);
                 }
             }
@@ -57,8 +59,9 @@ fn two(clusters: &mut [Cluster], one: usize, other: usize) -> (&mut Cluster, &mu
 }
 
 /// Divides two clusters' rows anew; true if that loses less, which it then is.
-fn redivide(pairs: &PairLosses, k: usize, one: &mut Cluster, other: &mut Cluster) -> bool {
+fn redivide(judge: &Judge<'_>, pairs: &PairLosses, k: usize, one: &mut Cluster, other: &mut Cluster) -> bool {
     let loss = one.loss() + other.loss();
+    let meets = |rows: &[u32]| judge.meets(rows.iter().map(|&tuple| (tuple as usize, 1)));
     if loss <= 0.0 {
         return false;
     }
@@ -74,6 +77,10 @@ fn redivide(pairs: &PairLosses, k: usize, one: &mut Cluster, other: &mut Cluster
         }
     }
     let (_, Some((first, second))) = best else { return false };
+    let kept = |before: &[u32], after: &[u32]| meets(after) || !meets(before);
+    if judge.looks_beyond_rows() && !(kept(&one.rows, &first) && kept(&other.rows, &second)) {
+        return false;
+    }
     if let (Some(first), Some(second)) = (Cluster::new(pairs, first), Cluster::new(pairs, second)) {
         (*one, *other) = (first, second);
         return true;

@@ -5,9 +5,11 @@ use super::certificate::{mean_bound, row_bounds};
 use super::clustering::{Cluster, cluster_greedily};
 use super::dual_bound::feasible_prices;
 use super::improvement::improve;
+use super::judge::{Group, Judge};
 use super::pair_losses::PairLosses;
+use super::value_certificate::row_bounds_by_values;
 use crate::AnonymizeError;
-use crate::table::{PrivacyModel, SensitiveDistribution, Table};
+use crate::table::{PrivacyModel, Table};
 
 /// Rounds of pricing for the certificate.
 const PRICE_ROUNDS: usize = 4;
@@ -19,8 +21,8 @@ pub struct LocalRecoding {
     pub recoding: Recoding,
     /// Mean loss of a cell.
     pub loss: f64,
-    /// No k-anonymous recoding by these hierarchies loses less, of whatever kind
-    /// ([`super::loss_lower_bound`]); models beyond k-anonymity can only raise it.
+    /// No recoding by these hierarchies that meets the models loses less, of whatever kind
+    /// ([`super::loss_lower_bound`], and for models of sensitive values a bound of its own).
     pub lower_bound: f64,
 }
 
@@ -35,20 +37,50 @@ pub struct LocalRecoding {
 /// [`AnonymizeError::Parameter`] for models that the table can't serve, [`AnonymizeError::Hierarchy`] for hierarchies
 /// without a top, [`AnonymizeError::Unreachable`] if the whole table in one class fails a model.
 pub fn recode_locally(table: &Table, models: &[PrivacyModel], passes: usize) -> Result<LocalRecoding, AnonymizeError> {
-    let distribution = table.sensitive_distribution();
-    for model in models {
-        model.check(distribution.as_ref())?;
-    }
-    if models.iter().any(PrivacyModel::needs_population) {
-        return Err(AnonymizeError::parameter("a model", "one about a population", "about the table alone here"));
-    }
-    let k = models.iter().map(PrivacyModel::least_rows).max().unwrap_or(1).max(1);
-    if table.rows() < k {
-        let reason = format!("classes need {k} rows, and the table has {}", table.rows());
-        return Err(AnonymizeError::Unreachable { reason });
-    }
+    let judge = Judge::new(table, models)?;
+    judge.check_whole()?;
     let pairs = PairLosses::new(table)?;
-    let bounds = row_bounds(&pairs, k);
+    let bounds = row_bounds(&pairs, judge.least_rows());
+    let recoding = by_clusters(&judge, &pairs, &bounds, passes)?;
+    let lower_bound = bound_near(&judge, &pairs, &bounds, &recoding);
+    Ok(LocalRecoding { loss: recoding.loss(table), recoding, lower_bound })
+}
+
+/// As [`recode_locally`], without the bound. With 0 passes the clusters stay as they are first made (k-member, Byun et al.
+/// 2007).
+///
+/// # Errors
+///
+/// Those of [`recode_locally`].
+pub fn recode_by_clusters(table: &Table, models: &[PrivacyModel], passes: usize) -> Result<Recoding, AnonymizeError> {
+    let judge = Judge::new(table, models)?;
+    judge.check_whole()?;
+    let pairs = PairLosses::new(table)?;
+    let bounds = row_bounds(&pairs, judge.least_rows());
+    by_clusters(&judge, &pairs, &bounds, passes)
+}
+
+/// A lower bound of the loss over **every** recoding that meets the models, of whatever kind; `known` is one of them, from
+/// which the search for the bound sets out.
+///
+/// # Errors
+///
+/// Those of [`recode_locally`].
+pub fn certified_lower_bound(table: &Table, models: &[PrivacyModel], known: &Recoding) -> Result<f64, AnonymizeError> {
+    let judge = Judge::new(table, models)?;
+    let pairs = PairLosses::new(table)?;
+    let bounds = row_bounds(&pairs, judge.least_rows());
+    Ok(bound_near(&judge, &pairs, &bounds, known))
+}
+
+/// Clusters, improved in some passes, then joined until all meet the models.
+fn by_clusters(
+    judge: &Judge<'_>,
+    pairs: &PairLosses,
+    bounds: &[f64],
+    passes: usize,
+) -> Result<Recoding, AnonymizeError> {
+    let (table, k) = (judge.table, judge.least_rows());
     // Of a tuple that can stand alone, k rows take part, so that others may join them; the rest stays whole.
     let mut whole: Vec<u64> = vec![0; pairs.tuples()];
     let mut rows = pairs.counts.clone();
@@ -56,59 +88,49 @@ pub fn recode_locally(table: &Table, models: &[PrivacyModel], passes: usize) -> 
         *whole = *rows - k;
         *rows = k;
     }
-    let mut clusters = cluster_greedily(&pairs, k as usize, &rows, &bounds);
-    improve(&pairs, k as usize, &mut clusters, passes);
+    let mut clusters = cluster_greedily(judge, pairs, k as usize, &rows, bounds);
+    improve(judge, pairs, k as usize, &mut clusters, passes);
     // A cluster of one tuple takes the rest of it in.
-    let mut groups: Vec<Vec<(usize, u64)>> = Vec::with_capacity(clusters.len());
+    let mut groups: Vec<Group> = Vec::with_capacity(clusters.len());
     for (tuple, &rest) in whole.iter().enumerate().filter(|(_, rest)| **rest > 0) {
         groups.push(vec![(tuple, rest)]);
     }
     groups.extend(clusters.iter().map(counted));
-    let groups = join_until_met(table, &pairs, models, distribution.as_ref(), groups)?;
+    let groups = join_until_met(judge, pairs, groups)?;
     let recoding = Recoding::local(table, &groups)?;
-    recoding.verify(table, models)?;
-    let loss = recoding.loss(table);
+    recoding.verify(table, judge.models)?;
+    Ok(recoding)
+}
+
+/// The largest of the bounds that are known.
+fn bound_near(judge: &Judge<'_>, pairs: &PairLosses, bounds: &[f64], known: &Recoding) -> f64 {
+    let table = judge.table;
+    let by_values = row_bounds_by_values(pairs, table, judge.models);
+    let larger: Vec<f64> = bounds.iter().zip(&by_values).map(|(one, other)| one.max(*other)).collect();
     // Prices begin with what rows lose, which no class of the recoding is above.
     let start: Vec<f64> = (0..table.tuples())
         .map(|tuple| {
-            let classes = recoding.assigned(tuple).iter().map(|&(class, _)| recoding.class_loss(table, class));
+            let classes = known.assigned(tuple).iter().map(|&(class, _)| known.class_loss(table, class));
             classes.fold(bounds[tuple], f64::max)
         })
         .collect();
-    let mut lower_bound = mean_bound(&pairs, &bounds);
-    if let Some(prices) = feasible_prices(table, k, &start, PRICE_ROUNDS) {
-        lower_bound = lower_bound.max(mean_bound(&pairs, &prices));
+    let lower_bound = mean_bound(pairs, &larger);
+    match feasible_prices(table, judge.least_rows(), &start, PRICE_ROUNDS) {
+        Some(prices) => lower_bound.max(mean_bound(pairs, &prices)),
+        None => lower_bound,
     }
-    Ok(LocalRecoding { recoding, loss, lower_bound })
 }
 
 /// A cluster's tuples with their numbers of rows.
-fn counted(cluster: &Cluster) -> Vec<(usize, u64)> {
+fn counted(cluster: &Cluster) -> Group {
     let mut rows = cluster.rows.clone();
     rows.sort_unstable();
     rows.chunk_by(|one, other| one == other).map(|same| (same[0] as usize, same.len() as u64)).collect()
 }
 
 /// Joins groups that fail a model with the group that this costs least, until all meet it.
-fn join_until_met(
-    table: &Table,
-    pairs: &PairLosses,
-    models: &[PrivacyModel],
-    distribution: Option<&SensitiveDistribution>,
-    groups: Vec<Vec<(usize, u64)>>,
-) -> Result<Vec<Vec<(usize, u64)>>, AnonymizeError> {
-    let values = table.sensitive().map_or(0, |sensitive| sensitive.values.len());
-    let mut histogram = vec![0; values];
-    let mut meets = |group: &[(usize, u64)]| {
-        histogram.fill(0);
-        for &(tuple, rows) in group {
-            if let Some(code) = table.sensitive_code(tuple) {
-                histogram[code as usize] += rows;
-            }
-        }
-        let rows = group.iter().map(|(_, rows)| rows).sum();
-        models.iter().all(|model| model.is_met(rows, &histogram, distribution, None))
-    };
+fn join_until_met(judge: &Judge<'_>, pairs: &PairLosses, groups: Vec<Group>) -> Result<Vec<Group>, AnonymizeError> {
+    let meets = |group: &Group| judge.meets(group.iter().copied());
     let joined =
         |group: &[(usize, u64)]| super::pair_losses::Joined::of(pairs, group.iter().map(|&(tuple, _)| tuple as u32));
     let size = |group: &[(usize, u64)]| group.iter().map(|(_, rows)| *rows as f64).sum::<f64>();

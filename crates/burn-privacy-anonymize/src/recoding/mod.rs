@@ -4,14 +4,27 @@
 mod certificate;
 mod clustering;
 mod dual_bound;
+mod freeform;
 mod improvement;
+mod iterated;
+mod judge;
 mod local;
+mod measures;
+mod median;
 mod mondrian;
 mod pair_losses;
+mod top_down;
+mod value_certificate;
 
 pub use certificate::loss_lower_bound;
-pub use local::{LocalRecoding, recode_locally};
+pub use freeform::{FreeformRecoding, recode_freeform};
+pub use iterated::recode_iterated;
+pub use local::{LocalRecoding, certified_lower_bound, recode_by_clusters, recode_locally};
+pub use measures::{ColumnMeasures, Measures};
+pub use median::recode_by_medians;
 pub use mondrian::recode_by_mondrian;
+pub(crate) use pair_losses::{Joined, PairLosses};
+pub use top_down::recode_top_down;
 
 use std::collections::HashMap;
 
@@ -87,6 +100,11 @@ impl Recoding {
         Ok(Self { classes, assigned })
     }
 
+    /// From classes, and the classes of each tuple's rows.
+    pub(crate) fn of_parts(classes: Vec<RecodedClass>, assigned: Vec<Vec<(usize, u64)>>) -> Self {
+        Self { classes, assigned }
+    }
+
     /// The classes.
     pub fn classes(&self) -> &[RecodedClass] {
         &self.classes
@@ -131,22 +149,25 @@ impl Recoding {
         for model in models {
             model.check(distribution.as_ref())?;
         }
+        table.check_population(models)?;
+        let needed = models.iter().any(PrivacyModel::needs_population);
         let values = table.sensitive().map_or(0, |sensitive| sensitive.values.len());
         // By text: labels of different levels can read the same.
-        let mut shown: HashMap<Vec<&str>, (u64, Vec<u64>)> = HashMap::new();
+        let mut shown: HashMap<Vec<&str>, (u64, Vec<u64>, usize)> = HashMap::new();
         for tuple in 0..table.tuples() {
             for &(class, rows) in &self.assigned[tuple] {
                 let labels = self.labels(table, class);
-                let (sum, histogram) = shown.entry(labels).or_insert_with(|| (0, vec![0; values]));
+                let (sum, histogram, _) = shown.entry(labels).or_insert_with(|| (0, vec![0; values], class));
                 *sum += rows;
                 if let Some(code) = table.sensitive_code(tuple) {
                     histogram[code as usize] += rows;
                 }
             }
         }
-        for (labels, (rows, histogram)) in &shown {
+        for (labels, (rows, histogram, class)) in &shown {
+            let people = if needed { table.population_under(&self.classes[*class].cells) } else { None };
             if let Some(model) =
-                models.iter().find(|model| !model.is_met(*rows, histogram, distribution.as_ref(), None))
+                models.iter().find(|model| !model.is_met(*rows, histogram, distribution.as_ref(), people))
             {
                 let reason = format!("the class {} of {rows} rows does not meet {model}", labels.join(", "));
                 return Err(AnonymizeError::Unreachable { reason });

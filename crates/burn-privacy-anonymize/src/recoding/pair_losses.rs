@@ -67,6 +67,11 @@ impl PairLosses {
         self.counts.len()
     }
 
+    /// Pair loss of two values of a column, by their codes.
+    pub(crate) fn of_codes(&self, column: usize, one: u32, other: u32) -> f64 {
+        self.tables[column][one as usize * self.leaves[column] + other as usize]
+    }
+
     /// Pair loss of two tuples in one column.
     pub(crate) fn in_column(&self, column: usize, one: u32, other: u32) -> f64 {
         let codes = &self.codes[column];

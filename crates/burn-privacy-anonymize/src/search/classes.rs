@@ -191,23 +191,31 @@ impl Classes {
     }
 
     /// Judges complete classes (at full depth) by the models; false once more rows are suppressed than may be.
-    pub(super) fn judge(&mut self, problem: &Problem) -> bool {
-        if !problem.needs_values() {
+    pub(super) fn judge(&mut self, problem: &Problem, levels: &[usize]) -> bool {
+        if !problem.needs_values() && problem.population.is_none() {
             return self.suppressed <= problem.limit;
         }
         let mut histogram = vec![0_u64; problem.sensitive_values];
         let (mut suppressed, entries) = (self.suppressed, &self.entries);
+        let population = problem.population.as_ref().map(|population| population.rows_at(problem, levels));
         self.held = 0;
         self.groups.retain_mut(|group| {
             group.held = 0;
             histogram.fill(0);
-            for entry in &entries[group.start as usize..group.end as usize] {
+            let needed = if problem.needs_values() { group.start as usize..group.end as usize } else { 0..0 };
+            for entry in &entries[needed] {
                 histogram[problem.sensitive[entry.tuple as usize] as usize] += u64::from(entry.rows);
             }
+            let people = population.as_ref().and_then(|rows| {
+                let tuple = entries[group.start as usize].tuple as usize;
+                let labels = problem.attributes.iter().zip(levels);
+                let codes: Vec<u32> = labels.map(|(attribute, &level)| attribute.levels[level].code[tuple]).collect();
+                rows.get(&codes).copied()
+            });
             let met = problem
                 .models
                 .iter()
-                .all(|model| model.is_met(group.rows, &histogram, problem.distribution.as_ref(), None));
+                .all(|model| model.is_met(group.rows, &histogram, problem.distribution.as_ref(), people));
             suppressed += if met { 0 } else { group.rows };
             met
         });

@@ -61,7 +61,8 @@ pub struct Optimum {
 /// # Errors
 ///
 /// [`AnonymizeError::Parameter`] for a suppression limit outside 0 to 1, for a table without quasi-identifiers, without
-/// models or with models that it can't serve (those that compare with a population are for [`Partition`]s only),
+/// models or with models that it can't serve (those that compare with a population need
+/// [`Table::with_population`]),
 /// [`AnonymizeError::Unreachable`] if nothing meets the models within the limit, or if `max_choices` ended the search before
 /// anything did.
 pub fn optimum(table: &Table, options: &SearchOptions) -> Result<Optimum, AnonymizeError> {
@@ -74,9 +75,7 @@ pub fn optimum(table: &Table, options: &SearchOptions) -> Result<Optimum, Anonym
     if options.models.is_empty() {
         return Err(AnonymizeError::parameter("the number of privacy models", 0, "at least 1"));
     }
-    if options.models.iter().any(PrivacyModel::needs_population) {
-        return Err(AnonymizeError::parameter("a model", "one about a population", "about the table alone here"));
-    }
+    table.check_population(&options.models)?;
     if table.rows() == 0 {
         return Err(AnonymizeError::Unreachable { reason: "the table has no rows".to_owned() });
     }
@@ -178,7 +177,7 @@ impl<'a> Search<'a> {
         }
         let complete = levels.len() == self.problem.depth();
         let lower_levels = bounds::bound_of_lower_levels(self.problem, out, levels);
-        if complete && !out.judge(self.problem) {
+        if complete && !out.judge(self.problem, levels) {
             return Choice::Fails { lower_levels };
         }
         let bound = bounds::lower_bound(self.problem, out, levels);

@@ -1,6 +1,8 @@
 //! A table laid out for the search: attributes in the order in which their levels are chosen, tuples sorted so that
 //! generalized tuples merge with their neighbors.
 
+use std::collections::HashMap;
+
 use crate::AnonymizeError;
 use crate::table::{Metric, PrivacyModel, SensitiveDistribution, Table, generalization_entropy, histogram_bits};
 
@@ -38,6 +40,8 @@ pub(super) struct Problem {
     /// Sensitive code of each tuple; empty where no model needs one.
     pub(super) sensitive: Vec<u32>,
     pub(super) distribution: Option<SensitiveDistribution>,
+    /// The share of each sensitive value in the table.
+    pub(super) shares: Vec<f64>,
     pub(super) sensitive_values: usize,
     pub(super) rows: u64,
     /// Rows and sensitive values that a class needs at least; a class with fewer has no part that could be released.
@@ -47,6 +51,34 @@ pub(super) struct Problem {
     pub(super) limit: u64,
     pub(super) metric: Metric,
     pub(super) models: Vec<PrivacyModel>,
+    /// The population, where a model compares with it.
+    pub(super) population: Option<PopulationTuples>,
+}
+
+/// The population's tuples, in the search's order of attributes.
+pub(super) struct PopulationTuples {
+    leaves: Vec<Vec<u32>>,
+    counts: Vec<u64>,
+}
+
+impl PopulationTuples {
+    fn new(population: &Table, order: &[usize]) -> Self {
+        let tuples = || 0..population.tuples();
+        let leaves =
+            tuples().map(|tuple| order.iter().map(|&place| population.tuple(tuple)[place]).collect()).collect();
+        Self { leaves, counts: tuples().map(|tuple| population.count(tuple)).collect() }
+    }
+
+    /// Rows of the population in each class of a complete choice. Only complete choices are judged by it: it cuts nothing.
+    pub(super) fn rows_at(&self, problem: &Problem, levels: &[usize]) -> HashMap<Vec<u32>, u64> {
+        let mut rows: HashMap<Vec<u32>, u64> = HashMap::new();
+        for (leaves, count) in self.leaves.iter().zip(&self.counts) {
+            let cells = leaves.iter().zip(&problem.attributes).zip(levels);
+            let codes = cells.map(|((&leaf, attribute), &level)| attribute.levels[level].code_of_leaf[leaf as usize]);
+            *rows.entry(codes.collect()).or_insert(0) += count;
+        }
+        rows
+    }
 }
 
 impl Problem {
@@ -115,6 +147,7 @@ impl Problem {
             counts: sorted.iter().map(|&tuple| table.count(tuple) as u32).collect(),
             sensitive: sorted.iter().filter_map(|&tuple| sensitive_of(tuple)).collect(),
             sensitive_values: table.sensitive().map_or(0, |sensitive| sensitive.values.len()),
+            shares: distribution.as_ref().map(|distribution| distribution.shares().collect()).unwrap_or_default(),
             distribution,
             rows: table.rows(),
             least_rows: models.iter().map(PrivacyModel::least_rows).max().unwrap_or(1),
@@ -122,6 +155,10 @@ impl Problem {
             limit,
             metric,
             models: models.to_vec(),
+            population: match models.iter().any(PrivacyModel::needs_population) {
+                true => table.population().map(|population| PopulationTuples::new(population, &order)),
+                false => None,
+            },
         })
     }
 

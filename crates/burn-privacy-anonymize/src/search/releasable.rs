@@ -7,26 +7,28 @@
 //! sum grows with R, which bounds R.
 
 use super::problem::Problem;
-use crate::table::{PrivacyModel, SensitiveDistribution};
+use crate::table::PrivacyModel;
 
 /// Rows of a group with this histogram that can be released at most.
 pub(super) fn releasable(problem: &Problem, rows: u64, histogram: &[u64]) -> u64 {
-    let Some(table) = &problem.distribution else { return rows };
+    if problem.shares.is_empty() {
+        return rows;
+    }
     let bounds = problem.models.iter().map(|model| match model {
-        PrivacyModel::EqualTCloseness { t } => by_equal_distance(*t, rows, histogram, table),
+        PrivacyModel::EqualTCloseness { t } => by_equal_distance(*t, rows, histogram, &problem.shares),
         _ => rows,
     });
     bounds.min().unwrap_or(rows)
 }
 
 /// The largest R at which the sum of max(0, q - c / R) is at most `t`, rounded up a little.
-fn by_equal_distance(t: f64, rows: u64, histogram: &[u64], table: &SensitiveDistribution) -> u64 {
+fn by_equal_distance(t: f64, rows: u64, histogram: &[u64], shares: &[f64]) -> u64 {
     let mut bound = rows as f64;
     // For the values that are short of their share at `bound`, the sum is Q - C / R: it reaches t at R = C / (Q - t). That
     // R is an upper bound too, and fewer values are short of their share there.
     for _ in 0..histogram.len() {
         let (mut share, mut count) = (0.0, 0.0);
-        for (&here, expected) in histogram.iter().zip(table.shares()) {
+        for (&here, &expected) in histogram.iter().zip(shares) {
             if (here as f64) < expected * bound {
                 share += expected;
                 count += here as f64;

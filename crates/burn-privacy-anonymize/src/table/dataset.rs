@@ -45,6 +45,10 @@ pub struct Table {
     codes: Vec<u32>,
     counts: Vec<u64>,
     rows: u64,
+    /// The people among whom the table's are, if that is known.
+    pub(super) population: Option<Box<Table>>,
+    /// How often each sensitive value occurs in the table that this one is a part of.
+    whole: Option<Vec<u64>>,
 }
 
 /// Collects rows.
@@ -147,6 +151,8 @@ impl Table {
             codes: collector.codes,
             counts: collector.counts,
             rows: collector.rows,
+            population: None,
+            whole: None,
         })
     }
 
@@ -176,7 +182,36 @@ impl Table {
                 collector.add(&tuple, rows);
             }
         }
-        Ok(Self { columns, sensitive, codes: collector.codes, counts: collector.counts, rows: collector.rows })
+        Ok(Self {
+            columns,
+            sensitive,
+            codes: collector.codes,
+            counts: collector.counts,
+            rows: collector.rows,
+            population: None,
+            whole: None,
+        })
+    }
+
+    /// The tuples for which `rows` says how many rows of them there are, 0 for none; with the place of each here. What is
+    /// asked of their classes is still asked in terms of the whole table's sensitive values.
+    pub(crate) fn part(&self, rows: &[u64]) -> (Self, Vec<usize>) {
+        let (width, mut codes, mut counts, mut places) = (self.width(), Vec::new(), Vec::new(), Vec::new());
+        for (place, &count) in rows.iter().enumerate().filter(|(_, count)| **count > 0) {
+            codes.extend_from_slice(&self.codes[place * width..(place + 1) * width]);
+            counts.push(count);
+            places.push(place);
+        }
+        let part = Self {
+            columns: self.columns.clone(),
+            sensitive: self.sensitive.clone(),
+            codes,
+            rows: counts.iter().sum(),
+            counts,
+            population: self.population.clone(),
+            whole: self.sensitive_counts(),
+        };
+        (part, places)
     }
 
     /// The quasi-identifiers, in the order of the header.
@@ -217,12 +252,15 @@ impl Table {
 
     /// How often each sensitive value occurs in the whole table.
     pub fn sensitive_distribution(&self) -> Option<SensitiveDistribution> {
-        let sensitive = self.sensitive.as_ref()?;
-        let mut counts = vec![0; sensitive.values.len()];
+        Some(SensitiveDistribution::new(&self.sensitive.as_ref()?.values, self.sensitive_counts()?))
+    }
+
+    fn sensitive_counts(&self) -> Option<Vec<u64>> {
+        let mut counts = vec![0; self.sensitive.as_ref()?.values.len()];
         for index in 0..self.tuples() {
             counts[self.sensitive_code(index)? as usize] += self.counts[index];
         }
-        Some(SensitiveDistribution::new(&sensitive.values, counts))
+        Some(self.whole.clone().unwrap_or(counts))
     }
 
     fn width(&self) -> usize {

@@ -47,6 +47,7 @@ impl Partition {
         for model in models {
             model.check(distribution.as_ref())?;
         }
+        table.check_population(models)?;
         let values = table.sensitive().map_or(0, |sensitive| sensitive.values.len());
         let mut places: HashMap<Vec<u32>, usize> = HashMap::new();
         let mut classes: Vec<EquivalenceClass> = Vec::new();
@@ -72,9 +73,12 @@ impl Partition {
                 classes[place].histogram[code as usize] += table.count(index);
             }
         }
+        let needed = models.iter().any(PrivacyModel::needs_population);
+        let population = if needed { table.population_at(levels) } else { None };
         for class in &mut classes {
+            let people = population.as_ref().and_then(|rows| rows.get(&class.codes).copied());
             class.released =
-                models.iter().all(|model| model.is_met(class.rows, &class.histogram, distribution.as_ref(), None));
+                models.iter().all(|model| model.is_met(class.rows, &class.histogram, distribution.as_ref(), people));
         }
         Ok(Self { levels: levels.to_vec(), classes })
     }

@@ -6,6 +6,7 @@ mod equivalence_classes;
 mod hierarchy;
 mod metrics;
 mod models;
+mod population;
 mod sensitive_distance;
 
 pub use csv_file::column_names;

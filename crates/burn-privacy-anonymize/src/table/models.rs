@@ -63,6 +63,12 @@ pub enum PrivacyModel {
         /// The enhanced variant.
         enhanced: bool,
     },
+    /// The logarithm (natural) of each occurring sensitive value's share over that in the table between -`delta` and `delta`, both
+    /// excluded (Brickell and Shmatikov 2008; as in ARX, of values that occur in the class).
+    DeltaDisclosure {
+        /// Above 0.
+        delta: f64,
+    },
     /// At least `k` rows of the population (a public table that holds the released one's people) in the class
     /// (Sweeney 2001, k-map).
     KMap {
@@ -90,6 +96,7 @@ impl fmt::Display for PrivacyModel {
             Self::HierarchicalTCloseness { t, .. } => write!(f, "{t}-closeness by the hierarchical distance"),
             Self::BetaLikeness { beta, enhanced: false } => write!(f, "basic {beta}-likeness"),
             Self::BetaLikeness { beta, enhanced: true } => write!(f, "enhanced {beta}-likeness"),
+            Self::DeltaDisclosure { delta } => write!(f, "{delta}-disclosure privacy"),
             Self::KMap { k } => write!(f, "{k}-map"),
             Self::DeltaPresence { lower, upper } => write!(f, "({lower}, {upper})-presence"),
         }
@@ -158,6 +165,9 @@ impl PrivacyModel {
             }
             Self::BetaLikeness { beta, .. } if !(*beta > 0.0 && beta.is_finite()) => {
                 return Err(AnonymizeError::parameter("beta", beta, "above 0"));
+            }
+            Self::DeltaDisclosure { delta } if !(*delta > 0.0 && delta.is_finite()) => {
+                return Err(AnonymizeError::parameter("the bound of disclosure", delta, "above 0"));
             }
             Self::DeltaPresence { lower, upper } => {
                 share("the lower bound", *lower)?;
@@ -283,6 +293,13 @@ impl PrivacyModel {
                     here as f64 <= rows as f64 * expected * (1.0 + allowed) * (1.0 + ROUNDING)
                 })
             }),
+            Self::DeltaDisclosure { delta } => by_table(&|table| {
+                let present = histogram.iter().zip(&table.counts).filter(|(here, _)| **here > 0);
+                present.into_iter().all(|(&here, &all)| {
+                    let ratio = here as f64 * table.total as f64 / (rows as f64 * all as f64);
+                    ratio.ln().abs() < *delta
+                })
+            }),
             Self::KMap { k } => population.is_some_and(|population| population >= *k),
             Self::DeltaPresence { lower, upper } => population.is_some_and(|population| {
                 let present = rows as f64 / population as f64;
@@ -341,6 +358,10 @@ mod tests {
         // -ln 0.9 = 0.105: the common value may grow to 0.9948 only.
         let enhanced = PrivacyModel::BetaLikeness { beta: 1.0, enhanced: true };
         assert!(met(&enhanced, &[1, 99], &[1, 9]) && !met(&enhanced, &[0, 99], &[1, 9]));
+        // ln 2 = 0.693: a share may neither double nor halve.
+        let disclosure = PrivacyModel::DeltaDisclosure { delta: 0.69 };
+        assert!(met(&disclosure, &[19, 81], &[1, 9]) && !met(&disclosure, &[2, 8], &[1, 9]));
+        assert!(!met(&disclosure, &[1, 19], &[1, 9]) && met(&disclosure, &[0, 99], &[1, 9]));
         let presence = PrivacyModel::DeltaPresence { lower: 0.1, upper: 0.5 };
         let present = |rows, population| presence.is_met(rows, &[], None, population);
         assert!(present(5, Some(10)) && !present(6, Some(10)) && !present(1, Some(11)) && !present(5, None));

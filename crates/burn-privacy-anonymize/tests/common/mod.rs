@@ -87,6 +87,7 @@ pub fn models() -> impl Strategy<Value = Vec<PrivacyModel>> {
         1 => (0.5..3.0, 1_u64..3).prop_map(|(c, l)| Some(PrivacyModel::RecursiveLDiversity { c, l })),
         1 => (0.0..1.0).prop_map(|t| Some(PrivacyModel::EqualTCloseness { t })),
         1 => (0.0..1.0).prop_map(|t| Some(PrivacyModel::OrderedTCloseness { t })),
+        1 => (0.1..3.0).prop_map(|delta| Some(PrivacyModel::DeltaDisclosure { delta })),
         1 => (0.1..3.0).prop_map(|beta| Some(PrivacyModel::BetaLikeness { beta, enhanced: false })),
     ];
     // Up to more rows than the table has.

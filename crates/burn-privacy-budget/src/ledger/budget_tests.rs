@@ -33,6 +33,7 @@ fn run(name: &str, noise: f64, planned_steps: u64) -> RunDescription {
         adjacency: ADD.to_string(),
         private: true,
         delta: Some(DELTA),
+        mechanism: None,
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Charge {
     pub private: bool,
     /// The delta that the run reports at, if it has one.
     pub delta: Option<f64>,
+    /// What runs, in words, if it was recorded.
+    pub mechanism: Option<String>,
     /// Whether the run was closed, so that `steps` is the true count since its last begin or resume. A run that is not
     /// closed is going on or has crashed.
     pub closed: bool,
@@ -105,6 +107,7 @@ impl History {
             adjacency: run.description.adjacency.clone(),
             private: run.description.private,
             delta: run.description.delta,
+            mechanism: run.description.mechanism.clone(),
             closed: run.closed,
         };
         self.runs.iter().enumerate().map(charge).collect()

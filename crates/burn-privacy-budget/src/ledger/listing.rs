@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use burn_privacy_output::printable;
+
 use super::error::LedgerError;
 use super::history::History;
 use super::writer::Ledger;
@@ -60,7 +62,7 @@ impl fmt::Display for Verification {
 impl fmt::Display for History {
     /// The data set, its budget, and a line for each run.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Data set  {}", self.dataset())?;
+        writeln!(f, "Data set  {}", printable(self.dataset()))?;
         match self.budget() {
             Some(budget) => writeln!(f, "Budget    {budget}")?,
             None => writeln!(f, "Budget    none")?,
@@ -69,7 +71,7 @@ impl fmt::Display for History {
         if charges.is_empty() {
             return writeln!(f, "Runs      none");
         }
-        let width = charges.iter().map(|charge| charge.name.chars().count()).max().unwrap_or(0).max(3);
+        let width = charges.iter().map(|charge| printable(&charge.name).chars().count()).max().unwrap_or(0).max(3);
         writeln!(f, "\n{:width$}  {:>12}  {:>12}  {:17}  state", "run", "charged", "planned", "adjacency")?;
         for charge in charges {
             let state = match (charge.closed, charge.steps == charge.planned_steps) {
@@ -81,8 +83,14 @@ impl fmt::Display for History {
             writeln!(
                 f,
                 "{:width$}  {:>12}  {:>12}  {:17}  {state}{void}",
-                charge.name, charge.steps, charge.planned_steps, charge.adjacency
+                printable(&charge.name),
+                charge.steps,
+                charge.planned_steps,
+                charge.adjacency
             )?;
+            if let Some(mechanism) = &charge.mechanism {
+                writeln!(f, "{:width$}  {mechanism}", "")?;
+            }
         }
         Ok(())
     }

@@ -49,6 +49,7 @@
 //!     adjacency: "add-or-remove-one".into(),
 //!     private: true,
 //!     delta: Some(1e-5),
+//!     mechanism: None,
 //! })?;
 //! for _ in 0..15 {
 //!     ledger.charge_step(run)?; // durable from here on: compute and release the step

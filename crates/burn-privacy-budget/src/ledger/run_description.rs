@@ -23,6 +23,9 @@ pub struct RunDescription {
     pub private: bool,
     /// The delta at which the run reports epsilon, strictly between 0 and 1, if it has one.
     pub delta: Option<f64>,
+    /// What runs, in words: the style of clipping and the protected unit, for instance. Earlier versions wrote none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mechanism: Option<String>,
 }
 
 impl RunDescription {
@@ -65,6 +68,11 @@ impl RunDescription {
         if self.private != given.private {
             return differs("private randomness", &self.private, &given.private);
         }
+        if let (Some(recorded), Some(given)) = (&self.mechanism, &given.mechanism)
+            && recorded != given
+        {
+            return differs("the mechanism", recorded, given);
+        }
         if self.delta != given.delta {
             return differs("delta", &delta(self.delta), &delta(given.delta));
         }
@@ -95,6 +103,7 @@ mod tests {
             adjacency: "replace-one".into(),
             private: true,
             delta: None,
+            mechanism: None,
         };
         let recorded = run("randomised_response", 0.5);
         assert_eq!(recorded.difference(&run("randomized_response", 0.5)), None);

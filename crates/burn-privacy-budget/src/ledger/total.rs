@@ -3,6 +3,7 @@
 use std::fmt;
 
 use burn_privacy_accounting::{Adjacency, EpsilonReport, round_up_for_display};
+use burn_privacy_output::printable;
 
 use super::budget::Budget;
 use super::composition::{COMPOSITION_CAVEAT, epsilons};
@@ -74,10 +75,10 @@ impl History {
 impl fmt::Display for LedgerTotal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.void_runs.is_empty() {
-            writeln!(f, "*** NOT PRIVATE: runs with a fixed seed: {} ***\n", self.void_runs.join(", "))?;
+            writeln!(f, "*** NOT PRIVATE: runs with a fixed seed: {} ***\n", printable(&self.void_runs.join(", ")))?;
         }
         let delta = round_up_for_display(self.delta);
-        writeln!(f, "Data set  {}", self.dataset)?;
+        writeln!(f, "Data set  {}", printable(&self.dataset))?;
         writeln!(f, "Charged   {} steps of {} runs", self.steps, self.runs)?;
         for report in &self.composed {
             let epsilon = round_up_for_display(report.epsilon);

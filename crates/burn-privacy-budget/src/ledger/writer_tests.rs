@@ -24,6 +24,7 @@ pub(super) fn description(name: &str, planned_steps: u64) -> RunDescription {
         adjacency: "add-or-remove-one".to_owned(),
         private: true,
         delta: Some(1e-5),
+        mechanism: None,
     }
 }
 
@@ -157,6 +158,7 @@ fn descriptions_survive_the_file_bit_for_bit() {
         adjacency: "zéro-out".to_owned(),
         private: false,
         delta: Some(1e-5 / 3.0),
+        mechanism: None,
     };
     let mut ledger = Ledger::open(&path, "Żółć 患者").unwrap();
     ledger.begin(odd.clone()).unwrap();

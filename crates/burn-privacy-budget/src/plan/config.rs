@@ -2,8 +2,9 @@
 
 use burn_privacy_accounting::{Adjacency, DpEvent, PldAccountant, calibrate_noise_multiplier, steps_of_epochs};
 
-use super::parts::{Clipping, NoiseLevel, Sampling};
-use super::{PrivacyPlan, refuse, step_event};
+use super::clipping::Clipping;
+use super::parts::{NoiseLevel, Sampling};
+use super::{PrivacyPlan, clipped_step_event, refuse};
 use crate::error::{BudgetError, Result};
 use crate::plan::ProtectedUnit;
 
@@ -32,6 +33,7 @@ enum Length {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrivacyPlanConfig {
     adjacency: Adjacency,
+    protected_unit: ProtectedUnit,
     sampling: Option<Sampling>,
     clipping: Clipping,
     noise: Option<NoiseLevel>,
@@ -50,6 +52,7 @@ impl PrivacyPlanConfig {
     pub fn new() -> Self {
         Self {
             adjacency: Adjacency::AddOrRemoveOne,
+            protected_unit: ProtectedUnit::Example,
             sampling: None,
             clipping: Clipping::flat(1.0),
             noise: None,
@@ -61,6 +64,12 @@ impl PrivacyPlanConfig {
     /// Which pairs of data sets are neighbors.
     pub fn with_adjacency(mut self, adjacency: Adjacency) -> Self {
         self.adjacency = adjacency;
+        self
+    }
+
+    /// What is protected: one example unless something else is said. With users, the sampling's sizes count users.
+    pub fn with_protected_unit(mut self, unit: ProtectedUnit) -> Self {
+        self.protected_unit = unit;
         self
     }
 
@@ -115,10 +124,7 @@ impl PrivacyPlanConfig {
             .ok_or_else(|| missing("noise", "say NoiseLevel::multiplier(..) or NoiseLevel::target(epsilon, delta)"))?;
         let length = self.length.ok_or_else(|| missing("steps", "say with_steps(..) or with_epochs(..)"))?;
         check_sampling(sampling, self.adjacency)?;
-        let norm = self.clipping.norm();
-        if !(1e-12..=1e12).contains(&norm) {
-            return Err(refuse("clipping norm", norm, "a number from 1e-12 to 1e12"));
-        }
+        self.clipping.check()?;
         let steps = match length {
             Length::Steps(steps) => steps,
             Length::Epochs(epochs) if epochs.is_finite() && epochs > 0.0 => {
@@ -139,13 +145,7 @@ impl PrivacyPlanConfig {
                 return Err(missing("delta", "say with_delta(..), below 1 / nominal size"));
             }
         };
-        let largest = 1.0 / sampling.nominal_size() as f64;
-        if !(delta > 0.0 && delta < largest) {
-            let allowed = format!(
-                "above 0 and below 1 / nominal size = {largest:e} (a delta that large allows publishing whole records)"
-            );
-            return Err(refuse("delta", format!("{delta:e}"), allowed));
-        }
+        check_delta(delta, sampling.nominal_size())?;
         let (noise_multiplier, target_epsilon) = match noise {
             NoiseLevel::Multiplier(multiplier) if multiplier.is_finite() && multiplier >= 0.0 => (multiplier, None),
             NoiseLevel::Multiplier(multiplier) => {
@@ -153,7 +153,9 @@ impl PrivacyPlanConfig {
             }
             NoiseLevel::Target { epsilon, delta } => {
                 let multiplier = calibrate_noise_multiplier(
-                    |multiplier| DpEvent::self_composed(step_event(sampling, multiplier)?, steps),
+                    |multiplier| {
+                        DpEvent::self_composed(clipped_step_event(sampling, &self.clipping, multiplier)?, steps)
+                    },
                     epsilon,
                     delta,
                     || PldAccountant::new(self.adjacency),
@@ -161,9 +163,21 @@ impl PrivacyPlanConfig {
                 (multiplier, Some(epsilon))
             }
         };
+        if self.clipping.gradient_multiplier(noise_multiplier).is_none() {
+            let allowed = format!(
+                "above {}: half the noise multiplier, or the count alone says more than a step may (a twentieth of the \
+                 expected batch size is usual; larger batches, or another style of clipping)",
+                0.5 * noise_multiplier
+            );
+            return Err(refuse(
+                "noise of the count below the clipping norm",
+                self.clipping.count_multiplier().map_or(0.0, |multiplier| 0.5 * multiplier),
+                allowed,
+            ));
+        }
         let plan = PrivacyPlan {
             adjacency: self.adjacency,
-            protected_unit: ProtectedUnit::Example,
+            protected_unit: self.protected_unit,
             sampling,
             clipping: self.clipping,
             noise_multiplier,
@@ -182,7 +196,19 @@ fn missing(field: &'static str, allowed: &str) -> BudgetError {
     BudgetError::Plan { field, given: "nothing".into(), allowed: allowed.into() }
 }
 
-fn check_sampling(sampling: Sampling, adjacency: Adjacency) -> Result<()> {
+/// A delta of 1 / size or more allows publishing whole records.
+pub(super) fn check_delta(delta: f64, nominal_size: usize) -> Result<()> {
+    let largest = 1.0 / nominal_size as f64;
+    if delta > 0.0 && delta < largest {
+        return Ok(());
+    }
+    let allowed = format!(
+        "above 0 and below 1 / nominal size = {largest:e} (a delta that large allows publishing whole records)"
+    );
+    Err(refuse("delta", format!("{delta:e}"), allowed))
+}
+
+pub(super) fn check_sampling(sampling: Sampling, adjacency: Adjacency) -> Result<()> {
     if sampling.nominal_size() == 0 {
         return Err(refuse("nominal size", 0, "at least 1 record"));
     }

@@ -1,8 +1,10 @@
 //! The privacy plan: one immutable value that makes the sampler, the clipping, the noise and the accounting
 //! event together, so that what is reported is what runs.
 
+mod clipping;
 mod config;
 mod parts;
+mod phased;
 mod protected_unit;
 mod record;
 #[cfg(test)]
@@ -11,8 +13,10 @@ mod tests;
 use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, PlannedSchedule, PldAccountant};
 
 pub use crate::error::{BudgetError, Result};
+pub use clipping::{Clipping, ClippingGroup};
 pub use config::PrivacyPlanConfig;
-pub use parts::{Clipping, NoiseLevel, Sampling};
+pub use parts::{NoiseLevel, Sampling};
+pub use phased::{Phase, PhaseConfig, PhaseNoise, PhasedPlan, PhasedPlanConfig};
 pub use protected_unit::ProtectedUnit;
 
 /// What will run, checked: adjacency, sampling, clipping, noise and length of one training run.
@@ -45,7 +49,7 @@ impl PrivacyPlan {
         self.adjacency
     }
 
-    /// What one record is.
+    /// What is protected: what is sampled, clipped as one, and counted by the sizes of the plan.
     pub fn protected_unit(&self) -> ProtectedUnit {
         self.protected_unit
     }
@@ -56,13 +60,33 @@ impl PrivacyPlan {
     }
 
     /// How gradients are bounded.
-    pub fn clipping(&self) -> Clipping {
-        self.clipping
+    pub fn clipping(&self) -> &Clipping {
+        &self.clipping
     }
 
-    /// Noise standard deviation divided by the sensitivity.
+    /// Noise standard deviation divided by the sensitivity, of all that a step releases as one Gaussian mechanism.
     pub fn noise_multiplier(&self) -> f64 {
         self.noise_multiplier
+    }
+
+    /// Noise standard deviation on the clipped sum divided by its sensitivity: [`noise_multiplier`](Self::noise_multiplier), but
+    /// somewhat more where a count of clipped gradients is released beside it ([`Clipping::Quantile`]).
+    pub fn gradient_noise_multiplier(&self) -> f64 {
+        // Building refused where there is none.
+        self.clipping.gradient_multiplier(self.noise_multiplier).unwrap_or(self.noise_multiplier)
+    }
+
+    /// Standard deviation of the noise on the count of gradients below the norm, whose contributions are +1/2 and -1/2, if there
+    /// is such a count.
+    pub fn count_noise_standard_deviation(&self) -> Option<f64> {
+        let factor = self.adjacency.sensitivity_factor();
+        // Without noise on the gradients nothing is promised, and the count stays as noisy as it was planned.
+        self.clipping.count_multiplier().map(|multiplier| 0.5 * multiplier * factor)
+    }
+
+    /// What runs, in words: for statements and for the ledger.
+    pub fn mechanism(&self) -> String {
+        format!("DP-SGD with {}", self.clipping)
     }
 
     /// The epsilon that the noise was calibrated to, if it was.
@@ -96,7 +120,12 @@ impl PrivacyPlan {
     ///
     /// Under replace-one it is twice that of libraries which multiply by the clipping norm alone.
     pub fn noise_standard_deviation(&self) -> f64 {
-        self.noise_multiplier * self.sensitivity()
+        self.noise_standard_deviation_at(self.clipping.norm())
+    }
+
+    /// [`noise_standard_deviation`](Self::noise_standard_deviation) in a step whose contributions have at most this norm.
+    pub fn noise_standard_deviation_at(&self, norm: f64) -> f64 {
+        self.gradient_noise_multiplier() * norm * self.adjacency.sensitivity_factor()
     }
 
     /// The event of one step.
@@ -105,7 +134,7 @@ impl PrivacyPlan {
     ///
     /// Never for a plan that was built; the type is the accounting crate's.
     pub fn step_event(&self) -> Result<DpEvent> {
-        Ok(step_event(self.sampling, self.noise_multiplier)?)
+        Ok(clipped_step_event(self.sampling, &self.clipping, self.noise_multiplier)?)
     }
 
     /// The event of the whole run.
@@ -158,4 +187,20 @@ fn refuse(field: &'static str, given: impl ToString, allowed: impl Into<String>)
 
 fn step_event(sampling: Sampling, noise_multiplier: f64) -> burn_privacy_accounting::Result<DpEvent> {
     DpEvent::poisson_sampled(sampling.rate(), DpEvent::gaussian(noise_multiplier)?)
+}
+
+/// With the count of clipped gradients, where the clipping has one.
+fn clipped_step_event(
+    sampling: Sampling,
+    clipping: &Clipping,
+    noise_multiplier: f64,
+) -> burn_privacy_accounting::Result<DpEvent> {
+    match (clipping.count_multiplier(), clipping.gradient_multiplier(noise_multiplier)) {
+        // Two Gaussian releases about one sample.
+        (Some(count), Some(gradients)) if noise_multiplier > 0.0 => {
+            let released = vec![DpEvent::gaussian(gradients)?, DpEvent::gaussian(count)?];
+            DpEvent::poisson_sampled(sampling.rate(), DpEvent::composed(released)?)
+        }
+        _ => step_event(sampling, noise_multiplier),
+    }
 }

@@ -1,4 +1,4 @@
-//! The parts of a plan: how records are sampled, how gradients are clipped, and how much noise there is.
+//! The parts of a plan: how records are sampled, and how much noise there is.
 
 use serde::{Deserialize, Serialize};
 
@@ -51,32 +51,6 @@ impl Sampling {
     /// Probability that a record is in a step's batch.
     pub fn rate(&self) -> f64 {
         self.expected_batch_size() as f64 / self.nominal_size() as f64
-    }
-}
-
-/// How a per-example gradient is bounded.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum Clipping {
-    /// The whole gradient, over all parameters, is scaled to an L2 norm of at most `norm` (Abadi et al. 2016).
-    Flat {
-        /// The clipping norm C.
-        norm: f64,
-    },
-}
-
-impl Clipping {
-    /// Flat clipping at norm `norm`.
-    pub fn flat(norm: f64) -> Self {
-        Clipping::Flat { norm }
-    }
-
-    /// The largest L2 norm that one example's clipped gradient has.
-    pub fn norm(&self) -> f64 {
-        match *self {
-            Clipping::Flat { norm } => norm,
-        }
     }
 }
 

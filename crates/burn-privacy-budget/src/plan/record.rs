@@ -48,7 +48,7 @@ impl From<&PrivacyPlan> for PlanRecord {
             adjacency: plan.adjacency,
             protected_unit: plan.protected_unit,
             sampling: plan.sampling,
-            clipping: plan.clipping,
+            clipping: plan.clipping.clone(),
             noise_multiplier: plan.noise_multiplier,
             target_epsilon: plan.target_epsilon,
             delta: plan.delta,
@@ -70,6 +70,7 @@ impl TryFrom<PlanRecord> for PrivacyPlan {
         }
         let mut plan = PrivacyPlanConfig::new()
             .with_adjacency(record.adjacency)
+            .with_protected_unit(record.protected_unit)
             .with_sampling(record.sampling)
             .with_clipping(record.clipping)
             .with_noise(NoiseLevel::multiplier(record.noise_multiplier))

@@ -71,6 +71,16 @@ fn bad_values_are_refused_by_name() {
 }
 
 #[test]
+fn the_unit_is_part_of_the_plan_and_of_what_it_says() {
+    let plan = config().with_protected_unit(ProtectedUnit::User).build().unwrap();
+    let json = serde_json::to_string(&plan).unwrap();
+    assert!(json.contains("\"protected_unit\":\"user\""), "{json}");
+    assert_eq!(serde_json::from_str::<PrivacyPlan>(&json).unwrap(), plan);
+    let statement = crate::statement::statement(&plan, "letters", 0, true).unwrap();
+    assert!(statement.protected_unit.contains("one user"), "{}", statement.protected_unit);
+}
+
+#[test]
 fn a_plan_survives_json_and_a_forged_one_does_not() {
     let plan = config().with_noise(NoiseLevel::target(3.0, 1e-5)).build().unwrap();
     let json = serde_json::to_string(&plan).unwrap();
@@ -80,4 +90,48 @@ fn a_plan_survives_json_and_a_forged_one_does_not() {
     assert!(serde_json::from_str::<PrivacyPlan>(&forged).unwrap_err().to_string().contains("target epsilon"));
     let unknown = json.replace("\"version\":1", "\"version\":2");
     assert!(serde_json::from_str::<PrivacyPlan>(&unknown).is_err());
+}
+
+#[test]
+fn every_style_survives_json_and_is_named() {
+    let styles = [
+        (Clipping::normalized(), "AUTO-S"),
+        (Clipping::psac(0.5), "per-sample adaptive"),
+        (Clipping::per_layer(0.5), "layer by layer"),
+        (Clipping::per_group([("conv", 0.1), ("", 0.2)]), "0.2 elsewhere"),
+        (Clipping::quantile(0.1, 0.5, 12.5), "0.5-quantile"),
+    ];
+    for (clipping, words) in styles {
+        let plan = config().with_clipping(clipping.clone()).build().unwrap();
+        let json = serde_json::to_string(&plan).unwrap();
+        assert_eq!(serde_json::from_str::<PrivacyPlan>(&json).unwrap(), plan);
+        assert!(plan.mechanism().contains(words), "{}", plan.mechanism());
+        assert!((plan.sensitivity() - clipping.norm()).abs() < 1e-15);
+        // The style costs nothing: the same noise multiplier gives the same epsilon.
+        let (epsilon, flat) = (plan.epsilon(1e-5).unwrap(), config().build().unwrap().epsilon(1e-5).unwrap());
+        assert!((epsilon / flat - 1.0).abs() < 2e-4, "{clipping}: {epsilon} {flat}");
+    }
+}
+
+#[test]
+fn a_count_of_clipped_gradients_takes_its_share_of_the_noise() {
+    let plan = config().with_clipping(Clipping::quantile(0.1, 0.5, 1.0)).build().unwrap();
+    // 1.1^-2 - 2^-2 = 0.5764...
+    assert!((plan.gradient_noise_multiplier() - (1.1_f64.powi(-2) - 0.25).sqrt().recip()).abs() < 1e-12);
+    assert!((plan.noise_standard_deviation() - 0.1 * plan.gradient_noise_multiplier()).abs() < 1e-15);
+    assert_eq!(plan.noise_standard_deviation_at(0.3), 0.3 * plan.gradient_noise_multiplier());
+    assert_eq!(plan.count_noise_standard_deviation(), Some(1.0));
+    let event = serde_json::to_string(&plan.step_event().unwrap()).unwrap();
+    assert!(event.contains("composed"), "{event}");
+    // All that a step may say is said by the count: refused, with what would do.
+    let error = config().with_clipping(Clipping::quantile(0.1, 0.5, 0.5)).build().unwrap_err().to_string();
+    assert!(error.contains("above 0.55") && error.contains("count"), "{error}");
+    // A target is met with the count paid for.
+    let plan = config()
+        .with_clipping(Clipping::quantile(0.1, 0.5, 1.0))
+        .with_noise(NoiseLevel::target(3.0, 1e-5))
+        .build()
+        .unwrap();
+    let epsilon = plan.epsilon(1e-5).unwrap();
+    assert!(epsilon <= 3.0 && epsilon > 2.99, "{epsilon}");
 }

@@ -6,8 +6,47 @@ use super::{PrivacyStatement, RandomnessSource};
 use crate::error::Result;
 use crate::plan::{PrivacyPlan, Sampling};
 
+/// What the last bits of a record's contribution to a sum may depend on, beside the record and public things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastBits {
+    /// On nothing: each record is alone in its batch.
+    OfTheRecordAlone,
+    /// On nothing, as far as the library's own operations go: they compute each row by itself.
+    OfTheClosure,
+    /// On the number of records beside it: how a device computes is chosen by it.
+    OfTheBatch,
+}
+
+impl LastBits {
+    fn assumption(self) -> Option<String> {
+        const ASSUMED: &str =
+            "what a record adds to a sum does not depend, to its last bits, on the records of its physical batch";
+        match self {
+            Self::OfTheRecordAlone => None,
+            Self::OfTheClosure => Some(format!(
+                "{ASSUMED}: so it is with this library's layers on the CPU, and is promised by the author of the program for \
+                 matrix products of the loss closure's own"
+            )),
+            Self::OfTheBatch => Some(format!(
+                "{ASSUMED}: on this device the rounding of products may depend on their number, which is not part of the \
+                 sensitivity; the rounding of the sum itself is"
+            )),
+        }
+    }
+}
+
 /// What a run of `plan` can say about itself.
-pub fn statement(plan: &PrivacyPlan, dataset: &str, charged_steps: u64, private: bool) -> Result<PrivacyStatement> {
+///
+/// # Errors
+///
+/// Those of the accountants.
+pub fn statement(
+    plan: &PrivacyPlan,
+    dataset: &str,
+    charged_steps: u64,
+    private: bool,
+    last_bits: LastBits,
+) -> Result<PrivacyStatement> {
     let sampling = plan.sampling();
     let mut assumptions = PrivacyStatement::standard_assumptions();
     assumptions.extend([
@@ -16,14 +55,11 @@ pub fn statement(plan: &PrivacyPlan, dataset: &str, charged_steps: u64, private:
          losses and gradients), and promised by the author of the program for what that can't see: influences smaller \
          than the randomness of a loss, state or behavior that shows later, a few particular records"
             .into(),
-        "what a record adds to a sum does not depend on the records of its physical batch (one at a time it cannot; in one \
-         backward pass the rounding of matrix products may depend on their number, which is not part of the sensitivity; \
-         the rounding of the sum itself is)"
-            .into(),
         "the Gaussian noise is computed and added in 64-bit floating point, on a GPU in 32-bit: attacks on its lowest bits \
          are not excluded"
             .into(),
     ]);
+    assumptions.extend(last_bits.assumption());
     // The tight bound first, which the headline shows.
     let reports = |steps| -> Result<Vec<EpsilonReport>> {
         let mut tight = PldAccountant::new(plan.adjacency());
@@ -49,6 +85,7 @@ pub fn statement(plan: &PrivacyPlan, dataset: &str, charged_steps: u64, private:
         sampling_rate: sampling.rate(),
         nominal_dataset_size: sampling.nominal_size() as u64,
         expected_batch_size: sampling.expected_batch_size() as f64,
+        clipping: plan.clipping().to_string(),
         clipping_norm: plan.clipping().norm(),
         sensitivity: plan.sensitivity(),
         noise_multiplier: plan.noise_multiplier(),

@@ -7,12 +7,14 @@
 
 mod dp_sgd;
 mod guarantee;
+mod phased;
 mod privacy_statement;
 mod randomness_source;
 mod render;
 
-pub use dp_sgd::statement;
+pub use dp_sgd::{LastBits, statement};
 pub use guarantee::{Grade, Guarantee, OverclaimError, Wording};
+pub use phased::{PhaseFacts, PhasedStatement};
 pub use privacy_statement::{PrivacyStatement, STOPPING_CAVEAT};
 pub use randomness_source::RandomnessSource;
 pub use render::{json, markdown, text};
@@ -81,6 +83,12 @@ pub trait Statement {
 
     /// True if nothing here is a guarantee, because the randomness came from a fixed seed.
     fn is_void(&self) -> bool;
+
+    /// An epsilon or a delta for [`Self::facts`], rounded up. That of a void statement never stands there as if it held.
+    fn figure(&self, number: f64) -> String {
+        let shown = burn_privacy_accounting::round_up_for_display(number);
+        if self.is_void() { format!("void: fixed seed; with fresh randomness {shown}") } else { shown }
+    }
 
     /// One sentence with the guarantee, or with the lack of one.
     fn headline(&self) -> String {

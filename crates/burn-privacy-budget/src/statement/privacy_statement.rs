@@ -32,6 +32,9 @@ pub struct PrivacyStatement {
     pub nominal_dataset_size: u64,
     /// Public expected number of records in a batch, by which sums are divided.
     pub expected_batch_size: f64,
+    /// How contributions are bounded, in words; empty in statements of earlier versions.
+    #[serde(default)]
+    pub clipping: String,
     /// The norm C to which each record's contribution is clipped.
     pub clipping_norm: f64,
     /// L2 sensitivity of the clipped sum under the adjacency.
@@ -138,7 +141,6 @@ impl Statement for PrivacyStatement {
             Fact::new("Sampling rate", self.sampling_rate),
             Fact::new("Nominal data-set size", self.nominal_dataset_size),
             Fact::new("Expected batch size", self.expected_batch_size),
-            Fact::new("Clipping norm", self.clipping_norm),
             Fact::new("Sensitivity of the sum", self.sensitivity),
             Fact::new("Noise multiplier", self.noise_multiplier),
             Fact::new(
@@ -148,12 +150,16 @@ impl Statement for PrivacyStatement {
             Fact::new("Steps", format!("{} planned, {} charged", self.planned_steps, self.charged_steps)),
             Fact::new("Delta", round_up_for_display(self.delta)),
         ];
+        facts.insert(
+            8,
+            if self.clipping.is_empty() {
+                Fact::new("Clipping norm", self.clipping_norm)
+            } else {
+                Fact::new("Clipping", format!("{}; largest contribution {}", self.clipping, self.clipping_norm))
+            },
+        );
         for report in &self.planned_epsilon {
-            let epsilon = round_up_for_display(report.epsilon);
-            // No number of a void run stands there as if it held.
-            let value =
-                if self.is_void() { format!("void: fixed seed; with fresh randomness {epsilon}") } else { epsilon };
-            facts.push(Fact::new(format!("Planned epsilon by {}", method(report)), value));
+            facts.push(Fact::new(format!("Planned epsilon by {}", method(report)), self.figure(report.epsilon)));
         }
         for report in &self.epsilon_so_far {
             let value = if self.is_void() {
@@ -210,6 +216,7 @@ mod tests {
             sampling_rate: 0.005,
             nominal_dataset_size: 50_000,
             expected_batch_size: 250.0,
+            clipping: "flat clipping at norm 1".into(),
             clipping_norm: 1.0,
             sensitivity: 1.0,
             noise_multiplier: 1.1,

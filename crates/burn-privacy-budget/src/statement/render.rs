@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use burn_privacy_output::{printable, printable_markdown as escaped};
 use serde_json::{Value, json as value};
 
 use super::{Guarantee, SEEDED, Statement};
@@ -11,22 +12,29 @@ const SCHEMA: &str = "burn-privacy/statement";
 /// The format's version.
 const VERSION: u64 = 1;
 
-/// For a terminal: title, headline, facts in two columns, caveats.
+/// For a terminal: title, headline, facts in two columns, caveats. Control characters of names and values are spelled out.
 #[must_use]
 pub fn text(statement: &(impl Statement + ?Sized)) -> String {
     let mut text = String::new();
     if statement.is_void() {
         let _ = writeln!(text, "*** {SEEDED} ***\n");
     }
-    let _ = writeln!(text, "{}\n{}\n", statement.kind(), statement.headline());
-    let facts = statement.facts();
-    let width = facts.iter().map(|fact| fact.name.chars().count()).max().unwrap_or(0);
-    for fact in &facts {
-        let _ = writeln!(text, "  {:width$}  {}", fact.name, fact.value);
+    let _ = writeln!(text, "{}\n{}\n", statement.kind(), printable(&statement.headline()));
+    let facts: Vec<(String, String)> = statement
+        .facts()
+        .iter()
+        .map(|fact| (printable(&fact.name).into_owned(), printable(&fact.value).into_owned()))
+        .collect();
+    let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    for (name, value) in &facts {
+        let _ = writeln!(text, "  {name:width$}  {value}");
     }
     for table in statement.tables() {
         let columns = table.columns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let rows: Vec<&Vec<String>> = std::iter::once(&columns).chain(&table.rows).collect();
+        let rows: Vec<Vec<String>> = std::iter::once(&columns)
+            .chain(&table.rows)
+            .map(|row| row.iter().map(|cell| printable(cell).into_owned()).collect())
+            .collect();
         let widths: Vec<usize> = (0..columns.len())
             .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max())
             .map(Option::unwrap_or_default)
@@ -40,23 +48,22 @@ pub fn text(statement: &(impl Statement + ?Sized)) -> String {
     for caveats in statement.caveats().into_iter().filter(|caveats| !caveats.sentences.is_empty()) {
         let _ = writeln!(text, "\n{}:", caveats.title);
         for sentence in caveats.sentences {
-            let _ = writeln!(text, "  - {sentence}");
+            let _ = writeln!(text, "  - {}", printable(&sentence));
         }
     }
     text
 }
 
-/// A section of a report.
+/// A section of a report. Names and values are no Markdown and no HTML.
 #[must_use]
 pub fn markdown(statement: &(impl Statement + ?Sized)) -> String {
-    let escaped = |text: &str| text.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ");
     let row = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let mut text = String::new();
     if statement.is_void() {
         let _ = write!(text, "> **{SEEDED}**\n\n");
     }
     let _ = write!(text, "## {}\n\n", statement.kind());
-    let _ = write!(text, "**{}**\n\n| | |\n|---|---|\n", statement.headline());
+    let _ = write!(text, "**{}**\n\n| | |\n|---|---|\n", escaped(&statement.headline()));
     for fact in statement.facts() {
         text.push_str(&row(&[escaped(&fact.name), escaped(&fact.value)]));
     }
@@ -71,21 +78,22 @@ pub fn markdown(statement: &(impl Statement + ?Sized)) -> String {
     for caveats in statement.caveats().into_iter().filter(|caveats| !caveats.sentences.is_empty()) {
         let _ = write!(text, "\n{}:\n\n", caveats.title);
         for sentence in caveats.sentences {
-            let _ = writeln!(text, "- {sentence}");
+            let _ = writeln!(text, "- {}", escaped(&sentence));
         }
     }
     text
 }
 
 /// One object for machines: schema, grade, void or not, headline, the figures of differential privacy if they are its
-/// grade, facts, tables and caveats. Infinity is the string `"inf"`.
+/// grade, facts, tables and caveats. Infinity is the string `"inf"`, and so is the epsilon of a void statement.
 #[must_use]
 pub fn json(statement: &(impl Statement + ?Sized)) -> Value {
     let guarantee = statement.guarantee();
     let number = |number: f64| if number.is_finite() { value!(number) } else { value!("inf") };
     let figures = match &guarantee {
         Guarantee::DifferentialPrivacy { epsilon, delta, is_bound, .. } => {
-            value!({ "epsilon": number(*epsilon), "delta": number(*delta), "is_bound": is_bound })
+            let epsilon = if statement.is_void() { f64::INFINITY } else { *epsilon };
+            value!({ "epsilon": number(epsilon), "delta": number(*delta), "is_bound": is_bound })
         }
         _ => Value::Null,
     };
@@ -157,6 +165,58 @@ mod tests {
         }
         assert_eq!((object["grade"].as_str(), object["differential_privacy"].is_null()), (Some("disguised"), true));
         assert!(markdown(&blur).contains("| Method | solid\\|box |"));
+    }
+
+    struct Named(&'static str);
+
+    impl Statement for Named {
+        fn kind(&self) -> &'static str {
+            "Statement"
+        }
+
+        fn guarantee(&self) -> Guarantee {
+            Guarantee::DifferentialPrivacy {
+                mechanism: self.0.into(),
+                epsilon: 1.0,
+                delta: 1e-6,
+                is_bound: true,
+                of: self.0.into(),
+                accountant: "PLD".into(),
+                local: false,
+            }
+        }
+
+        fn facts(&self) -> Vec<Fact> {
+            vec![Fact::new("Data set", self.0), Fact::new(self.0, 1)]
+        }
+
+        fn tables(&self) -> Vec<FactTable> {
+            vec![FactTable { columns: vec!["column"], rows: vec![vec![self.0.into()]] }]
+        }
+
+        fn caveats(&self) -> Vec<Caveats> {
+            vec![Caveats { title: "Not covered", sentences: vec![self.0.into()] }]
+        }
+
+        fn is_void(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn names_act_on_no_terminal_and_are_no_markup() {
+        let named = Named("a\u{1b}]0;x\u{7}\u{9b}2J\r\n## b<script>[l](u)`c`|d");
+        let (text, markdown) = (text(&named), markdown(&named));
+        for form in [&text, &markdown] {
+            assert!(!form.contains(|c: char| c.is_control() && c != '\n'), "{form:?}");
+            assert!(!form.lines().any(|line| line.starts_with("## b")), "{form}");
+        }
+        assert!(!markdown.contains("<script") && !markdown.contains("[l](u)"), "{markdown}");
+    }
+
+    #[test]
+    fn machines_read_no_epsilon_of_a_void_statement() {
+        assert_eq!(json(&Named("x"))["differential_privacy"]["epsilon"], "inf");
     }
 
     #[test]

@@ -53,8 +53,8 @@ pub fn compose(args: &ComposeArgs, out: &mut impl Write) -> Result<(), Failure> 
     let accountants = accountants_shown(&args.accountant, &event)?;
     let results = accountants
         .iter()
-        .map(|composed| Ok((composed, composed.certified_epsilon(delta)?)))
-        .collect::<Result<_, Failure>>()?;
+        .map(|composed| composed.certified_epsilon(delta))
+        .collect::<burn_privacy_accounting::Result<_>>()?;
     let context = vec![
         ("delta", json!(delta)),
         ("adjacency", json!(adjacency.to_string())),

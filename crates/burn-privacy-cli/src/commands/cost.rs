@@ -39,17 +39,15 @@ pub struct DeltaArgs {
 /// `burn-privacy epsilon`.
 pub fn epsilon(args: &EpsilonArgs, out: &mut impl Write) -> Result<(), Failure> {
     let delta = args.delta.delta;
-    let ask = |composed: &ComposedAccountant| composed.certified_epsilon(delta);
     let question = Question { name: "epsilon", given: ("delta", json!(delta)), delta: Some(delta) };
-    cost(&question, &args.run, &args.accountant, ask, out)
+    cost(&question, &args.run, &args.accountant, |composed| composed.certified_epsilon(delta), out)
 }
 
 /// `burn-privacy delta`.
 pub fn delta(args: &DeltaArgs, out: &mut impl Write) -> Result<(), Failure> {
     let epsilon = args.epsilon.epsilon;
-    let ask = |composed: &ComposedAccountant| composed.certified_delta(epsilon);
     let question = Question { name: "delta", given: ("epsilon", number(epsilon)), delta: None };
-    cost(&question, &args.run, &args.accountant, ask, out)
+    cost(&question, &args.run, &args.accountant, |composed| composed.certified_delta(epsilon), out)
 }
 
 struct Question {
@@ -63,7 +61,7 @@ fn cost(
     question: &Question,
     run_args: &RunArgs,
     accountant: &AccountantArgs,
-    ask: impl Fn(&ComposedAccountant) -> burn_privacy_accounting::Result<Certified>,
+    ask: impl Fn(&ComposedAccountant) -> burn_privacy_accounting::Result<Certified<'_>>,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     let described = RunDescription::from(run_args);
@@ -72,9 +70,8 @@ fn cost(
     let steps = described.length(rate, Place::Flag)?;
     let adjacency = Adjacency::from(accountant.adjacency);
     let accountants = accountants_shown(accountant, &run(rate, noise, steps)?)?;
-    let results: Vec<_> =
-        accountants.iter().map(|composed| Ok((composed, ask(composed)?))).collect::<Result<_, Failure>>()?;
-    let delta = question.delta.or_else(|| results.first().map(|(_, answer)| answer.value));
+    let results = accountants.iter().map(ask).collect::<burn_privacy_accounting::Result<Vec<_>>>()?;
+    let delta = question.delta.or_else(|| results.first().map(|answer| answer.value));
     let warning = delta.and_then(|delta| delta_check::warning(delta, described.dataset_size));
     let context = vec![
         question.given.clone(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn_privacy_accounting::DpEvent;
 use burn_privacy_budget::ledger::{Budget, COMPOSITION_CAVEAT, History, Ledger, LedgerError, LedgerTotal};
-use burn_privacy_output::InvalidValue;
+use burn_privacy_output::{InvalidValue, printable};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -105,6 +105,7 @@ fn show(args: &LedgerFileArgs, out: &mut impl Write) -> Result<(), Failure> {
                 "event_per_step": charge.event,
                 "adjacency": charge.adjacency,
                 "delta": charge.delta,
+                "mechanism": charge.mechanism,
                 "private": charge.private,
                 "closed": charge.closed,
             })
@@ -216,7 +217,7 @@ fn print_budget(history: &History, json: bool, out: &mut impl Write) -> Result<(
         let shown = json!({ "dataset": history.dataset(), "budget": history.budget(), "budget_spent": spent });
         return Ok(writeln!(out, "{shown}")?);
     }
-    writeln!(out, "Data set  {}", history.dataset())?;
+    writeln!(out, "Data set  {}", printable(history.dataset()))?;
     match (history.budget(), spent) {
         (Some(budget), Some(spent)) => {
             writeln!(out, "Budget    {budget}")?;

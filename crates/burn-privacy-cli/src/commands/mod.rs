@@ -1,6 +1,7 @@
 //! The subcommands, one a file.
 
 pub mod anonymize;
+pub mod audit;
 pub mod compose;
 pub mod cost;
 pub mod curve;

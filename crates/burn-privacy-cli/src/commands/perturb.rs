@@ -95,7 +95,8 @@ fn character(text: &str) -> Result<char, String> {
 }
 
 impl FormatArgs {
-    fn format(self) -> Result<TableFormat, Failure> {
+    /// Checks them.
+    pub fn format(self) -> Result<TableFormat, Failure> {
         Ok(TableFormat::new(self.separator, self.comment)?)
     }
 }
@@ -230,7 +231,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// A bar for people, nothing for files and pipes.
-fn progress_bar() -> ProgressBar {
+pub fn progress_bar() -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

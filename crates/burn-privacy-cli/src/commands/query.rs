@@ -142,13 +142,14 @@ fn answer(text: &str) -> Result<Map<String, Value>, Failure> {
     let mut answer = match query.query {
         Question::Epsilon => {
             let delta = needed("delta", delta)?;
-            fields("epsilon", choice()?.compose(&event()?)?.certified_epsilon(delta)?)
+            with_method("epsilon", choice()?.compose(&event()?)?.certified_epsilon(delta)?)
         }
         Question::Delta => {
             let epsilon = needed("epsilon", query.epsilon)?;
-            let answer = choice()?.compose(&event()?)?.certified_delta(epsilon)?;
+            let composed = choice()?.compose(&event()?)?;
+            let answer = composed.certified_delta(epsilon)?;
             delta = Some(answer.value);
-            fields("delta", answer)
+            with_method("delta", answer)
         }
         Question::NoiseMultiplier => {
             let (rate, delta) = (described.rate(Place::Field)?, needed("delta", delta)?);
@@ -165,7 +166,7 @@ fn answer(text: &str) -> Result<Map<String, Value>, Failure> {
             let order = needed("order", query.order)?;
             let mut accountant = RdpAccountant::new(adjacency);
             accountant.compose(&event()?, 1)?;
-            fields("rdp", Certified::upper(accountant.divergence(order)?))
+            fields("rdp", Certified::upper(accountant.divergence(order)?, accountant.name()))
         }
         Question::GaussianSigma => {
             let (epsilon, delta) = (needed("epsilon", query.epsilon)?, needed("delta", delta)?);
@@ -173,13 +174,20 @@ fn answer(text: &str) -> Result<Map<String, Value>, Failure> {
         }
         Question::ZcdpEpsilon => {
             let (rho, delta) = (needed("rho", query.rho)?, needed("delta", delta)?);
-            fields("zcdp_epsilon", Certified::upper(zcdp_epsilon(rho, delta)?))
+            fields("zcdp_epsilon", Certified::upper(zcdp_epsilon(rho, delta)?, "zCDP"))
         }
     };
     if let Some(warning) = delta.and_then(|delta| delta_check::warning(delta, dataset_size)) {
         answer.insert("warning".to_owned(), json!(warning));
     }
     Ok(answer)
+}
+
+/// The fields of an answer, with the method that proved it.
+fn with_method(name: &str, certified: Certified<'_>) -> Map<String, Value> {
+    let mut answer = fields(name, certified);
+    answer.insert("accountant".to_owned(), json!(certified.method.to_lowercase()));
+    answer
 }
 
 fn single(name: &str, value: f64) -> Map<String, Value> {

@@ -117,7 +117,7 @@ impl SearchAnswer {
             object.insert("delta".to_owned(), json!(delta));
             object.insert("sampling_rate".to_owned(), json!(rate));
             object.insert((*other).to_owned(), other_value.clone());
-            object.insert("accountant".to_owned(), json!(accountant.name().to_lowercase()));
+            object.insert("accountant".to_owned(), json!(reached.method.to_lowercase()));
             if let Some(warning) = warning {
                 object.insert("warning".to_owned(), json!(warning));
             }
@@ -132,7 +132,7 @@ impl SearchAnswer {
             "epsilon {} at delta {} by {} ({kind}), sampling rate {rate}, {} {other_value}, {adjacency}",
             round_up_for_display(reached.value),
             shortest(*delta),
-            accountant.name(),
+            reached.method,
             other.replace('_', " "),
         )?;
         Ok(())

@@ -90,6 +90,7 @@ pub fn statement(args: &StatementArgs, out: &mut impl Write) -> Result<(), Failu
         sampling_rate: rate,
         nominal_dataset_size: args.dataset_size,
         expected_batch_size: args.batch_size,
+        clipping: format!("flat clipping at norm {}", args.clipping_norm),
         clipping_norm: args.clipping_norm,
         sensitivity,
         noise_multiplier: noise,

@@ -1,4 +1,6 @@
-//! Kernels of our own, a folder for each of Burn's backends that has some.
+//! Kernels of our own, a folder for each of Burn's backends that has some. Only [`ops`](crate::ops) calls them.
 
-pub mod cube;
-pub mod flex;
+#[cfg(feature = "gpu-kernels")]
+pub(crate) mod cube;
+#[cfg(feature = "flex")]
+pub(crate) mod flex;

@@ -5,15 +5,17 @@ use std::ops::Range;
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 
-use crate::per_example::{ClipFactors, ParameterGradients, PerExampleRule, Rounding, rows_of, sum_of_squares_bound};
-use burn_privacy_kernels::flex_kernels;
+use crate::per_example::{ClipFactors, ParameterGradients, PerExampleRule, Rounding};
+use burn_privacy_kernels::ops::examples::rows_of;
+use burn_privacy_kernels::ops::normalization::{feature_sums, feature_sums_of_sizes};
+use burn_privacy_kernels::ops::squared_norms::sum_of_squares_bound;
 
 /// Scale and shift of a normalization layer: `y = scale * x_hat + shift`, both vectors along one axis.
 ///
 /// Per example, `G_scale = sum_t x_hat_t * g_t` and `G_shift = sum_t g_t` over the other axis.
 pub(super) struct AffineRule {
     /// `[examples, positions, features]` or `[examples, features, positions]`, see `feature_axis`.
-    normalised: Tensor<3>,
+    normalized: Tensor<3>,
     rows: usize,
     scale: Option<ParamId>,
     shift: Option<ParamId>,
@@ -22,26 +24,21 @@ pub(super) struct AffineRule {
 
 impl AffineRule {
     pub(super) fn new(
-        normalised: Tensor<3>,
+        normalized: Tensor<3>,
         rows: usize,
         scale: Option<ParamId>,
         shift: Option<ParamId>,
         feature_axis: usize,
     ) -> Self {
-        Self { normalised, rows, scale, shift, feature_axis }
+        Self { normalized, rows, scale, shift, feature_axis }
     }
 
     fn features(&self) -> usize {
-        self.normalised.dims()[self.feature_axis]
+        self.normalized.dims()[self.feature_axis]
     }
 
     fn positions(&self) -> usize {
-        self.normalised.dims()[3 - self.feature_axis]
-    }
-
-    fn sum_over_positions(&self, values: Tensor<3>) -> Tensor<2> {
-        let rows = values.dims()[0];
-        values.sum_dim(3 - self.feature_axis).reshape([rows, self.features()])
+        self.normalized.dims()[3 - self.feature_axis]
     }
 }
 
@@ -59,13 +56,10 @@ impl<const O: usize> PerExampleRule<O> for AffineRule {
     }
 
     fn gradients(&self, output_gradient: Tensor<O>, range: Range<usize>) -> Vec<ParameterGradients> {
-        let [_, first, second] = self.normalised.dims();
+        let [_, first, second] = self.normalized.dims();
         let gradient = output_gradient.reshape([range.len(), first, second]);
-        let normalised = rows_of(&self.normalised, range);
-        let [products, sums] = flex_kernels::feature_sums(&normalised, &gradient, self.feature_axis, false)
-            .unwrap_or_else(|| {
-                [self.sum_over_positions(normalised * gradient.clone()), self.sum_over_positions(gradient)]
-            });
+        let normalized = rows_of(&self.normalized, range);
+        let [products, sums] = feature_sums(&normalized, &gradient, self.feature_axis);
         let of = |id: Option<ParamId>, values| id.map(|id| ParameterGradients { id, values });
         of(self.scale, products).into_iter().chain(of(self.shift, sums)).collect()
     }
@@ -74,15 +68,8 @@ impl<const O: usize> PerExampleRule<O> for AffineRule {
     /// `gamma sum_t |g_t|` for the shift.
     fn squared_error(&self, output_gradient: &Tensor<O>, rounding: Rounding) -> Tensor<1> {
         let relative = (rounding.sum(self.positions() + 1) * (1.01 + rounding.sum(self.positions()))).powi(2);
-        let gradient = output_gradient.clone().reshape(self.normalised.dims());
-        let [products, sums] = flex_kernels::feature_sums(&self.normalised, &gradient, self.feature_axis, true)
-            .unwrap_or_else(|| {
-                let gradient = gradient.abs();
-                [
-                    self.sum_over_positions(gradient.clone() * self.normalised.clone().abs()),
-                    self.sum_over_positions(gradient),
-                ]
-            });
+        let gradient = output_gradient.clone().reshape(self.normalized.dims());
+        let [products, sums] = feature_sums_of_sizes(&self.normalized, &gradient, self.feature_axis);
         let mut error = sum_of_squares_bound(sums, rounding);
         if self.scale.is_some() {
             error = error + sum_of_squares_bound(products, rounding);
@@ -91,6 +78,6 @@ impl<const O: usize> PerExampleRule<O> for AffineRule {
     }
 
     fn select_finite(&mut self, factors: &ClipFactors) {
-        self.normalised = factors.select(self.normalised.clone());
+        self.normalized = factors.select(self.normalized.clone());
     }
 }

@@ -10,10 +10,11 @@ use super::linear::trainable;
 use super::wrapped_layer::wrapped_layer;
 use crate::index_range::clamped;
 use crate::per_example::{
-    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, add_error, is_recording, record,
-    sum_of_squares_bound, untracked,
+    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, is_recording, record,
 };
-use burn_privacy_kernels::flex_kernels;
+use burn_privacy_kernels::ops::embedding::weighted_table_gradient;
+use burn_privacy_kernels::ops::squared_norms::{add_error, sum_of_squares_bound};
+use burn_privacy_kernels::ops::weights::untracked;
 
 /// Configuration of an [`Embedding`] layer: the fields and defaults of [`burn::nn::EmbeddingConfig`].
 #[derive(Config, Debug)]
@@ -137,7 +138,7 @@ impl PerExampleRule<3> for EmbeddingRule {
 
     fn weighted_sum_shortcut(&self, output_gradient: &Tensor<3>, factors: &ClipFactors) -> Option<Vec<ParameterSum>> {
         let weights = factors.weights();
-        let values = flex_kernels::weighted_table_gradient(&self.tokens, output_gradient, &weights, self.n_embedding)?;
+        let values = weighted_table_gradient(&self.tokens, output_gradient, &weights, self.n_embedding)?;
         Some(vec![ParameterSum { id: self.id, values }])
     }
 }

@@ -6,8 +6,9 @@ use burn::tensor::{Device, Tensor};
 use super::affine_rule::AffineRule;
 use super::linear::trainable;
 use super::wrapped_layer::wrapped_layer;
-use crate::per_example::{is_recording, record, untracked};
-use burn_privacy_kernels::flex_kernels::{self, Normalisation};
+use crate::per_example::{is_recording, record};
+use burn_privacy_kernels::ops::normalization::group_norm;
+use burn_privacy_kernels::ops::weights::untracked;
 
 /// Configuration of a [`GroupNorm`] layer: the fields and defaults of [`burn::nn::GroupNormConfig`].
 #[derive(Config, Debug)]
@@ -68,22 +69,8 @@ impl GroupNorm {
 
         let rows = input.dims()[0];
         let positions = input.shape().num_elements() / (rows * layer.num_channels).max(1);
-        let of = Normalisation {
-            row: positions * (layer.num_channels / layer.num_groups),
-            groups: layer.num_groups,
-            run: positions,
-            epsilon: layer.epsilon as f32,
-        };
-        let [scale_values, shift_values] =
-            [&layer.gamma, &layer.beta].map(|values| values.as_ref().map(|values| values.val().inner()));
-        let found =
-            scale_values.and_then(|scale| flex_kernels::normalise(of, input.clone(), &scale, shift_values.as_ref()));
-        let (output, normalised) = found.unwrap_or_else(|| {
-            let normalise = burn::nn::GroupNorm { gamma: None, beta: None, affine: false, ..layer.clone() };
-            let normalised = normalise.forward(input.clone().inner());
-            (layer.forward(input), normalised)
-        });
-        let normalised = normalised.reshape([rows, layer.num_channels, positions]);
-        record(output, AffineRule::new(normalised, rows, scale, shift, 1))
+        let (output, normalized) = group_norm(&layer, input);
+        let normalized = normalized.reshape([rows, layer.num_channels, positions]);
+        record(output, AffineRule::new(normalized, rows, scale, shift, 1))
     }
 }

@@ -5,7 +5,7 @@ use burn::nn::PaddingConfig2d;
 use burn::tensor::Tensor;
 
 use super::wrapped_layer::wrapped_layer;
-use burn_privacy_kernels::flex_kernels::{self, Pooling};
+use burn_privacy_kernels::ops::pooling::max_pool;
 
 /// Configuration of a [`MaxPool2d`] layer: the fields and defaults of [`burn::nn::pool::MaxPool2dConfig`].
 #[derive(Config, Debug)]
@@ -58,18 +58,7 @@ impl MaxPool2d {
     ///
     /// As Burn's: if the kernel is larger than the input.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let [_, _, height, width] = input.dims();
-        let [kernel_height, kernel_width] = self.0.kernel_size;
-        let is_plain =
-            matches!(self.0.padding, PaddingConfig2d::Valid) && self.0.dilation == [1, 1] && !self.0.ceil_mode;
-        let fits = (1..=height).contains(&kernel_height) && (1..=width).contains(&kernel_width);
-        if is_plain && fits && kernel_height * kernel_width <= 255 && !self.0.stride.contains(&0) {
-            let of = Pooling { input: [height, width], kernel: self.0.kernel_size, stride: self.0.stride };
-            if let Some(output) = flex_kernels::max_pool(of, input.clone()) {
-                return output;
-            }
-        }
-        self.0.forward(input)
+        max_pool(&self.0, input)
     }
 }
 

@@ -5,14 +5,14 @@
 //! can be trained privately. Each layer holds Burn's own layer ([`Deref`](std::ops::Deref) gives its public
 //! fields), computes exactly what Burn's computes, has the same parameter paths in a record, and converts both
 //! ways with `From`. Layers without parameters (activations, pooling, dropout, attention's softmax) are used
-//! straight from Burn; [`MaxPool2d`] is here only because it is faster on the CPU. [`WeightStandardisedConv2d`] has no
+//! straight from Burn; [`MaxPool2d`] is here only because it is faster on the CPU. [`WeightStandardizedConv2d`] has no
 //! counterpart in Burn: it is made of a convolution.
 //!
 //! | layer | input | norm of one example's gradient |
 //! |---|---|---|
 //! | [`Linear`] | `[batch, .., d_input]` | product of two norms, ghost norm or instantiated, whichever is cheaper |
 //! | [`Conv2d`] | `[batch, channels, height, width]` | instantiated |
-//! | [`WeightStandardisedConv2d`] | `[batch, channels, height, width]` | instantiated |
+//! | [`WeightStandardizedConv2d`] | `[batch, channels, height, width]` | instantiated |
 //! | [`Embedding`] | `[batch, tokens]` | ghost norm |
 //! | [`LayerNorm`], [`GroupNorm`] | `[batch, ..]`, `[batch, channels, ..]` | instantiated |
 //!
@@ -26,7 +26,7 @@ mod group_norm;
 mod layer_norm;
 mod linear;
 mod max_pool2d;
-mod weight_standardised_conv2d;
+mod weight_standardized_conv2d;
 mod wrapped_layer;
 
 pub use conv2d::{Conv2d, Conv2dConfig};
@@ -35,4 +35,8 @@ pub use group_norm::{GroupNorm, GroupNormConfig};
 pub use layer_norm::{LayerNorm, LayerNormConfig};
 pub use linear::{Linear, LinearConfig};
 pub use max_pool2d::{MaxPool2d, MaxPool2dConfig};
-pub use weight_standardised_conv2d::WeightStandardisedConv2d;
+pub use weight_standardized_conv2d::WeightStandardizedConv2d;
+
+/// The former spelling of [`WeightStandardizedConv2d`].
+#[deprecated(note = "use `WeightStandardizedConv2d`")]
+pub type WeightStandardisedConv2d = WeightStandardizedConv2d;

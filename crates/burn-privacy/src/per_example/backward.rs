@@ -1,20 +1,21 @@
 //! One forward and one backward pass of a physical batch: norms of shared parameters together, factors, weighted sum.
 
-use std::collections::HashMap;
-
 use burn::module::{Module, ParamId};
 use burn::tensor::Tensor;
 use tracing::trace_span;
 
 use super::batch_layout::BatchLayout;
+use super::clipping::SquaredNorms;
 use super::coverage::TrainableParameters;
 use super::factors::ClipFactors;
-use super::gradient_sum::GradientSum;
+use super::gradient_sum::{GradientSum, PartSums};
 use super::parameter_gradients::ParameterGradients;
-use super::rule::{ENTRIES_AT_ONCE, chunks_of_examples, chunks_of_leaves};
+use super::rule::{Chunk, ENTRIES_AT_ONCE, chunks_of_leaves};
 use super::tape::{GradientMemory, LayerUse, NormBound, Tape};
 use crate::error::{Error, Result};
-use burn_privacy_kernels::{Rounding, add_error, sum_of_squares_bound};
+use burn_privacy_kernels::Rounding;
+use burn_privacy_kernels::ops::examples::chunks_of_examples;
+use burn_privacy_kernels::ops::squared_norms::{add_error, sum_of_squares_bound};
 
 /// Adds `sum_i c_i g_i` over one physical batch to `sum`, from one forward and one backward pass.
 ///
@@ -46,18 +47,19 @@ pub(crate) fn clipped_sum<M: Module>(
     let mut contributions = Vec::new();
     for group in group_by_parameter(uses) {
         let NormBound { squared, kept } = squared_norm_bound(&group, layout, rounding, &mut memory);
-        squared_norms.push(squared);
+        let parameters = group.iter().flat_map(|layer_use| layer_use.parameters()).collect();
+        squared_norms.push(SquaredNorms { parameters, bounds: squared });
         contributions.push(kept.map_or(Contribution::Recorded(group), Contribution::Kept));
     }
     if squared_norms.is_empty() {
         return Err(Error::NothingToTrain);
     }
-    let factors = ClipFactors::flat(&squared_norms, sum.clipping_norm(), rounding, leaves);
+    let factors = sum.factors(&squared_norms, rounding, leaves)?;
     drop(norms);
 
     let _sum = trace_span!("clipped_sum").entered();
-    for contribution in contributions {
-        contribution.add_to(sum, &factors);
+    for (contribution, factors) in contributions.into_iter().zip(&factors) {
+        contribution.add_to(sum, factors);
     }
     Ok(())
 }
@@ -95,20 +97,26 @@ impl Contribution {
 fn add_weighted_sum_of_uses(uses: &mut [Box<dyn LayerUse>], factors: &ClipFactors, sum: &mut GradientSum) {
     uses.iter_mut().for_each(|layer_use| layer_use.exclude(factors));
     let entries = uses.iter().map(|layer_use| layer_use.entries_of_views()).sum();
-    for range in chunks_of_leaves(factors, entries) {
-        let mut totals: HashMap<ParamId, Tensor<2>> = HashMap::new();
-        for gradient in uses.iter().flat_map(|layer_use| layer_use.gradients_of_examples(range.clone())) {
-            let total = match totals.remove(&gradient.id) {
-                Some(total) => total + gradient.values,
-                None => gradient.values,
-            };
-            totals.insert(gradient.id, total);
-        }
-        for (id, values) in totals {
-            let gradient = ParameterGradients { id, values };
-            factors.sums_of(gradient, range.clone()).into_iter().for_each(|part| sum.add(part));
+    let mut parts = PartSums::new(sum);
+    for Chunk { range, continues } in chunks_of_leaves(factors, entries) {
+        let gradients = uses.iter().flat_map(|layer_use| layer_use.gradients_of_examples(range.clone()));
+        for gradient in added_up(gradients) {
+            parts.add(factors.sums_of(gradient, range.clone()), continues);
         }
     }
+    parts.finish();
+}
+
+/// The gradients of each parameter added up, in the order in which they come: it must not change from run to run.
+fn added_up(gradients: impl Iterator<Item = ParameterGradients>) -> Vec<ParameterGradients> {
+    let mut totals: Vec<ParameterGradients> = Vec::new();
+    for ParameterGradients { id, values } in gradients {
+        match totals.iter_mut().find(|total| total.id == id) {
+            Some(total) => total.values = total.values.clone() + values,
+            None => totals.push(ParameterGradients { id, values }),
+        }
+    }
+    totals
 }
 
 /// The loss closure must return one loss an example; any other length is a reduction (a mean, a sum).
@@ -154,7 +162,6 @@ fn squared_norm_bound(
     let mut sum_of_norms = Vec::new();
     let mut errors_of_views = Vec::new();
     for range in chunks_of_examples(layout.examples(), entries, ENTRIES_AT_ONCE) {
-        let mut totals: HashMap<ParamId, Tensor<2>> = HashMap::new();
         let mut norms: Option<Tensor<1>> = None;
         let mut gradients = Vec::new();
         let mut error_of_views: Option<Tensor<1>> = None;
@@ -167,19 +174,15 @@ fn squared_norm_bound(
             };
         }
         errors_of_views.extend(error_of_views);
-        for gradient in gradients {
+        for gradient in &gradients {
             let norm = sum_of_squares_bound(gradient.values.clone(), rounding).sqrt();
             norms = Some(match norms {
                 Some(total) => total + norm,
                 None => norm,
             });
-            let total = match totals.remove(&gradient.id) {
-                Some(total) => total + gradient.values,
-                None => gradient.values,
-            };
-            totals.insert(gradient.id, total);
         }
-        squared.extend(totals.into_values().map(|total| sum_of_squares_bound(total, rounding)).reduce(|a, b| a + b));
+        let totals = added_up(gradients.into_iter()).into_iter();
+        squared.extend(totals.map(|total| sum_of_squares_bound(total.values, rounding)).reduce(|a, b| a + b));
         sum_of_norms.extend(norms);
     }
     // Error of each use's gradients, and of adding the uses up.

@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use burn::module::ParamId;
 use burn::tensor::{DType, Device, Tensor};
 
+use super::clipping::{SquaredNorms, StepClipping};
 use super::exact_sum::{
-    INTEGER_SPACING, LOWER_STEPS, MOST_EXPECTED_ON_GRID_OF_FLOATS, MOST_EXPECTED_ON_GRID_OF_INTEGERS, UPPER_SPACING,
-    scale,
+    INTEGER_SPACING, LOWER_STEPS, MOST_ENTRIES_ON_GRID_OF_FLOATS, MOST_EXPECTED_ON_GRID_OF_FLOATS,
+    MOST_EXPECTED_ON_GRID_OF_INTEGERS, UPPER_SPACING, scale,
 };
+use super::factors::ClipFactors;
 use super::parameter_gradients::ParameterSum;
 use crate::error::{Error, Result};
-use burn_privacy_kernels::flex_kernels;
+use burn_privacy_kernels::Rounding;
+use burn_privacy_kernels::ops::exact_grid::{in_f64, sums_in_f64, whole_multiples};
 
 /// The running sum of clipped per-example gradients of one logical batch, over its physical batches.
 ///
@@ -19,7 +22,9 @@ use burn_privacy_kernels::flex_kernels;
 ///
 /// Private data: it leaves this crate only with noise added.
 pub(crate) struct GradientSum {
-    clipping_norm: f64,
+    clipping: StepClipping,
+    /// See [`balance`](Self::balance).
+    balance: f64,
     /// The smallest power of two that is not below the clipping norm.
     scale: f64,
     sums: HashMap<ParamId, Total>,
@@ -51,14 +56,29 @@ pub(crate) struct Words {
 }
 
 impl GradientSum {
-    /// Nothing yet, of contributions of at most `clipping_norm`.
-    pub(crate) fn new(clipping_norm: f64) -> Self {
-        Self { clipping_norm, scale: scale(clipping_norm), sums: HashMap::new() }
+    /// Nothing yet, of contributions that are clipped so.
+    pub(crate) fn new(clipping: impl Into<StepClipping>) -> Self {
+        let clipping = clipping.into();
+        Self { scale: scale(clipping.norm()), clipping, balance: 0.0, sums: HashMap::new() }
     }
 
-    /// The norm C that contributions are clipped to, but for what is kept back for rounding.
-    pub(crate) fn clipping_norm(&self) -> f64 {
-        self.clipping_norm
+    /// The clip factors of the examples of a physical batch, for each of `squared_norms`; the examples are counted as part of the
+    /// sum, where the clipping counts them.
+    pub(crate) fn factors(
+        &mut self,
+        squared_norms: &[SquaredNorms],
+        rounding: Rounding,
+        leaves: &[usize],
+    ) -> Result<Vec<ClipFactors>> {
+        let (factors, balance) = self.clipping.factors(squared_norms, rounding, leaves)?;
+        self.balance += balance;
+        Ok(factors)
+    }
+
+    /// Half the number of examples whose gradients were below the clipping norm, less half that of all others; zero where the
+    /// clipping does not count. Exact, and of sensitivity 1/2.
+    pub(crate) fn balance(&self) -> f64 {
+        self.balance
     }
 
     /// # Errors
@@ -86,13 +106,27 @@ impl GradientSum {
         Err(Error::Plan { field: "number of drawn records", given: "more than can be added exactly".into(), allowed })
     }
 
+    /// # Errors
+    ///
+    /// [`Error::Plan`] for more trainable parameters than the rounding of pairs of f32 was bounded for.
+    pub(crate) fn require_room_for_entries(device: &Device, entries: usize) -> Result<()> {
+        if entries <= MOST_ENTRIES_ON_GRID_OF_FLOATS || sums_in_f64(&Tensor::<1>::zeros([1], device)) {
+            return Ok(());
+        }
+        let allowed = format!(
+            "at most {MOST_ENTRIES_ON_GRID_OF_FLOATS} on this device, for which the rounding of its sums is bounded: freeze \
+             parameters, or train on the CPU"
+        );
+        Err(Error::Plan { field: "number of trainable parameters", given: entries.to_string(), allowed })
+    }
+
     /// Adds the sum over the records of one physical batch in f64, or over one leaf in f32.
     pub(crate) fn add(&mut self, sum: ParameterSum) {
         let ParameterSum { id, values } = sum;
-        let values = flex_kernels::in_f64(values);
+        let values = in_f64(values);
         let total = match self.sums.remove(&id) {
             None => Total::One(values),
-            Some(Total::One(first)) => match flex_kernels::grid(&first, self.scale * INTEGER_SPACING) {
+            Some(Total::One(first)) => match whole_multiples(&first, self.scale * INTEGER_SPACING) {
                 Some(multiples) => {
                     let mut integers =
                         Integers { values: multiples, spacing: self.scale * INTEGER_SPACING, device: first.device() };
@@ -110,10 +144,50 @@ impl GradientSum {
         self.sums.insert(id, total);
     }
 
+    /// Whether the sums of a device are added up in the CPU's memory.
+    pub(crate) fn is_on_cpu(device: &Device) -> bool {
+        sums_in_f64(&Tensor::<1>::zeros([1], device))
+    }
+
+    /// [`take`](Self::take) as whole numbers, which add up with those of other ranks exactly.
+    pub(crate) fn take_integers(&mut self, id: ParamId, zeros: Tensor<1>) -> Result<Integers> {
+        let device = zeros.device();
+        match self.take(id, zeros) {
+            Total::Integers(integers) => Ok(integers),
+            Total::One(first) => {
+                let spacing = self.scale * INTEGER_SPACING;
+                let unreadable = || Error::Execution("a sum that is not in f64 on the CPU".into());
+                let values = whole_multiples(&first, spacing).ok_or_else(unreadable)?;
+                Ok(Integers { values, spacing, device })
+            }
+            Total::Words(words) => {
+                let read = |part: Tensor<1>| {
+                    let data = part.try_into_data().map_err(|error| Error::Execution(format!("{error:?}")))?;
+                    Ok::<_, Error>(data.iter::<f32>().map(|value| value as i64).collect::<Vec<_>>())
+                };
+                let spacing = words.spacing / LOWER_STEPS;
+                let (upper, lower) = (read(words.upper)?, read(words.lower)?);
+                let values =
+                    upper.into_iter().zip(lower).map(|(upper, lower)| upper * LOWER_STEPS as i64 + lower).collect();
+                Ok(Integers { values, spacing, device })
+            }
+        }
+    }
+
+    /// The sum for one parameter over all ranks.
+    pub(crate) fn put(&mut self, id: ParamId, total: Integers) {
+        self.sums.insert(id, Total::Integers(total));
+    }
+
+    /// See [`balance`](Self::balance).
+    pub(crate) fn set_balance(&mut self, balance: f64) {
+        self.balance = balance;
+    }
+
     /// The sum for one parameter, `zeros` where no physical batch reached it (an empty batch), in the number format and on the
     /// grid that it has with any number of parts: an output's last bits must not tell how many there were.
     pub(crate) fn take(&mut self, id: ParamId, zeros: Tensor<1>) -> Total {
-        match self.sums.remove(&id).unwrap_or_else(|| Total::One(flex_kernels::in_f64(zeros))) {
+        match self.sums.remove(&id).unwrap_or_else(|| Total::One(in_f64(zeros))) {
             Total::One(first) if first.dtype() != DType::F64 => {
                 Total::Words(Box::new(Words::of(first, self.scale * UPPER_SPACING)))
             }
@@ -122,16 +196,42 @@ impl GradientSum {
     }
 }
 
-fn most_expected(device: &Device) -> usize {
-    if flex_kernels::serve(&Tensor::<1>::zeros([1], device)) {
-        MOST_EXPECTED_ON_GRID_OF_INTEGERS
-    } else {
-        MOST_EXPECTED_ON_GRID_OF_FLOATS
+/// Sums over parts of one physical batch on their way into a [`GradientSum`], whose grid each leaf (on the CPU: the whole
+/// physical batch) is to be rounded to once.
+pub(crate) struct PartSums<'a> {
+    sum: &'a mut GradientSum,
+    open: Vec<ParameterSum>,
+}
+
+impl<'a> PartSums<'a> {
+    pub(crate) fn new(sum: &'a mut GradientSum) -> Self {
+        Self { sum, open: Vec::new() }
+    }
+
+    /// Adds a sum over the next examples, one for each leaf or one in f64; the first `continues` the leaf of the one before.
+    pub(crate) fn add(&mut self, parts: Vec<ParameterSum>, mut continues: bool) {
+        for ParameterSum { id, values } in parts {
+            let belongs = values.dtype() == DType::F64 || continues;
+            continues = false;
+            match self.open.iter_mut().find(|open| open.id == id) {
+                Some(open) if belongs => open.values = open.values.clone() + values,
+                Some(open) => self.sum.add(std::mem::replace(open, ParameterSum { id, values })),
+                None => self.open.push(ParameterSum { id, values }),
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) {
+        self.open.into_iter().for_each(|part| self.sum.add(part));
     }
 }
 
+fn most_expected(device: &Device) -> usize {
+    if GradientSum::is_on_cpu(device) { MOST_EXPECTED_ON_GRID_OF_INTEGERS } else { MOST_EXPECTED_ON_GRID_OF_FLOATS }
+}
+
 fn add_to_integers(integers: &mut Integers, values: &Tensor<1>) {
-    if let Some(next) = flex_kernels::grid(values, integers.spacing) {
+    if let Some(next) = whole_multiples(values, integers.spacing) {
         integers.values.iter_mut().zip(next).for_each(|(total, value)| *total = total.wrapping_add(value));
     }
 }

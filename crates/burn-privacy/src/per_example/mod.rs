@@ -19,7 +19,7 @@
 //!
 //! For a model that passes the coverage checks, and with `g_i` the gradient of example `i`'s loss
 //! that follows exactly from the recorded layer inputs and output gradients,
-//! the sum is `sum_i c_i g_i`, with an error that is part of its sensitivity (see the module `exact_sum`), and `||c_i g_i||_2 <= C` for every example: the factor is computed from an upper
+//! the sum is `sum_i c_i g_i`, with an error that is part of its sensitivity (see the module `exact_sum`), and `||c_i g_i||_2 <= C` for every example (C the [`Clipping::norm`](crate::plan::Clipping::norm) of its style): the factor is computed from an upper
 //! bound of the norm, never from an estimate that rounding may have pushed below it. Examples with a
 //! non-finite gradient contribute exactly zero.
 //!
@@ -46,6 +46,7 @@
 mod backward;
 mod batch_layout;
 mod buffers;
+mod clipping;
 mod coverage;
 mod evaluation;
 mod exact_sum;
@@ -59,6 +60,8 @@ mod param;
 mod parameter_gradients;
 mod random_records;
 mod rank_tests;
+#[cfg(all(test, feature = "flex"))]
+mod row_bits;
 mod rule;
 mod tape;
 mod validation_schedule;
@@ -66,8 +69,8 @@ mod validator;
 
 pub use batch_layout::BatchLayout;
 pub use burn_privacy_budget::plan::ProtectedUnit;
-pub use burn_privacy_kernels::{Rounding, sum_of_squares_bound};
-pub(crate) use burn_privacy_kernels::{add_error, squared_product_error, underflow};
+pub use burn_privacy_kernels::Rounding;
+pub use burn_privacy_kernels::ops::squared_norms::sum_of_squares_bound;
 pub use factors::ClipFactors;
 pub use param::per_example;
 pub use parameter_gradients::{ParameterGradients, ParameterSum};
@@ -77,13 +80,12 @@ pub use tape::{is_recording, record};
 
 pub(crate) use backward::{clipped_sum, require_one_loss_per_example};
 pub(crate) use buffers::NonTrainable;
+pub(crate) use clipping::StepClipping;
 pub(crate) use coverage::TrainableParameters;
 pub(crate) use fixed_ranges::FixedRanges;
 pub(crate) use gradient_sum::{GradientSum, Integers, Total};
-pub(crate) use one_at_a_time::clipped_gradient_of_one;
-pub(crate) use parameter_gradients::rows_of;
+pub(crate) use one_at_a_time::{clipped_gradient_of_one, clipped_gradient_of_parts};
 pub(crate) use random_records::RandomRecords;
-pub(crate) use rule::{chunks_of_examples, untracked};
 pub(crate) use validation_schedule::{ValidatedSetting, ValidationSchedule};
 pub(crate) use validator::Validation;
 

@@ -3,11 +3,12 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 
-use super::factors::ClipFactors;
+use super::clipping::SquaredNorms;
 use super::gradient_sum::GradientSum;
 use super::parameter_gradients::ParameterGradients;
 use crate::error::{Error, Result};
-use burn_privacy_kernels::{Rounding, sum_of_squares_bound};
+use burn_privacy_kernels::Rounding;
+use burn_privacy_kernels::ops::squared_norms::sum_of_squares_bound;
 
 /// Adds the clipped gradient of a batch of one, formed by Burn's own autodiff.
 ///
@@ -19,18 +20,43 @@ pub(crate) fn clipped_gradient_of_one<M: Module>(
     rounding: Rounding,
     sum: &mut GradientSum,
 ) -> Result<()> {
-    if !loss.is_tracked() {
-        return Err(Error::UntrackedLoss);
+    clipped_gradient_of_parts(model, std::iter::once(Ok(loss)), rounding, sum)
+}
+
+/// [`clipped_gradient_of_one`] of a unit whose loss is the sum of several, `[1]` each, which need not be in memory together.
+///
+/// The norm is one of the gradient as it was added up, so that the rounding of that addition is no part of any bound.
+pub(crate) fn clipped_gradient_of_parts<M: Module>(
+    model: &M,
+    parts: impl Iterator<Item = Result<Tensor<1>>>,
+    rounding: Rounding,
+    sum: &mut GradientSum,
+) -> Result<()> {
+    let mut totals: Vec<ParameterGradients> = Vec::new();
+    for loss in parts {
+        let loss = loss?;
+        if !loss.is_tracked() {
+            return Err(Error::UntrackedLoss);
+        }
+        let mut part = Collector { gradients: loss.backward(), found: Vec::new() };
+        model.visit(&mut part);
+        for gradient in part.found {
+            match totals.iter_mut().find(|total| total.id == gradient.id) {
+                Some(total) => total.values = total.values.clone() + gradient.values,
+                None => totals.push(gradient),
+            }
+        }
     }
-    let mut collector = Collector { gradients: loss.backward(), found: Vec::new() };
-    model.visit(&mut collector);
-    let squares = |gradient: &ParameterGradients| sum_of_squares_bound(gradient.values.clone(), rounding);
-    let squared_norms: Vec<_> = collector.found.iter().map(squares).collect();
+    let squares = |gradient: &ParameterGradients| SquaredNorms {
+        parameters: vec![gradient.id],
+        bounds: sum_of_squares_bound(gradient.values.clone(), rounding),
+    };
+    let squared_norms: Vec<_> = totals.iter().map(squares).collect();
     if squared_norms.is_empty() {
         return Ok(());
     }
-    let factors = ClipFactors::flat(&squared_norms, sum.clipping_norm(), rounding, &[1]);
-    for gradient in collector.found {
+    let factors = sum.factors(&squared_norms, rounding, &[1])?;
+    for (gradient, factors) in totals.into_iter().zip(&factors) {
         factors.sums_of(gradient, 0..1).into_iter().for_each(|part| sum.add(part));
     }
     Ok(())

@@ -7,9 +7,10 @@ use burn::tensor::Tensor;
 
 use super::factors::ClipFactors;
 use super::parameter_gradients::ParameterGradients;
-use super::rule::{PerExampleRule, untracked};
+use super::rule::PerExampleRule;
 use super::tape::{is_recording, record};
 use burn_privacy_kernels::Rounding;
+use burn_privacy_kernels::ops::weights::untracked;
 
 /// A bare parameter, one copy an example: how a class token, a position table, a learned scale or any other
 /// [`Param`] of a module of your own takes part in per-example clipping.

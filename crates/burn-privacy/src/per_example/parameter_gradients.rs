@@ -1,7 +1,5 @@
 //! Gradients of one parameter: of each example, and summed over examples.
 
-use std::ops::Range;
-
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 
@@ -23,9 +21,4 @@ pub struct ParameterSum {
     pub id: ParamId,
     /// `[entries]`.
     pub values: Tensor<1>,
-}
-
-/// Rows of axis 0, without a copy where the range is everything.
-pub(crate) fn rows_of<const D: usize>(values: &Tensor<D>, range: Range<usize>) -> Tensor<D> {
-    if range == (0..values.dims()[0]) { values.clone() } else { values.clone().slice([range]) }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use burn::module::{Param, ParamId};
+use burn::module::ParamId;
 use burn::tensor::Tensor;
 
 use super::factors::ClipFactors;
@@ -82,34 +82,28 @@ pub trait PerExampleRule<const O: usize>: 'static {
 /// results, which do not depend on it beyond the order of a sum.
 pub(crate) const ENTRIES_AT_ONCE: usize = 1 << 24;
 
-/// Consecutive ranges that cover `0..examples`, each with at most `at_once` of an example's `entries`, but at least
-/// one example.
-pub(crate) fn chunks_of_examples(
-    examples: usize,
-    entries: usize,
-    at_once: usize,
-) -> impl Iterator<Item = Range<usize>> {
-    let length = (at_once / entries.max(1)).clamp(1, examples.max(1));
-    (0..examples).step_by(length).map(move |start| start..(start + length).min(examples))
+/// Consecutive examples whose gradients are formed together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    pub(crate) range: Range<usize>,
+    /// Whether the first of them belong to the leaf with which the chunk before ended.
+    pub(crate) continues: bool,
 }
 
-/// Consecutive ranges that cover all examples, each of whole leaves or of a part of one: a record more or less cuts no other
-/// record's leaf elsewhere.
-pub(crate) fn chunks_of_leaves(factors: &ClipFactors, entries: usize) -> Vec<Range<usize>> {
+/// Chunks that cover all examples, cut between leaves unless a leaf is too long: a record more or less cuts no other record's
+/// leaf elsewhere.
+pub(crate) fn chunks_of_leaves(factors: &ClipFactors, entries: usize) -> Vec<Chunk> {
     let most = (ENTRIES_AT_ONCE / entries.max(1)).max(1);
-    let mut chunks: Vec<Range<usize>> = Vec::new();
+    let mut chunks: Vec<Chunk> = Vec::new();
     for leaf in factors.leaves() {
         match chunks.last_mut() {
-            Some(last) if leaf.end - last.start <= most => last.end = leaf.end,
-            _ => chunks.extend(leaf.clone().step_by(most).map(|start| start..(start + most).min(leaf.end))),
+            Some(last) if leaf.end - last.range.start <= most => last.range.end = leaf.end,
+            _ => chunks.extend(
+                leaf.clone()
+                    .step_by(most)
+                    .map(|start| Chunk { range: start..(start + most).min(leaf.end), continues: start > leaf.start }),
+            ),
         }
     }
     chunks
-}
-
-/// A copy of `param` whose value takes no part in autodiff: the layer's output is the same, and the backward
-/// pass computes no gradient for it.
-pub(crate) fn untracked<const D: usize>(param: &Param<Tensor<D>>) -> Param<Tensor<D>> {
-    // Not `detach`, which keeps the gradient requirement of a leaf: the backward pass would form every weight's gradient.
-    Param::initialized(param.id, param.val().set_require_grad(false))
 }

@@ -8,14 +8,15 @@ use burn::tensor::{Gradients, Tensor};
 
 use super::batch_layout::BatchLayout;
 use super::factors::ClipFactors;
-use super::gradient_sum::GradientSum;
+use super::gradient_sum::{GradientSum, PartSums};
 use super::layer_name::layer_name;
 use super::parameter_gradients::ParameterGradients;
-use super::parameter_gradients::rows_of;
-use super::rule::{ENTRIES_AT_ONCE, PerExampleRule, chunks_of_examples, chunks_of_leaves};
+use super::rule::{Chunk, ENTRIES_AT_ONCE, PerExampleRule, chunks_of_leaves};
 use crate::error::{Error, Result};
-use burn_privacy_kernels::flex_kernels;
-use burn_privacy_kernels::{Rounding, add_error, rows_and_length, sum_of_squares_bound};
+use burn_privacy_kernels::Rounding;
+use burn_privacy_kernels::ops::examples::{chunks_of_examples, rows_and_length, rows_of};
+use burn_privacy_kernels::ops::squared_norms::{add_error, sum_of_squares_bound};
+use burn_privacy_kernels::ops::tap::tap;
 
 thread_local! {
     /// Scoped and thread-local, like autodiff's own graph, so that `forward` keeps Burn's signature.
@@ -57,10 +58,7 @@ pub fn record<const O: usize>(output: Tensor<O>, rule: impl PerExampleRule<O>) -
             tape.refusal = Some(Error::example_axis(found, rows, rule.parameters()));
         }
         let dims = output.dims();
-        let (output, probe) = flex_kernels::tap(&output).unwrap_or_else(|| {
-            let probe = Tensor::zeros(dims, &output.device()).require_grad();
-            (output + probe.clone(), probe)
-        });
+        let (output, probe) = tap(output);
         tape.uses.push(Box::new(RecordedUse { layout, probe, dims, output_gradient: None, rule }));
         output
     })
@@ -290,11 +288,13 @@ impl<const O: usize, R: PerExampleRule<O>> LayerUse for RecordedUse<O, R> {
         {
             return sums.into_iter().for_each(|part| sum.add(part));
         }
-        for range in chunks_of_leaves(factors, self.entries_of_views()) {
+        let mut parts = PartSums::new(sum);
+        for Chunk { range, continues } in chunks_of_leaves(factors, self.entries_of_views()) {
             for gradient in self.gradients_of_examples(range.clone()) {
-                factors.sums_of(gradient, range.clone()).into_iter().for_each(|part| sum.add(part));
+                parts.add(factors.sums_of(gradient, range.clone()), continues);
             }
         }
+        parts.finish();
     }
 
     fn exclude(&mut self, factors: &ClipFactors) {

@@ -61,6 +61,9 @@ impl Validation<'_> {
     /// One example at a time ([`PerExample::Loop`]), the loss and the gradient of a record must be the same after another
     /// record was seen. This catches a closure that keeps state; so does 2, as the batches follow one another.
     ///
+    /// Returned is whether a record had the same bits alone and in a batch wherever that was compared: losses and gradients without
+    /// randomness.
+    ///
     /// Where losses are random from call to call, 2 and 3 are made for the losses of one example by rank tests over up to 48
     /// calls each ([`LOOKS`]): they catch an influence of about the size of the randomness, and a trend. Then 2 and 3 are
     /// made with dropout and the like off, too.
@@ -73,7 +76,7 @@ impl Validation<'_> {
         self,
         model: &M,
         forward: impl FnMut(&M, &[usize]) -> Result<Tensor<1>>,
-    ) -> Result<()> {
+    ) -> Result<Option<bool>> {
         let (examples, rounds) = match self.thoroughness {
             Thoroughness::Full => (self.examples, 2),
             Thoroughness::Short => (self.examples.min(FEW), 1),
@@ -89,6 +92,7 @@ impl Validation<'_> {
             examples: if self.per_example == PerExample::Loop { 1 } else { examples.max(1) },
             records: self.records,
             tolerance: Tolerance::of(self.rounding),
+            last_bits_agreed: None,
         };
         let moved = model.clone().map(&mut Perturb);
         // Parameters that were moved out of a model's domain show nothing: take them as they are.
@@ -98,7 +102,7 @@ impl Validation<'_> {
                 check.settle(&model.clone().map(&mut Quieten))?;
             }
         }
-        Ok(())
+        Ok(check.last_bits_agreed)
     }
 }
 
@@ -173,6 +177,7 @@ struct Check<'a, F> {
     examples: usize,
     records: RandomRecords<'a>,
     tolerance: Tolerance,
+    last_bits_agreed: Option<bool>,
 }
 
 fn coupled(seen: impl Into<String>) -> Error {
@@ -285,6 +290,8 @@ impl<F> Check<'_, F> {
         } else if alone.gradient_difference(&here)? > loose[2] {
             ALONE
         } else {
+            let agree = alone.has_the_same_bits(0, &here, place);
+            self.last_bits_agreed = Some(self.last_bits_agreed.unwrap_or(true) && agree);
             return Ok(Comparison::Same);
         };
         let again = self.evaluator.evaluate(model, &batch, kept)?;

@@ -1,7 +1,9 @@
 //! A training run under a plan: draw, clip, add noise, charge.
 
 mod physical_batch;
+mod ranks;
 mod step;
+mod users;
 mod validation;
 
 use std::marker::PhantomData;
@@ -12,17 +14,20 @@ use burn::data::dataset::Dataset;
 use burn::tensor::{Device, Tensor};
 use burn_privacy_accounting::PlannedSchedule;
 use burn_privacy_budget::LedgerRun;
-use burn_privacy_budget::statement::{PrivacyStatement, statement};
+use burn_privacy_budget::statement::{LastBits, PrivacyStatement, statement};
+use burn_privacy_kernels::ops::exact_grid::sums_in_f64;
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 use crate::charges::Charges;
 use crate::error::{Error, Result};
+use crate::exchange::Exchange;
 use crate::ledger::Ledger;
 use crate::per_example::{GradientSum, PerExample, ValidationSchedule};
-use crate::plan::PrivacyPlan;
+use crate::plan::{Clipping, PrivacyPlan, ProtectedUnit};
 use crate::sampler::PoissonSampler;
 
 pub use step::Step;
+pub use users::{UserGradient, Users};
 
 /// What a loss closure returns: one loss per example, `[batch]`, or any error.
 pub type LossResult = std::result::Result<Tensor<1>, Box<dyn std::error::Error + Send + Sync>>;
@@ -36,6 +41,8 @@ const DEFAULT_PHYSICAL_BATCH: usize = 256;
 pub struct Session<I, O, D, B> {
     plan: Arc<PrivacyPlan>,
     dataset: D,
+    /// Whose the records are, if users are drawn.
+    users: Option<Users>,
     batcher: B,
     device: Device,
     /// `None` once it was taken.
@@ -45,14 +52,21 @@ pub struct Session<I, O, D, B> {
     private: bool,
     /// Name of the data set, if there is a ledger.
     dataset_name: Option<String>,
+    /// Name of the run in the ledger, if there is one.
+    run_name: Option<String>,
     charges: Arc<Charges>,
+    /// To the other ranks, if there are several.
+    exchange: Option<Box<dyn Exchange>>,
     /// The next step to be used.
     next: u64,
+    /// Of the next step: it changes where clipping follows a quantile.
+    clipping_norm: f64,
     schedule: PlannedSchedule,
     per_example: PerExample,
     physical_batch: usize,
     views: usize,
     validated: ValidationSchedule,
+    last_bits_agreed: Option<bool>,
     items: PhantomData<fn() -> (I, O)>,
 }
 
@@ -75,6 +89,27 @@ pub trait StartPlan {
     where
         D: Dataset<I>,
         B: Batcher<I, O>;
+
+    /// [`start`](Self::start) for a plan whose protected unit is a user: users are drawn in the place of records, and the gradient
+    /// of a user, over all their records, is clipped as one.
+    ///
+    /// Each user costs a forward and a backward pass over their records, in physical batches, by Burn's own autodiff: any model
+    /// works whose forward pass changes no state. The loss closure gives one loss for each record, as ever.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and unless there is a user for each record of the data set.
+    fn start_with_users<I, O, D, B>(
+        &self,
+        dataset: D,
+        users: Users,
+        batcher: B,
+        device: &Device,
+        entropy: Entropy,
+    ) -> Result<Session<I, O, D, B>>
+    where
+        D: Dataset<I>,
+        B: Batcher<I, O>;
 }
 
 impl StartPlan for PrivacyPlan {
@@ -89,7 +124,22 @@ impl StartPlan for PrivacyPlan {
         D: Dataset<I>,
         B: Batcher<I, O>,
     {
-        Session::new(Arc::new(self.clone()), dataset, batcher, device, entropy)
+        Session::new(Arc::new(self.clone()), dataset, None, batcher, device, entropy)
+    }
+
+    fn start_with_users<I, O, D, B>(
+        &self,
+        dataset: D,
+        users: Users,
+        batcher: B,
+        device: &Device,
+        entropy: Entropy,
+    ) -> Result<Session<I, O, D, B>>
+    where
+        D: Dataset<I>,
+        B: Batcher<I, O>,
+    {
+        Session::new(Arc::new(self.clone()), dataset, Some(users), batcher, device, entropy)
     }
 }
 
@@ -101,32 +151,41 @@ where
     pub(crate) fn new(
         plan: Arc<PrivacyPlan>,
         dataset: D,
+        users: Option<Users>,
         batcher: B,
         device: &Device,
         entropy: Entropy,
     ) -> Result<Self> {
+        check_unit(&plan, users.as_ref(), dataset.len())?;
+        let population = users.as_ref().map_or(dataset.len(), Users::count);
         let private = entropy.is_private();
         GradientSum::require_room(device, plan.sampling().expected_batch_size())?;
         let key = PrivacyKey::draw(&entropy)?;
         let charges = Charges::new();
-        let sampler = PoissonSampler::new(&charges, plan.clone(), dataset.len(), &entropy)?;
+        let sampler = PoissonSampler::new(&charges, plan.clone(), population, &entropy)?;
         let schedule = plan.schedule()?;
+        let clipping_norm = plan.clipping().norm();
         Ok(Self {
             plan,
             dataset,
+            users,
             batcher,
             device: device.clone(),
             sampler: Some(sampler),
             key,
             private,
             dataset_name: None,
+            run_name: None,
             charges,
+            exchange: None,
             next: 0,
+            clipping_norm,
             schedule,
             per_example: PerExample::default(),
             physical_batch: DEFAULT_PHYSICAL_BATCH,
             views: 1,
             validated: ValidationSchedule::default(),
+            last_bits_agreed: None,
             items: PhantomData,
         })
     }
@@ -180,11 +239,47 @@ where
                 allowed: "open one ledger before anything else, so that every step is in it".into(),
             });
         }
+        self.run_name = Some(run.to_owned());
         let run = LedgerRun::begin_or_resume(ledger, run, &self.plan, self.private)?;
         self.dataset_name = Some(run.dataset().to_owned());
         self.charges.continue_in(run)?;
         self.next = self.charged_steps();
         Ok(self)
+    }
+
+    /// Goes on with a clipping norm that follows a quantile where an earlier session stopped: with its
+    /// [`clipping_norm`](Self::clipping_norm).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Plan`] for another style of clipping, whose norm is the plan's, and for a norm that no plan may have.
+    pub fn with_clipping_norm(mut self, norm: f64) -> Result<Self> {
+        if !matches!(self.plan.clipping(), Clipping::Quantile { .. }) {
+            return Err(Error::Plan {
+                field: "clipping norm to go on with",
+                given: norm.to_string(),
+                allowed: format!("none: the plan has {}", self.plan.clipping()),
+            });
+        }
+        Clipping::check_norm(norm)?;
+        self.clipping_norm = norm;
+        Ok(self)
+    }
+
+    /// The largest norm of a contribution in the next step: the plan's, or where it got to if it follows a quantile, which is part
+    /// of what the steps released.
+    pub fn clipping_norm(&self) -> f64 {
+        self.clipping_norm
+    }
+
+    /// The data set's name in the ledger, if there is one.
+    pub fn dataset_name(&self) -> Option<&str> {
+        self.dataset_name.as_deref()
+    }
+
+    /// The run's name in the ledger, if there is one.
+    pub fn run_name(&self) -> Option<&str> {
+        self.run_name.as_deref()
     }
 
     /// The plan.
@@ -207,7 +302,16 @@ where
     ///
     /// None for a plan that was built; the type is the accounting crate's.
     pub fn epsilon_so_far(&self) -> Result<f64> {
-        if self.private { Ok(self.schedule.epsilon_after(self.charged_steps())?) } else { Ok(f64::INFINITY) }
+        self.epsilon_after(self.charged_steps())
+    }
+
+    /// [`epsilon_so_far`](Self::epsilon_so_far) once so many steps are charged: public, as the plan is.
+    ///
+    /// # Errors
+    ///
+    /// If there are more steps than can be counted.
+    pub fn epsilon_after(&self, steps: u64) -> Result<f64> {
+        if self.private { Ok(self.schedule.epsilon_after(steps)?) } else { Ok(f64::INFINITY) }
     }
 
     /// What can be said now: the planned guarantee, and epsilon so far.
@@ -217,7 +321,22 @@ where
     /// None for a plan that was built; the type is the accounting crate's.
     pub fn statement(&self) -> Result<PrivacyStatement> {
         let dataset = self.dataset_name.as_deref().unwrap_or("not named (no ledger)");
-        Ok(statement(&self.plan, dataset, self.charged_steps(), self.private)?)
+        let last_bits = match self.per_example {
+            PerExample::Loop => LastBits::OfTheRecordAlone,
+            PerExample::OneBackward if sums_in_f64(&Tensor::<1>::zeros([1], &self.device)) => LastBits::OfTheClosure,
+            PerExample::OneBackward => LastBits::OfTheBatch,
+        };
+        Ok(statement(&self.plan, dataset, self.charged_steps(), self.private, last_bits)?)
+    }
+
+    /// Whether, at the last validation, a record had the same loss and the same gradients alone and in a batch, to the last bit;
+    /// `None` before, for random losses, and one example at a time.
+    ///
+    /// The [statement](Self::statement) assumes that it has, on the CPU. If not, the loss closure, or a layer without trainable
+    /// parameters, computes rows together: most likely a matrix product of its own. It says something about records that were
+    /// looked at, so it is for the program's author, not to be published as a result.
+    pub fn last_bits_agreed(&self) -> Option<bool> {
+        self.last_bits_agreed
     }
 
     /// Ends the run: writes the true number of charged steps to the ledger, and returns the statement. A sampler that was
@@ -229,6 +348,24 @@ where
     pub fn finish(self) -> Result<PrivacyStatement> {
         self.charges.end()?;
         self.statement()
+    }
+}
+
+/// The plan's unit is what is drawn.
+fn check_unit(plan: &PrivacyPlan, users: Option<&Users>, records: usize) -> Result<()> {
+    let refuse =
+        |given: String, allowed: &str| Err(Error::Plan { field: "protected unit", given, allowed: allowed.into() });
+    match (plan.protected_unit(), users) {
+        (ProtectedUnit::Example, None) => Ok(()),
+        (ProtectedUnit::User, Some(users)) if users.record_count() == records => Ok(()),
+        // The numbers are private.
+        (ProtectedUnit::User, Some(_)) => {
+            refuse("users of another number of records than the data set has".into(), "one user id for each record")
+        }
+        (ProtectedUnit::User, None) => {
+            refuse(plan.protected_unit().to_string(), "start_with_users, which is told whose the records are")
+        }
+        (unit, _) => refuse(unit.to_string(), "start; or give the plan with_protected_unit(ProtectedUnit::User)"),
     }
 }
 

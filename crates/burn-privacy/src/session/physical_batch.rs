@@ -5,11 +5,11 @@ use burn::data::dataset::Dataset;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{LossResult, Session};
+use super::{LossResult, Session, UserGradient};
 use crate::error::{Error, Result, Unprotected};
 use crate::per_example::{
-    BatchLayout, FixedRanges, GradientSum, PerExample, Rounding, TrainableParameters, clipped_gradient_of_one,
-    clipped_sum, require_one_loss_per_example,
+    BatchLayout, FixedRanges, GradientSum, PerExample, Rounding, StepClipping, TrainableParameters,
+    clipped_gradient_of_one, clipped_gradient_of_parts, clipped_sum, require_one_loss_per_example,
 };
 use crate::sampler::DrawnBatch;
 
@@ -74,9 +74,28 @@ where
         loss: &mut F,
     ) -> Result<GradientSum> {
         GradientSum::require_room_for_drawn(&self.device, batch.indices.len())?;
+        GradientSum::require_room_for_entries(&self.device, trainable.iter().map(|parameter| parameter.entries).sum())?;
         self.validate_where_due(model, trainable, batch, loss)?;
         let rounding = Rounding::of(&self.device);
-        let mut sum = GradientSum::new(self.plan.clipping().norm());
+        let parameters: Vec<_> = trainable.iter().map(|parameter| (parameter.id, parameter.path.as_str())).collect();
+        let mut sum = GradientSum::new(StepClipping::of(self.plan.clipping(), self.clipping_norm, &parameters)?);
+        if let Some(users) = &self.users {
+            for user in &batch.indices {
+                let records = users.records_of(*user);
+                // The mean of a user's losses is the sum of its parts' sums over one number.
+                let divisor = match users.gradient() {
+                    UserGradient::Mean => records.len() as f64,
+                    UserGradient::Sum => 1.0,
+                };
+                let parts = records.chunks((self.physical_batch / self.views).max(1)).map(|part| {
+                    let losses = self.losses(model, part, loss)?;
+                    require_one_loss_per_example(&losses, BatchLayout::new(part.len(), self.views))?;
+                    Ok(losses.sum() / divisor)
+                });
+                clipped_gradient_of_parts(model, parts, rounding, &mut sum)?;
+            }
+            return Ok(sum);
+        }
         match self.per_example {
             PerExample::OneBackward => {
                 let sampling = self.plan.sampling();

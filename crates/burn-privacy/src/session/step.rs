@@ -3,11 +3,13 @@
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::module::Module;
+use burn_privacy_mechanisms::StepNoise;
 
+use super::ranks::Release;
 use super::{LossResult, Session};
 use crate::error::{Error, Result};
 use crate::noisy_gradients::NoisyGradients;
-use crate::per_example::{NonTrainable, TrainableParameters};
+use crate::per_example::{GradientSum, NonTrainable, TrainableParameters};
 use crate::sampler::{DrawnBatch, PoissonSampler};
 
 /// More views of a record are a mistake, and would not fit into memory.
@@ -31,7 +33,8 @@ where
                 difference: "the session's sampler was taken, so that its batches come to step_with".into(),
             });
         };
-        match sampler.next_batch()? {
+        let drawn = if self.exchange.is_some() { self.draw_with_ranks()? } else { sampler.next_batch()? };
+        match drawn {
             Some(batch) => {
                 // Whatever happened to earlier batches: this one is the last that was drawn.
                 self.next = batch.step;
@@ -49,6 +52,9 @@ where
     /// [`Error::ForeignSampler`] the second time: there is one sampler for each session.
     pub fn take_sampler(&mut self) -> Result<PoissonSampler> {
         self.check_views()?;
+        if self.exchange.is_some() {
+            return Err(Error::ForeignSampler { difference: "ranks draw together: use next_step".into() });
+        }
         self.sampler
             .take()
             .ok_or_else(|| Error::ForeignSampler { difference: "the session's only sampler was taken before".into() })
@@ -119,7 +125,9 @@ where
     /// # Formal guarantee
     ///
     /// The result is the Gaussian mechanism of the plan applied to a sum of L2 sensitivity
-    /// [`PrivacyPlan::sensitivity`](crate::plan::PrivacyPlan::sensitivity), divided by a public constant.
+    /// [`PrivacyPlan::sensitivity`](crate::plan::PrivacyPlan::sensitivity), divided by a public constant. With
+    /// [`Clipping::Quantile`](crate::plan::Clipping::Quantile), that and the noisy count which the next step's norm is made from are
+    /// one Gaussian mechanism of the plan's noise multiplier; the norm stays the same within the step.
     ///
     /// # Errors
     ///
@@ -132,18 +140,40 @@ where
     {
         let Step { session, batch } = self;
         let trainable = TrainableParameters::of(model)?;
-        trainable.require_on(&session.device)?;
-        let before = NonTrainable::of(model);
-        let sum = session.clipped_sum(model, &trainable, &batch, &mut loss)?;
-        before.require_unchanged(model)?;
-        NoisyGradients::release(
-            model,
-            &trainable,
-            sum,
-            &session.key,
-            batch.step,
-            session.plan.noise_standard_deviation(),
-            session.plan.sampling().expected_batch_size(),
-        )
+        let mut sum_of_batch = || {
+            trainable.require_on(&session.device)?;
+            let before = NonTrainable::of(model);
+            let sum = session.clipped_sum(model, &trainable, &batch, &mut loss)?;
+            before.require_unchanged(model)?;
+            Ok(sum)
+        };
+        let sum = sum_of_batch();
+        let (plan, key, norm) = (&session.plan, &session.key, session.clipping_norm);
+        let release = |sum: GradientSum| {
+            let expected = plan.sampling().expected_batch_size();
+            let next_norm = match plan.count_noise_standard_deviation() {
+                Some(std) => {
+                    // Beyond the elements of the gradients.
+                    let first = trainable.iter().map(|parameter| parameter.entries as u64).sum();
+                    let mut share = [sum.balance()];
+                    StepNoise::new(key, batch.step)?.add_f64(first, &mut share, std, expected as f64)?;
+                    plan.clipping().next_norm(norm, share[0] + 0.5)
+                }
+                None => norm,
+            };
+            let std = plan.noise_standard_deviation_at(norm);
+            let update = NoisyGradients::release(model, &trainable, sum, key, batch.step, std, expected)?;
+            Ok((update, next_norm))
+        };
+        let (update, next_norm) = match &mut session.exchange {
+            None => release(sum?)?,
+            Some(exchange) => {
+                let of_ranks =
+                    Release { model, trainable: &trainable, device: &session.device, drawn: batch.indices.len() };
+                of_ranks.over(exchange.as_mut(), sum, release)?
+            }
+        };
+        session.clipping_norm = next_norm;
+        Ok(update)
     }
 }

@@ -6,7 +6,7 @@ use burn::module::Module;
 
 use super::{LossResult, Session};
 use crate::error::Result;
-use crate::per_example::{RandomRecords, Rounding, TrainableParameters, ValidatedSetting, Validation};
+use crate::per_example::{PerExample, RandomRecords, Rounding, TrainableParameters, ValidatedSetting, Validation};
 use crate::sampler::DrawnBatch;
 
 impl<I, O, D, B> Session<I, O, D, B>
@@ -29,11 +29,13 @@ where
         // Realized batches are larger once in 30,000 steps.
         let expected = self.plan.sampling().expected_batch_size();
         let likely = if self.plan.sampling().rate() < 1.0 { expected + 4 * expected.isqrt() } else { expected };
+        // Users are computed by Burn's own autodiff, whatever their records would be computed by.
+        let per_example = if self.users.is_some() { PerExample::Loop } else { self.per_example };
         let setting = ValidatedSetting {
             model: typeid::of::<M>(),
             closure: typeid::of::<F>(),
             parameters: trainable.iter().map(|parameter| (parameter.id, parameter.entries)).collect(),
-            per_example: self.per_example,
+            per_example,
             views: self.views,
             examples: (self.physical_batch / self.views).clamp(1, likely.max(1)),
         };
@@ -41,16 +43,19 @@ where
             let _validation = tracing::trace_span!("validation").entered();
             let validation = Validation {
                 trainable,
-                per_example: self.per_example,
+                per_example,
                 views: self.views,
                 examples: setting.examples,
                 rounding: Rounding::of(&self.device),
                 records: RandomRecords::new(&self.key, batch.step, self.dataset.len()),
                 thoroughness,
             };
-            if let Err(error) = validation.run(model, |model, records| self.losses(model, records, loss)) {
-                self.validated.refused(&setting);
-                return Err(error);
+            match validation.run(model, |model, records| self.losses(model, records, loss)) {
+                Ok(last_bits_agreed) => self.last_bits_agreed = last_bits_agreed,
+                Err(error) => {
+                    self.validated.refused(&setting);
+                    return Err(error);
+                }
             }
         }
         self.validated.passed(setting);

@@ -4,7 +4,7 @@ use burn::module::Param;
 use burn::prelude::*;
 use burn_privacy::nn::{
     Conv2d, Conv2dConfig, Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig, WeightStandardisedConv2d,
+    LinearConfig, WeightStandardizedConv2d,
 };
 use burn_privacy::per_example::per_example;
 
@@ -69,7 +69,7 @@ fn in_convolutions() {
 #[test]
 fn in_convolutions_with_standardised_weights() {
     let model = with_values(Conv2dConfig::new([2, 3], [2, 2]).init(&flex()).into(), 1);
-    check(&model, &Values::new(1).examples(10, 2 * 16, 3 * 9), |model: &WeightStandardisedConv2d, batch| {
+    check(&model, &Values::new(1).examples(10, 2 * 16, 3 * 9), |model: &WeightStandardizedConv2d, batch| {
         given(model.forward(batch.shaped(&[2, 4, 4])), batch.target)
     });
 }

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clipping_styles;
 mod contributions;
 mod convolutions;
 mod embeddings;

@@ -7,7 +7,7 @@ use burn::nn::PaddingConfig2d;
 use burn::prelude::*;
 use burn_privacy::nn::{
     Conv2d, Conv2dConfig, Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig, WeightStandardisedConv2d,
+    LinearConfig, WeightStandardizedConv2d,
 };
 use burn_privacy::prelude::*;
 
@@ -62,11 +62,11 @@ fn images() {
         assert_close_to_loop(&format!("depthwise, {side} x {side}"), conv([16, 16], 16), sizes, loss(16));
         // Its gains are 1, as training finds them.
         let config = Conv2dConfig::new([16, 16], [3, 3]).with_padding(PaddingConfig2d::Same);
-        let mut standardised: WeightStandardisedConv2d = config.init(&flex()).into();
+        let mut standardised: WeightStandardizedConv2d = config.init(&flex()).into();
         standardised.convolution = with_values(standardised.convolution, 1);
         let examples = Values::new(1).examples(4, sizes[0], sizes[1]);
         let name = format!("standardised, {side} x {side}");
-        assert_sums_are_close(&name, &standardised, &examples, |model: &WeightStandardisedConv2d, batch| {
+        assert_sums_are_close(&name, &standardised, &examples, |model: &WeightStandardizedConv2d, batch| {
             distance(model.forward(batch.shaped(&[16, side, side])), batch.target)
         });
         let norm: GroupNorm = GroupNormConfig::new(4, 16).init(&flex());

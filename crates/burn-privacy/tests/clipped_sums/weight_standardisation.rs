@@ -3,7 +3,7 @@
 use burn::module::{ModuleMapper, Param, ParamGroup, ParamId};
 use burn::nn::PaddingConfig2d;
 use burn::prelude::*;
-use burn_privacy::nn::{Conv2dConfig, WeightStandardisedConv2d};
+use burn_privacy::nn::{Conv2dConfig, WeightStandardizedConv2d};
 use proptest::prelude::*;
 
 use crate::support::witness::{Witnessed, checked_factor, witness_loss, witnessed};
@@ -17,21 +17,21 @@ fn layer(channels: [usize; 2], kernel: [usize; 2]) -> Conv2dConfig {
 }
 
 /// With values of the tests.
-fn standardised(config: &Conv2dConfig) -> WeightStandardisedConv2d {
+fn standardised(config: &Conv2dConfig) -> WeightStandardizedConv2d {
     with_values(config.init(&flex()).into(), 5)
 }
 
 /// What maps images of two channels, 5 x 6, to a loss.
-fn losses(model: &WeightStandardisedConv2d, batch: Batch) -> Tensor<1> {
+fn losses(model: &WeightStandardizedConv2d, batch: Batch) -> Tensor<1> {
     distance(model.forward(batch.shaped(&[2, 5, 6])), batch.target)
 }
 
-fn examples(model: &WeightStandardisedConv2d, count: usize) -> Vec<Example> {
+fn examples(model: &WeightStandardizedConv2d, count: usize) -> Vec<Example> {
     let outputs = model.forward(Tensor::zeros([1, 2, 5, 6], &flex())).shape().num_elements();
     Values::new(3).examples(count, 2 * 5 * 6, outputs)
 }
 
-fn check(model: &WeightStandardisedConv2d) {
+fn check(model: &WeightStandardizedConv2d) {
     assert_equals_loop(&flex(), model, &examples(model, 6), losses);
 }
 
@@ -64,7 +64,7 @@ fn each_parameter_trained_alone_and_frozen_alone() {
 }
 
 /// Weights so small that their deviation is clamped and no longer divided by, in every other channel.
-fn with_clamped_channels(model: WeightStandardisedConv2d) -> WeightStandardisedConv2d {
+fn with_clamped_channels(model: WeightStandardizedConv2d) -> WeightStandardizedConv2d {
     struct Shrink;
     impl ModuleMapper for Shrink {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -96,7 +96,7 @@ fn channels_whose_deviation_is_clamped() {
 #[test]
 fn views_of_an_example_add_up_before_the_norm() {
     let model = standardised(&layer([2, 3], [3, 3]));
-    let scaled = |model: &WeightStandardisedConv2d, mut batch: Batch| {
+    let scaled = |model: &WeightStandardizedConv2d, mut batch: Batch| {
         let rows = batch.size();
         let scales: Vec<f32> = (0..rows).map(|row| 1.0 - 0.4 * (row % 3) as f32).collect();
         batch.input = batch.input * Tensor::<1>::from_floats(scales.as_slice(), &flex()).reshape([rows, 1]);
@@ -145,7 +145,7 @@ proptest! {
     ) {
         let mut values = Values::new(seed);
         let gain = 10_f64.powf(gain) as f32;
-        let one: WeightStandardisedConv2d = layer([1, 1], [4, 5]).with_bias(false).init(&flex()).into();
+        let one: WeightStandardizedConv2d = layer([1, 1], [4, 5]).with_bias(false).init(&flex()).into();
         let mut model = witnessed(&flex(), with_values(one, seed));
         model.1.gain = Param::initialized(ParamId::new(), Tensor::from_floats([gain], &flex()));
         let weights = &parameters(&model.1)["convolution.weight"];
@@ -166,7 +166,7 @@ proptest! {
 
         let (clip, h) = ((true_norm * 10_f64.powf(part)).clamp(1e-12, 1e12), (true_norm * 1e-3) as f32);
         let examples = [Example::new(image, gradient)];
-        let sum = clipped_sum(&Ask::flex(clip), &model, &examples, |model: &Witnessed<WeightStandardisedConv2d>, batch| {
+        let sum = clipped_sum(&Ask::flex(clip), &model, &examples, |model: &Witnessed<WeightStandardizedConv2d>, batch| {
             witness_loss(model, &batch, h) + given(model.1.forward(batch.shaped(&[1, 4, 5])), batch.target)
         });
         checked_factor(&sum, h, true_norm, clip);

@@ -237,11 +237,13 @@ pub struct Ask {
     pub mode: PerExample,
     pub physical_batch: usize,
     pub views: usize,
+    /// In the place of flat clipping at `clip`.
+    pub style: Option<Clipping>,
 }
 
 impl Ask {
     pub fn on(device: &Device, clip: f64) -> Self {
-        Self { device: device.clone(), clip, mode: PerExample::OneBackward, physical_batch: 256, views: 1 }
+        Self { device: device.clone(), clip, mode: PerExample::OneBackward, physical_batch: 256, views: 1, style: None }
     }
 
     pub fn flex(clip: f64) -> Self {
@@ -250,6 +252,11 @@ impl Ask {
 
     pub fn physical_batch(mut self, examples: usize) -> Self {
         self.physical_batch = examples;
+        self
+    }
+
+    pub fn clipped(mut self, style: &Clipping) -> Self {
+        self.style = Some(style.clone());
         self
     }
 
@@ -273,7 +280,7 @@ pub fn try_clipped_sum<M: Module>(
 ) -> Result<ByPath, Error> {
     let plan = PrivacyPlanConfig::new()
         .with_sampling(Sampling::full_batch(examples.len()))
-        .with_clipping(Clipping::flat(ask.clip))
+        .with_clipping(ask.style.clone().unwrap_or(Clipping::flat(ask.clip)))
         .with_noise(NoiseLevel::multiplier(0.0))
         .with_delta(1e-9)
         .with_steps(1)

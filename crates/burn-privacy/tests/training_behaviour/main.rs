@@ -1,11 +1,16 @@
-//! What training under a plan does: noise, normaliser, batches, randomness, budget.
+//! What training under a plan does: noise, normalizer, batches, randomness, budget.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod batches;
 mod budget;
+mod clipping_norm;
 mod descent;
+mod last_bits;
 mod ledger;
 mod noise;
 mod randomness;
+mod ranks;
+mod several_optimizers;
+mod users;

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use burn_privacy_anonymize::attack::{dictionary, homogeneity, intersection, linkage};
+use burn_privacy_anonymize::attack::{dictionary, downcoding, homogeneity, intersection, linkage};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::input::{read_table, separator};
+use super::input::{hierarchies_of, read_table, separator};
 use crate::failure::Failure;
 
 /// `anonymize attack`.
@@ -75,9 +75,28 @@ pub enum AttackCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Writes rows of a release finer than they were released, where it was generalized no more than needed
+    #[command(after_help = "Example:
+  burn-privacy anonymize attack downcode released.csv --separator ';' --hierarchies hierarchies --truth people.csv")]
+    Downcode {
+        /// The release: a CSV file with a header
+        data: PathBuf,
+        /// Separator of the cells of both
+        #[arg(long, default_value = ",", value_parser = separator)]
+        separator: u8,
+        /// Folder of hierarchies, as for search: the attacker knows them
+        #[arg(long, value_name = "DIR")]
+        hierarchies: PathBuf,
+        /// The table that was released, to check what is found against
+        #[arg(long, value_name = "FILE")]
+        truth: Option<PathBuf>,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Finds people of a second table who match one row of the release
     #[command(after_help = "Example:
-  burn-privacy anonymize attack linkage released.csv --with voters.csv --on birthdate,sex,zip")]
+  burn-privacy anonymize attack linkage released.csv --with voters.csv --on birthdate,sex,zip --hierarchies hierarchies")]
     Linkage {
         /// CSV file with a header
         data: PathBuf,
@@ -90,6 +109,9 @@ pub enum AttackCommand {
         /// Columns that both have
         #[arg(long, value_name = "COLUMNS", value_delimiter = ',', required = true)]
         on: Vec<String>,
+        /// Folder of hierarchies, as for search: a label then matches all values under it; without, equal cells match
+        #[arg(long, value_name = "DIR")]
+        hierarchies: Option<PathBuf>,
         /// One JSON object
         #[arg(long)]
         json: bool,
@@ -183,24 +205,74 @@ pub fn attack(command: &AttackCommand, out: &mut impl Write) -> Result<(), Failu
                 found.people,
                 each.join(", ")
             )?;
+            for (person, value) in &found.examples {
+                writeln!(out, "  {}: {value}", person.join(", "))?;
+            }
         }
-        AttackCommand::Linkage { data, separator, with, on, json } => {
-            let found = linkage(data, with, *separator, on)?;
+        AttackCommand::Downcode { data, separator, hierarchies, truth, json } => {
+            let columns = hierarchies_of(data, *separator, hierarchies)?;
+            let truth = truth.as_ref().map(|file| read_table(file, *separator, hierarchies, None)).transpose()?;
+            if let Some(truth) = &truth
+                && truth.columns() != columns.as_slice()
+            {
+                return Err(Failure::Input("the release and the table have other quasi-identifiers".to_owned()));
+            }
+            let found = downcoding(data, *separator, &columns, truth.as_ref())?;
+            if *json {
+                let answer = json!({
+                    "rows": found.rows,
+                    "classes": found.classes,
+                    "one_level_a_column": found.one_level_a_column,
+                    "generalized_cells": found.generalized_cells,
+                    "classes_downcoded": found.classes_downcoded,
+                    "rows_downcoded": found.rows_downcoded,
+                    "claims": found.claims,
+                    "wrong_claims": found.wrong_claims,
+                });
+                writeln!(out, "{answer}")?;
+                return Ok(());
+            }
+            if found.one_level_a_column {
+                writeln!(out, "every column shows one level: nothing is certain below its labels")?;
+                return Ok(());
+            }
+            writeln!(
+                out,
+                "{} of {} rows can be written finer for certain, two in each of {} of {} classes",
+                found.rows_downcoded, found.rows, found.classes_downcoded, found.classes
+            )?;
+            if let Some(wrong) = found.wrong_claims {
+                writeln!(out, "{} of {} claims agree with the table", found.claims - wrong, found.claims)?;
+            }
+            for (class, column, [one, other]) in &found.examples {
+                writeln!(out, "  {}: both {one:?} and {other:?} occur in {column}", class.join(", "))?;
+            }
+        }
+        AttackCommand::Linkage { data, separator, with, on, hierarchies, json } => {
+            let known = match hierarchies {
+                Some(folder) => hierarchies_of(data, *separator, folder)?,
+                None => Vec::new(),
+            };
+            let found = linkage(data, with, *separator, on, &known)?;
             if *json {
                 let answer = json!({
                     "people": found.people,
                     "matched": found.matched,
                     "singled_out": found.singled_out,
                     "released": found.released,
+                    "fewest_matches": found.fewest_matches,
                 });
                 writeln!(out, "{answer}")?;
                 return Ok(());
             }
             writeln!(
                 out,
-                "{} of {} people match one of {} rows alone; {} match some",
-                found.singled_out, found.people, found.released, found.matched
+                "{} of {} people match one of {} rows alone; {} match some, each of those at least {} rows",
+                found.singled_out, found.people, found.released, found.matched, found.fewest_matches
             )?;
+            for (person, row) in &found.examples {
+                writeln!(out, "  {} is the row {}", person.join(", "), row.join(", "))?;
+            }
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn_privacy_anonymize::recoding::Recoding;
 use burn_privacy_anonymize::table::{Column, Hierarchy, PrivacyModel, Table, TableRoles};
-use burn_privacy_anonymize::{ReleaseOptions, column_names, write_release};
+use burn_privacy_anonymize::{ReleaseOptions, TableStatement, column_names, write_release};
 use burn_privacy_output::write_atomically;
 use clap::Args;
 
@@ -35,51 +35,117 @@ pub struct TableArgs {
     /// Rows of a class at least
     #[arg(long)]
     pub k: u64,
-    /// Sensitive values of a class at least
-    #[arg(long, value_name = "L", requires = "sensitive")]
-    pub distinct_l: Option<u64>,
-    /// Entropy of a class's sensitive values at least log L
-    #[arg(long, value_name = "L", requires = "sensitive")]
-    pub entropy_l: Option<f64>,
-    /// Equal distance of a class's sensitive values from the table's at most T
-    #[arg(long, value_name = "T", requires = "sensitive")]
-    pub equal_t: Option<f64>,
     /// The sensitive column, which then is no quasi-identifier
     #[arg(long, value_name = "COLUMN")]
     pub sensitive: Option<String>,
+    #[command(flatten)]
+    pub models: ModelArgs,
+}
+
+/// What is asked of a class beside its number of rows; all of it at once, if several are given.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Privacy models")]
+pub struct ModelArgs {
+    /// Sensitive values of a class at least
+    #[arg(long, value_name = "L", requires = "sensitive")]
+    distinct_l: Option<u64>,
+    /// Entropy of a class's sensitive values at least log L
+    #[arg(long, value_name = "L", requires = "sensitive")]
+    entropy_l: Option<f64>,
+    /// Recursive (C, L)-diversity: the commonest value less often than C times all but the L - 1 commonest
+    #[arg(long, value_name = "L", requires_all = ["sensitive", "recursive_c"])]
+    recursive_l: Option<u64>,
+    /// C of the recursive (C, L)-diversity
+    #[arg(long, value_name = "C", requires = "recursive_l")]
+    recursive_c: Option<f64>,
+    /// Equal distance of a class's sensitive values from the table's at most T
+    #[arg(long, value_name = "T", requires = "sensitive")]
+    equal_t: Option<f64>,
+    /// Ordered distance at most T; the sensitive values must be numbers
+    #[arg(long, value_name = "T", requires = "sensitive")]
+    ordered_t: Option<f64>,
+    /// Hierarchical distance at most T, by the sensitive column's hierarchy in the same folder
+    #[arg(long, value_name = "T", requires = "sensitive")]
+    hierarchical_t: Option<f64>,
+    /// No sensitive value's share above 1 + B times that in the table
+    #[arg(long, value_name = "B", requires = "sensitive")]
+    beta: Option<f64>,
+    /// As --beta, with min(B, -ln share) in place of B
+    #[arg(long, value_name = "B", requires = "sensitive")]
+    enhanced_beta: Option<f64>,
+    /// Logarithm of a sensitive value's share over that in the table between -D and D
+    #[arg(long, value_name = "D", requires = "sensitive")]
+    delta_disclosure: Option<f64>,
+    /// Rows of the population in a class at least
+    #[arg(long, value_name = "K", requires = "population")]
+    k_map: Option<u64>,
+    /// Share of a class's population that is in the table, from and to
+    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', num_args = 1, requires = "population")]
+    presence: Vec<f64>,
+    /// The population: a CSV file with the same quasi-identifiers, in which the table's people are
+    #[arg(long, value_name = "FILE")]
+    population: Option<PathBuf>,
 }
 
 impl TableArgs {
     /// The models, k-anonymity first.
-    pub fn models(&self) -> Vec<PrivacyModel> {
-        [
+    ///
+    /// # Errors
+    ///
+    /// If the sensitive column's hierarchy is needed and can't be read.
+    pub fn models(&self) -> Result<Vec<PrivacyModel>, Failure> {
+        let asked = &self.models;
+        let hierarchical = match (asked.hierarchical_t, &self.sensitive) {
+            (Some(t), Some(sensitive)) => {
+                let Some(file) = hierarchy_file(&self.hierarchies, sensitive)? else {
+                    return Err(Failure::Input(format!(
+                        "--hierarchical-t needs a hierarchy of {sensitive:?}: put *hierarchy_{sensitive}.csv into {}",
+                        self.hierarchies.display()
+                    )));
+                };
+                Some(PrivacyModel::HierarchicalTCloseness { t, hierarchy: Hierarchy::read(sensitive, &file)? })
+            }
+            _ => None,
+        };
+        let presence = match asked.presence[..] {
+            [] => None,
+            [lower, upper] => Some(PrivacyModel::DeltaPresence { lower, upper }),
+            _ => return Err(Failure::Input("--presence takes two shares, as in 0,0.5".to_owned())),
+        };
+        let recursive = asked.recursive_l.zip(asked.recursive_c);
+        Ok([
             Some(PrivacyModel::KAnonymity { k: self.k }),
-            self.distinct_l.map(|l| PrivacyModel::DistinctLDiversity { l }),
-            self.entropy_l.map(|l| PrivacyModel::EntropyLDiversity { l }),
-            self.equal_t.map(|t| PrivacyModel::EqualTCloseness { t }),
+            asked.distinct_l.map(|l| PrivacyModel::DistinctLDiversity { l }),
+            asked.entropy_l.map(|l| PrivacyModel::EntropyLDiversity { l }),
+            recursive.map(|(l, c)| PrivacyModel::RecursiveLDiversity { c, l }),
+            asked.equal_t.map(|t| PrivacyModel::EqualTCloseness { t }),
+            asked.ordered_t.map(|t| PrivacyModel::OrderedTCloseness { t }),
+            hierarchical,
+            asked.beta.map(|beta| PrivacyModel::BetaLikeness { beta, enhanced: false }),
+            asked.enhanced_beta.map(|beta| PrivacyModel::BetaLikeness { beta, enhanced: true }),
+            asked.delta_disclosure.map(|delta| PrivacyModel::DeltaDisclosure { delta }),
+            asked.k_map.map(|k| PrivacyModel::KMap { k }),
+            presence,
         ]
         .into_iter()
         .flatten()
-        .collect()
+        .collect())
     }
 
-    /// Reads the hierarchies, then the table.
+    /// Reads the hierarchies, then the table, and the population if there is one.
     pub fn read(&self) -> Result<Table, Failure> {
-        read_table(&self.data, self.separator, &self.hierarchies, self.sensitive.as_deref())
+        let table = read_table(&self.data, self.separator, &self.hierarchies, self.sensitive.as_deref())?;
+        let Some(file) = &self.models.population else { return Ok(table) };
+        let roles = TableRoles { quasi_identifiers: table.columns().to_vec(), sensitive: None };
+        let population = Table::read(file, self.separator, roles)?;
+        Ok(table.with_population(population)?)
     }
 }
 
 /// Reads the hierarchies of a folder, then a table: columns with a hierarchy are quasi-identifiers.
 pub fn read_table(data: &Path, separator: u8, hierarchies: &Path, sensitive: Option<&str>) -> Result<Table, Failure> {
-    let mut quasi_identifiers = Vec::new();
-    for name in column_names(data, separator)? {
-        if sensitive == Some(name.as_str()) {
-            continue;
-        }
-        if let Some(file) = hierarchy_file(hierarchies, &name)? {
-            quasi_identifiers.push(Column { hierarchy: Hierarchy::read(&name, &file)?, name });
-        }
-    }
+    let mut quasi_identifiers = hierarchies_of(data, separator, hierarchies)?;
+    quasi_identifiers.retain(|column| sensitive != Some(column.name.as_str()));
     if quasi_identifiers.is_empty() {
         return Err(Failure::Input(format!(
             "{} has no hierarchy of a column of {}: name them *hierarchy_COLUMN.csv",
@@ -89,6 +155,28 @@ pub fn read_table(data: &Path, separator: u8, hierarchies: &Path, sensitive: Opt
     }
     let roles = TableRoles { quasi_identifiers, sensitive: sensitive.map(str::to_owned) };
     Ok(Table::read(data, separator, roles)?)
+}
+
+/// The columns of a file that have a hierarchy in a folder.
+pub fn hierarchies_of(data: &Path, separator: u8, folder: &Path) -> Result<Vec<Column>, Failure> {
+    let mut columns = Vec::new();
+    for name in column_names(data, separator)? {
+        if let Some(file) = hierarchy_file(folder, &name)? {
+            columns.push(Column { hierarchy: Hierarchy::read(&name, &file)?, name });
+        }
+    }
+    Ok(columns)
+}
+
+/// Refuses outputs that exist.
+pub fn refuse_existing(paths: &[&Path], force: bool) -> Result<(), Failure> {
+    match paths.iter().find(|path| path.exists()) {
+        Some(taken) if !force => {
+            let taken = taken.display();
+            Err(Failure::Input(format!("{taken} exists already: name another, or give --force")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The one file of a folder that ends as the hierarchy of a column does.
@@ -123,16 +211,33 @@ pub struct ReleaseArgs {
     /// Keeps the order of the rows, which can tell who is who, in constant memory
     #[arg(long, requires = "output")]
     pub keep_order: bool,
-    /// Replaces an output that exists
-    #[arg(long, requires = "output")]
+    /// One self-contained HTML page on the release, with charts
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// People in the population, for estimates of how many are unique in it
+    #[arg(long, value_name = "N")]
+    pub population_size: Option<u64>,
+    /// Replaces outputs that exist
+    #[arg(long)]
     pub force: bool,
 }
 
 impl ReleaseArgs {
     /// Checks a recoding anew and writes it with its statement, if an output was named.
     pub fn write(&self, args: &TableArgs, table: &Table, recoding: &Recoding) -> Result<(), Failure> {
-        let models = args.models();
+        let models = args.models()?;
         recoding.verify(table, &models)?;
+        self.write_with(args, table, recoding, recoding.statement(table, &models)?)
+    }
+
+    /// As [`Self::write`], for a recoding that was checked in another way.
+    pub fn write_with(
+        &self,
+        args: &TableArgs,
+        table: &Table,
+        recoding: &Recoding,
+        mut statement: TableStatement,
+    ) -> Result<(), Failure> {
         let Some(output) = &self.output else { return Ok(()) };
         let beside = |ending: &str| {
             let mut name = output.clone().into_os_string();
@@ -148,7 +253,6 @@ impl ReleaseArgs {
         }
         let options = ReleaseOptions { keep: self.keep.clone(), keep_order: self.keep_order, replace: self.force };
         write_release(&args.data, args.separator, table, recoding, output, &options)?;
-        let mut statement = recoding.statement(table, &models)?;
         if !self.keep.is_empty() {
             statement = statement.caveat(format!("columns released as they are: {}", self.keep.join(", ")));
         }

@@ -1,14 +1,19 @@
 //! `burn-privacy anonymize search`.
 
 use std::io::Write;
+use std::path::PathBuf;
 
+use burn_privacy_anonymize::column_names;
+use burn_privacy_anonymize::columns::ColumnSchema;
 use burn_privacy_anonymize::recoding::Recoding;
 use burn_privacy_anonymize::search::{SearchOptions, optimum};
 use burn_privacy_anonymize::table::Metric;
+use burn_privacy_output::write_atomically;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::input::{ReleaseArgs, TableArgs};
+use super::measure::Measured;
 use crate::failure::Failure;
 
 /// What is made small.
@@ -51,6 +56,9 @@ pub struct SearchArgs {
     max_choices: u64,
     #[command(flatten)]
     release: ReleaseArgs,
+    /// Writes what was found as a schema that `anonymize apply` applies to new rows, k checked again
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -59,7 +67,7 @@ pub struct SearchArgs {
 /// `burn-privacy anonymize search`.
 pub fn search(args: &SearchArgs, out: &mut impl Write) -> Result<(), Failure> {
     let table = args.table.read()?;
-    let models = args.table.models();
+    let models = args.table.models()?;
     let options = SearchOptions {
         models: models.clone(),
         metric: args.metric.into(),
@@ -69,7 +77,20 @@ pub fn search(args: &SearchArgs, out: &mut impl Write) -> Result<(), Failure> {
     let found = optimum(&table, &options)?;
     let recoding = Recoding::full_domain(&table, &found.partition);
     args.release.write(&args.table, &table, &recoding)?;
+    if let Some(recipe) = &args.recipe {
+        if recipe.exists() && !args.release.force {
+            let taken = recipe.display();
+            return Err(Failure::Input(format!("{taken} exists already: name another --recipe, or give --force")));
+        }
+        let header = column_names(&args.table.data, args.table.separator)?;
+        let keep = &args.release.keep;
+        let schema = ColumnSchema::of_full_domain(&table, &found.levels, &header, keep, &models, args.suppression)?;
+        write_atomically(recipe, schema.to_toml()?)?;
+    }
     let quality = found.quality;
+    let statement = recoding.statement(&table, &models)?;
+    let measured = Measured::new(&args.release, &table, &recoding)?;
+    measured.report(&args.release, &args.table, &table, &recoding, &statement, None)?;
     if args.json {
         let levels: Map<String, Value> = table
             .columns()
@@ -88,6 +109,8 @@ pub fn search(args: &SearchArgs, out: &mut impl Write) -> Result<(), Failure> {
             "proved": found.proved,
             "lower_bound": found.lower_bound,
             "choices": found.choices,
+            "measures": measured.measures_json(),
+            "risk": measured.risk_json(),
         });
         writeln!(out, "{answer}")?;
         return Ok(());
@@ -101,6 +124,6 @@ pub fn search(args: &SearchArgs, out: &mut impl Write) -> Result<(), Failure> {
     for (column, &level) in table.columns().iter().zip(&found.levels) {
         writeln!(out, "  {}: level {level} of {}", column.name, column.hierarchy.levels() - 1)?;
     }
-    write!(out, "\n{}", recoding.statement(&table, &models)?)?;
+    write!(out, "\n{statement}")?;
     Ok(())
 }

@@ -29,6 +29,13 @@ impl Adapter {
         self.argument(self.client().create_from_slice(u32::as_bytes(words)), words.len())
     }
 
+    /// Numbers on the device.
+    pub(super) fn tensor(&self, values: &[f32]) -> CubeTensor {
+        let handle = self.client().create_from_slice(f32::as_bytes(values));
+        let (client, device) = (self.tensor.client.clone(), self.tensor.device.clone());
+        CubeTensor::new_contiguous(client, device, [values.len()].into(), handle, DType::F32)
+    }
+
     /// Where a kernel may write so many words, and the argument that says so.
     pub(super) fn output(&self, words: usize) -> (Handle, BufferArg) {
         let handle = self.client().empty(words * size_of::<u32>());

@@ -4,6 +4,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, backend_extension};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::full_client;
 use burn_cubecl::tensor::CubeTensor;
 use burn_privacy_mechanisms::KernelNoise;
 use cubecl::calculate_cube_count_elemwise;
@@ -24,34 +25,49 @@ pub(super) trait NoisyMean: Backend {
 
 impl NoisyMean for CubeBackend {
     fn noisy_mean(sum: FloatTensor<Self>, noise: KernelNoise, divisor: f32) -> FloatTensor<Self> {
-        let sum = into_contiguous(sum);
-        let client = sum.client.clone();
-        let entries = sum.meta.num_elements();
-        let threads = (noise.skipped as usize + entries).div_ceil(KernelNoise::TILE) * BLOCKS;
-        let cube_dim = CubeDim::new(&client, threads);
-        let cube_count = calculate_cube_count_elemwise(&client, threads, cube_dim);
-        // Memory of its own: were the kernel never to run, the sum must not be what is found there.
-        let buffer = client.empty(entries * size_of::<f32>());
-        let shape = sum.meta.shape().clone();
-        let mean = CubeTensor::new_contiguous(client.clone(), sum.device.clone(), shape, buffer, sum.dtype);
-        noisy_mean_kernel::launch(
-            &client,
-            cube_count,
-            cube_dim,
-            sum.into_buffer_arg(),
-            mean.clone().into_buffer_arg(),
-            key_argument(&noise.key),
-            noise.first_tile as u32,
-            (noise.first_tile >> 32) as u32,
-            noise.skipped,
-            noise.std,
-            divisor,
-        );
-        mean
+        noisy_mean_by(sum, &noise, |sum, mean, threads| launch(sum, mean, threads, &noise, divisor))
     }
 }
 
-/// One thread a block of the stream: four pairs, eight elements, of which neighbouring threads have neighbouring ones.
+/// What `write` makes of a sum and the memory for its noisy mean, with the number of threads that cover it.
+///
+/// That memory is recycled: it may hold the sum itself, or gradients of single records. It is filled with NaN before, by another
+/// kernel than ours, so that what `write` leaves as it was is seen to be no number, and makes everything that is computed from it
+/// none. CubeCL 0.11 reports nothing when a kernel is launched; where it knows that a launch failed (no compiler for it, too
+/// large for the device), reading what it should have written fails. A launch that it drops leaves no trace
+/// (`on_gpu.rs` asks).
+fn noisy_mean_by(
+    sum: CubeTensor,
+    noise: &KernelNoise,
+    write: impl FnOnce(CubeTensor, CubeTensor, usize),
+) -> CubeTensor {
+    let sum = into_contiguous(sum);
+    let threads = (noise.skipped as usize + sum.meta.num_elements()).div_ceil(KernelNoise::TILE) * BLOCKS;
+    let mean = full_client::<f32>(sum.client.clone(), sum.meta.shape().clone(), sum.device.clone(), f32::NAN);
+    write(sum, mean.clone(), threads);
+    mean
+}
+
+fn launch(sum: CubeTensor, mean: CubeTensor, threads: usize, noise: &KernelNoise, divisor: f32) {
+    let client = sum.client.clone();
+    let cube_dim = CubeDim::new(&client, threads);
+    let cube_count = calculate_cube_count_elemwise(&client, threads, cube_dim);
+    noisy_mean_kernel::launch(
+        &client,
+        cube_count,
+        cube_dim,
+        sum.into_buffer_arg(),
+        mean.into_buffer_arg(),
+        key_argument(&noise.key),
+        noise.first_tile as u32,
+        (noise.first_tile >> 32) as u32,
+        noise.skipped,
+        noise.std,
+        divisor,
+    );
+}
+
+/// One thread a block of the stream: four pairs, eight elements, of which neighboring threads have neighboring ones.
 /// The layout is that of [`stream`](burn_privacy_mechanisms::stream), `first_tile` 64 bits in two words.
 #[cube(launch)]
 #[allow(clippy::too_many_arguments)]
@@ -134,7 +150,7 @@ mod tests {
     fn values(noise: &StepNoise, first: u64, sum: &[f32], std: f64, divisor: f32, device: &Device) -> Vec<f32> {
         let for_kernel = || noise.for_kernel(first, sum.len(), std);
         let sum = Tensor::<1>::from_data(TensorData::new(sum.to_vec(), [sum.len()]), device);
-        let mean = noisy_mean(sum, for_kernel, divisor, |_| panic!("the kernel serves this device")).unwrap();
+        let mean = noisy_mean(sum, for_kernel, divisor).expect("the kernel serves this device").unwrap();
         mean.into_data().try_to_vec().unwrap()
     }
 
@@ -167,6 +183,29 @@ mod tests {
                 for (found, expected) in values(&noise, 40, &sum, std, 3.0, device).iter().zip(expected) {
                     assert!((found - expected).abs() <= 1e-5, "{found} against {expected}");
                 }
+            }
+        });
+    }
+
+    #[test]
+    fn what_no_kernel_wrote_is_no_number() {
+        on_adapter("what_no_kernel_wrote_is_no_number", |adapter| {
+            const SECRET: u32 = 0x4048_F5C3; // 3.14
+            let entries = 1 << 16;
+            let noise = step_noise().for_kernel(0, entries, 1.0).unwrap();
+            // Memory of that size that was just given back, so that it is likely to be what the mean gets.
+            let leave_secrets = || drop(adapter.input(&vec![SECRET; entries]));
+            for launched in [false, true] {
+                leave_secrets();
+                let sum = adapter.tensor(&vec![2.5_f32; entries]);
+                let mean = noisy_mean_by(sum, &noise, |sum, mean, threads| {
+                    if launched {
+                        launch(sum, mean, threads, &noise, 4.0);
+                    }
+                });
+                let found = adapter.read(mean.handle);
+                assert_eq!(found.len(), entries);
+                assert!(found.into_iter().map(f32::from_bits).all(|value| value.is_nan() != launched));
             }
         });
     }

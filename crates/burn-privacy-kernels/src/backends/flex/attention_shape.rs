@@ -2,15 +2,15 @@
 
 /// The sizes of an attention without a mask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attention {
+pub(crate) struct Attention {
     /// Heads.
-    pub heads: usize,
+    pub(crate) heads: usize,
     /// Values of a position in one head.
-    pub head_width: usize,
+    pub(crate) head_width: usize,
     /// Number of query positions.
-    pub queries: usize,
+    pub(crate) queries: usize,
     /// Number of key positions.
-    pub keys: usize,
+    pub(crate) keys: usize,
 }
 
 impl Attention {

@@ -13,22 +13,22 @@ use burn::tensor::{DType, Tensor};
 use super::attention::{self, Inputs};
 use super::attention_shape::Attention;
 use super::convolution;
-use super::convolution_shape::Convolution;
-use super::matrix_product::{Matrix, add_parallel_product, parallel_product};
-use super::normalisation::{self, Normalised};
-use super::normalisation_shape::Normalisation;
+use super::matrix_product::Matrix;
+use super::normalization::{self, Normalized};
+use super::normalization_shape::Normalization;
 use super::on_flex::{Values, owned, primitive, tensor};
-use super::pointwise_kind::Pointwise;
 use super::pooling;
 use super::pooling_shape::Pooling;
-use super::small_product::{is_small, small_product};
-use super::{rows, rowwise};
+use super::row_product::row_product;
+use super::rowwise;
+use crate::ops::convolution::shape::Convolution;
+use crate::ops::pointwise::Pointwise;
 
 /// A tensor equal to `output`, and a leaf whose gradient is the gradient of that tensor (of its shape, not the
 /// leaf's).
 ///
 /// What adding a leaf of zeros does, without the zeros and the addition.
-pub fn tap<const D: usize>(output: &Tensor<D>) -> Option<(Tensor<D>, Tensor<D>)> {
+pub(crate) fn tap<const D: usize>(output: &Tensor<D>) -> Option<(Tensor<D>, Tensor<D>)> {
     let tensor = output.clone().try_into_primitive::<Autodiff<Flex>>().ok()?;
     let leaf = Tensor::<D>::zeros([1; D], &output.device()).require_grad();
     let anchor = leaf.clone().try_into_primitive::<Autodiff<Flex>>().ok()?;
@@ -52,7 +52,12 @@ impl Backward<Flex, 2> for Tap {
 }
 
 /// The convolution of `input`, with or without autodiff, by weights that take no part in it.
-pub fn convolve(of: Convolution, input: Tensor<4>, kernel: &Tensor<4>, bias: Option<&Tensor<1>>) -> Option<Tensor<4>> {
+pub(crate) fn convolve(
+    of: Convolution,
+    input: Tensor<4>,
+    kernel: &Tensor<4>,
+    bias: Option<&Tensor<1>>,
+) -> Option<Tensor<4>> {
     // Burn's own convolution says what does not fit.
     if input.dtype() != DType::F32 || !of.fits(kernel.shape().num_elements()) {
         return None;
@@ -93,20 +98,16 @@ impl Backward<Flex, 1> for FrozenConvolution {
     }
 }
 
-/// A function of every value, with or without autodiff; `otherwise` for a tensor of another backend.
-pub fn activate<const D: usize>(
-    of: Pointwise,
-    input: Tensor<D>,
-    otherwise: impl FnOnce(Tensor<D>) -> Tensor<D>,
-) -> Tensor<D> {
-    row_by_row(Rowwise::Pointwise(of), input, otherwise)
+/// A function of every value, with or without autodiff; gives a tensor of another format or backend back.
+pub(crate) fn activate<const D: usize>(of: Pointwise, input: Tensor<D>) -> Result<Tensor<D>, Tensor<D>> {
+    row_by_row(Rowwise::Pointwise(of), input)
 }
 
 /// The softmax over the last axis, as [`activate`].
-pub fn softmax<const D: usize>(input: Tensor<D>, otherwise: impl FnOnce(Tensor<D>) -> Tensor<D>) -> Tensor<D> {
+pub(crate) fn softmax<const D: usize>(input: Tensor<D>) -> Result<Tensor<D>, Tensor<D>> {
     match input.dims()[D - 1] {
-        0 => otherwise(input),
-        length => row_by_row(Rowwise::Softmax { length }, input, otherwise),
+        0 => Err(input),
+        length => row_by_row(Rowwise::Softmax { length }, input),
     }
 }
 
@@ -142,20 +143,16 @@ impl Rowwise {
     }
 }
 
-fn row_by_row<const D: usize>(
-    of: Rowwise,
-    input: Tensor<D>,
-    otherwise: impl FnOnce(Tensor<D>) -> Tensor<D>,
-) -> Tensor<D> {
+fn row_by_row<const D: usize>(of: Rowwise, input: Tensor<D>) -> Result<Tensor<D>, Tensor<D>> {
     if input.dtype() != DType::F32 {
-        return otherwise(input);
+        return Err(input);
     }
     // The tensor is dropped before its values are taken, so that they can be written over where they are.
     if let Ok(values) = input.clone().try_into_primitive::<Flex>() {
         drop(input);
-        return Tensor::from_primitive::<Flex>(of.apply(owned(values)));
+        return Ok(Tensor::from_primitive::<Flex>(of.apply(owned(values))));
     }
-    let Ok(tracked) = input.clone().try_into_primitive::<Autodiff<Flex>>() else { return otherwise(input) };
+    let Ok(tracked) = input.clone().try_into_primitive::<Autodiff<Flex>>() else { return Err(input) };
     drop(input);
     let (values, node) = tracked.into_parts();
     let values = owned(values);
@@ -165,7 +162,7 @@ fn row_by_row<const D: usize>(
         OpsKind::Tracked(prep) => prep.finish((of, kept_input.unwrap_or_else(|| output.clone())), output),
         OpsKind::UnTracked(prep) => prep.finish(output),
     };
-    Tensor::from_primitive::<Autodiff<Flex>>(output)
+    Ok(Tensor::from_primitive::<Autodiff<Flex>>(output))
 }
 
 #[derive(Debug)]
@@ -185,7 +182,11 @@ impl Backward<Flex, 1> for RowByRow {
 
 /// `input weight + bias` along the last axis, of an input with or without autodiff by weights that take no part in
 /// it.
-pub fn linear<const D: usize>(input: Tensor<D>, weight: &Tensor<2>, bias: Option<&Tensor<1>>) -> Option<Tensor<D>> {
+pub(crate) fn linear<const D: usize>(
+    input: Tensor<D>,
+    weight: &Tensor<2>,
+    bias: Option<&Tensor<1>>,
+) -> Option<Tensor<D>> {
     let ([d_input, d_output], mut dims) = (weight.dims(), input.dims());
     if input.dtype() != DType::F32 || dims[D - 1] != d_input || d_input * d_output == 0 {
         return None;
@@ -197,20 +198,8 @@ pub fn linear<const D: usize>(input: Tensor<D>, weight: &Tensor<2>, bias: Option
     };
     dims[D - 1] = d_output;
     let forward = |input: &Values| {
-        let rows = input.slice().len() / d_input;
-        let weight = Matrix::new(weight.slice(), d_input, d_output);
-        if is_small([d_input, d_output], rows) {
-            return small_product(input.slice(), weight, bias.as_ref().map(Values::slice));
-        }
-        let input = Matrix::new(input.slice(), rows, d_input);
-        match &bias {
-            Some(bias) => {
-                let mut output = rows::repeated(bias.slice(), rows);
-                add_parallel_product(&mut output, input, weight);
-                output
-            }
-            None => parallel_product(input, weight),
-        }
+        let matrix = Matrix::new(weight.slice(), d_input, d_output);
+        row_product(input.slice(), matrix, bias.as_ref().map(Values::slice))
     };
     if let Some(input) = Values::of(&input) {
         return Some(tensor(forward(&input), dims));
@@ -235,13 +224,8 @@ impl Backward<Flex, 1> for FrozenLinear {
         let [Some(input)] = ops.parents else { return };
         let (weight, [d_input, d_output]) = ops.state;
         let weight = Values::contiguous(weight);
-        let rows = gradient.slice().len() / d_output;
         let weight = Matrix::new(weight.slice(), d_input, d_output).transposed();
-        let found = if is_small([d_output, d_input], rows) {
-            small_product(gradient.slice(), weight, None)
-        } else {
-            parallel_product(Matrix::new(gradient.slice(), rows, d_output), weight)
-        };
+        let found = row_product(gradient.slice(), weight, None);
         let mut dims = gradient.0.layout().shape().clone();
         let last = dims.num_dims() - 1;
         dims[last] = d_input;
@@ -249,10 +233,10 @@ impl Backward<Flex, 1> for FrozenLinear {
     }
 }
 
-/// A normalisation of `input`, with or without autodiff, by scale and shift that take no part in it; and the values
+/// A normalization of `input`, with or without autodiff, by scale and shift that take no part in it; and the values
 /// before scale and shift, without autodiff.
-pub fn normalise<const D: usize>(
-    of: Normalisation,
+pub(crate) fn normalize<const D: usize>(
+    of: Normalization,
     input: Tensor<D>,
     scale: &Tensor<1>,
     shift: Option<&Tensor<1>>,
@@ -267,15 +251,15 @@ pub fn normalise<const D: usize>(
         None => None,
     };
     let forward =
-        |input: &Values| normalisation::forward(&of, input.slice(), scale.slice(), shift.as_ref().map(Values::slice));
+        |input: &Values| normalization::forward(&of, input.slice(), scale.slice(), shift.as_ref().map(Values::slice));
     if let Some(input) = Values::of(&input) {
-        let Normalised { output, values, .. } = forward(&input);
+        let Normalized { output, values, .. } = forward(&input);
         return Some((tensor(output, dims), tensor(values, dims)));
     }
     let (input, node) = input.try_into_primitive::<Autodiff<Flex>>().ok()?.into_parts();
-    let Normalised { output, values, inverse_deviations } = forward(&Values::contiguous(input));
+    let Normalized { output, values, inverse_deviations } = forward(&Values::contiguous(input));
     let (output, values) = (primitive(output, dims), primitive(values, dims));
-    let output = match FrozenNormalisation.prepare::<NoCheckpointing>([node]).compute_bound().stateful() {
+    let output = match FrozenNormalization.prepare::<NoCheckpointing>([node]).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish((of, values.clone(), Arc::new(inverse_deviations), scale.0), output),
         OpsKind::UnTracked(prep) => prep.finish(output),
     };
@@ -283,23 +267,23 @@ pub fn normalise<const D: usize>(
 }
 
 #[derive(Debug)]
-struct FrozenNormalisation;
+struct FrozenNormalization;
 
-impl Backward<Flex, 1> for FrozenNormalisation {
-    type State = (Normalisation, FloatTensor<Flex>, Arc<Vec<f32>>, FloatTensor<Flex>);
+impl Backward<Flex, 1> for FrozenNormalization {
+    type State = (Normalization, FloatTensor<Flex>, Arc<Vec<f32>>, FloatTensor<Flex>);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let mut gradient = owned(grads.consume::<Flex>(&ops.node));
         let [Some(input)] = ops.parents else { return };
         let (of, values, inverse_deviations, scale) = ops.state;
         let (values, scale) = (Values::contiguous(values), Values::contiguous(scale));
-        normalisation::pull_back(&of, gradient.storage_mut(), values.slice(), &inverse_deviations, scale.slice());
+        normalization::pull_back(&of, gradient.storage_mut(), values.slice(), &inverse_deviations, scale.slice());
         grads.register::<Flex>(input.id, gradient);
     }
 }
 
 /// Attention without a mask, of inputs with or without autodiff.
-pub fn attend(of: Attention, inputs: [&Tensor<3>; 3]) -> Option<Tensor<3>> {
+pub(crate) fn attend(of: Attention, inputs: [&Tensor<3>; 3]) -> Option<Tensor<3>> {
     let examples = inputs[0].dims()[0];
     let dims = [examples, of.queries, of.width()];
     if inputs.iter().any(|input| input.dtype() != DType::F32 || input.shape().num_elements() == 0) {
@@ -349,7 +333,7 @@ impl Backward<Flex, 3> for Attend {
 
 /// The largest values under the kernel, of `[batch, channels, height, width]` with or without autodiff. Kernels have at most
 /// 255 elements.
-pub fn max_pool(of: Pooling, input: Tensor<4>) -> Option<Tensor<4>> {
+pub(crate) fn max_pool(of: Pooling, input: Tensor<4>) -> Option<Tensor<4>> {
     if input.dtype() != DType::F32 {
         return None;
     }

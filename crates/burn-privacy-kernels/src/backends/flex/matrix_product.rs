@@ -60,6 +60,11 @@ impl<'a> Matrix<'a> {
         self.transposed().columns_from(first, rows).transposed()
     }
 
+    /// The columns and how far apart they start, where each lies in one piece.
+    pub(super) fn columns_in_memory(&self) -> Option<(&'a [f32], usize)> {
+        (self.row_step == 1).then_some((self.values, self.column_step))
+    }
+
     /// # Panics
     ///
     /// If there is no such element.

@@ -1,68 +1,34 @@
-//! The CPU's own kernels for per-example gradients: what Burn's tensor operations do in many passes over memory,
-//! done in one, on the flex backend.
+//! The CPU's own kernels: what Burn's tensor operations do in many passes over memory, done in one, on the flex backend.
 //!
-//! Every function returns `None` for a tensor of another backend or number format; the caller then takes the general
-//! path, against which the tests compare.
+//! Every function returns `None`, or gives its tensor back as an error, for a tensor of another backend or number format; the
+//! operation then takes its general path, against which the tests compare.
 
-#[cfg(not(feature = "flex"))]
-mod absent;
-#[cfg(feature = "flex")]
 mod attention;
-#[cfg_attr(not(feature = "flex"), allow(dead_code))]
 mod attention_shape;
-#[cfg(feature = "flex")]
 mod autodiff;
-#[cfg(feature = "flex")]
 mod convolution;
-#[cfg_attr(not(feature = "flex"), allow(dead_code))]
-mod convolution_shape;
-#[cfg(feature = "flex")]
 mod elementary;
-#[cfg(feature = "flex")]
 mod fresh_memory;
-#[cfg(feature = "flex")]
 mod ghost_norm;
-#[cfg(feature = "flex")]
 mod lanes;
-#[cfg(feature = "flex")]
 mod matrix_product;
-#[cfg(feature = "flex")]
-mod normalisation;
-#[cfg_attr(not(feature = "flex"), allow(dead_code))]
-mod normalisation_shape;
-#[cfg(feature = "flex")]
+mod normalization;
+mod normalization_shape;
 mod on_flex;
-#[cfg(feature = "flex")]
 mod outer_products;
-#[cfg(feature = "flex")]
-mod per_example;
-#[cfg_attr(not(feature = "flex"), allow(dead_code))]
-mod pointwise_kind;
-#[cfg(feature = "flex")]
 mod pooling;
-#[cfg_attr(not(feature = "flex"), allow(dead_code))]
 mod pooling_shape;
-#[cfg(feature = "flex")]
-mod position_major;
-#[cfg(feature = "flex")]
+mod row_pairs;
+mod row_product;
 mod rows;
-#[cfg(feature = "flex")]
 mod rowwise;
-#[cfg(feature = "flex")]
+mod run_sums;
 mod small_product;
-#[cfg(feature = "flex")]
-mod standardisation;
-#[cfg(feature = "flex")]
+mod standardization;
 mod transposition;
 
-#[cfg(not(feature = "flex"))]
-pub use absent::*;
-pub use attention_shape::Attention;
-#[cfg(feature = "flex")]
-pub use autodiff::{activate, attend, convolve, linear, max_pool, normalise, softmax, tap};
-pub use convolution_shape::Convolution;
-pub use normalisation_shape::Normalisation;
-#[cfg(feature = "flex")]
-pub use on_flex::*;
-pub use pointwise_kind::Pointwise;
-pub use pooling_shape::Pooling;
+pub(crate) use attention_shape::Attention;
+pub(crate) use autodiff::{activate, attend, convolve, linear, max_pool, normalize, softmax, tap};
+pub(crate) use normalization_shape::Normalization;
+pub(crate) use on_flex::*;
+pub(crate) use pooling_shape::Pooling;

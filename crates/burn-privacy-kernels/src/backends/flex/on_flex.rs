@@ -7,12 +7,13 @@ use burn::backend::{Autodiff, Flex};
 use burn::tensor::{DType, Int, Shape, Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::convolution_shape::Convolution;
 use super::fresh_memory::{Cut, written_in_parts};
 use super::matrix_product::{Matrix, matrix_product};
-use super::outer_products::{self, RowPairs};
-use super::{convolution, ghost_norm, normalisation, rows, standardisation};
-use crate::rounding::{Rounding, rows_and_length};
+use super::row_pairs::RowPairs;
+use super::{convolution, ghost_norm, normalization, outer_products, rows, standardization};
+use crate::ops::convolution::shape::Convolution;
+use crate::ops::examples::rows_and_length;
+use crate::rounding::Rounding;
 
 /// The contiguous values of a tensor without autodiff.
 pub(super) struct Values(pub(super) FloatTensor<Flex>);
@@ -43,24 +44,22 @@ pub(super) fn tensor<const D: usize>(values: Vec<f32>, dims: [usize; D]) -> Tens
 }
 
 /// Whether the kernels may take a tensor, with or without autodiff.
-pub fn serve<const D: usize>(values: &Tensor<D>) -> bool {
+pub(crate) fn serve<const D: usize>(values: &Tensor<D>) -> bool {
     values.dtype() == DType::F32
         && (values.clone().try_into_primitive::<Flex>().is_ok()
             || values.clone().try_into_primitive::<Autodiff<Flex>>().is_ok())
 }
 
 /// Lets `update` write over the values of a tensor, which are copied first only where something else holds them;
-/// `otherwise` for a tensor of another backend.
-pub fn update_in_place<E>(
+/// gives a tensor of another format or backend back.
+pub(crate) fn update_in_place<E>(
     values: Tensor<1>,
     update: impl FnOnce(&mut [f32]) -> Result<(), E>,
-    otherwise: impl FnOnce(Tensor<1>) -> Result<Tensor<1>, E>,
-) -> Result<Tensor<1>, E> {
-    let Some(Values(primitive)) = Values::of(&values) else { return otherwise(values) };
+) -> Result<Result<Tensor<1>, E>, Tensor<1>> {
+    let Some(Values(primitive)) = Values::of(&values) else { return Err(values) };
     drop(values);
     let mut values = owned(primitive);
-    update(values.storage_mut())?;
-    Ok(Tensor::from_primitive::<Flex>(values))
+    Ok(update(values.storage_mut()).map(|()| Tensor::from_primitive::<Flex>(values)))
 }
 
 /// The tensor, with storage that holds its values and nothing else.
@@ -74,7 +73,7 @@ pub(super) fn owned(values: FloatTensor<Flex>) -> FloatTensor<Flex> {
 }
 
 /// Upper bounds `[rows]` of the sums of squares over every axis but the first.
-pub fn sum_of_squares_bound<const D: usize>(values: &Tensor<D>) -> Option<Tensor<1>> {
+pub(crate) fn sum_of_squares_bound<const D: usize>(values: &Tensor<D>) -> Option<Tensor<1>> {
     let [rows, length] = rows_and_length(values);
     let values = Values::of(values)?;
     let found = if length == 0 { vec![0.0; rows] } else { rows::squares(values.slice(), length) };
@@ -82,28 +81,28 @@ pub fn sum_of_squares_bound<const D: usize>(values: &Tensor<D>) -> Option<Tensor
 }
 
 /// Rows (axis 0) times their weights `[rows]`; a row of weight zero becomes zero whatever it holds.
-pub fn weighted_rows<const D: usize>(values: &Tensor<D>, weights: &Tensor<1>) -> Option<Tensor<D>> {
+pub(crate) fn weighted_rows<const D: usize>(values: &Tensor<D>, weights: &Tensor<1>) -> Option<Tensor<D>> {
     let [_, length] = rows_and_length(values);
     let (dims, values, weights) = (values.dims(), Values::of(values)?, Values::of(weights)?);
     Some(tensor(rows::weighted(values.slice(), length.max(1), weights.slice()), dims))
 }
 
 /// The weighted sum of rows, in f64: `[rows, length]` and `[rows]` to `[length]`.
-pub fn weighted_sum_of_rows(values: &Tensor<2>, weights: &Tensor<1>) -> Option<Tensor<1>> {
+pub(crate) fn weighted_sum_of_rows(values: &Tensor<2>, weights: &Tensor<1>) -> Option<Tensor<1>> {
     let [_, length] = values.dims();
     let (values, weights) = (Values::of(values)?, Values::of(weights)?);
     Some(tensor_of_f64(rows::weighted_sum(values.slice(), length.max(1), weights.slice())))
 }
 
 /// Each example's gradient of the kernel: `[examples, entries]`.
-pub fn kernel_gradients(of: &Convolution, input: &Tensor<4>, output_gradient: &Tensor<4>) -> Option<Tensor<2>> {
+pub(crate) fn kernel_gradients(of: &Convolution, input: &Tensor<4>, output_gradient: &Tensor<4>) -> Option<Tensor<2>> {
     let (examples, input, gradient) = (input.dims()[0], Values::of(input)?, Values::of(output_gradient)?);
     let found = convolution::kernel_gradients(of, input.slice(), gradient.slice());
     Some(tensor(found, [examples, of.entries()]))
 }
 
 /// The weighted sum of the examples' gradients of the kernel, in f64: `[entries]`.
-pub fn weighted_kernel_gradient(
+pub(crate) fn weighted_kernel_gradient(
     of: &Convolution,
     input: &Tensor<4>,
     output_gradient: &Tensor<4>,
@@ -114,33 +113,32 @@ pub fn weighted_kernel_gradient(
     Some(tensor_of_f64(found))
 }
 
-/// Gradients of a kernel, `[rows, channels * entries]`, pulled back through its standardisation, and those of the gains,
-/// `[rows, channels]`; see `standardisation.rs`. `otherwise` for tensors of another backend.
-pub fn gradients_before_standardisation(
+/// Gradients of a kernel, `[rows, channels * entries]`, pulled back through its standardization, and those of the gains,
+/// `[rows, channels]`; see `standardization.rs`. Gives gradients of another format or backend back.
+pub(crate) fn gradients_before_standardization(
     gradients: Tensor<2>,
     unit: &Tensor<2>,
     unclamped: &Tensor<1>,
     scale: &Tensor<1>,
-    otherwise: impl FnOnce(Tensor<2>) -> [Tensor<2>; 2],
-) -> [Tensor<2>; 2] {
+) -> Result<[Tensor<2>; 2], Tensor<2>> {
     let ([rows, all], [channels, _]) = (gradients.dims(), unit.dims());
     if rows * all == 0 {
-        return otherwise(gradients);
+        return Err(gradients);
     }
     let (Some(Values(primitive)), Some(unit), Some(unclamped), Some(scale)) =
         (Values::of(&gradients), Values::of(unit), Values::of(unclamped), Values::of(scale))
     else {
-        return otherwise(gradients);
+        return Err(gradients);
     };
     drop(gradients);
     let mut gradients = owned(primitive);
-    let kernel = standardisation::Channels { unit: unit.slice(), unclamped: unclamped.slice(), scale: scale.slice() };
+    let kernel = standardization::Channels { unit: unit.slice(), unclamped: unclamped.slice(), scale: scale.slice() };
     let gains = kernel.pull_back(gradients.storage_mut());
-    [Tensor::from_primitive::<Flex>(gradients), tensor(gains, [rows, channels])]
+    Ok([Tensor::from_primitive::<Flex>(gradients), tensor(gains, [rows, channels])])
 }
 
 /// Upper bounds `[examples]` of the squared norm of each example's gradient of the kernel, without forming it.
-pub fn convolution_ghost_norms(
+pub(crate) fn convolution_ghost_norms(
     of: &Convolution,
     input: &Tensor<4>,
     output_gradient: &Tensor<4>,
@@ -161,7 +159,11 @@ pub fn convolution_ghost_norms(
 
 /// Upper bounds `[examples]` of the squared norm of `sum_t a_t g_t^T` from `[examples, positions, d_input]` and
 /// `[examples, positions, d_output]`, without forming it.
-pub fn sequence_ghost_norms(input: &Tensor<3>, output_gradient: &Tensor<3>, rounding: Rounding) -> Option<Tensor<1>> {
+pub(crate) fn sequence_ghost_norms(
+    input: &Tensor<3>,
+    output_gradient: &Tensor<3>,
+    rounding: Rounding,
+) -> Option<Tensor<1>> {
     let [examples, positions, d_input] = input.dims();
     let d_output = output_gradient.dims()[2];
     let (input, gradient) = (Values::of(input)?, Values::of(output_gradient)?);
@@ -176,7 +178,7 @@ pub fn sequence_ghost_norms(input: &Tensor<3>, output_gradient: &Tensor<3>, roun
 
 /// Per example and feature, the sums over positions of `values gradient` and of `gradient`, or of their sizes:
 /// `[examples, features]` each. `feature_axis` is 1 or 2.
-pub fn feature_sums(
+pub(crate) fn feature_sums(
     values: &Tensor<3>,
     gradient: &Tensor<3>,
     feature_axis: usize,
@@ -188,13 +190,13 @@ pub fn feature_sums(
     }
     let (examples, sizes) = (dims[0], [dims[feature_axis], dims[3 - feature_axis]]);
     let (values, gradient) = (Values::of(values)?, Values::of(gradient)?);
-    let sums = normalisation::feature_sums(values.slice(), gradient.slice(), sizes, feature_axis == 2, absolute);
+    let sums = normalization::feature_sums(values.slice(), gradient.slice(), sizes, feature_axis == 2, absolute);
     Some(sums.map(|sums| tensor(sums, [examples, sizes[0]])))
 }
 
 /// Each example's gradient `sum_t a_t g_t^T` of a matrix, from `[examples, positions, d_input]` and
 /// `[examples, positions, d_output]`: `[examples, d_input * d_output]`.
-pub fn sequence_gradients(input: &Tensor<3>, output_gradient: &Tensor<3>) -> Option<Tensor<2>> {
+pub(crate) fn sequence_gradients(input: &Tensor<3>, output_gradient: &Tensor<3>) -> Option<Tensor<2>> {
     let [examples, positions, d_input] = input.dims();
     let d_output = output_gradient.dims()[2];
     let entries = d_input * d_output;
@@ -220,7 +222,7 @@ pub fn sequence_gradients(input: &Tensor<3>, output_gradient: &Tensor<3>) -> Opt
 
 /// Upper bounds `[examples]` of `(|a_i|^2 + ones) |g_i|^2` from the rows (axis 0) `a_i` of `input` and `g_i` of `gradient`:
 /// of the squared norms of `a_i g_i^T`.
-pub fn outer_product_norms<const D: usize, const O: usize>(
+pub(crate) fn outer_product_norms<const D: usize, const O: usize>(
     input: &Tensor<D>,
     gradient: &Tensor<O>,
     ones: f64,
@@ -237,7 +239,7 @@ pub fn outer_product_norms<const D: usize, const O: usize>(
 /// `sum_i w_i sum_t a_it g_it^T` and `sum_i w_i sum_t g_it` in f64, `[d_input * d_output]` and `[d_output]`, from
 /// `[examples, positions, d_input]`, `[examples, positions, d_output]` and `[examples]`. What is summed in f32 are the
 /// positions of one example, or where each has one, the examples of one of `leaves`.
-pub fn weighted_outer_products(
+pub(crate) fn weighted_outer_products(
     input: &Tensor<3>,
     gradient: &Tensor<3>,
     weights: &Tensor<1>,
@@ -259,7 +261,7 @@ pub fn weighted_outer_products(
 
 /// The weighted sum of the examples' gradients of a table of `rows` rows, `[rows * length]`, from `[examples, tokens]`,
 /// `[examples, tokens, length]` and `[examples]`.
-pub fn weighted_table_gradient(
+pub(crate) fn weighted_table_gradient(
     tokens: &Tensor<2, Int>,
     gradient: &Tensor<3>,
     weights: &Tensor<1>,
@@ -274,8 +276,8 @@ pub fn weighted_table_gradient(
     Some(tensor_of_f64(rows::weighted_table_sum(&tokens, gradient.slice(), [positions, length], weights.slice(), rows)))
 }
 
-/// A sum of gradients of a kernel, in f64, pulled back through its standardisation, and that of the gains.
-pub fn sum_before_standardisation(
+/// A sum of gradients of a kernel, in f64, pulled back through its standardization, and that of the gains.
+pub(crate) fn sum_before_standardization(
     sum: &Tensor<1>,
     unit: &Tensor<2>,
     unclamped: &Tensor<1>,
@@ -283,7 +285,7 @@ pub fn sum_before_standardisation(
 ) -> Option<[Tensor<1>; 2]> {
     let mut sum = values_of_f64(sum)?;
     let (unit, unclamped, scale) = (Values::of(unit)?, Values::of(unclamped)?, Values::of(scale)?);
-    let kernel = standardisation::Channels { unit: unit.slice(), unclamped: unclamped.slice(), scale: scale.slice() };
+    let kernel = standardization::Channels { unit: unit.slice(), unclamped: unclamped.slice(), scale: scale.slice() };
     let gains = kernel.pull_back_sum(&mut sum);
     Some([sum, gains].map(tensor_of_f64))
 }
@@ -293,19 +295,23 @@ fn tensor_of_f64(values: Vec<f64>) -> Tensor<1> {
     Tensor::from_primitive::<Flex>(FloatTensor::<Flex>::from_data(TensorData::new(values, dims)))
 }
 
-/// Lets `update` write over the values of a tensor in f64, and rounds them to f32; `None` for another format or backend.
-pub fn update_and_round<E>(
-    tensor: &mut Tensor<1>,
+/// Lets `update` write over the values of a tensor in f64, and rounds them to f32; gives a tensor of another format or backend
+/// back.
+pub(crate) fn update_and_round<E>(
+    tensor: Tensor<1>,
     update: impl FnOnce(&mut [f64]) -> Result<(), E>,
-) -> Option<Result<Tensor<1>, E>> {
+) -> Result<Result<Tensor<1>, E>, Tensor<1>> {
     if tensor.dtype() != DType::F64 {
-        return None;
+        return Err(tensor);
     }
-    let empty = Tensor::empty([0], &tensor.device());
-    let mut values = std::mem::replace(tensor, empty).try_into_primitive::<Flex>().ok()?.to_contiguous();
+    let Ok(primitive) = tensor.clone().try_into_primitive::<Flex>() else { return Err(tensor) };
+    drop(tensor);
+    let mut values = primitive.to_contiguous();
+    // So that nothing else holds the values, which are then written over where they are.
+    drop(primitive);
     let entries = values.layout().shape().num_elements();
     let values = &mut values.storage_mut::<f64>()[..entries];
-    Some(update(values).map(|()| {
+    Ok(update(values).map(|()| {
         let part = 1 << 14;
         let [rounded] = written_in_parts(
             [Cut { total: entries, part }],
@@ -328,7 +334,7 @@ fn values_of_f64(tensor: &Tensor<1>) -> Option<Vec<f64>> {
 }
 
 /// The tensor in f64, if it is on the CPU; else as it is.
-pub fn in_f64(values: Tensor<1>) -> Tensor<1> {
+pub(crate) fn in_f64(values: Tensor<1>) -> Tensor<1> {
     match Values::of(&values) {
         Some(values) => tensor_of_f64(values.slice().iter().copied().map(f64::from).collect()),
         None => values,
@@ -336,7 +342,7 @@ pub fn in_f64(values: Tensor<1>) -> Tensor<1> {
 }
 
 /// The nearest whole multiples of a spacing, of values in f64.
-pub fn grid(values: &Tensor<1>, spacing: f64) -> Option<Vec<i64>> {
+pub(crate) fn grid(values: &Tensor<1>, spacing: f64) -> Option<Vec<i64>> {
     let inverse = 1.0 / spacing;
     let nearest = |value: f64| (value * inverse).round_ties_even() as i64;
     if values.dtype() != DType::F64 {
@@ -356,7 +362,7 @@ pub fn grid(values: &Tensor<1>, spacing: f64) -> Option<Vec<i64>> {
 
 /// The factors `scale / max(norm, least)` of the square roots of sums of squared norms, zero where one is not finite, and
 /// whether all are finite.
-pub fn clip_factors(squared_norms: &[Tensor<1>], least: f64, scale: f64) -> Option<(Tensor<1>, bool)> {
+pub(crate) fn clip_factors(squared_norms: &[Tensor<1>], least: f64, scale: f64) -> Option<(Tensor<1>, bool)> {
     let [examples] = squared_norms.first()?.dims();
     let values: Vec<Values> = squared_norms.iter().map(Values::of).collect::<Option<_>>()?;
     let slices: Vec<&[f32]> = values.iter().map(Values::slice).collect();

@@ -2,13 +2,13 @@
 
 /// Max pooling without padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pooling {
+pub(crate) struct Pooling {
     /// Height and width of a plane (one channel of one example).
-    pub input: [usize; 2],
+    pub(crate) input: [usize; 2],
     /// Height and width of a window.
-    pub kernel: [usize; 2],
+    pub(crate) kernel: [usize; 2],
     /// Distance between windows, along height and width.
-    pub stride: [usize; 2],
+    pub(crate) stride: [usize; 2],
 }
 
 impl Pooling {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::elementary::{exp, normal, sigmoid, tanh};
 use super::fresh_memory::{Cut, written_in_parts};
 use super::lanes::{largest, sum, sum_of_products};
-use super::pointwise_kind::Pointwise;
+use crate::ops::pointwise::Pointwise;
 
 /// Values that one task handles: they fit the nearest caches.
 const BLOCK: usize = 1 << 13;

@@ -13,10 +13,16 @@ const MOST_ENTRIES: usize = 256;
 /// The most multiplications that one thread is given: some 100 microseconds, which others take to wake up.
 const MOST_MULTIPLICATIONS: usize = 1 << 21;
 
-/// Whether a matrix is small enough, for so many rows that are multiplied by it or form it.
-pub(super) fn is_small(matrix: [usize; 2], rows: usize) -> bool {
+/// Whether a matrix is small enough to multiply rows by it, or to be a sum of rows' products. It does not depend on the number
+/// of rows: one more must change no other row's way of being computed.
+pub(super) fn is_small(matrix: [usize; 2]) -> bool {
     let [inner, columns] = matrix;
-    columns <= MOST_COLUMNS && inner * columns <= MOST_ENTRIES && rows * inner * columns <= MOST_MULTIPLICATIONS
+    columns <= MOST_COLUMNS && inner * columns <= MOST_ENTRIES
+}
+
+/// The most rows for one thread.
+pub(super) fn rows_of_a_task([inner, columns]: [usize; 2]) -> usize {
+    (MOST_MULTIPLICATIONS / (inner * columns).max(1)).max(1)
 }
 
 /// `a b`, plus `bias` in each row where there is one: rows one after the other, as those of `a`. On the calling thread.

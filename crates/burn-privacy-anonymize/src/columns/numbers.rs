@@ -1,0 +1,117 @@
+//! Numbers rounded to multiples, and numbers brought within bounds.
+
+use std::io::Write;
+
+/// A rounding to multiples of a decimal number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rounding {
+    to: f64,
+    /// Decimal places of the multiples.
+    decimals: usize,
+}
+
+impl Rounding {
+    /// The error is the rest of a sentence on the schema's `to`.
+    pub(super) fn new(to: f64) -> Result<Self, String> {
+        if !(to > 0.0 && to.is_finite()) {
+            return Err(format!("to is {to}, but must be a finite number above 0"));
+        }
+        let text = format!("{to}");
+        let decimals = text.split_once('.').map_or(0, |(_, places)| places.len());
+        Ok(Self { to, decimals })
+    }
+
+    /// Writes the nearest multiple.
+    pub(super) fn apply(self, cell: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+        let value = number(cell)?;
+        let times = (value / self.to).round_ties_even();
+        // So that -0.4 is 0, not -0.
+        let rounded = times * self.to + 0.0;
+        // Memory does not fail.
+        let _ =
+            if rounded.abs() < 1e15 { write!(out, "{rounded:.*}", self.decimals) } else { write!(out, "{rounded:e}") };
+        Ok(())
+    }
+}
+
+/// Bounds of a number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    lo: f64,
+    hi: f64,
+}
+
+impl Bounds {
+    /// The error is the rest of a sentence on the schema.
+    pub(super) fn new(lo: Option<f64>, hi: Option<f64>) -> Result<Self, String> {
+        let (lo, hi) = match (lo, hi) {
+            (None, None) => return Err("top-code needs lo, hi or both".to_owned()),
+            (lo, hi) => (lo.unwrap_or(f64::NEG_INFINITY), hi.unwrap_or(f64::INFINITY)),
+        };
+        if !(lo < hi) {
+            return Err(format!("lo is {lo} and hi is {hi}, but lo must be below hi"));
+        }
+        Ok(Self { lo, hi })
+    }
+
+    /// Writes the number as it is, or the bound that it lies beyond.
+    pub(super) fn apply(self, cell: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+        let value = number(cell)?;
+        let _ = match value {
+            value if value < self.lo => write!(out, "{}", self.lo),
+            value if value > self.hi => write!(out, "{}", self.hi),
+            _ => out.write_all(cell),
+        };
+        Ok(())
+    }
+}
+
+/// A cell as a finite number.
+fn number(cell: &[u8]) -> Result<f64, String> {
+    let text = std::str::from_utf8(cell).unwrap_or_default().trim();
+    text.parse()
+        .ok()
+        .filter(|value: &f64| value.is_finite())
+        .ok_or_else(|| "this is no finite number: clear such cells, or treat the column in another way".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_rounded_and_bounded() {
+        let round = |to: f64, cell: &str| {
+            let mut out = Vec::new();
+            Rounding::new(to).unwrap().apply(cell.as_bytes(), &mut out).map(|()| String::from_utf8(out).unwrap())
+        };
+        for (to, cell, expected) in [
+            (10.0, "1234.5", "1230"),
+            (10.0, "15", "20"),
+            (10.0, "25", "20"),
+            (10.0, "-4", "0"),
+            (0.25, "0.3", "0.25"),
+            (0.1, "0.25", "0.2"),
+            (1.0, "1e5", "100000"),
+            (5.0, "+0049", "50"),
+            (1.0, "1e20", "1e20"),
+        ] {
+            assert_eq!(round(to, cell).unwrap(), expected, "{cell} to {to}");
+        }
+        for cell in ["", "x", "nan", "inf", "1,5"] {
+            assert!(round(1.0, cell).is_err(), "{cell}");
+        }
+        let bound = |cell: &str| {
+            let mut out = Vec::new();
+            let bounds = Bounds::new(Some(0.0), Some(99.5)).unwrap();
+            bounds.apply(cell.as_bytes(), &mut out).map(|()| String::from_utf8(out).unwrap())
+        };
+        assert_eq!(
+            ["-1", "0", "1e1", "99.50", "100"].map(|cell| bound(cell).unwrap()),
+            ["0", "0", "1e1", "99.50", "99.5"]
+        );
+        assert!(bound("old").is_err());
+        assert!(Rounding::new(0.0).is_err() && Rounding::new(f64::NAN).is_err());
+        assert!(Bounds::new(None, None).is_err() && Bounds::new(Some(1.0), Some(1.0)).is_err());
+    }
+}

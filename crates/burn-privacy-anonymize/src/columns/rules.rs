@@ -1,0 +1,137 @@
+//! The columns of a schema: read from TOML one by one, and refused where keys contradict each other.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use super::labels::resolved;
+use super::numbers::{Bounds, Rounding};
+use super::operation::{Operation, PseudonymMethod, Role};
+use crate::AnonymizeError;
+
+/// A column of the schema.
+#[derive(Debug, Clone)]
+pub struct ColumnRule {
+    /// Its name in the header.
+    pub name: String,
+    /// What it is.
+    pub role: Role,
+    pub(super) action: Action,
+}
+
+/// What happens to it.
+#[derive(Debug, Clone)]
+pub(super) enum Action {
+    Operation(Operation),
+    /// Noise of [`crate::perturb`]: `randomize` (or `noise`) and `obfuscate`, as the schema has it.
+    Noise(toml::Table),
+}
+
+impl ColumnRule {
+    /// A column with an operation.
+    pub fn new(name: impl Into<String>, role: Role, operation: Operation) -> Self {
+        Self { name: name.into(), role, action: Action::Operation(operation) }
+    }
+
+    pub(super) fn operation(&self) -> Option<&Operation> {
+        match &self.action {
+            Action::Operation(operation) => Some(operation),
+            Action::Noise(_) => None,
+        }
+    }
+
+    pub(super) fn is_dropped(&self) -> bool {
+        matches!(self.operation(), Some(Operation::Drop {}))
+    }
+
+    pub(super) fn wrong(&self, problem: impl std::fmt::Display) -> AnonymizeError {
+        AnonymizeError::Schema { problem: format!("column {:?}: {problem}", self.name) }
+    }
+}
+
+/// Takes a key out of a table.
+pub(super) fn taken<T: DeserializeOwned>(table: &mut toml::Table, key: &str) -> Result<Option<T>, AnonymizeError> {
+    let Some(value) = table.remove(key) else { return Ok(None) };
+    value
+        .try_into()
+        .map(Some)
+        .map_err(|error| AnonymizeError::Schema { problem: format!("{key}: {}", error.to_string().trim_end()) })
+}
+
+/// A column of the text.
+pub(super) fn rule(mut keys: toml::Table, folder: Option<&Path>) -> Result<ColumnRule, AnonymizeError> {
+    let missing = || AnonymizeError::Schema { problem: "a [[column]] has no name".to_owned() };
+    let name: String = taken(&mut keys, "name")?.ok_or_else(missing)?;
+    let wrong =
+        |problem: String| AnonymizeError::Schema { problem: format!("column {name:?}: {}", problem.trim_end()) };
+    let role = taken(&mut keys, "role").map_err(|error| wrong(error.to_string()))?.unwrap_or(Role::QuasiIdentifier);
+    let treatment = keys.get("treatment").and_then(toml::Value::as_str).unwrap_or_default();
+    let action = match treatment {
+        "noise" | "randomize" | "randomise" | "obfuscate" => {
+            if treatment == "noise" {
+                keys.insert("treatment".to_owned(), toml::Value::String("randomize".to_owned()));
+            }
+            keys.insert("name".to_owned(), toml::Value::String(name.clone()));
+            Action::Noise(keys)
+        }
+        "" => return Err(wrong("it has no treatment: give one, such as treatment = \"drop\"".to_owned())),
+        _ => {
+            keys.retain(|key, value| !(key == "label" && value.as_bool() == Some(false)));
+            let operation: Operation = keys.try_into().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
+            Action::Operation(match operation {
+                Operation::Generalize { hierarchy, level, labels, other } => {
+                    resolved(&name, hierarchy.as_ref(), level, &labels, other.as_ref(), folder).map_err(&wrong)?
+                }
+                operation => operation,
+            })
+        }
+    };
+    Ok(ColumnRule { name, role, action })
+}
+
+/// Refuses keys that contradict each other, and identifiers in the clear.
+pub(super) fn check(column: &ColumnRule, names: &HashSet<&str>) -> Result<(), AnonymizeError> {
+    let Some(operation) = column.operation() else { return Ok(()) };
+    let known = |name: &String| {
+        if names.contains(name.as_str()) {
+            Ok(())
+        } else {
+            Err(column.wrong(format!("it names the column {name:?}, which the schema does not have")))
+        }
+    };
+    match operation {
+        Operation::Keep {} if column.role == Role::Identifier => Err(column
+            .wrong("an identifier can't be kept: give it a pseudonym or drop it, or say that it is no identifier")),
+        Operation::Pseudonym { method, format, kind, locale, keep_domain, .. } => {
+            let unused = [
+                (format.is_some() && *method != PseudonymMethod::Ff1, "format is for method ff1"),
+                (kind.is_some() && *method != PseudonymMethod::Realistic, "kind is for method realistic"),
+                (locale.is_some() && *method != PseudonymMethod::Realistic, "locale is for method realistic"),
+                (keep_domain.is_some() && *method != PseudonymMethod::Email, "keep_domain is for method email"),
+                (
+                    kind.is_none() && *method == PseudonymMethod::Realistic,
+                    "method realistic needs kind, such as \"name\"",
+                ),
+            ];
+            unused.iter().find(|(wrong, _)| *wrong).map_or(Ok(()), |(_, problem)| Err(column.wrong(problem)))
+        }
+        Operation::Mask { first, last, pattern } => match (first.is_some() || last.is_some(), pattern) {
+            (true, Some(_)) => Err(column.wrong("pattern and first or last exclude each other")),
+            (false, Some(pattern)) if !pattern.contains('*') => {
+                Err(column.wrong("the pattern covers nothing: it has no *"))
+            }
+            _ => Ok(()),
+        },
+        Operation::Round { to } => Rounding::new(*to).map(drop).map_err(|problem| column.wrong(problem)),
+        Operation::TopCode { lo, hi } => Bounds::new(*lo, *hi).map(drop).map_err(|problem| column.wrong(problem)),
+        Operation::ShiftDates { subject, days, .. } => {
+            if *days == 0 || *days > 365_000 {
+                return Err(column.wrong(format!("days is {days}, but must be from 1 to 365000")));
+            }
+            known(subject)
+        }
+        Operation::RedactText { columns, .. } => columns.iter().try_for_each(known),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,176 @@
+//! Second moments of the features, released with noise: for least squares in closed form, and to precondition gradients.
+//!
+//! The sum over records of `z z^T`, and of `z y^T` for least squares, with `z` a row with the constant feature and `y` 1 for the
+//! record's class and 0 for all others. A row has norm at most 1 without the constant, so `|z|^2 <= 2`; the upper triangle of
+//! `z z^T` has norm at most `|z|^2`, and `z y^T` norm `|z|`. Both sums are of integers below 2^53 (at most 2^23 records), exact in
+//! any order as in [`exact`](crate::exact).
+//!
+//! Sources: Mehta et al., "Towards large scale transfer learning for differentially private image classification" and "Differentially
+//! private image classification from features" (TMLR 2023): DP-LS, DP-FC; Sheffet, "Old techniques in differentially private linear
+//! regression" (ALT 2019).
+
+use std::f64::consts::SQRT_2;
+
+use burn_privacy_budget::PhasedRun;
+use burn_privacy_budget::plan::{PhaseConfig, PhaseNoise, Sampling};
+use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
+use faer::linalg::solvers::{Llt, Solve};
+use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
+
+use crate::exact::FEATURE_ONE;
+use crate::{LinearError, LinearHead, Records, Result};
+
+/// Name of the phase of `z z^T`.
+pub const MOMENTS_PHASE: &str = "second moments of the features";
+
+/// Name of the phase of `z y^T`.
+pub const TARGETS_PHASE: &str = "features by class";
+
+/// The most features with the constant: 512 MB for the matrix and as much for its factor.
+pub const MOST_FEATURES: usize = 8_192;
+
+/// Records whose products are taken at once.
+const BLOCK: usize = 256;
+
+/// The most records of an exact sum.
+const MOST_RECORDS: usize = 1 << 22;
+
+/// The phase that pays for the matrix: one release of all records' sum.
+#[must_use]
+pub fn moments_phase(nominal_size: usize, noise: PhaseNoise) -> PhaseConfig {
+    let sampling = Sampling::full_batch(nominal_size);
+    PhaseConfig { name: MOMENTS_PHASE.into(), sampling, contribution: 2.0, noise, steps: 1 }
+}
+
+/// The phase that pays for the right-hand side of least squares.
+#[must_use]
+pub fn targets_phase(nominal_size: usize, noise: PhaseNoise) -> PhaseConfig {
+    let sampling = Sampling::full_batch(nominal_size);
+    PhaseConfig { name: TARGETS_PHASE.into(), sampling, contribution: SQRT_2, noise, steps: 1 }
+}
+
+/// `(M + ridge I)^-1` for the mean M of `z z^T` as it was released.
+pub struct Preconditioner {
+    factor: Llt<f64>,
+    width: usize,
+    /// So that the largest eigenvalue of the inverse is about 1.
+    scale: f64,
+}
+
+impl Preconditioner {
+    /// Releases the second moments of all records, under the phase [`MOMENTS_PHASE`], and factorizes them.
+    ///
+    /// The noise of a symmetric matrix of n rows has eigenvalues up to about `2 sqrt(n)` standard deviations (Wigner), so that a `ridge`,
+    /// in units of the mean, below `2 sqrt(n) std / N` is too small.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError::Invalid`] for a ridge that is not above 0, or more than [`MOST_FEATURES`]; [`LinearError::NotPositive`];
+    /// errors of the ledger.
+    pub fn release(records: &Records, run: &mut PhasedRun, ridge: f64) -> Result<Self> {
+        let width = records.dimension() + 1;
+        if !(ridge.is_finite() && ridge > 0.0) {
+            return Err(LinearError::invalid("the ridge", ridge, "a finite number above 0"));
+        }
+        if width > MOST_FEATURES {
+            return Err(LinearError::invalid("the number of features", width - 1, "at most 8191 for second moments"));
+        }
+        run.plan().check_population(records.len())?;
+        let release = run.charge(MOMENTS_PHASE)?;
+        let nominal_size = release.phase().sampling().nominal_size() as f64;
+        let moments = moments(records)?;
+        // The lower triangle alone is released; each entry gets noise of its own.
+        let mut triangle: Vec<f64> =
+            (0..width).flat_map(|row| moments.row(row).iter().take(row + 1).copied().collect::<Vec<_>>()).collect();
+        release.add_noise(&mut triangle)?;
+        let at = |row: usize, column: usize| triangle[row.max(column) * (row.max(column) + 1) / 2 + row.min(column)];
+        let matrix = Mat::from_fn(width, width, |row, column| {
+            at(row, column) / nominal_size + if row == column { ridge } else { 0.0 }
+        });
+        let factor = matrix.llt(Side::Lower).map_err(|_| LinearError::NotPositive { ridge })?;
+        Ok(Self { factor, width, scale: ridge })
+    }
+
+    /// Multiplies each class's gradient by the inverse, times the ridge: directions without data are left as they are, others
+    /// shortened.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError::Length`] for a gradient of another width.
+    pub fn apply(&self, gradient: &mut [f64]) -> Result<()> {
+        if !gradient.len().is_multiple_of(self.width) {
+            let (given, expected) = (gradient.len(), gradient.len().next_multiple_of(self.width));
+            return Err(LinearError::Length { what: "entries of the gradient", given, expected });
+        }
+        let classes = gradient.len() / self.width;
+        // Row after row of the gradient is column after column of its transpose.
+        let mut columns = MatMut::from_column_major_slice_mut(gradient, self.width, classes);
+        self.factor.solve_in_place(&mut columns);
+        gradient.iter_mut().for_each(|entry| *entry *= self.scale);
+        Ok(())
+    }
+}
+
+/// Least squares in closed form: `(M + ridge I)^-1` times the mean of `z y^T`, both released.
+///
+/// # Errors
+///
+/// As [`Preconditioner::release`].
+pub fn least_squares(records: &Records, run: &mut PhasedRun, ridge: f64) -> Result<LinearHead> {
+    let inverse = Preconditioner::release(records, run, ridge)?;
+    let release = run.charge(TARGETS_PHASE)?;
+    let nominal_size = release.phase().sampling().nominal_size() as f64;
+    let mut weights = sums_by_class(records);
+    release.add_noise(&mut weights)?;
+    weights.iter_mut().for_each(|entry| *entry /= nominal_size * ridge);
+    inverse.apply(&mut weights)?;
+    LinearHead::new(records.classes(), records.dimension(), weights)
+}
+
+/// The exact lower triangle of the sum of `z z^T`.
+fn moments(records: &Records) -> Result<Mat<f64>> {
+    if records.len() > MOST_RECORDS {
+        return Err(LinearError::TooManyRecords { limit: MOST_RECORDS });
+    }
+    let width = records.dimension() + 1;
+    let mut sum = Mat::<f64>::zeros(width, width);
+    let mut rows = vec![0.0; BLOCK * width];
+    let all: Vec<usize> = (0..records.len()).collect();
+    for block in all.chunks(BLOCK) {
+        for (out, &record) in rows.chunks_exact_mut(width).zip(block) {
+            for (out, &x) in out.iter_mut().zip(records.row(record)) {
+                *out = f64::from(x);
+            }
+            out[width - 1] = FEATURE_ONE;
+        }
+        let rows = MatRef::from_row_major_slice(&rows[..block.len() * width], block.len(), width);
+        triangular_matmul(
+            sum.as_mut(),
+            BlockStructure::TriangularLower,
+            Accum::Add,
+            rows.transpose(),
+            BlockStructure::Rectangular,
+            rows,
+            BlockStructure::Rectangular,
+            1.0,
+            Par::rayon(0),
+        );
+    }
+    Ok(sum * faer::Scale(1.0 / (FEATURE_ONE * FEATURE_ONE)))
+}
+
+/// The exact sum of `z y^T`, `[classes, dimension + 1]`.
+fn sums_by_class(records: &Records) -> Vec<f64> {
+    let width = records.dimension() + 1;
+    let mut sums = vec![0.0; records.classes() * width];
+    for record in 0..records.len() {
+        let label = records.label(record);
+        let sums = &mut sums[label * width..(label + 1) * width];
+        for (sum, &x) in sums.iter_mut().zip(records.row(record)) {
+            *sum += f64::from(x);
+        }
+        sums[width - 1] += FEATURE_ONE;
+    }
+    sums.iter_mut().for_each(|sum| *sum /= FEATURE_ONE);
+    sums
+}

@@ -1,0 +1,94 @@
+//! DP-SGD of a linear head on fixed features.
+
+use burn_privacy_budget::PhasedRun;
+use burn_privacy_budget::plan::{PhaseConfig, PhaseNoise, Sampling};
+
+use crate::exact::MOST_EXPECTED;
+use crate::second_moments::Preconditioner;
+use crate::update::{Average, Optimizer};
+use crate::{Averaging, HeadLoss, LinearError, LinearHead, Records, Result, UpdateRule, clipped_sum};
+
+/// Name of the phase.
+pub const PHASE: &str = "linear head";
+
+/// The phase that pays for the training: `steps` sums of clipped gradients.
+///
+/// # Errors
+///
+/// [`LinearError::Invalid`] for an expected batch size beyond [`MOST_EXPECTED`].
+pub fn head_phase(sampling: Sampling, clip: f64, noise: PhaseNoise, steps: u64) -> Result<PhaseConfig> {
+    if sampling.expected_batch_size() > MOST_EXPECTED {
+        let given = sampling.expected_batch_size();
+        return Err(LinearError::invalid("the expected batch size", given, "at most 131072, for which sums are exact"));
+    }
+    Ok(PhaseConfig { name: PHASE.into(), sampling, contribution: clip, noise, steps })
+}
+
+/// How a head is trained. What decides about privacy is in the plan.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeadTraining {
+    /// What is minimized.
+    pub loss: HeadLoss,
+    /// Learning rate times clipping norm: what the weights move by for a mean gradient as long as the clipping norm.
+    pub rate: f64,
+    /// What becomes of gradients.
+    pub rule: UpdateRule,
+    /// Which weights are kept.
+    pub averaging: Averaging,
+}
+
+impl HeadTraining {
+    /// Trains a head with all releases that the plan has of the phase [`PHASE`]: each is charged, then its records drawn, their
+    /// clipped gradients summed and noise added. `go_on` is asked after each with the number of steps made and the weights
+    /// (averaged, if they are); it must not look at private records. A preconditioner is applied to what was released.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError::Invalid`] for numbers that can't be; [`LinearError::Diverged`]; errors of the ledger.
+    pub fn train(
+        &self,
+        records: &Records,
+        run: &mut PhasedRun,
+        preconditioner: Option<&Preconditioner>,
+        mut go_on: impl FnMut(u64, &dyn Fn() -> LinearHead) -> bool,
+    ) -> Result<LinearHead> {
+        let rule = self.rule.checked()?;
+        if !(self.rate.is_finite() && self.rate > 0.0) {
+            return Err(LinearError::invalid("the learning rate times C", self.rate, "a finite number above 0"));
+        }
+        run.plan().check_population(records.len())?;
+        let mut head = LinearHead::zeros(records.classes(), records.dimension());
+        let count = head.weights().len();
+        let steps = run.plan().phase(PHASE).map_or(0, |phase| phase.steps());
+        let mut optimizer = Optimizer::new(rule, count);
+        let mut average = Average::new(self.averaging.checked()?, steps, count);
+        let kept = |head: &LinearHead, average: &Average| match average.value() {
+            Some(weights) => {
+                let mut kept = head.clone();
+                kept.weights_mut().copy_from_slice(&weights);
+                kept
+            }
+            None => head.clone(),
+        };
+        for step in 1..=steps {
+            let release = run.charge(PHASE)?;
+            let drawn = release.sample(records.len())?;
+            let phase = release.phase();
+            let (clip, expected) = (phase.contribution(), phase.sampling().expected_batch_size() as f64);
+            let deviation = phase.noise_standard_deviation() / (clip * expected);
+            let mut gradient = clipped_sum(records, &drawn, &head, self.loss, clip)?;
+            release.add_noise(&mut gradient)?;
+            // From here on nothing looks at the records.
+            gradient.iter_mut().for_each(|entry| *entry /= clip * expected);
+            if let Some(preconditioner) = preconditioner {
+                preconditioner.apply(&mut gradient)?;
+            }
+            optimizer.step(head.weights_mut(), &gradient, self.rate, deviation * deviation);
+            average.add(head.weights());
+            if !go_on(step, &|| kept(&head, &average)) {
+                break;
+            }
+        }
+        Ok(kept(&head, &average))
+    }
+}

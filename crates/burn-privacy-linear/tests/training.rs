@@ -1,0 +1,125 @@
+//! Training of heads: that it learns, is charged before it looks, and ends with its plan.
+
+use burn_privacy_budget::PhasedRun;
+use burn_privacy_budget::ledger::Ledger;
+use burn_privacy_budget::plan::{PhaseConfig, PhaseNoise, PhasedPlanConfig, Sampling};
+use burn_privacy_linear::second_moments::{Preconditioner, least_squares, moments_phase, targets_phase};
+use burn_privacy_linear::{Averaging, HeadLoss, HeadTraining, Records, UpdateRule, head_phase};
+use burn_privacy_mechanisms::Entropy;
+
+const COUNT: usize = 6_000;
+
+/// Three classes of points around three corners, with one direction much longer than the others.
+fn records(offset: usize) -> Records {
+    let labels = (0..COUNT).map(|at| (at % 3) as u8).collect();
+    Records::new(8, 3, labels, |at, row| {
+        let wave = |k: usize| ((at + offset) as f64 * 0.618_034 * (k + 1) as f64 + k as f64).sin() as f32;
+        row[0] = 0.8 + 0.1 * wave(0);
+        for (k, x) in row.iter_mut().enumerate().skip(1) {
+            *x = 0.05 * wave(k) + if k == at % 3 + 1 { 0.12 } else { 0.0 };
+        }
+    })
+    .unwrap()
+}
+
+fn training(loss: HeadLoss, rate: f64, rule: UpdateRule, averaging: Averaging) -> HeadTraining {
+    HeadTraining { loss, rate, rule, averaging }
+}
+
+fn run(phases: Vec<PhaseConfig>, epsilon: f64) -> PhasedRun {
+    let plan = phases.into_iter().fold(PhasedPlanConfig::new(1e-5), PhasedPlanConfig::with_phase);
+    PhasedRun::new(plan.with_target(epsilon).build().unwrap(), Entropy::seeded(4)).unwrap()
+}
+
+fn head_steps(steps: u64) -> PhaseConfig {
+    head_phase(Sampling::poisson(600, COUNT), 0.1, PhaseNoise::Calibrated(1.0), steps).unwrap()
+}
+
+#[test]
+fn every_rule_and_loss_learns_under_privacy() {
+    let (train, test) = (records(0), records(100_000));
+    let average = Averaging::Exponential(0.9);
+    for (loss, rate, rule, averaging) in [
+        (HeadLoss::CrossEntropy, 2.0, UpdateRule::Momentum(0.9), average),
+        (HeadLoss::CrossEntropy, 10.0, UpdateRule::Momentum(0.0), Averaging::Last),
+        (HeadLoss::CrossEntropy, 10.0, UpdateRule::LowPass(0.9), Averaging::Tail(0.5)),
+        (HeadLoss::CrossEntropy, 0.5, UpdateRule::AdamBc { first: 0.9, second: 0.99, floor: 1.0 }, average),
+        (HeadLoss::LeastSquares, 0.1, UpdateRule::Momentum(0.9), average),
+    ] {
+        let mut run = run(vec![head_steps(80)], 4.0);
+        let head = training(loss, rate, rule, averaging).train(&train, &mut run, None, |_, _| true).unwrap();
+        let accuracy = head.accuracy(&test).unwrap().unwrap();
+        assert!(accuracy > 0.85, "{loss:?} {rule:?}: {accuracy}");
+    }
+}
+
+#[test]
+fn second_moments_give_least_squares_and_precondition() {
+    let (train, test) = (records(0), records(100_000));
+    let mut closed = run(
+        vec![moments_phase(COUNT, PhaseNoise::Calibrated(1.0)), targets_phase(COUNT, PhaseNoise::Calibrated(1.0))],
+        4.0,
+    );
+    let head = least_squares(&train, &mut closed, 3e-3).unwrap();
+    let accuracy = head.accuracy(&test).unwrap().unwrap();
+    assert!(accuracy > 0.9, "{accuracy}");
+    // All of the plan is spent.
+    assert!(least_squares(&train, &mut closed, 3e-3).is_err());
+
+    let mut steps = run(vec![moments_phase(COUNT, PhaseNoise::Multiplier(8.0)), head_steps(40)], 4.0);
+    let inverse = Preconditioner::release(&train, &mut steps, 1e-2).unwrap();
+    let training = training(HeadLoss::CrossEntropy, 4.0, UpdateRule::Momentum(0.9), Averaging::Exponential(0.9));
+    let head = training.train(&train, &mut steps, Some(&inverse), |_, _| true).unwrap();
+    let accuracy = head.accuracy(&test).unwrap().unwrap();
+    assert!(accuracy > 0.85, "{accuracy}");
+    assert!(Preconditioner::release(&train, &mut steps, 0.0).is_err());
+}
+
+#[test]
+fn a_stopped_run_has_charged_what_it_released() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    let ledger = Ledger::open(&path, "points").unwrap();
+    let mut run = run(vec![head_steps(30)], 2.0).with_ledger(ledger, "a head").unwrap();
+    let training = training(HeadLoss::CrossEntropy, 1.0, UpdateRule::Momentum(0.9), Averaging::Last);
+    let mut seen = 0;
+    let stop = |step: u64, _: &dyn Fn() -> burn_privacy_linear::LinearHead| {
+        seen = step;
+        step < 7
+    };
+    training.train(&records(0), &mut run, None, stop).unwrap();
+    let statement = run.finish("points", "DP-SGD of a linear head").unwrap();
+    assert_eq!((seen, statement.phases[0].charged_steps), (7, 7));
+    let charges = Ledger::read(&path).unwrap().charges();
+    assert_eq!((charges[0].name.as_str(), charges[0].steps), ("a head / linear head", 7));
+}
+
+#[test]
+fn weights_are_written_as_numpy_reads_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.npy");
+    let weights: Vec<f64> = (0..6).map(f64::from).collect();
+    burn_privacy_linear::LinearHead::new(2, 2, weights.clone()).unwrap().write_npy(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    assert_eq!((&bytes[..8], bytes.len() % 64), (&b"\x93NUMPY\x01\x00"[..], 48));
+    let header = std::str::from_utf8(&bytes[10..bytes.len() - 48]).unwrap();
+    assert!(header.contains("'shape': (2, 3)") && header.ends_with('\n'), "{header}");
+    let read: Vec<f64> = bytes[bytes.len() - 48..].as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
+    assert_eq!(read, weights);
+}
+
+#[test]
+fn impossible_settings_are_refused() {
+    let records = records(0);
+    for (training, words) in [
+        (training(HeadLoss::CrossEntropy, 0.0, UpdateRule::Momentum(0.9), Averaging::Last), "learning rate"),
+        (training(HeadLoss::CrossEntropy, 1.0, UpdateRule::Momentum(1.0), Averaging::Last), "decay"),
+        (training(HeadLoss::CrossEntropy, 1.0, UpdateRule::Momentum(0.0), Averaging::Tail(2.0)), "share"),
+    ] {
+        let message = training.train(&records, &mut run(vec![head_steps(2)], 1.0), None, |_, _| true);
+        let message = message.unwrap_err().to_string();
+        assert!(message.contains(words), "{message}");
+    }
+    let big = Sampling::poisson(200_000, 1_000_000);
+    assert!(head_phase(big, 1.0, PhaseNoise::Multiplier(1.0), 1).is_err());
+}

@@ -1,0 +1,330 @@
+//! What a run needs to go on, as one file: nothing of the private data but what the run released, and no key.
+
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::optim::{ModuleOptimizer, OptimizerRecord};
+use burn::store::ModuleRecord;
+use burn::tensor::Bytes;
+use burn_privacy::WeightAverage;
+use burn_privacy::plan::PrivacyPlan;
+use burn_privacy::report::CurvePoint;
+use burn_privacy_output::OutputError;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// Why a checkpoint was not written, or not gone on from. Steps that were charged stay charged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// There is none.
+    #[error("{} has no checkpoint to go on from; start without resuming, or name the folder of the run", folder.display())]
+    None {
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// All that there are were changed or cut off.
+    #[error(
+        "none of the {count} checkpoints in {} is whole (each was cut off or changed since it was written); start without \
+         resuming: what was charged stays charged",
+        folder.display()
+    )]
+    AllDamaged {
+        /// Where they are.
+        folder: PathBuf,
+        /// How many there are.
+        count: usize,
+    },
+    /// It was written by another version.
+    #[error("{} has format version {found}, this program reads version {FORMAT}; go on with the version that wrote it", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version that it names.
+        found: String,
+    },
+    /// It belongs to another run.
+    #[error("{} was made with another {field}: {recorded}, here it is {given}; go on with what it was made with, or start anew", path.display())]
+    Another {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        field: String,
+        /// As the file has it.
+        recorded: String,
+        /// As the program has it.
+        given: String,
+    },
+    /// The model is not the one that was saved.
+    #[error("{} does not fit the model: {reason}; build the model that it was made with", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What Burn says.
+        reason: String,
+    },
+    /// Resuming needs a durable count.
+    #[error(
+        "a run without a ledger cannot be resumed: steps between the last checkpoint and the end would not be counted; give \
+         the session a ledger (Session::with_ledger)"
+    )]
+    NoLedger,
+    /// Nothing says where checkpoints are.
+    #[error("resuming needs the folder of the checkpoints: Trainer::with_checkpoints")]
+    NoFolder,
+    /// The file system refused.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The file system refused to read.
+    #[error("{} could not be read: {source}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Something could not be put into the file.
+    #[error("the checkpoint could not be put together: {0}")]
+    Encode(String),
+}
+
+/// The first line of a file, before its version.
+const MAGIC: &str = "burn-privacy/checkpoint ";
+
+/// The version of the format.
+pub(crate) const FORMAT: u32 = 1;
+
+/// A run at some step: what it needs to go on.
+///
+/// The file holds a line with its version, one with the SHA-256 of all that follows, one of JSON, and the tensors in Burn's own
+/// format, which no backend and no device shows in. All of it is a function of the plan and of what the run released.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    header: Header,
+    sections: Vec<Vec<u8>>,
+    path: PathBuf,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    dataset: String,
+    run: String,
+    plan: Value,
+    /// Updates that the model has had.
+    steps: u64,
+    charged_steps: u64,
+    clipping_norm: f64,
+    average: Option<Average>,
+    curve: Vec<CurvePoint>,
+    /// Lengths in bytes: model, optimizer and, with an average, the model of averages.
+    sections: Vec<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Average {
+    decay: f64,
+    steps: u64,
+}
+
+/// What is saved of a run.
+pub(crate) struct RunState<'a, M> {
+    pub(crate) dataset: &'a str,
+    pub(crate) run: &'a str,
+    pub(crate) plan: &'a PrivacyPlan,
+    pub(crate) steps: u64,
+    pub(crate) charged_steps: u64,
+    pub(crate) clipping_norm: f64,
+    pub(crate) curve: Vec<CurvePoint>,
+    pub(crate) model: &'a M,
+    pub(crate) optimizer: &'a ModuleOptimizer,
+    pub(crate) average: Option<&'a WeightAverage>,
+}
+
+/// What a file turned out to be.
+pub(crate) enum Reading {
+    Whole(Box<Checkpoint>),
+    /// Cut off or changed.
+    Damaged,
+}
+
+impl Checkpoint {
+    /// Updates that the model has had.
+    pub fn steps(&self) -> u64 {
+        self.header.steps
+    }
+
+    /// The run's name in its ledger.
+    pub fn run(&self) -> &str {
+        &self.header.run
+    }
+
+    /// The data set's name in the ledger.
+    pub fn dataset(&self) -> &str {
+        &self.header.dataset
+    }
+
+    /// Steps that the ledger had charged when the file was written. The ledger may have charged more since, and is right.
+    pub fn charged_steps(&self) -> u64 {
+        self.header.charged_steps
+    }
+
+    /// Score and epsilon after each epoch so far.
+    pub fn curve(&self) -> &[CurvePoint] {
+        &self.header.curve
+    }
+
+    /// The file that it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// See [`Session::clipping_norm`](burn_privacy::session::Session::clipping_norm).
+    pub(crate) fn clipping_norm(&self) -> f64 {
+        self.header.clipping_norm
+    }
+
+    pub(crate) fn encode<M: Module>(state: RunState<'_, M>) -> Result<Vec<u8>, CheckpointError> {
+        let failed = |error: &dyn std::fmt::Display| CheckpointError::Encode(error.to_string());
+        let mut sections = vec![
+            state.model.clone().into_record().into_bytes().map_err(|error| failed(&error))?,
+            state.optimizer.to_record().into_bytes().map_err(|error| failed(&error))?,
+        ];
+        if let Some(average) = state.average {
+            let model = average.average(state.model.clone());
+            sections.push(model.into_record().into_bytes().map_err(|error| failed(&error))?);
+        }
+        let header = Header {
+            dataset: state.dataset.to_owned(),
+            run: state.run.to_owned(),
+            plan: serde_json::to_value(state.plan).map_err(|error| failed(&error))?,
+            steps: state.steps,
+            charged_steps: state.charged_steps,
+            clipping_norm: state.clipping_norm,
+            average: state.average.map(|average| Average { decay: average.decay(), steps: average.steps() }),
+            curve: state.curve,
+            sections: sections.iter().map(|section| section.len() as u64).collect(),
+        };
+        let mut rest = serde_json::to_vec(&header).map_err(|error| failed(&error))?;
+        rest.push(b'\n');
+        sections.iter().for_each(|section| rest.extend_from_slice(section));
+        let mut file = format!("{MAGIC}{FORMAT}\n{}\n", hash(&rest)).into_bytes();
+        file.extend(rest);
+        Ok(file)
+    }
+
+    /// # Errors
+    ///
+    /// [`CheckpointError::Version`] for another version's file, which is not damaged.
+    pub(crate) fn decode(path: &Path, bytes: &[u8]) -> Result<Reading, CheckpointError> {
+        let Some((first, rest)) = line(bytes) else { return Ok(Reading::Damaged) };
+        let Some(version) = first.strip_prefix(MAGIC) else { return Ok(Reading::Damaged) };
+        if version != FORMAT.to_string() {
+            // A flipped bit may make another version of the number: only one that could be written counts.
+            return match version.parse::<u32>() {
+                Ok(number) if number > 0 => {
+                    Err(CheckpointError::Version { path: path.to_owned(), found: number.to_string() })
+                }
+                _ => Ok(Reading::Damaged),
+            };
+        }
+        let Some((expected, rest)) = line(rest) else { return Ok(Reading::Damaged) };
+        if expected != hash(rest) {
+            return Ok(Reading::Damaged);
+        }
+        let Some((header, mut rest)) = line(rest) else { return Ok(Reading::Damaged) };
+        let Ok(header) = serde_json::from_str::<Header>(header) else { return Ok(Reading::Damaged) };
+        let mut sections = Vec::new();
+        for length in &header.sections {
+            let Some((section, after)) = usize::try_from(*length).ok().and_then(|length| rest.split_at_checked(length))
+            else {
+                return Ok(Reading::Damaged);
+            };
+            sections.push(section.to_vec());
+            rest = after;
+        }
+        let complete = rest.is_empty() && sections.len() == 2 + usize::from(header.average.is_some());
+        let checkpoint = Self { header, sections, path: path.to_owned() };
+        Ok(if complete { Reading::Whole(Box::new(checkpoint)) } else { Reading::Damaged })
+    }
+
+    /// # Errors
+    ///
+    /// [`CheckpointError::Another`] with the first thing that differs.
+    pub(crate) fn require(&self, dataset: &str, run: &str, plan: &PrivacyPlan) -> Result<(), CheckpointError> {
+        let another = |field: &str, recorded: &dyn ToString, given: &dyn ToString| CheckpointError::Another {
+            path: self.path.clone(),
+            field: field.to_owned(),
+            recorded: recorded.to_string(),
+            given: given.to_string(),
+        };
+        if self.header.dataset != dataset {
+            return Err(another("data set", &self.header.dataset, &dataset));
+        }
+        let plan = serde_json::to_value(plan).map_err(|error| CheckpointError::Encode(error.to_string()))?;
+        if self.header.plan != plan {
+            let (recorded, given) = (fields(&self.header.plan), fields(&plan));
+            for (name, value) in &given {
+                let before = recorded.iter().find(|(other, _)| other == name).map_or(&Value::Null, |(_, value)| value);
+                if before != value {
+                    return Err(another(&format!("plan ({name})"), before, value));
+                }
+            }
+            return Err(another("plan", &self.header.plan, &plan));
+        }
+        if self.header.run != run {
+            return Err(another("run in the ledger", &self.header.run, &run));
+        }
+        Ok(())
+    }
+
+    /// The saved weights in a model of the same kind, on its device.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Model`] if they do not fit.
+    pub fn model<M: Module>(&self, model: M) -> Result<M, CheckpointError> {
+        self.load(0, model)
+    }
+
+    pub(crate) fn optimizer(&self, optimizer: ModuleOptimizer) -> Result<ModuleOptimizer, CheckpointError> {
+        let record = OptimizerRecord::from_bytes(self.bytes(1)).map_err(|error| self.misfit(&error))?;
+        Ok(optimizer.load_record(record))
+    }
+
+    /// The average, if there is one, whose weights are put where those of `model` are.
+    pub(crate) fn average<M: Module>(&self, model: &M) -> Result<Option<WeightAverage>, CheckpointError> {
+        let Some(Average { decay, steps }) = self.header.average else { return Ok(None) };
+        let averaged = self.load(2, model.clone())?;
+        let average = WeightAverage::new(decay).map_err(|error| self.misfit(&error))?;
+        Ok(Some(average.resumed(steps, &averaged)))
+    }
+
+    fn load<M: Module>(&self, section: usize, model: M) -> Result<M, CheckpointError> {
+        let record = ModuleRecord::from_bytes(self.bytes(section)).map_err(|error| self.misfit(&error))?;
+        model.try_load_record(record).map_err(|error| self.misfit(&error))
+    }
+
+    fn bytes(&self, section: usize) -> Bytes {
+        Bytes::from_bytes_vec(self.sections.get(section).cloned().unwrap_or_default())
+    }
+
+    fn misfit(&self, error: &dyn std::fmt::Display) -> CheckpointError {
+        CheckpointError::Model { path: self.path.clone(), reason: error.to_string() }
+    }
+}
+
+fn fields(plan: &Value) -> Vec<(String, Value)> {
+    plan.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// The text up to the first line feed, and what follows it.
+fn line(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    Some((std::str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]))
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,183 @@
+//! A step of several ranks: rank 0 charges it, all draw from their shards, sums go to rank 0, and its noisy mean goes to all.
+
+use burn::data::dataloader::batcher::Batcher;
+use burn::data::dataset::Dataset;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::Session;
+use crate::error::{Error, Result};
+use crate::exchange::{Exchange, ExchangeError};
+use crate::noisy_gradients::NoisyGradients;
+use crate::per_example::{GradientSum, TrainableParameters};
+use crate::sampler::DrawnBatch;
+use burn_privacy_accounting::Adjacency;
+
+/// What rank 0 says before a step.
+const NO_MORE: u32 = 0;
+const STEP: u32 = 1;
+const FAILED: u32 = 2;
+
+impl<I, O, D, B> Session<I, O, D, B>
+where
+    D: Dataset<I>,
+    B: Batcher<I, O>,
+{
+    /// Runs as one rank of several, each of which owns a shard of the data set: this session's data are the shard, and the plan
+    /// is that of the whole data set, the same at all ranks.
+    ///
+    /// Every rank takes every step, with the same model, and gets the same update. Rank 0 charges the ledger, if there is one, adds the noise,
+    /// and sees sums without noise. What it releases does not depend on how the sums were added. If a rank is lost or fails,
+    /// nobody gets an update, and the step stays charged.
+    ///
+    /// # Formal guarantee
+    ///
+    /// Records that are drawn independently on their shards, at one rate, are one Poisson batch of the whole; sums are added
+    /// exactly; so the step is the one of the plan. Records (or users) must belong to one shard each.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Plan`] for other adjacencies than add-or-remove-one, where the number of records is part of the promise, and for a ledger at another
+    /// rank than 0. If steps were already taken, or the sampler was.
+    pub fn with_exchange(mut self, exchange: impl Exchange + 'static) -> Result<Self> {
+        let refuse =
+            |given: String, allowed: &str| Err(Error::Plan { field: "exchange", given, allowed: allowed.into() });
+        if self.sampler.is_none() || self.next != self.charged_steps() {
+            return refuse("after steps, or take_sampler()".into(), "join the ranks before the first step");
+        }
+        if self.plan.adjacency() != Adjacency::AddOrRemoveOne {
+            return refuse(
+                self.plan.adjacency().to_string(),
+                "add-or-remove-one adjacency: a rank does not know the whole",
+            );
+        }
+        if exchange.rank() > 0 && self.dataset_name.is_some() {
+            return refuse(
+                format!("a ledger at rank {}", exchange.rank()),
+                "a ledger at rank 0, which charges for all",
+            );
+        }
+        self.exchange = Some(Box::new(exchange));
+        Ok(self)
+    }
+
+    /// Draws this rank's part of the next step, once rank 0 has charged it; `None` when the plan's steps are spent.
+    pub(super) fn draw_with_ranks(&mut self) -> Result<Option<DrawnBatch>> {
+        let (Some(exchange), Some(sampler)) = (&mut self.exchange, &mut self.sampler) else { return Ok(None) };
+        if exchange.rank() == 0 {
+            let drawn = sampler.next_batch();
+            let mut words = match &drawn {
+                Ok(Some(batch)) => [STEP, batch.step as u32, (batch.step >> 32) as u32],
+                Ok(None) => [NO_MORE, 0, 0],
+                Err(_) => [FAILED, 0, 0],
+            };
+            exchange.broadcast(&mut words)?;
+            return drawn;
+        }
+        let mut words = [0; 3];
+        exchange.broadcast(&mut words)?;
+        match words {
+            [NO_MORE, ..] => Ok(None),
+            [STEP, low, high] => {
+                // What rank 0 has charged is what all have.
+                self.charges.follow(u64::from(high) << 32 | u64::from(low));
+                sampler.next_batch()
+            }
+            _ => Err(ExchangeError::AnotherRankFailed.into()),
+        }
+    }
+}
+
+/// What a step needs to become an update.
+pub(super) struct Release<'a, M> {
+    pub(super) model: &'a M,
+    pub(super) trainable: &'a TrainableParameters,
+    pub(super) device: &'a Device,
+    /// Of this rank.
+    pub(super) drawn: usize,
+}
+
+impl<M: Module> Release<'_, M> {
+    /// Sends this rank's sum to rank 0, where `release` makes an update and the next clipping norm of the total; gives both to
+    /// all.
+    pub(super) fn over(
+        &self,
+        exchange: &mut dyn Exchange,
+        sum: Result<GradientSum>,
+        release: impl FnOnce(GradientSum) -> Result<(NoisyGradients, f64)>,
+    ) -> Result<(NoisyGradients, f64)> {
+        let first = exchange.rank() == 0;
+        // First whether all have a sum, of the same kind, and all together fit: nobody waits for one who has not.
+        let on_cpu = GradientSum::is_on_cpu(self.device);
+        let mut status = [i64::from(sum.is_err()), i64::from(on_cpu), self.drawn as i64];
+        exchange.sum(&mut status)?;
+        let refusal = if first { self.refusal(status, exchange.ranks()) } else { None };
+        let failed_itself = sum.is_err();
+        agree(exchange, refusal, failed_itself)?;
+        let mut sum = sum?;
+        for parameter in self.trainable.iter() {
+            let mut part = sum.take_integers(parameter.id, Tensor::zeros([parameter.entries], &parameter.device))?;
+            exchange.sum(&mut part.values)?;
+            sum.put(parameter.id, part);
+        }
+        let mut balance = [(2.0 * sum.balance()) as i64];
+        exchange.sum(&mut balance)?;
+        sum.set_balance(0.5 * balance[0] as f64);
+        let released = if first { Some(release(sum)) } else { None };
+        let failed_itself = matches!(released, Some(Err(_)));
+        agree(exchange, failed_itself.then(|| ExchangeError::AnotherRankFailed.into()), failed_itself)?;
+        let released = released.transpose()?;
+        self.hand_out(exchange, released)
+    }
+
+    /// Why rank 0 goes no further, from what all ranks said.
+    fn refusal(&self, [failed, on_cpu, drawn]: [i64; 3], ranks: usize) -> Option<Error> {
+        if failed > 0 {
+            return Some(ExchangeError::AnotherRankFailed.into());
+        }
+        if on_cpu != 0 && on_cpu != ranks as i64 {
+            let difference = "some are on the CPU and some are not".into();
+            return Some(ExchangeError::OutOfStep { difference }.into());
+        }
+        GradientSum::require_room_for_drawn(self.device, usize::try_from(drawn).unwrap_or(usize::MAX)).err()
+    }
+
+    /// The update of rank 0, at all ranks.
+    fn hand_out(
+        &self,
+        exchange: &mut dyn Exchange,
+        released: Option<(NoisyGradients, f64)>,
+    ) -> Result<(NoisyGradients, f64)> {
+        let mut entries = Vec::new();
+        for parameter in self.trainable.iter() {
+            let mut bits = match &released {
+                Some((update, _)) => update.bits_of(self.model, parameter.id)?,
+                None => vec![0; parameter.entries],
+            };
+            exchange.broadcast(&mut bits)?;
+            entries.push((parameter.id, bits));
+        }
+        let norm = released.as_ref().map_or(0, |(_, norm)| norm.to_bits());
+        let mut norm = [norm as u32, (norm >> 32) as u32];
+        exchange.broadcast(&mut norm)?;
+        match released {
+            Some(released) => Ok(released),
+            None => {
+                let norm = f64::from_bits(u64::from(norm[1]) << 32 | u64::from(norm[0]));
+                Ok((NoisyGradients::received(self.model, &entries), norm))
+            }
+        }
+    }
+}
+
+/// All ranks learn whether rank 0 goes on. Who failed itself gets on to its own error, the others get a refusal.
+fn agree(exchange: &mut dyn Exchange, refusal: Option<Error>, failed_itself: bool) -> Result<()> {
+    let mut word = [u32::from(refusal.is_some())];
+    exchange.broadcast(&mut word)?;
+    match (word[0], refusal) {
+        (0, _) => Ok(()),
+        _ if failed_itself => Ok(()),
+        (_, Some(refusal)) => Err(refusal),
+        (_, None) => Err(ExchangeError::AnotherRankFailed.into()),
+    }
+}

@@ -1,0 +1,58 @@
+//! Users as units: which records of the data set belong to whom, and what a user's gradient is.
+
+use std::collections::BTreeMap;
+
+/// What a user's gradient is made of, before it is clipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserGradient {
+    /// The mean of the losses of their records: users with many records and with few count the same.
+    Mean,
+    /// The sum of the losses of their records: users with many records have more weight, up to the clipping norm.
+    Sum,
+}
+
+/// The records of each user, for [`StartPlan::start_with_users`](super::StartPlan::start_with_users).
+///
+/// Private data: who has which records, and how many.
+#[derive(Clone)]
+pub struct Users {
+    records: Vec<Vec<usize>>,
+    gradient: UserGradient,
+}
+
+impl Users {
+    /// Groups the records of a data set by the user that each belongs to: one id a record, in the data set's order. Users are
+    /// numbered by their ids' order.
+    pub fn by<Id: Ord>(ids: impl IntoIterator<Item = Id>, gradient: UserGradient) -> Self {
+        let mut users: BTreeMap<Id, Vec<usize>> = BTreeMap::new();
+        for (record, id) in ids.into_iter().enumerate() {
+            users.entry(id).or_default().push(record);
+        }
+        Self { records: users.into_values().collect(), gradient }
+    }
+
+    /// Number of users. Private under add/remove adjacency.
+    pub(crate) fn count(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Number of records of all users.
+    pub(crate) fn record_count(&self) -> usize {
+        self.records.iter().map(Vec::len).sum()
+    }
+
+    /// The records of a user.
+    pub(crate) fn records_of(&self, user: usize) -> &[usize] {
+        &self.records[user]
+    }
+
+    pub(crate) fn gradient(&self) -> UserGradient {
+        self.gradient
+    }
+}
+
+impl std::fmt::Debug for Users {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Users").field("gradient", &self.gradient).finish_non_exhaustive()
+    }
+}
