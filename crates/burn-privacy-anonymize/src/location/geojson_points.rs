@@ -50,13 +50,23 @@ pub fn points_document(places: &[Place]) -> String {
     collection(places.iter().map(|place| (json!({ "type": "Point", "coordinates": position(*place) }), json!({}))))
 }
 
-/// A collection of polygons, each one ring of places, with properties.
+/// A collection of features of polygons, each of which is one ring of places, with properties.
 #[must_use]
-pub fn polygons_document(polygons: &[(Vec<Place>, Value)]) -> String {
-    collection(polygons.iter().map(|(ring, properties)| {
+pub fn polygons_document(features: &[(Vec<Vec<Place>>, Value)]) -> String {
+    let closed = |ring: &Vec<Place>| {
         let mut positions: Vec<Value> = unwrapped(ring);
         positions.extend(positions.first().cloned());
-        (json!({ "type": "Polygon", "coordinates": [positions] }), properties.clone())
+        positions
+    };
+    collection(features.iter().map(|(rings, properties)| {
+        let geometry = match rings.as_slice() {
+            [ring] => json!({ "type": "Polygon", "coordinates": [closed(ring)] }),
+            _ => {
+                let polygons: Vec<Value> = rings.iter().map(|ring| json!([closed(ring)])).collect();
+                json!({ "type": "MultiPolygon", "coordinates": polygons })
+            }
+        };
+        (geometry, properties.clone())
     }))
 }
 
@@ -104,7 +114,8 @@ mod tests {
     #[test]
     fn a_ring_across_the_antimeridian_stays_together() {
         let ring = [(0.0, 179.0), (0.0, -179.0), (1.0, -179.0)].map(|(y, x)| Place::new(y, x).unwrap()).to_vec();
-        let document = polygons_document(&[(ring, json!({ "count": 3 }))]);
+        let document = polygons_document(&[(vec![ring.clone()], json!({ "count": 3 }))]);
         assert!(document.contains("[181.0,0.0]") && document.contains("\"count\":3"), "{document}");
+        assert!(polygons_document(&[(vec![ring.clone(), ring], json!({}))]).contains("MultiPolygon"));
     }
 }

@@ -9,10 +9,11 @@ use csv::ByteRecord;
 use rayon::prelude::*;
 
 use super::error::LocationError;
+use super::kept_draws::KeptDraws;
 use super::mask::PointMask;
 use super::place::Place;
 use super::place_table::{PlaceCells, PlaceColumns, PlaceTable};
-use super::randomness::{KeptDraws, PointRandomness};
+use super::randomness::PointRandomness;
 use super::repeated_reports::ReportCount;
 use crate::AnonymizeError;
 use crate::unfinished_file::UnfinishedFile;
@@ -200,7 +201,7 @@ impl Row<'_> {
             let masked = match (self.draws, &self.who) {
                 (Draws::Kept(draws), Some(who)) => {
                     let (subject, period) = (text(who.subject(record)), text(who.period(record)));
-                    self.mask.mask(place, &draws.randomness(&subject, &period, self.mask.drawn_for(place)))
+                    draws.report(self.mask, &subject, &period, place)
                 }
                 _ => self.mask.mask(place, &fresh[number]),
             };

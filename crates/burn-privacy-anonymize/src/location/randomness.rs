@@ -1,11 +1,11 @@
-//! The random bits of one point: fresh for every row, or the same for one subject, period and place.
+//! The random bits of one point.
 
 use burn_privacy_mechanisms::{PrivacyKey, Purpose, fill_secret_words};
 use hmac::Mac;
 use zeroize::Zeroize;
 
 use super::error::LocationError;
-use crate::pseudonym::{PseudonymKey, keyed};
+use crate::pseudonym::keyed;
 
 /// 64-bit words that a point has.
 const WORDS: usize = 4;
@@ -20,7 +20,7 @@ const UNIT: f64 = 1.0 / (1_u64 << 53) as f64;
 /// ([`InputPerturbation`](Purpose::InputPerturbation), step 0) of a key that serves nothing else. Kept: HMAC-SHA-256 under a
 /// key of the domain of places, of subject, period and place.
 pub struct PointRandomness {
-    words: [u64; WORDS],
+    pub(super) words: [u64; WORDS],
 }
 
 impl PointRandomness {
@@ -78,7 +78,8 @@ impl PointRandomness {
         Self::of_bytes(mac.finalize().into_bytes().into())
     }
 
-    fn of_bytes(mut bytes: [u8; 32]) -> Self {
+    /// The randomness of 32 secret bytes.
+    pub(super) fn of_bytes(mut bytes: [u8; 32]) -> Self {
         let mut words = [0; WORDS];
         for (word, eight) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
             *word = u64::from_le_bytes(*eight);
@@ -97,46 +98,6 @@ impl Drop for PointRandomness {
 impl std::fmt::Debug for PointRandomness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PointRandomness(not shown)")
-    }
-}
-
-/// Draws that are kept: the same subject, period and place have the same randomness, without a file of draws.
-///
-/// The place is part of what is drawn for: one noise vector on two places would show how far apart they are.
-pub struct KeptDraws {
-    key: [u8; 32],
-}
-
-impl KeptDraws {
-    /// Draws under a secret key (`burn-privacy anonymize key`). Whoever has it undoes every mask made under it.
-    #[must_use]
-    pub fn new(key: &PseudonymKey) -> Self {
-        Self { key: key.derive("places", "draws") }
-    }
-
-    /// The randomness of a subject at a place (two numbers that name it) within a period.
-    pub(super) fn randomness(&self, subject: &str, period: &str, place: [u64; 2]) -> PointRandomness {
-        let mut mac = keyed(&self.key);
-        for text in [subject, period] {
-            mac.update(&(text.len() as u64).to_le_bytes());
-            mac.update(text.as_bytes());
-        }
-        for number in place {
-            mac.update(&number.to_le_bytes());
-        }
-        PointRandomness::of_bytes(mac.finalize().into_bytes().into())
-    }
-}
-
-impl Drop for KeptDraws {
-    fn drop(&mut self) {
-        self.key.zeroize();
-    }
-}
-
-impl std::fmt::Debug for KeptDraws {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("KeptDraws(not shown)")
     }
 }
 
@@ -159,23 +120,6 @@ mod tests {
         assert_eq!(all.len(), 80);
         assert!(PointRandomness::fresh(&key, u64::MAX / 2).is_err());
         assert_ne!(many[0].again(0).words, many[0].again(1).words);
-    }
-
-    #[test]
-    fn a_kept_draw_is_the_same_for_subject_period_and_place_alone() {
-        let key = PseudonymKey::from_hex(&"17".repeat(32)).unwrap();
-        let draws = KeptDraws::new(&key);
-        let words = |subject: &str, period: &str, place| draws.randomness(subject, period, place).words;
-        let first = words("ada", "2026-11", [1, 2]);
-        assert_eq!(first, KeptDraws::new(&key).randomness("ada", "2026-11", [1, 2]).words);
-        for other in [
-            words("bob", "2026-11", [1, 2]),
-            words("ada", "2026-12", [1, 2]),
-            words("ada", "2026-11", [2, 1]),
-            words("ada2", "026-11", [1, 2]),
-        ] {
-            assert_ne!(first, other);
-        }
     }
 
     #[test]

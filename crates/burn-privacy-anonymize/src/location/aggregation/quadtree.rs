@@ -7,17 +7,20 @@ use super::super::statement::PlaceStatement;
 /// Splits at most: cells of a centimeter.
 const DEEPEST: u32 = 30;
 
-/// A rectangle of latitudes and longitudes, and how many rows are in it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// South, west, north and east of a rectangle, in degrees; it never passes the antimeridian.
+type Bounds = [f64; 4];
+
+/// Rectangles that are counted together: one, or quarters of one that were too small alone.
+#[derive(Debug, Clone, PartialEq)]
 pub struct QuadtreeCell {
-    /// South, west, north and east, in degrees; a longitude never passes the antimeridian.
-    pub bounds: [f64; 4],
-    /// Rows inside.
+    /// South, west, north and east of each rectangle, in degrees.
+    pub parts: Vec<[f64; 4]>,
+    /// Rows inside all of them together.
     pub count: u64,
 }
 
-/// Divides the globe into quarters until another division would leave one with fewer than `k` rows, but not none. Quarters
-/// without any row are not released.
+/// Divides the globe into quarters, and quarters again, as far as every cell keeps at least `k` rows. Quarters with fewer are
+/// counted together, with the smallest of the others where they are still too few.
 ///
 /// # Errors
 ///
@@ -32,28 +35,41 @@ pub fn quadtree(places: &[Place], k: u64) -> Result<Vec<QuadtreeCell>, LocationE
     Ok(cells)
 }
 
-fn divide(places: Vec<Place>, bounds: [f64; 4], k: u64, depth: u32, cells: &mut Vec<QuadtreeCell>) {
+fn divide(places: Vec<Place>, bounds: Bounds, k: u64, depth: u32, cells: &mut Vec<QuadtreeCell>) {
     let [south, west, north, east] = bounds;
     let (middle, center) = ((south + north) / 2.0, (west + east) / 2.0);
-    let count = places.len() as u64;
-    if depth > 0 {
-        let quarter =
-            |place: &Place| 2 * usize::from(place.latitude() >= middle) + usize::from(place.longitude() >= center);
-        let mut counts = [0; 4];
-        places.iter().for_each(|place| counts[quarter(place)] += 1);
-        if counts.iter().all(|&count| count == 0 || count >= k) {
-            let mut quarters: [Vec<Place>; 4] =
-                std::array::from_fn(|number| Vec::with_capacity(counts[number] as usize));
-            places.into_iter().for_each(|place| quarters[quarter(&place)].push(place));
-            for (number, places) in quarters.into_iter().enumerate().filter(|(_, places)| !places.is_empty()) {
-                let (south, north) = if number >= 2 { (middle, north) } else { (south, middle) };
-                let (west, east) = if number % 2 == 1 { (center, east) } else { (west, center) };
-                divide(places, [south, west, north, east], k, depth - 1, cells);
-            }
-            return;
+    let whole = QuadtreeCell { parts: vec![bounds], count: places.len() as u64 };
+    if depth == 0 || whole.count < 2 * k {
+        cells.push(whole);
+        return;
+    }
+    let mut quarters: Vec<(Bounds, Vec<Place>)> = [
+        [south, west, middle, center],
+        [south, center, middle, east],
+        [middle, west, north, center],
+        [middle, center, north, east],
+    ]
+    .map(|bounds| (bounds, Vec::new()))
+    .to_vec();
+    for place in places {
+        let quarter = 2 * usize::from(place.latitude() >= middle) + usize::from(place.longitude() >= center);
+        quarters[quarter].1.push(place);
+    }
+    // Those with the fewest rows come first, and go together until they are enough or nobody is among them.
+    quarters.sort_by_key(|(_, places)| places.len());
+    let mut together = QuadtreeCell { parts: Vec::new(), count: 0 };
+    for (bounds, places) in quarters {
+        let count = places.len() as u64;
+        if count >= k && (together.count == 0 || together.count >= k) {
+            divide(places, bounds, k, depth - 1, cells);
+        } else if count > 0 {
+            together.parts.push(bounds);
+            together.count += count;
         }
     }
-    cells.push(QuadtreeCell { bounds, count });
+    if together.count > 0 {
+        cells.push(together);
+    }
 }
 
 /// What such cells are worth.
@@ -67,7 +83,9 @@ pub fn quadtree_statement(cells: &[QuadtreeCell], k: u64) -> Result<PlaceStateme
         .fact("Cells", cells.len())
         .fact("Rows", rows)
         .assumption("each person is in one row")
-        .not_covered("that nobody is where no cell is released, and that a cell's quarters are not all of k rows")
+        .not_covered(
+            "that nobody is where no cell is released, and that no part of a cell has k rows and leaves as many",
+        )
         .not_covered("differences between this and other counts of the same rows, which can single somebody out"))
 }
 
@@ -86,7 +104,7 @@ mod tests {
             let statement = quadtree_statement(&cells, k).unwrap();
             assert!(statement.to_string().contains("syntactic"));
         }
-        assert!(quadtree(&places, 10).unwrap().len() > quadtree(&places, 500).unwrap().len());
+        assert!(quadtree(&places, 10).unwrap().len() > 10 * quadtree(&places, 500).unwrap().len());
         assert!(quadtree(&places, 1).is_err() && quadtree(&places, 5_001).is_err());
     }
 }

@@ -158,7 +158,7 @@ fn document(system: CellSystem, counted: &CountedCells) -> Result<String, Failur
     for cell in &counted.cells {
         let count = (cell.count * 1e6).round() / 1e6;
         let properties = json!({ "cell": system.name(cell.cell), "level": cell.level, "count": count });
-        polygons.push((system.corners(cell.cell)?, properties));
+        polygons.push((vec![system.corners(cell.cell)?], properties));
     }
     Ok(polygons_document(&polygons))
 }
@@ -168,11 +168,13 @@ fn squares(args: &QuadtreeArgs, out: &mut impl Write) -> Result<(), Failure> {
     let cells = quadtree(&places, args.k)?;
     let mut polygons = Vec::with_capacity(cells.len());
     for cell in &cells {
-        let [south, west, north, east] = cell.bounds;
         // The antimeridian is written as the west's; as the east's it is a place, too.
         let corner = |latitude, longitude: f64| Place::new(latitude, longitude.min(180.0 - 1e-9));
-        let ring = vec![corner(south, west)?, corner(south, east)?, corner(north, east)?, corner(north, west)?];
-        polygons.push((ring, json!({ "count": cell.count })));
+        let ring = |&[south, west, north, east]: &[f64; 4]| -> Result<Vec<Place>, LocationError> {
+            Ok(vec![corner(south, west)?, corner(south, east)?, corner(north, east)?, corner(north, west)?])
+        };
+        let rings: Vec<Vec<Place>> = cell.parts.iter().map(ring).collect::<Result<_, _>>()?;
+        polygons.push((rings, json!({ "count": cell.count })));
     }
     write(&args.files, &polygons_document(&polygons), &quadtree_statement(&cells, args.k)?, out)
 }
