@@ -7,6 +7,7 @@ pub mod curve;
 pub mod ledger;
 pub mod perturb;
 pub mod query;
+pub mod recommend;
 pub mod search;
 pub mod shell;
 pub mod statement;
