@@ -22,12 +22,12 @@ use burn_privacy::mechanisms::Entropy;
 use burn_privacy_convex::{
     Loss, Privacy, TrainingSet, objective_perturbation, output_perturbation, solve_without_privacy,
 };
-use burn_privacy_examples::NominalSize;
+use burn_privacy_examples::{NominalSize, auroc};
 use burn_privacy_train::{complain, say};
 use clap::{Parser, ValueEnum};
 
 use crate::records::Records;
-use crate::report::{Report, Summary};
+use crate::report::{Report, Score, Summaries};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -149,7 +149,7 @@ struct Job {
 }
 
 impl Job {
-    fn accuracy(&self, mode: Mode, epsilon: f64, seed: u64) -> Result<f64> {
+    fn score(&self, mode: Mode, epsilon: f64, seed: u64) -> Result<Score> {
         let entropy = Entropy::seeded(seed);
         let (factor, power) = mode.lambda_rule();
         let lambda = factor * (self.nominal.get() as f64 * epsilon).powf(-power);
@@ -176,15 +176,16 @@ impl Job {
             Mode::Objective => objective(&self.logistic_set)?,
             Mode::ObjectiveHinge => objective(&self.hinge_set)?,
         };
-        Ok(self.accuracy_of(&weights))
+        self.score_of(&weights)
     }
 
-    /// Share of the test records on the right side, in percent.
-    fn accuracy_of(&self, weights: &[f64]) -> f64 {
+    /// On the test records.
+    fn score_of(&self, weights: &[f64]) -> Result<Score> {
         let score = |x: &[f64]| x.iter().zip(weights).map(|(x, w)| x * w).sum::<f64>();
-        let vectors = self.test_set.features().vectors();
-        let right = vectors.zip(&self.test_labels).filter(|(x, label)| score(x) * **label > 0.0).count();
-        100.0 * right as f64 / self.test_labels.len() as f64
+        let scores: Vec<f64> = self.test_set.features().vectors().map(score).collect();
+        let right = scores.iter().zip(&self.test_labels).filter(|(score, label)| **score * **label > 0.0).count();
+        let auroc = auroc(&scores, &self.test_labels).ok_or("the test records are all of one class")?;
+        Ok(Score { accuracy: 100.0 * right as f64 / self.test_labels.len() as f64, auroc })
     }
 }
 
@@ -231,19 +232,19 @@ fn run(arguments: &Arguments) -> Result<()> {
         about,
         delta: arguments.delta,
         epsilons: arguments.epsilon.clone(),
-        plain: job.accuracy_of(&solve_without_privacy(&job.train_set, PLAIN_LAMBDA)?.weights),
+        plain: job.score_of(&solve_without_privacy(&job.train_set, PLAIN_LAMBDA)?.weights)?,
         rows: Vec::new(),
     };
     for &mode in modes {
         complain(&format!("{} ...", mode.name()));
-        let summary = |&epsilon: &f64| -> Result<Summary> {
-            let accuracies = (0..arguments.seeds).map(|seed| job.accuracy(mode, epsilon, seed));
-            Ok(Summary::of(&accuracies.collect::<Result<Vec<f64>>>()?))
+        let summary = |&epsilon: &f64| -> Result<Summaries> {
+            let scores = (0..arguments.seeds).map(|seed| job.score(mode, epsilon, seed));
+            Ok(Summaries::of(&scores.collect::<Result<Vec<Score>>>()?))
         };
-        let summaries = arguments.epsilon.iter().map(summary).collect::<Result<Vec<Summary>>>()?;
+        let summaries = arguments.epsilon.iter().map(summary).collect::<Result<Vec<Summaries>>>()?;
         report.rows.push((mode, summaries));
     }
-    say(&format!("{}; accuracy in %, with standard deviation\n\n{}", report.about, report.table()));
+    say(&format!("{}, with standard deviation\n\n{}", report.about, report.tables()));
     say(&format!(
         "Number of records: {}. Gradients and rows: add-or-remove-one adjacency or local, nothing is counted; weights and \
          objective: replace-one adjacency, where the number is public.\n",

@@ -27,29 +27,58 @@ impl Summary {
     }
 }
 
-/// Accuracies without noise, and of each mode at each epsilon.
+/// How good a classifier is on the test records.
+#[derive(Clone, Copy, Debug)]
+pub struct Score {
+    /// In percent.
+    pub accuracy: f64,
+    /// From 0 to 1.
+    pub auroc: f64,
+}
+
+/// Accuracy and AUROC over some runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Summaries {
+    pub accuracy: Summary,
+    pub auroc: Summary,
+}
+
+impl Summaries {
+    pub fn of(scores: &[Score]) -> Self {
+        let of = |part: fn(&Score) -> f64| Summary::of(&scores.iter().map(part).collect::<Vec<_>>());
+        Self { accuracy: of(|score| score.accuracy), auroc: of(|score| score.auroc) }
+    }
+}
+
+/// Scores without noise, and of each mode at each epsilon.
 pub struct Report {
     /// What was trained and measured on, and how often.
     pub about: String,
     pub delta: f64,
     pub epsilons: Vec<f64>,
-    pub plain: f64,
-    pub rows: Vec<(Mode, Vec<Summary>)>,
+    pub plain: Score,
+    pub rows: Vec<(Mode, Vec<Summaries>)>,
 }
 
 impl Report {
-    /// Modes by epsilons, as Markdown.
-    pub fn table(&self) -> String {
+    /// Modes by epsilons, as Markdown: accuracies in percent, then AUROC.
+    pub fn tables(&self) -> String {
+        let accuracy = self.table(2, self.plain.accuracy, |at| at.accuracy);
+        let auroc = self.table(4, self.plain.auroc, |at| at.auroc);
+        format!("Accuracy (%):\n\n{accuracy}\nArea under the ROC curve:\n\n{auroc}")
+    }
+
+    fn table(&self, digits: usize, plain: f64, part: fn(&Summaries) -> Summary) -> String {
         let mut text = String::from("| noise |");
         for epsilon in &self.epsilons {
             let _ = write!(text, " epsilon {epsilon} |");
         }
         let _ = writeln!(text, "\n|---|{}", "---|".repeat(self.epsilons.len()));
-        let _ = writeln!(text, "| none |{}", format!(" {:.2} |", self.plain).repeat(self.epsilons.len()));
+        let _ = writeln!(text, "| none |{}", format!(" {plain:.digits$} |").repeat(self.epsilons.len()));
         for (mode, summaries) in &self.rows {
             let _ = write!(text, "| {} |", mode.name());
-            for Summary { mean, deviation } in summaries {
-                let _ = write!(text, " {mean:.2} ± {deviation:.2} |");
+            for Summary { mean, deviation } in summaries.iter().map(part) {
+                let _ = write!(text, " {mean:.digits$} ± {deviation:.digits$} |");
             }
             text.push('\n');
         }
@@ -58,7 +87,7 @@ impl Report {
 
     /// Writes table and plots into a folder; says what.
     pub fn write(&self, folder: &Path) -> Result<String> {
-        write_atomically(folder.join("table.md"), format!("{}\n\n{}", self.about, self.table()))?;
+        write_atomically(folder.join("table.md"), format!("{}\n\n{}", self.about, self.tables()))?;
         let mut written = String::from("table.md");
         for (name, pure) in [("pure", true), ("delta", false)] {
             if let Some(chart) = self.chart(pure) {
@@ -76,15 +105,16 @@ impl Report {
         let shown = self.rows.iter().filter(|(mode, _)| mode.is_pure() == pure && *mode != Mode::Input);
         let mut series: Vec<Series> = shown
             .map(|(mode, summaries)| {
-                let points = self.epsilons.iter().zip(summaries).map(|(epsilon, at)| (*epsilon, at.mean)).collect();
-                let bars = summaries.iter().map(|at| (at.mean - at.deviation, at.mean + at.deviation)).collect();
+                let accuracies = || summaries.iter().map(|at| at.accuracy);
+                let points = self.epsilons.iter().zip(accuracies()).map(|(epsilon, at)| (*epsilon, at.mean)).collect();
+                let bars = accuracies().map(|at| (at.mean - at.deviation, at.mean + at.deviation)).collect();
                 Series::new(mode.name(), Stroke::Dotted, points).with_bars(bars)
             })
             .collect();
         if series.is_empty() {
             return None;
         }
-        let line = self.epsilons.iter().map(|&epsilon| (epsilon, self.plain)).collect();
+        let line = self.epsilons.iter().map(|&epsilon| (epsilon, self.plain.accuracy)).collect();
         series.push(Series::new("no noise", Stroke::Dashed, line));
         let delta = if pure { "δ = 0".to_owned() } else { format!("δ = {:e}", self.delta) };
         Some(LineChart {

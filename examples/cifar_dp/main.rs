@@ -13,7 +13,9 @@ mod cli;
 use std::process::ExitCode;
 
 use burn_privacy_examples::Result;
-use burn_privacy_examples::cifar::{HandoutCnn, LinearModel, ModelName, QuickCnn, TanhCnn, WideResNet, source};
+use burn_privacy_examples::cifar::{
+    FEATURES, HandoutCnn, LinearModel, ModelName, QuickCnn, TanhCnn, WideResNet, source,
+};
 use burn_privacy_examples::image_training::{End, ImageData, Run, Settings, exit_code};
 
 fn main() -> ExitCode {
@@ -36,5 +38,6 @@ fn run(arguments: &cli::Arguments) -> Result<End> {
         ModelName::Handout => job.finish_with(HandoutCnn::new(device), words),
         ModelName::Wrn => job.finish_with(WideResNet::new(device), words),
         ModelName::Linear => job.finish_with(LinearModel::new(device), words),
+        ModelName::ScatterLinear => job.finish_with_features(FEATURES, &training.features, words),
     }
 }

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use burn_privacy::datasets::{Checksum, MnistVariant};
 use burn_privacy_examples::Result;
 use burn_privacy_examples::image_training::{End, ImageData, Run, Settings, exit_code};
-use burn_privacy_examples::mnist::{MnistCnn, source};
+use burn_privacy_examples::mnist::{FEATURES, MnistCnn, ModelName, source};
 
 fn main() -> ExitCode {
     // Wrong usage ends in here, with status 2.
@@ -33,5 +33,8 @@ fn run(arguments: &cli::Arguments) -> Result<End> {
     let checksum = if arguments.unverified { Checksum::Skip } else { Checksum::Verify };
     let source = source(variant, arguments.data.as_deref(), arguments.download, checksum)?;
     let job = run.job(settings, ImageData::split(source, training)?, training)?;
+    if model == ModelName::ScatterLinear {
+        return job.finish_with_features(FEATURES, &training.features, model.description());
+    }
     job.finish_with(MnistCnn::new(model, job.device()), model.description())
 }

@@ -11,7 +11,7 @@ use burn_privacy_examples::image_training::{
 use burn_privacy_examples::{cifar, mnist, noisy_share};
 use burn_privacy_train::TrainingHistory;
 
-use crate::task::{HouseholdTask, ImageTask, Kind, Model, Scoring, Task};
+use crate::task::{HouseholdTask, ImageTask, Kind, Model, NO_SWEEP, Scoring, Task};
 
 /// Most images at once.
 const PHYSICAL_BATCH: usize = 256;
@@ -39,6 +39,9 @@ impl Task {
                 }
                 Model::Cifar(cifar::ModelName::Linear) => {
                     self.image_trial(task, under, trial, || cifar::LinearModel::new(device))
+                }
+                Model::Cifar(cifar::ModelName::ScatterLinear) | Model::Mnist(mnist::ModelName::ScatterLinear) => {
+                    Err(NO_SWEEP.into())
                 }
                 Model::Mnist(name) => self.image_trial(task, under, trial, || mnist::MnistCnn::new(name, device)),
             },

@@ -9,11 +9,13 @@ pub mod cifar;
 pub mod image_training;
 pub mod mnist;
 
+mod auroc;
 mod command_line;
 mod nominal_size;
 mod output_folder;
 mod paid_score;
 
+pub use auroc::auroc;
 pub use command_line::command_line;
 pub use nominal_size::NominalSize;
 pub use output_folder::require_writable;

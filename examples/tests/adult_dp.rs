@@ -49,6 +49,13 @@ fn every_mode_has_a_row() {
         assert!(accuracy(row) > 75.0, "{row}: {shown}");
     }
     assert!(accuracy("| input: rows") > 0.0 && accuracy("| objective, Gaussian") > 75.0, "{shown}");
+    // Accuracies first, then areas under the curve.
+    let areas: Vec<f64> = shown
+        .lines()
+        .filter(|line| line.starts_with("| none"))
+        .map(|line| line.split('|').nth(2).unwrap().trim().parse().unwrap())
+        .collect();
+    assert!(areas.len() == 2 && (0.95..=1.0).contains(&areas[1]), "{shown}");
     for file in ["table.md", "pure.png", "pure.svg", "delta.png", "delta.svg"] {
         assert!(fs::metadata(folder.path().join("runs/adult_dp").join(file)).unwrap().len() > 500, "{file}");
     }

@@ -156,6 +156,42 @@ fn a_run_is_resumed_from_its_checkpoint_and_another_one_is_not() {
     assert!(newest.to_string_lossy() <= *"checkpoint-000000000060.bpc", "{newest:?}");
 }
 
+#[test]
+fn a_head_on_scattering_features_learns_and_one_statement_covers_its_normalization() {
+    let (data, out) = (data(), tempfile::tempdir().unwrap());
+    let features = out.path().join("features");
+    let scatter = ["--preset", "scatter-linear", "--features", features.to_str().unwrap(), "--unverified"];
+    let small = ["--nominal-size", "300", "--batch-size", "100", "--epochs", "10", "--learning-rate", "20"];
+    for (more, phases) in [
+        (&["--epsilon", "200", "--delta", "1e-4"][..], 3),
+        (&["--epsilon", "200", "--delta", "1e-4", "--seed", "1"], 3),
+        (&["--no-privacy"], 0),
+    ] {
+        let output = run(data.path(), &[&scatter[..], &small, more].concat(), out.path());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let report = report(out.path());
+        match &report.protection {
+            Protection::PhasedDifferentialPrivacy { statement } => {
+                assert_eq!(statement.phases.len(), phases);
+                let charged: u64 = statement.phases.iter().map(|phase| phase.charged_steps).sum();
+                assert_eq!(charged, 32);
+                assert!(statement.planned_epsilon.epsilon <= 200.0);
+            }
+            Protection::NotPrivate => assert_eq!(phases, 0),
+            other => panic!("{other:?}"),
+        }
+        let void = more.contains(&"--seed") || phases == 0;
+        assert_eq!(text(&output.stdout).contains("NOT PRIVATE"), void, "{}", text(&output.stdout));
+        assert!(report.test_accuracy.unwrap() > 0.8, "{more:?}: {:?}", report.test_accuracy);
+        assert_eq!(report.model.parameters, 10 * (81 * 49 + 1));
+        assert!(out.path().join("head.npy").is_file() && out.path().join("normalization.json").is_file());
+    }
+    // Features are kept: one file for the training images, one for the test's.
+    assert_eq!(fs::read_dir(features).unwrap().count(), 2);
+    let ledger = fs::read_to_string(out.path().join("privacy-ledger-mnist.jsonl")).unwrap();
+    assert!(ledger.contains(" / channel statistics") && ledger.contains(" / linear head"));
+}
+
 /// Under add-or-remove-one adjacency the number of images is private: nothing but the model may depend on it.
 #[test]
 fn nothing_that_is_shown_tells_how_many_images_there_are() {

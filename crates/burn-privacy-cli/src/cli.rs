@@ -10,6 +10,7 @@ use crate::commands::curve::CurveArgs;
 use crate::commands::ledger::LedgerCommand;
 use crate::commands::perturb::PerturbCommand;
 use crate::commands::query::QueryArgs;
+use crate::commands::recommend::RecommendArgs;
 use crate::commands::search::{NoiseArgs, StepsArgs};
 use crate::commands::statement::StatementArgs;
 
@@ -53,6 +54,10 @@ pub enum Command {
     #[command(after_help = "Example:
   burn-privacy steps --sampling-rate 0.005 --noise-multiplier 1.1 --epsilon 1 --delta 1e-5")]
     Steps(StepsArgs),
+    /// Batch size, steps and noise for an epsilon and some minutes of training
+    #[command(after_help = "Example:
+  burn-privacy recommend --dataset-size 60000 --epsilon 3 --delta 1e-5 --records-per-second 100000 --minutes 0.5")]
+    Recommend(RecommendArgs),
     /// The epsilon of a list of phases or of any event, read from a JSON file
     #[command(after_help = "The file (- for standard input) holds either phases
 

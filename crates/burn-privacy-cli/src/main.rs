@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::Delta(args) => commands::cost::delta(&args, &mut out),
         Command::Noise(args) => commands::search::noise(&args, &mut out),
         Command::Steps(args) => commands::search::steps(&args, &mut out),
+        Command::Recommend(args) => commands::recommend::recommend(&args, &mut out),
         Command::Compose(args) => commands::compose::compose(&args, &mut out),
         Command::Curve(args) => commands::curve::curve(&args, &mut out),
         Command::Ledger { command } => commands::ledger::ledger(&command, &mut out),

@@ -6,7 +6,7 @@
 //! | CIFAR-10 from its official address (feature `download`) | `Download::cifar10` |
 //! | MNIST or Fashion-MNIST from a folder | [`locate_mnist`], [`Mnist::load`] |
 //! | the same from a well-known address (feature `download`) | `Download::mnist` |
-//! | 20,000 + 2,000 images made by code, at once | [`generated()`] |
+//! | 20,000 + 2,000 images made by code, at once | [`generated()`], [`generated_digits()`] |
 //! | a CSV file, packed or not, in bounded memory | [`open_text`] |
 //! | images of your own | [`ImageDataset::with_shape`] |
 //! | any data set, perturbed once before training | [`PerturbedDataset`] |
@@ -45,7 +45,8 @@ pub use contents::open_text;
 pub use download::Download;
 pub use error::{DatasetError, Result};
 pub use generated::{
-    GENERATED_CLASSES, GENERATED_SEED, GENERATED_TEST, GENERATED_TRAIN, Generated, generated, generated_with,
+    GENERATED_CLASSES, GENERATED_SEED, GENERATED_TEST, GENERATED_TRAIN, Generated, generated, generated_digits,
+    generated_digits_with, generated_with,
 };
 pub use images::{IMAGE_BYTES, IMAGE_SHAPE, ImageDataset, ImageItem};
 pub use locate::DATA_VARIABLE;

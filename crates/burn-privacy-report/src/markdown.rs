@@ -1,6 +1,7 @@
 //! A run's report as Markdown: its result, and its privacy statement.
 
 use burn_privacy_accounting::round_up_for_display;
+use burn_privacy_budget::statement::markdown;
 use burn_privacy_output::printable_markdown;
 
 use super::{Protection, RunReport};
@@ -22,6 +23,7 @@ impl RunReport {
         text.push('\n');
         match &self.protection {
             Protection::DifferentialPrivacy { statement, .. } => text.push_str(&statement.to_markdown()),
+            Protection::PhasedDifferentialPrivacy { statement } => text.push_str(&markdown(&**statement)),
             Protection::NotPrivate => text.push_str(
                 "## Privacy statement\n\nThis model was trained without differential privacy: no clipping, no noise, \
                  epsilon = inf. It may reveal any of its training records to whoever sees it, and no later step can \

@@ -1,6 +1,6 @@
 //! What a run says of itself, for machines.
 
-use burn_privacy_budget::statement::{PrivacyStatement, Statement};
+use burn_privacy_budget::statement::{PhasedStatement, PrivacyStatement, Statement};
 use serde::{Deserialize, Serialize};
 
 use super::{CurvePoint, ReportError};
@@ -116,6 +116,11 @@ pub enum Protection {
         /// What can be said in the end.
         statement: Box<PrivacyStatement>,
     },
+    /// By a plan of several phases, such as normalization and training, in one epsilon.
+    PhasedDifferentialPrivacy {
+        /// What can be said in the end.
+        statement: Box<PhasedStatement>,
+    },
 }
 
 /// How long a run took, in seconds of wall time.
@@ -166,6 +171,8 @@ impl Protection {
             Self::DifferentialPrivacy { statement, .. } => {
                 statement.epsilon_so_far.first().map_or(f64::INFINITY, |report| report.epsilon)
             }
+            Self::PhasedDifferentialPrivacy { statement } if statement.is_void() => f64::INFINITY,
+            Self::PhasedDifferentialPrivacy { statement } => statement.epsilon_so_far.epsilon,
         }
     }
 
@@ -174,10 +181,9 @@ impl Protection {
         match self {
             Self::NotPrivate => Some("NOT PRIVATE: trained without differential privacy"),
             Self::DifferentialPrivacy { statement, .. } if statement.is_void() => Some("NOT PRIVATE: fixed seed"),
-            Self::DifferentialPrivacy { .. } if self.epsilon() == f64::INFINITY => {
-                Some("NOT PRIVATE: no finite epsilon")
-            }
-            Self::DifferentialPrivacy { .. } => None,
+            Self::PhasedDifferentialPrivacy { statement } if statement.is_void() => Some("NOT PRIVATE: fixed seed"),
+            _ if self.epsilon() == f64::INFINITY => Some("NOT PRIVATE: no finite epsilon"),
+            Self::DifferentialPrivacy { .. } | Self::PhasedDifferentialPrivacy { .. } => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use burn_privacy_accounting::{Adjacency, EpsilonReport};
-use burn_privacy_budget::statement::RandomnessSource;
+use burn_privacy_budget::statement::{PhaseFacts, RandomnessSource};
 
 use super::*;
 use burn_privacy_budget::plan::{Clipping, NoiseLevel, PrivacyPlanConfig, Sampling};
@@ -92,6 +92,54 @@ pub(crate) fn report(protection: Protection, curve: Vec<CurvePoint>) -> RunRepor
     }
 }
 
+/// A report of a plan of two phases.
+pub(crate) fn phased_report(entropy: RandomnessSource) -> RunReport {
+    let phase = |name: &str, sampling_rate, steps| PhaseFacts {
+        name: name.into(),
+        sampling_rate,
+        sensitivity: 1.0,
+        noise_multiplier: 4.0,
+        noise_standard_deviation: 4.0,
+        planned_steps: steps,
+        charged_steps: steps,
+    };
+    let report = |epsilon| EpsilonReport { accountant: "PLD".into(), epsilon, is_bound: true };
+    let PrivacyStatement { protected_unit, adjacency, delta, dataset, assumptions, not_covered, .. } =
+        match private_report(entropy).protection {
+            Protection::DifferentialPrivacy { statement, .. } => *statement,
+            other => panic!("{other:?}"),
+        };
+    let statement = PhasedStatement {
+        mechanism: "statistics and a head".into(),
+        protected_unit,
+        adjacency,
+        delta,
+        nominal_dataset_size: 20_000,
+        planned_epsilon: report(3.0),
+        epsilon_so_far: report(2.5),
+        phases: vec![phase("statistics", 1.0, 1), phase("head", 0.025, 400)],
+        entropy,
+        dataset,
+        assumptions,
+        not_covered,
+    };
+    let curve = private_report(entropy).curve;
+    self::report(Protection::PhasedDifferentialPrivacy { statement: Box::new(statement) }, curve)
+}
+
+#[test]
+fn a_plan_of_phases_is_reported_whole() {
+    let report = phased_report(RandomnessSource::Os);
+    assert_eq!((report.epsilon, report.protection.why_not_private()), (2.5, None));
+    let markdown = report.to_markdown();
+    for words in ["| statistics | 1 of 1 |", "| head | 400 of 400 |", ", 1e-5)-differential privacy of"] {
+        assert!(markdown.contains(words), "{words} in {markdown}");
+    }
+    let seeded = phased_report(RandomnessSource::Seeded);
+    assert_eq!((seeded.epsilon, seeded.protection.why_not_private()), (f64::INFINITY, Some("NOT PRIVATE: fixed seed")));
+    assert!(seeded.to_markdown().contains("NOT PRIVATE"));
+}
+
 /// A report without privacy.
 pub(crate) fn plain_report() -> RunReport {
     let mut curve = private_report(RandomnessSource::Os).curve;
@@ -101,7 +149,8 @@ pub(crate) fn plain_report() -> RunReport {
 
 #[test]
 fn reports_survive_json() {
-    for report in [private_report(RandomnessSource::Os), private_report(RandomnessSource::Seeded), plain_report()] {
+    let private = [private_report(RandomnessSource::Os), private_report(RandomnessSource::Seeded)];
+    for report in private.into_iter().chain([phased_report(RandomnessSource::Os), plain_report()]) {
         let json = report.to_json().unwrap();
         assert_eq!(RunReport::from_json(&json).unwrap(), report);
     }

@@ -110,6 +110,10 @@ pub struct TrainingArguments {
           value_parser = PossibleValuesParser::new(DeviceChoice::NAMES).try_map(|name| name.parse::<DeviceChoice>()))]
     pub device: DeviceChoice,
 
+    /// Folder that fixed features are kept in. They are as private as the images: nobody else may read the files
+    #[arg(long, value_name = "DIR", default_value = "runs/features", help_heading = RUNNING)]
+    pub features: PathBuf,
+
     /// Most images at once, by memory; changes neither result nor privacy
     #[arg(long, value_name = "N", default_value_t = 256, help_heading = RUNNING, value_parser = at_least_one())]
     pub physical_batch: u64,

@@ -5,6 +5,7 @@
 mod arguments;
 mod data;
 mod evaluation;
+mod fixed_features;
 mod plain;
 mod preset;
 mod private;
@@ -17,6 +18,7 @@ pub use burn_privacy_train::{complain, percent, say};
 pub use arguments::{DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, at_least_one, help_tail, parse};
 pub use data::{ImageData, ImageSource};
 pub use evaluation::{accuracy, right_guesses};
+pub use fixed_features::Recipe;
 pub use plain::{PlainTraining, train_plain};
 pub use preset::{ClippingStyle, Noise, Preset, Scaling, preset_table, value_name};
 pub use private::{PrivateTraining, train_private};

@@ -129,17 +129,19 @@ pub fn preset_table<P: ValueEnum, M: ValueEnum + Copy>(
         ("--views", |preset| preset.views.to_string()),
     ];
     let mut text = String::new();
+    // Models are named as presets are, or shorter.
+    let column = |name: &P| value_name(name.clone()).len().max(8) + 2;
     for name in P::value_variants() {
-        let _ = writeln!(text, "  {:<10}{}", value_name(name.clone()), description(name));
+        let _ = writeln!(text, "  {:<16}{}", value_name(name.clone()), description(name));
     }
     let _ = write!(text, "\n  {:<21}", "");
     for name in P::value_variants() {
-        let _ = write!(text, "{:>10}", value_name(name.clone()));
+        let _ = write!(text, "{:>width$}", value_name(name.clone()), width = column(name));
     }
     for (name, cell) in rows {
         let _ = write!(text, "\n  {name:<21}");
         for preset in P::value_variants() {
-            let _ = write!(text, "{:>10}", cell(&settings(preset)));
+            let _ = write!(text, "{:>width$}", cell(&settings(preset)), width = column(preset));
         }
     }
     text

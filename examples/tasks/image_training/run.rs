@@ -14,12 +14,13 @@ use burn_privacy::report::{
     ModelDescription, Protection, REPORT_SCHEMA, REPORT_VERSION, RunReport, Timing, Versions, utc_timestamp,
     write_atomically,
 };
+use burn_privacy_linear::Normalizer;
 use burn_privacy_output::grouped;
 use burn_privacy_train::{Checkpoints, INTERRUPTED, Interrupt, Monitor, RunLength, RunSummary};
 
 use super::{
-    Classifier, ImageData, PlainTraining, PrivacySettings, PrivateTraining, Settings, TrainingArguments, accuracy,
-    complain, percent, say, train_plain, train_private,
+    Classifier, ImageData, PlainTraining, PrivacySettings, PrivateTraining, Recipe, Settings, TrainingArguments,
+    accuracy, complain, fixed_features, percent, say, train_plain, train_private,
 };
 use crate::{Result, require_writable};
 
@@ -148,24 +149,58 @@ impl Job {
         let described = ModelDescription { name: description.to_owned(), parameters: model.num_params() };
         say(&format!("Model:       {}, {} parameters", described.name, grouped(described.parameters)));
         let trained = self.train(model)?;
-        let results = trained.results;
-        let out = &self.run.out;
+        let Trained { model, results, test_accuracy, validation_accuracy, protection } = trained;
+        write_atomically(self.run.out.join("model.bpk"), &*model.into_record().into_bytes()?)?;
+        self.write_report(described, results, [validation_accuracy, test_accuracy], protection, "model.bpk")
+    }
 
-        write_atomically(out.join("model.bpk"), &*trained.model.into_record().into_bytes()?)?;
+    /// Makes scattering features, trains a linear head on them, evaluates it and writes everything.
+    ///
+    /// # Errors
+    ///
+    /// Those of the features, of training, of the ledger and of the folder.
+    pub fn finish_with_features(&self, recipe: Recipe, cache: &Path, description: &str) -> Result<End> {
+        let ledger = (self.ledger.as_path(), self.name.as_str());
+        let trained = fixed_features::train(recipe, &self.settings, &self.data, ledger, cache, &self.interrupt)?;
+        let fixed_features::Trained { model, results, test_accuracy, validation_accuracy, protection } = trained;
+        let described = ModelDescription { name: description.to_owned(), parameters: model.head.weights().len() };
+        let out = &self.run.out;
+        model.head.write_npy(&out.join("head.npy"))?;
+        let mut files = "head.npy";
+        if let Normalizer::Channels(statistics) = &model.normalizer {
+            let statistics = serde_json::json!({
+                "means": statistics.means(),
+                "standard_deviations": statistics.deviations(),
+            });
+            write_atomically(out.join("normalization.json"), statistics.to_string())?;
+            files = "head.npy, normalization.json";
+        }
+        self.write_report(described, results, [validation_accuracy, test_accuracy], protection, files)
+    }
+
+    fn write_report(
+        &self,
+        described: ModelDescription,
+        results: RunSummary,
+        [validation_accuracy, test_accuracy]: [Option<f64>; 2],
+        protection: Protection,
+        model_files: &str,
+    ) -> Result<End> {
+        let out = &self.run.out;
         let report = RunReport {
             schema: REPORT_SCHEMA.into(),
             version: REPORT_VERSION,
             program: self.run.program.into(),
             run: self.name.clone(),
             interrupted: results.interrupted,
-            epsilon: trained.protection.epsilon(),
-            test_accuracy: trained.test_accuracy,
-            validation_accuracy: trained.validation_accuracy,
+            epsilon: protection.epsilon(),
+            test_accuracy,
+            validation_accuracy,
             settings: serde_json::to_value(&self.settings)?,
             data: self.data.describe(),
             model: described,
             device: self.device_name.clone(),
-            protection: trained.protection,
+            protection,
             curve: results.curve,
             timing: Timing {
                 started: utc_timestamp(self.run.moment),
@@ -183,7 +218,7 @@ impl Job {
                 "\nInterrupted after {done} of {planned} steps; the figures below are those of the steps made."
             ));
         }
-        conclude(&report, out, &files);
+        conclude(&report, out, &files, model_files);
         Ok(if self.interrupt.is_pressed() { End::Interrupted } else { End::Finished })
     }
 
@@ -332,7 +367,7 @@ fn say_plan(plan: &PrivacyPlan, settings: &Settings) -> Result<()> {
 }
 
 /// The last lines of the output.
-fn conclude(report: &RunReport, out: &Path, files: &[PathBuf]) {
+fn conclude(report: &RunReport, out: &Path, files: &[PathBuf], model_files: &str) {
     if let Some(accuracy) = report.validation_accuracy {
         say(&format!("\nValidation accuracy: {} ({} images)", percent(accuracy), grouped(report.data.validation)));
     }
@@ -342,6 +377,7 @@ fn conclude(report: &RunReport, out: &Path, files: &[PathBuf]) {
     }
     match &report.protection {
         Protection::DifferentialPrivacy { statement, .. } => say(&format!("\n{statement}")),
+        Protection::PhasedDifferentialPrivacy { statement } => say(&format!("\n{statement}")),
         Protection::NotPrivate => {
             say(
                 "\nNOT PRIVATE: trained without differential privacy, epsilon = inf. The model may reveal any of its training images.\n",
@@ -349,5 +385,5 @@ fn conclude(report: &RunReport, out: &Path, files: &[PathBuf]) {
         }
     }
     let names: Vec<&str> = files.iter().filter_map(|file| file.file_name()?.to_str()).collect();
-    say(&format!("Wrote {}, model.bpk into {}", names.join(", "), out.display()));
+    say(&format!("Wrote {}, {model_files} into {}", names.join(", "), out.display()));
 }

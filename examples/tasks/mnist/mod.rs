@@ -5,14 +5,29 @@ mod presets;
 
 use std::path::Path;
 
-use burn_privacy::datasets::{Checksum, DATA_VARIABLE, Download, Mnist, MnistVariant, locate_mnist};
+use burn_privacy::datasets::{
+    Checksum, DATA_VARIABLE, Download, GENERATED_TRAIN, Mnist, MnistVariant, generated_digits, locate_mnist,
+};
 pub use models::{MnistCnn, ModelName};
-pub use presets::PresetName;
+pub use presets::{FEATURES, PresetName};
 
 use crate::Result;
 use crate::image_training::ImageSource;
 
-/// Finds or fetches the images: at the folder `data`, else where the environment says, else in the default folder.
+/// Digits drawn by code, for a machine without MNIST.
+fn drawn() -> ImageSource {
+    let images = generated_digits();
+    ImageSource {
+        name: "generated digits (not MNIST)".into(),
+        short_name: "generated-digits",
+        train: images.train,
+        test: Some(images.test),
+        published: Some((GENERATED_TRAIN, "the program that draws them")),
+    }
+}
+
+/// Finds or fetches the images: at the folder `data`, else where the environment says, else in the default folder, else (for digits)
+/// generated ones.
 ///
 /// # Errors
 ///
@@ -26,13 +41,18 @@ pub fn source(variant: MnistVariant, data: Option<&Path>, download: bool, checks
         }
         folder
     } else {
-        locate_mnist(variant, data)?.ok_or_else(|| {
-            let (name, folder) = (variant.name(), folder.display());
-            format!(
-                "{name} is not here: give its folder with --data or in {DATA_VARIABLE}, or fetch it into {folder} with \
-                 --download"
-            )
-        })?
+        match locate_mnist(variant, data)? {
+            Some(path) => path,
+            None if variant == MnistVariant::Digits => return Ok(drawn()),
+            None => {
+                let (name, folder) = (variant.name(), folder.display());
+                return Err(format!(
+                    "{name} is not here: give its folder with --data or in {DATA_VARIABLE}, or fetch it into {folder} with \
+                     --download"
+                )
+                .into());
+            }
+        }
     };
     let images = Mnist::load(variant, &path, checksum)?;
     let name = format!("{} from {}", variant.name(), path.display());

@@ -17,6 +17,7 @@ pub enum ModelName {
     Relu,
     Keras,
     Tanh,
+    ScatterLinear,
 }
 
 impl ModelName {
@@ -26,6 +27,7 @@ impl ModelName {
             Self::Relu => "relu: CNN 16-32 and a hidden layer, with ReLU, from the weights that PyTorch starts with",
             Self::Keras => "keras: the same, from the weights that Keras starts with",
             Self::Tanh => "tanh: the same with tanh",
+            Self::ScatterLinear => "scatter-linear: a linear head on scattering features",
         }
     }
 }

@@ -3,7 +3,10 @@
 use clap::ValueEnum;
 
 use super::ModelName;
-use crate::image_training::{Noise, Preset, Scaling};
+use crate::image_training::{Noise, Preset, Recipe, Scaling};
+
+/// Fixed features of these images.
+pub const FEATURES: Recipe = Recipe { mirrored: false, norms_noise: 32.0, statistics_noise: 6.0 };
 
 /// Settings as others published them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -22,6 +25,7 @@ pub enum PresetName {
     #[value(name = "opacus-3")]
     Opacus3,
     Tanh,
+    ScatterLinear,
 }
 
 impl PresetName {
@@ -35,6 +39,9 @@ impl PresetName {
             Self::Opacus2 => "second row: 96.78 % at 2.91",
             Self::Opacus3 => "third row: 97.09 % at 6.86",
             Self::Tanh => "Tramer and Boneh (ICLR 2021), end to end: 98.1 % at epsilon 3 (theirs)",
+            Self::ScatterLinear => {
+                "a linear head on scattering features: minutes on two cores, and the most accurate here"
+            }
         }
     }
 
@@ -72,6 +79,15 @@ impl PresetName {
                 momentum: 0.9,
                 plain_learning_rate: 0.05,
                 ..row(1.23, 0.1, 0.5, 40)
+            },
+            Self::ScatterLinear => Preset {
+                model: ModelName::ScatterLinear,
+                noise: Noise::Epsilon(3.0),
+                batch_size: 4_096,
+                momentum: 0.9,
+                average: Some(0.98),
+                plain_learning_rate: 20.0,
+                ..row(0.0, 0.1, 150.0, 40)
             },
         }
     }

@@ -8,6 +8,7 @@ pub mod curve;
 pub mod ledger;
 pub mod perturb;
 pub mod query;
+pub mod recommend;
 pub mod search;
 pub mod shell;
 pub mod statement;

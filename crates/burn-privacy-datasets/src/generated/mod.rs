@@ -1,9 +1,11 @@
 //! The image set that needs no file: drawn at run time, the same on every machine.
 
+mod digits;
 mod figure;
 mod scene;
 mod stream;
 
+pub use self::digits::{generated_digits, generated_digits_with};
 use self::scene::draw;
 use self::stream::Stream;
 use super::{IMAGE_BYTES, ImageDataset};

@@ -11,7 +11,7 @@
 //!
 //! Entries are rounded toward zero to whole multiples of 2^-30 and added as integers, so that the sum of two neighbors differs by
 //! exactly one record's vector. Its norm before rounding is at most sqrt(2) times 1 - 1e-12 (f64's roundings are covered by
-//! that), and rounding toward zero shortens it.
+//! that), and rounding toward zero shortens it. Sums of at most 2^22 records are below 2^53 multiples, which floats hold.
 
 use burn_privacy_budget::Release;
 use burn_privacy_budget::plan::{PhaseConfig, PhaseNoise, Sampling};
@@ -24,6 +24,9 @@ const GRID: f64 = (1_u64 << 30) as f64;
 
 /// Covers the roundings of norms and quotients.
 const MARGIN: f64 = 1.0 - 1e-12;
+
+/// The most records whose sum a float holds exactly, in multiples of 1 over [`GRID`].
+const MOST_RECORDS: usize = 1 << 22;
 
 /// How many times longer than assumed a record's vector may be before [`ChannelBounds::fitted`] shortens it.
 pub const HEADROOM: f64 = 16.0;
@@ -232,6 +235,13 @@ fn check_release(table: &FeatureTable, bounds: &ChannelBounds, release: &Release
     let (given, expected) = (bounds.scales.len(), table.channels());
     if given != expected {
         return Err(FeatureError::Length { what: "scales", given, expected });
+    }
+    if table.rows() > MOST_RECORDS {
+        return Err(FeatureError::invalid(
+            "the number of records",
+            "too large",
+            "at most 4194304, for which sums are exact",
+        ));
     }
     let phase = release.phase();
     if phase.contribution() < std::f64::consts::SQRT_2 || phase.sampling().rate() < 1.0 {

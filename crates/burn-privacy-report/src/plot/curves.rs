@@ -1,7 +1,7 @@
 //! What a report's plot shows, as data: points, names, and the warning where nothing is guaranteed.
 
 use burn_privacy_accounting::round_up_for_display;
-use burn_privacy_budget::statement::Statement;
+use burn_privacy_budget::statement::{PhasedStatement, Statement};
 use burn_privacy_output::plot::in_words;
 use burn_privacy_output::{OutputError, grouped};
 
@@ -47,6 +47,14 @@ impl Curves {
             steps_per_epoch = Some(1.0 / plan.sampling().rate());
             epsilon = Some(EpsilonCurve::of(report, charged)?);
         }
+        if let Protection::PhasedDifferentialPrivacy { statement } = &report.protection {
+            // The last phase is what the curve is of.
+            if let Some(phase) = statement.phases.last() {
+                (charged, planned) = (phase.charged_steps, phase.planned_steps);
+                steps_per_epoch = Some(1.0 / phase.sampling_rate);
+            }
+            epsilon = Some(EpsilonCurve::of_phases(report, statement));
+        }
         let mut title = format!("{}, {} parameters", report.model.name, grouped(report.model.parameters));
         if report.interrupted {
             title.push_str(&format!(
@@ -69,6 +77,19 @@ impl Curves {
 }
 
 impl EpsilonCurve {
+    /// At the points of the curve alone: earlier phases are spent before its first.
+    fn of_phases(report: &RunReport, statement: &PhasedStatement) -> Self {
+        let points = report.curve.iter().map(|point| (point.step as f64, point.epsilon));
+        let mut points: Vec<(f64, f64)> = points.filter(|(_, epsilon)| epsilon.is_finite()).collect();
+        if points.len() < 2 {
+            points.clear();
+        }
+        let void = if statement.is_void() { "void: fixed seed; " } else { "" };
+        let (accountant, delta) = (&statement.planned_epsilon.accountant, round_up_for_display(statement.delta));
+        let name = format!("ε of all phases so far ({void}{accountant}, upper bound, δ = {delta})");
+        Self { name, points, target: None }
+    }
+
     fn of(report: &RunReport, charged: u64) -> Result<Self, OutputError> {
         let Protection::DifferentialPrivacy { plan, statement } = &report.protection else {
             return Err(in_words("there is no plan"));
