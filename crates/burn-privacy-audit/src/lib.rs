@@ -36,5 +36,5 @@ pub use error::{AuditError, Result};
 pub use lower_bound::{clopper_pearson, gaussian_fit, gaussian_mean, one_run_gaussian_of_scores, one_run_of_scores};
 pub use one_run::{Guesses, one_run, one_run_gaussian, p_value};
 pub use report::{AuditReport, Finding, Runs};
-pub use roc::Roc;
+pub use roc::{Roc, gaussian_area};
 pub use scores::Scores;

@@ -57,6 +57,12 @@ impl Roc {
     }
 }
 
+/// The area under the ROC curve of two normal distributions of standard deviation 1 whose means lie `mean` apart.
+#[must_use]
+pub fn gaussian_area(mean: f64) -> f64 {
+    crate::normal::cdf(mean / std::f64::consts::SQRT_2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +77,16 @@ mod tests {
         assert!((roc.true_positive_rate(0.0) - 0.25).abs() < 1e-15);
         assert!((roc.true_positive_rate(1.0) - 1.0).abs() < 1e-15);
         assert!((roc.balanced_accuracy() - 0.75).abs() < 1e-15);
+    }
+
+    #[test]
+    fn the_area_between_two_normal_distributions() {
+        let sample =
+            |mean: f64| (0..2_000).map(move |i| mean + crate::normal::quantile((f64::from(i) + 0.5) / 2_000.0));
+        for mean in [0.0, 1.0, 2.0] {
+            let roc = Roc::new(&Scores::new(sample(mean).collect(), sample(0.0).collect()).unwrap());
+            assert!((roc.area() - gaussian_area(mean)).abs() < 1e-3, "{mean}: {}", roc.area());
+        }
     }
 
     #[test]

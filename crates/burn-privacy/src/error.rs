@@ -239,6 +239,9 @@ pub enum Error {
     /// A sweep could not start or go on.
     #[error(transparent)]
     Sweep(#[from] burn_privacy_sweep::SweepError),
+    /// An audit was refused.
+    #[error(transparent)]
+    Audit(#[from] burn_privacy_audit::AuditError),
     /// A report could not be written or read.
     #[error(transparent)]
     Report(#[from] burn_privacy_report::ReportError),

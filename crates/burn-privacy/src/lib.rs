@@ -77,6 +77,7 @@ mod book;
 
 pub mod activation;
 pub mod attention;
+pub mod audit;
 pub mod device;
 pub mod exchange;
 pub mod loss;

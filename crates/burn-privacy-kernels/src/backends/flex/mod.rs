@@ -18,6 +18,7 @@ mod on_flex;
 mod outer_products;
 mod pooling;
 mod pooling_shape;
+mod row_pairs;
 mod row_product;
 mod rows;
 mod rowwise;

@@ -9,8 +9,8 @@ use rayon::prelude::*;
 
 use super::fresh_memory::{Cut, written_in_parts};
 use super::matrix_product::{Matrix, matrix_product};
-use super::outer_products::{self, RowPairs};
-use super::{convolution, ghost_norm, normalization, rows, standardization};
+use super::row_pairs::RowPairs;
+use super::{convolution, ghost_norm, normalization, outer_products, rows, standardization};
 use crate::ops::convolution::shape::Convolution;
 use crate::ops::examples::rows_and_length;
 use crate::rounding::Rounding;

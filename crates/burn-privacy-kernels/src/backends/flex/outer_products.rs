@@ -8,20 +8,10 @@ use rayon::prelude::*;
 
 use super::convolution::weighted_sum_in_parts;
 use super::lanes;
+use super::row_pairs::RowPairs;
 use super::rows::{PART, SMALL, round_up, squares_on_one_thread};
 use super::run_sums::{Run, run_sums};
 use super::small_product::{MOST_COLUMNS, is_small, rows_of_a_task};
-
-/// Rows side by side: row `i` of one belongs to row `i` of the other.
-#[derive(Clone, Copy)]
-pub(super) struct RowPairs<'a> {
-    /// Rows of `d_input` values.
-    pub(super) inputs: &'a [f32],
-    pub(super) d_input: usize,
-    /// Rows of `d_output` values.
-    pub(super) gradients: &'a [f32],
-    pub(super) d_output: usize,
-}
 
 /// Upper bounds of `(|a|^2 + ones) |g|^2` for each pair of rows: of `|a g^T|^2`, and with one for `ones` of the bias too.
 ///

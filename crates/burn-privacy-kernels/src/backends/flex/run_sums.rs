@@ -10,7 +10,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::fresh_memory::{Cut, written_in_parts};
-use super::outer_products::RowPairs;
+use super::row_pairs::RowPairs;
 use super::rows::SMALL;
 
 /// Rows whose products are added in f32, and what their sum is multiplied by.
