@@ -95,18 +95,8 @@ fn every_style_of_clipping_and_users_are_in_the_statement_and_in_the_ledger() {
         (&["--users", "30", "--batch-size", "10", "--delta", "1e-3"], "one user"),
     ] {
         let out = tempfile::tempdir().unwrap();
-        let output = run(
-            data.path(),
-            &[
-                &["--max-steps", "2"],
-                &SMALL[..2],
-                &["--nominal-size", "300"],
-                more,
-                if more.contains(&"--delta") { &[] } else { &["--delta", "1e-4"] },
-            ]
-            .concat(),
-            out.path(),
-        );
+        let delta = if more.contains(&"--delta") { &[][..] } else { &["--delta", "1e-4"] };
+        let output = run(data.path(), &[&SMALL[..3], &["--max-steps", "2"], more, delta].concat(), out.path());
         assert!(output.status.success(), "{more:?}: {}", text(&output.stderr));
         let Protection::DifferentialPrivacy { statement, .. } = report(out.path()).protection else { panic!() };
         assert!(statement.to_string().contains(words), "{words}: {statement}");
@@ -153,7 +143,7 @@ fn a_run_is_resumed_from_its_checkpoint_and_another_one_is_not() {
     assert_eq!((statement.charged_steps, statement.planned_steps), (60, 60));
     let newest =
         fs::read_dir(out.path().join("checkpoints")).unwrap().map(|entry| entry.unwrap().file_name()).max().unwrap();
-    assert!(newest.to_string_lossy() <= *"checkpoint-000000000060.bpc", "{newest:?}");
+    assert!(*newest.to_string_lossy() <= *"checkpoint-000000000060.bpc", "{newest:?}");
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Training with privacy: the loop that Burn users know, with a session in the place of a data loader.
 
-use burn::data::dataset::Dataset;
 use burn::prelude::*;
 use burn_privacy::datasets::{Augmentation, AugmentedBatcher, ImageBatch, ImageBatcher, ImageDataset};
 use burn_privacy::ledger::Ledger;

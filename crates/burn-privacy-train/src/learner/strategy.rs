@@ -109,7 +109,7 @@ where
         } = components;
         let work = lock(&self.work).take();
         let mut epochs = Epochs { learner, processor: event_processor, interrupter: interrupter.clone() };
-        let mut run = || -> Result<PrivacyStatement> {
+        let run = || -> Result<PrivacyStatement> {
             let Some((mut session, mut losses)) = work else {
                 return Err(refusal("a second launch of one PrivateLearning: its session is spent; make another one"));
             };
