@@ -29,6 +29,19 @@ pub struct SampledRelease {
     k: u64,
 }
 
+/// What is sampled.
+#[derive(Debug, Clone, Copy)]
+pub struct SampledTable<'a> {
+    /// CSV file with a header.
+    pub input: &'a Path,
+    /// Separator of its cells.
+    pub separator: u8,
+    /// The columns that are released, with hierarchies that are public.
+    pub columns: &'a [Column],
+    /// One level a column, which must not come from the data.
+    pub levels: &'a [usize],
+}
+
 /// Thresholds above this are not looked for.
 const LARGEST_K: u64 = 1 << 20;
 
@@ -118,8 +131,8 @@ impl SampledRelease {
         DpEvent::epsilon_delta(self.epsilon, self.delta)
     }
 
-    /// Samples `input`, generalizes each of `columns` to its level, drops small classes, and writes the rest, sorted, to
-    /// `output`: these columns alone. `levels` are one a column, and must not come from the data.
+    /// Samples a table, generalizes each of its columns to its level, drops small classes, and writes the rest, sorted, to
+    /// `output`: these columns alone.
     ///
     /// # Errors
     ///
@@ -127,14 +140,12 @@ impl SampledRelease {
     /// not there, if randomness fails, or if the output exists and is not to be replaced, or can't be written.
     pub fn write(
         &self,
-        input: &Path,
-        separator: u8,
-        columns: &[Column],
-        levels: &[usize],
+        table: &SampledTable<'_>,
         output: &Path,
         replace: bool,
         entropy: &Entropy,
     ) -> Result<SampledStatement, AnonymizeError> {
+        let &SampledTable { input, separator, columns, levels } = table;
         if levels.len() != columns.len()
             || levels.iter().zip(columns).any(|(&level, column)| level >= column.hierarchy.levels())
         {

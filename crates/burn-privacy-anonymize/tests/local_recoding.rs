@@ -34,12 +34,8 @@ fn by_brute_force_over(table: &Table, models: &[PrivacyModel]) -> f64 {
         group.iter().for_each(|&(tuple, rows)| histogram[table.sensitive_code(tuple).unwrap() as usize] += rows);
         models.iter().all(|model| model.is_met(group.len() as u64, &histogram, distribution.as_ref(), None))
     };
-    fn place(
-        table: &Table,
-        met: &dyn Fn(&Vec<(usize, u64)>) -> bool,
-        rows: &[usize],
-        groups: &mut Vec<Vec<(usize, u64)>>,
-    ) -> f64 {
+    type Group = Vec<(usize, u64)>;
+    fn place(table: &Table, met: &dyn Fn(&Group) -> bool, rows: &[usize], groups: &mut Vec<Group>) -> f64 {
         let Some((&row, rest)) = rows.split_first() else {
             let kept: Vec<_> = groups.iter().filter(|group| met(group)).cloned().collect();
             return Recoding::local(table, &kept).unwrap().loss(table);
@@ -140,7 +136,9 @@ proptest! {
                 }
                 Err(error) => {
                     prop_assert!(error.to_string().contains("nothing reaches"), "{method}: {error}");
-                    prop_assert!(!reachable || method == "iterated", "{method}: {error}");
+                    // Classes with the same labels are one class, which may fail this model where each of them meets it.
+                    let joined = models.iter().any(|model| matches!(model, PrivacyModel::DeltaDisclosure { .. }));
+                    prop_assert!(!reachable || joined || method == "iterated", "{method}: {error}");
                 }
             }
         }
@@ -186,13 +184,9 @@ fn adult_is_recoded_with_a_quarter_less_loss_than_by_arx() {
     let seconds = (common::processor_time() - start) as f64 * 1e-9;
     let ratio = found.loss / found.lower_bound;
     println!("loss {:.4}, none below {:.4}: {ratio:.3} times; {seconds:.1} s", found.loss, found.lower_bound);
-    for (method, recoding) in by_all_methods(&table, &[PrivacyModel::KAnonymity { k: 5 }]) {
-        let loss = recoding.unwrap().loss(&table);
-        println!("{method} loses {loss:.4}");
-        assert!(loss >= found.lower_bound, "{method}");
-    }
-    let freeform = recode_freeform(&table, 5).unwrap();
-    println!("freeform loses {:.4}", freeform.recoding.loss(&table));
+    let mondrian = recode_by_mondrian(&table, &[PrivacyModel::KAnonymity { k: 5 }]).unwrap().loss(&table);
+    println!("Mondrian loses {mondrian:.4}");
+    assert!(mondrian >= found.lower_bound && mondrian <= 0.2032);
     // ARX's iterated full-domain recoding loses 0.2032.
     assert!(found.loss <= 0.75 * 0.2032);
     assert!(ratio <= 1.5);

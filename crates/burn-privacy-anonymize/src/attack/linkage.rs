@@ -24,6 +24,12 @@ pub struct LinkageFinding {
     pub examples: Vec<(Vec<String>, Vec<String>)>,
 }
 
+/// A column with the values under each of its labels.
+type KnownColumn<'a> = (&'a Column, HashMap<&'a str, HashSet<u32>>);
+
+/// What a kind of person shows, how many there are, and the kinds of rows that fit.
+type Fitting<'a> = (&'a Vec<String>, u64, Vec<&'a Vec<String>>);
+
 /// Counts how often rows of `register` match rows of `release` in the columns `on`, which both have. Where `hierarchies`
 /// know a column, a label of the release matches all values under it; otherwise cells match that are equal.
 ///
@@ -40,7 +46,7 @@ pub fn linkage(
     let released = counted(release, separator, on)?;
     let people = counted(register, separator, on)?;
     let known = |name: &String| hierarchies.iter().find(|column| column.name == *name);
-    let labels: Vec<Option<(&Column, HashMap<&str, HashSet<u32>>)>> =
+    let labels: Vec<Option<KnownColumn<'_>>> =
         on.iter().map(|name| known(name).map(|column| (column, leaves_by_label(column)))).collect();
     let covers = |label: &str, value: &str, place: usize| {
         let under = labels[place].as_ref().is_some_and(|(column, labels)| {
@@ -54,7 +60,7 @@ pub fn linkage(
     };
     let exact = labels.iter().all(Option::is_none);
     // For each kind of person the kinds of rows that fit, and for each kind of row how many people it fits.
-    let mut fitting: Vec<(&Vec<String>, u64, Vec<&Vec<String>>)> = Vec::with_capacity(people.len());
+    let mut fitting: Vec<Fitting<'_>> = Vec::with_capacity(people.len());
     let mut people_of: HashMap<&Vec<String>, u64> = HashMap::new();
     for (person, &count) in &people {
         let rows: Vec<&Vec<String>> = match exact {

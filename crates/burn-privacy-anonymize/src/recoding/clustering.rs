@@ -69,7 +69,10 @@ pub(super) fn cluster_greedily(
             let Some((&best, _)) = present.min_by(|one, other| one.1.total_cmp(other.1)) else { break };
             take(&mut cluster, pairs, best, &mut left, 2 * k - 1);
         }
-        while values_needed > 1 {
+        loop {
+            if values_needed <= 1 {
+                break;
+            }
             let mut known: Vec<_> = cluster.rows.iter().map(|&tuple| value(tuple)).collect();
             known.sort_unstable();
             known.dedup();
@@ -96,6 +99,80 @@ pub(super) fn cluster_greedily(
             cluster.push(pairs, tuple);
         }
     }
+    clusters
+}
+
+/// Clusters of `size` rows whose sensitive values are within `t` of the table's by the equal distance: each takes the nearest row
+/// that leaves room for that. The distance is the sum over values of what is above their share, which must come to `t` at the full
+/// size. What is left joins the cluster that it costs least among those that stay close; what none takes makes groups of
+/// their own, which are not close.
+pub(super) fn cluster_closely(
+    judge: &Judge<'_>,
+    pairs: &PairLosses,
+    size: usize,
+    t: f64,
+    rows: &[u64],
+    loneliness: &[f64],
+) -> Vec<Cluster> {
+    let shares = judge.shares();
+    let value = |tuple: u32| judge.table.sensitive_code(tuple as usize).map_or(0, |code| code as usize);
+    let mut order: Vec<u32> = (0..rows.len() as u32).filter(|&tuple| rows[tuple as usize] > 0).collect();
+    order.sort_by(|one, other| loneliness[*other as usize].total_cmp(&loneliness[*one as usize]));
+    let mut left: Vec<u64> = rows.to_vec();
+    let mut open = order.clone();
+    let mut clusters: Vec<Cluster> = Vec::new();
+    let mut losses = Vec::new();
+    let above = |count: f64, value: usize| (count - shares[value] * size as f64).max(0.0);
+    for &seed in &order {
+        while left[seed as usize] > 0 {
+            open.retain(|&tuple| left[tuple as usize] > 0);
+            let mut cluster = Cluster { rows: vec![seed], joined: Joined::alone(pairs, seed) };
+            left[seed as usize] -= 1;
+            let mut counts = vec![0.0; shares.len()];
+            counts[value(seed)] = 1.0;
+            let mut excess = above(1.0, value(seed));
+            while cluster.rows.len() < size {
+                pairs.with_each(&cluster.joined, &open, &mut losses);
+                let room = |tuple: u32| {
+                    let of = value(tuple);
+                    excess - above(counts[of], of) + above(counts[of] + 1.0, of) <= t * size as f64 * (1.0 + 1e-12)
+                };
+                let present = open.iter().zip(&losses).filter(|(tuple, _)| left[**tuple as usize] > 0 && room(**tuple));
+                let Some((&best, _)) = present.min_by(|one, other| one.1.total_cmp(other.1)) else { break };
+                left[best as usize] -= 1;
+                cluster.push(pairs, best);
+                let of = value(best);
+                excess += above(counts[of] + 1.0, of) - above(counts[of], of);
+                counts[of] += 1.0;
+            }
+            if cluster.rows.len() < size {
+                // Nothing completes it: its rows wait for the end.
+                cluster.rows.iter().for_each(|&tuple| left[tuple as usize] += 1);
+                break;
+            }
+            clusters.push(cluster);
+        }
+    }
+    let rest = order.into_iter().flat_map(|tuple| std::iter::repeat_n(tuple, left[tuple as usize] as usize));
+    let mut alone: Option<Cluster> = None;
+    for tuple in rest {
+        let row = Joined::alone(pairs, tuple);
+        let cost = |cluster: &Cluster| {
+            cluster.joined.loss_with(pairs, &row) * (cluster.rows.len() + 1) as f64 - cluster.loss()
+        };
+        let mut by_cost: Vec<(f64, usize)> = clusters.iter().map(cost).zip(0..).collect();
+        by_cost.sort_unstable_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
+        let stays = |&(_, place): &(f64, usize)| {
+            let joined = clusters[place].rows.iter().chain([&tuple]);
+            judge.meets(joined.map(|&tuple| (tuple as usize, 1)))
+        };
+        match (by_cost.iter().take(400).find(|entry| stays(entry)).map(|entry| entry.1), &mut alone) {
+            (Some(place), _) => clusters[place].push(pairs, tuple),
+            (None, Some(alone)) => alone.push(pairs, tuple),
+            (None, None) => alone = Cluster::new(pairs, vec![tuple]),
+        }
+    }
+    clusters.extend(alone);
     clusters
 }
 

@@ -67,11 +67,11 @@ fn redivide(judge: &Judge<'_>, pairs: &PairLosses, k: usize, one: &mut Cluster, 
     }
     let mut best = (loss - 1e-9, None);
     // By exchanging rows as they lie, and by starting over from the two rows that differ most.
-    for mut division in [Some((one.rows.clone(), other.rows.clone())), from_extremes(pairs, k, &one.rows, &other.rows)]
-        .into_iter()
-        .flatten()
-    {
-        let value = exchange(pairs, k, &mut division);
+    // Where shares are compared, rows of the same sensitive value change places, and nothing else moves.
+    let fixed = judge.compares_shares();
+    let anew = if fixed { None } else { from_extremes(pairs, k, &one.rows, &other.rows) };
+    for mut division in [Some((one.rows.clone(), other.rows.clone())), anew].into_iter().flatten() {
+        let value = exchange(pairs, k, &mut division, |row| fixed.then(|| judge.table.sensitive_code(row as usize)));
         if value < best.0 {
             best = (value, Some(division));
         }
@@ -117,8 +117,13 @@ fn loss_of(pairs: &PairLosses, rows: impl Iterator<Item = u32> + Clone) -> f64 {
     Joined::of(pairs, rows).map_or(0.0, |joined| joined.loss() * size)
 }
 
-/// Moves and swaps single rows while that loses less; gives the loss.
-fn exchange(pairs: &PairLosses, k: usize, (one, other): &mut (Vec<u32>, Vec<u32>)) -> f64 {
+/// Moves and swaps single rows while that loses less; gives the loss. Rows of some `kind` only change places with rows of the same.
+fn exchange<K: PartialEq>(
+    pairs: &PairLosses,
+    k: usize,
+    (one, other): &mut (Vec<u32>, Vec<u32>),
+    kind: impl Fn(u32) -> Option<K>,
+) -> f64 {
     let mut value = loss_of(pairs, one.iter().copied()) + loss_of(pairs, other.iter().copied());
     loop {
         let mut best = (value - 1e-9, None);
@@ -135,13 +140,16 @@ fn exchange(pairs: &PairLosses, k: usize, (one, other): &mut (Vec<u32>, Vec<u32>
         let loss = |joined: &Option<Joined>| joined.as_ref().map_or(0.0, Joined::loss);
         let (first, second) = (one.len() as f64, other.len() as f64);
         for (from, &row) in one.iter().enumerate() {
-            if one.len() > k {
+            if one.len() > k && kind(row).is_none() {
                 let moved = loss(&sides[0][from]) * (first - 1.0) + with(&whole[1], row) * (second + 1.0);
                 if moved < best.0 {
                     best = (moved, Some((Some(from), None)));
                 }
             }
             for (to, &back) in other.iter().enumerate() {
+                if kind(row) != kind(back) {
+                    continue;
+                }
                 let swapped = with(&sides[0][from], back) * first + with(&sides[1][to], row) * second;
                 if swapped < best.0 {
                     best = (swapped, Some((Some(from), Some(to))));
@@ -149,7 +157,7 @@ fn exchange(pairs: &PairLosses, k: usize, (one, other): &mut (Vec<u32>, Vec<u32>
             }
         }
         if other.len() > k {
-            for (to, &row) in other.iter().enumerate() {
+            for (to, &row) in other.iter().enumerate().filter(|(_, row)| kind(**row).is_none()) {
                 let moved = loss(&sides[1][to]) * (second - 1.0) + with(&whole[0], row) * (first + 1.0);
                 if moved < best.0 {
                     best = (moved, Some((None, Some(to))));

@@ -46,6 +46,34 @@ impl<'a> Judge<'a> {
         self.models.iter().any(|model| !matches!(model, PrivacyModel::KAnonymity { .. }))
     }
 
+    /// The share of each sensitive value in the whole table, by code; one value of all without a sensitive column.
+    pub(super) fn shares(&self) -> Vec<f64> {
+        self.distribution.as_ref().map_or(vec![1.0], |distribution| distribution.shares().collect())
+    }
+
+    /// The smallest t of the equal distances that are asked for.
+    pub(super) fn equal_t(&self) -> Option<f64> {
+        let asked = self.models.iter().filter_map(|model| match model {
+            PrivacyModel::EqualTCloseness { t } => Some(*t),
+            _ => None,
+        });
+        asked.min_by(f64::total_cmp)
+    }
+
+    /// True if a model compares the sensitive values' shares with the table's: then single rows can't move freely.
+    pub(super) fn compares_shares(&self) -> bool {
+        self.models.iter().any(|model| {
+            matches!(
+                model,
+                PrivacyModel::EqualTCloseness { .. }
+                    | PrivacyModel::OrderedTCloseness { .. }
+                    | PrivacyModel::HierarchicalTCloseness { .. }
+                    | PrivacyModel::BetaLikeness { .. }
+                    | PrivacyModel::DeltaDisclosure { .. }
+            )
+        })
+    }
+
     /// Number of rows with each sensitive value.
     pub(super) fn histogram(&self, group: impl Iterator<Item = (usize, u64)>) -> Vec<u64> {
         let mut histogram = vec![0; self.table.sensitive().map_or(0, |sensitive| sensitive.values.len())];

@@ -2,7 +2,7 @@
 
 use super::Recoding;
 use super::certificate::{mean_bound, row_bounds};
-use super::clustering::{Cluster, cluster_greedily};
+use super::clustering::{Cluster, cluster_closely, cluster_greedily};
 use super::dual_bound::feasible_prices;
 use super::improvement::improve;
 use super::judge::{Group, Judge};
@@ -13,6 +13,9 @@ use crate::table::{PrivacyModel, Table};
 
 /// Rounds of pricing for the certificate.
 const PRICE_ROUNDS: usize = 4;
+
+/// What the losses of the known recoding are multiplied by to begin with.
+const START_SCALES: [f64; 2] = [1.0, 3.0];
 
 /// A local recoding, and how far from the best of all it can be.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +91,15 @@ fn by_clusters(
         *whole = *rows - k;
         *rows = k;
     }
-    let mut clusters = cluster_greedily(judge, pairs, k as usize, &rows, bounds);
+    // Where shares are compared with the table's, tuples can't stand alone.
+    if judge.compares_shares() {
+        whole.fill(0);
+        rows.clone_from(&pairs.counts);
+    }
+    let mut clusters = match judge.equal_t() {
+        Some(t) => closely_of_best_size(judge, pairs, t, &rows, bounds),
+        None => cluster_greedily(judge, pairs, k as usize, &rows, bounds),
+    };
     improve(judge, pairs, k as usize, &mut clusters, passes);
     // A cluster of one tuple takes the rest of it in.
     let mut groups: Vec<Group> = Vec::with_capacity(clusters.len());
@@ -102,23 +113,46 @@ fn by_clusters(
     Ok(recoding)
 }
 
+/// Close clusters of the size that loses least: small ones can't be as close as large ones, which lose more.
+fn closely_of_best_size(judge: &Judge<'_>, pairs: &PairLosses, t: f64, rows: &[u64], bounds: &[f64]) -> Vec<Cluster> {
+    let smallest = (judge.least_rows() as usize).max((1.0 / t.max(1e-6)).ceil() as usize);
+    let total = rows.iter().sum::<u64>() as usize;
+    let mut best: Option<(f64, Vec<Cluster>)> = None;
+    for factor in [1, 2, 4] {
+        let size = (smallest.saturating_mul(factor)).min(total);
+        let clusters = cluster_closely(judge, pairs, size, t, rows, bounds);
+        // What fails will be joined, at a cost that is not known yet: it counts as lost.
+        let lost = |cluster: &Cluster| match judge.meets(cluster.rows.iter().map(|&tuple| (tuple as usize, 1))) {
+            true => cluster.loss(),
+            false => (pairs.columns() * cluster.rows.len()) as f64,
+        };
+        let loss: f64 = clusters.iter().map(lost).sum();
+        if best.as_ref().is_none_or(|(known, _)| loss < *known) {
+            best = Some((loss, clusters));
+        }
+    }
+    best.map(|(_, clusters)| clusters).unwrap_or_default()
+}
+
 /// The largest of the bounds that are known.
 fn bound_near(judge: &Judge<'_>, pairs: &PairLosses, bounds: &[f64], known: &Recoding) -> f64 {
     let table = judge.table;
     let by_values = row_bounds_by_values(pairs, table, judge.models);
     let larger: Vec<f64> = bounds.iter().zip(&by_values).map(|(one, other)| one.max(*other)).collect();
-    // Prices begin with what rows lose, which no class of the recoding is above.
-    let start: Vec<f64> = (0..table.tuples())
-        .map(|tuple| {
-            let classes = known.assigned(tuple).iter().map(|&(class, _)| known.class_loss(table, class));
-            classes.fold(bounds[tuple], f64::max)
-        })
-        .collect();
-    let lower_bound = mean_bound(pairs, &larger);
-    match feasible_prices(table, judge.least_rows(), &start, PRICE_ROUNDS) {
-        Some(prices) => lower_bound.max(mean_bound(pairs, &prices)),
-        None => lower_bound,
+    let mut lower_bound = mean_bound(pairs, &larger);
+    // Prices begin with what rows lose, or well above: any start gives a bound, and which is best is not known beforehand.
+    for scale in START_SCALES {
+        let start: Vec<f64> = (0..table.tuples())
+            .map(|tuple| {
+                let classes = known.assigned(tuple).iter().map(|&(class, _)| scale * known.class_loss(table, class));
+                classes.fold(bounds[tuple], f64::max)
+            })
+            .collect();
+        if let Some(prices) = feasible_prices(table, judge.least_rows(), &start, PRICE_ROUNDS) {
+            lower_bound = lower_bound.max(mean_bound(pairs, &prices));
+        }
     }
+    lower_bound
 }
 
 /// A cluster's tuples with their numbers of rows.

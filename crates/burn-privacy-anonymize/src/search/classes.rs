@@ -157,7 +157,17 @@ impl Classes {
                 group.end += 1;
             }
             scratch.clear();
-            if problem.looks_at_values() && !out.drop_poor_groups(problem, first, scratch) {
+            if !problem.looks_at_values() {
+                continue;
+            }
+            if let ([only], true) = (&mut out.groups[first..], scratch.touched.len() == 1) {
+                // All rows have the one label: what is known of the group still holds.
+                only.held = group.held;
+                out.held += group.held;
+                if out.suppressed + out.held > problem.limit {
+                    return false;
+                }
+            } else if !out.drop_poor_groups(problem, first, scratch) {
                 return false;
             }
         }

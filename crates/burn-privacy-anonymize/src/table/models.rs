@@ -64,7 +64,8 @@ pub enum PrivacyModel {
         enhanced: bool,
     },
     /// The logarithm (natural) of each occurring sensitive value's share over that in the table between -`delta` and `delta`, both
-    /// excluded (Brickell and Shmatikov 2008; as in ARX, of values that occur in the class).
+    /// excluded (Brickell and Shmatikov 2008; as in ARX, of values that occur in the class). Two classes that meet it may fail it
+    /// together, so that local recodings can be refused that show the same labels twice.
     DeltaDisclosure {
         /// Above 0.
         delta: f64,

@@ -5,6 +5,7 @@ use burn_privacy_convex::{
     solve_without_privacy,
 };
 use burn_privacy_mechanisms::Entropy;
+use smartcore::algorithm::neighbour::KNNAlgorithmName;
 use smartcore::ensemble::random_forest_classifier::{RandomForestClassifier, RandomForestClassifierParameters};
 use smartcore::error::Failed;
 use smartcore::linalg::basic::matrix::DenseMatrix;
@@ -24,11 +25,13 @@ pub struct ForestSettings {
     pub depth: u16,
     /// Rows of a leaf at least.
     pub leaf: usize,
+    /// Columns that each division chooses from; the root of their number unless given.
+    pub columns: Option<usize>,
 }
 
 impl Default for ForestSettings {
     fn default() -> Self {
-        Self { trees: 60, depth: 20, leaf: 3 }
+        Self { trees: 100, depth: 14, leaf: 8, columns: None }
     }
 }
 
@@ -66,7 +69,7 @@ pub fn forest(
         .with_n_trees(settings.trees)
         .with_max_depth(settings.depth)
         .with_min_samples_leaf(settings.leaf)
-        .with_m(width.sqrt().ceil() as usize);
+        .with_m(settings.columns.unwrap_or(width.sqrt().ceil() as usize).clamp(1, width as usize));
     parameters.seed = seed;
     let model = RandomForestClassifier::fit(&matrix(training)?, &training.classes, parameters).map_err(failed)?;
     model.predict(&matrix(test)?).map_err(failed)
@@ -78,7 +81,8 @@ pub fn forest(
 ///
 /// [`AnonymizeError::Model`] if there are fewer rows than `k`.
 pub fn neighbors(training: &Examples, test: &Examples, k: usize) -> Result<Vec<i32>, AnonymizeError> {
-    let parameters = KNNClassifierParameters::default().with_k(k);
+    // A tree over so many features is slower than looking at all rows.
+    let parameters = KNNClassifierParameters::default().with_k(k).with_algorithm(KNNAlgorithmName::LinearSearch);
     let model = KNNClassifier::fit(&matrix(training)?, &training.classes, parameters).map_err(failed)?;
     model.predict(&matrix(test)?).map_err(failed)
 }

@@ -33,7 +33,7 @@ pub enum AnonymizeCommand {
     #[command(after_help = "Example:
   burn-privacy anonymize search people.csv --separator ';' --hierarchies hierarchies --k 5 --distinct-l 3 \\
       --sensitive illness --metric loss --suppression 0.02 --output released.csv")]
-    Search(search::SearchArgs),
+    Search(Box<search::SearchArgs>),
     /// Replaces numbers by the means of groups of at least K records (MDAV)
     #[command(after_help = "Example:
   burn-privacy anonymize mdav salaries.csv --k 5 --output grouped.csv")]
@@ -41,7 +41,7 @@ pub enum AnonymizeCommand {
     /// Generalizes class by class, and says how little any recoding could lose
     #[command(after_help = "Example:
   burn-privacy anonymize recode people.csv --separator ';' --hierarchies hierarchies --k 5 --output released.csv")]
-    Recode(recode::RecodeArgs),
+    Recode(Box<recode::RecodeArgs>),
     /// Says how easily people of a table or of a release are found, and how many are unique in the population
     #[command(after_help = "Example:
   burn-privacy anonymize risk released.csv --quasi-identifiers age,sex,zip --population-size 80000000")]

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use burn_privacy_accounting::EventDocument;
-use burn_privacy_anonymize::sampled_release::SampledRelease;
+use burn_privacy_anonymize::sampled_release::{SampledRelease, SampledTable};
 use burn_privacy_budget::statement::{json as statement_json, text};
 use burn_privacy_mechanisms::Entropy;
 use burn_privacy_output::write_atomically;
@@ -102,7 +102,8 @@ pub fn sample(args: &SampleArgs, out: &mut impl Write) -> Result<(), Failure> {
     let statements = [beside(".statement.txt"), beside(".statement.json")];
     refuse_existing(&[output, &statements[0], &statements[1]], args.force)?;
     let entropy = args.seed.map_or_else(Entropy::os, Entropy::seeded);
-    let statement = plan.write(&args.data, args.separator, &columns, &levels, output, args.force, &entropy)?;
+    let table = SampledTable { input: &args.data, separator: args.separator, columns: &columns, levels: &levels };
+    let statement = plan.write(&table, output, args.force, &entropy)?;
     write_atomically(&statements[0], text(&statement))?;
     write_atomically(&statements[1], format!("{:#}\n", statement_json(&statement)))?;
     if args.json {

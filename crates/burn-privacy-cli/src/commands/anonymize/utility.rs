@@ -71,8 +71,20 @@ pub struct UtilityArgs {
     /// Share of the rows that are held out, raw
     #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
     test_share: f64,
+    /// Trees of the random forest
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    trees: u16,
+    /// Deepest tree
+    #[arg(long, value_name = "N", default_value_t = 14)]
+    depth: u16,
+    /// Rows of a leaf at least
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    leaf: usize,
+    /// Columns that each division of a tree chooses from; the root of their number unless given
+    #[arg(long, value_name = "N")]
+    columns: Option<usize>,
     /// Neighbors that are asked
-    #[arg(long, value_name = "N", default_value_t = 25)]
+    #[arg(long, value_name = "N", default_value_t = 31)]
     neighbors: usize,
     /// Rows that the support vector machine is trained on
     #[arg(long, value_name = "N", default_value_t = 3000)]
@@ -109,7 +121,11 @@ impl UtilityArgs {
         encoding: &Encoding,
     ) -> Result<f64, Failure> {
         let answers = match model {
-            ModelName::Forest => forest(training, test, ForestSettings::default(), self.seed)?,
+            ModelName::Forest => {
+                let settings =
+                    ForestSettings { trees: self.trees, depth: self.depth, leaf: self.leaf, columns: self.columns };
+                forest(training, test, settings, self.seed)?
+            }
             ModelName::Neighbors => neighbors(training, test, self.neighbors)?,
             ModelName::Vectors => support_vectors(&training.sample(self.vector_rows, self.seed), test, self.seed)?,
             ModelName::Logistic => logistic_without_privacy(training, test, encoding)?,
