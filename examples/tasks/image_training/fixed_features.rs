@@ -20,7 +20,7 @@ use burn_privacy_output::grouped;
 use burn_privacy_train::{Interrupt, RunSummary, percent, say};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{ImageData, Noise, Settings};
+use super::{ClippingStyle, ImageData, Noise, Settings};
 use crate::Result;
 
 /// Public images that units and norms are taken from.
@@ -202,8 +202,17 @@ fn plan_of(
     let bounds = ChannelBounds::of_public_records(&extract.table(&dead_leaves(PUBLIC_IMAGES, colors, side))?)?;
     let (target, delta, clip) = match &settings.privacy {
         Some(privacy) => {
-            if privacy.views > 1 {
-                return Err("--views: features are fixed, so that there is one view of each image".into());
+            for (given, why) in [
+                (privacy.views > 1, "--views: features are fixed, so that there is one view of each image"),
+                (
+                    privacy.clipping != ClippingStyle::Flat,
+                    "--clipping: heads on fixed features know flat clipping alone",
+                ),
+                (privacy.users.is_some(), "--users: heads on fixed features protect images alone"),
+            ] {
+                if given {
+                    return Err(why.into());
+                }
             }
             let target = match privacy.noise {
                 Noise::Epsilon(epsilon) => NoiseTarget::Epsilon(epsilon),

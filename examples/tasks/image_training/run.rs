@@ -160,6 +160,12 @@ impl Job {
     ///
     /// Those of the features, of training, of the ledger and of the folder.
     pub fn finish_with_features(&self, recipe: Recipe, cache: &Path, description: &str) -> Result<End> {
+        if self.checkpoints.is_some() {
+            return Err(
+                "--checkpoint-every and --resume: a head on fixed features is trained in minutes, from the start"
+                    .into(),
+            );
+        }
         let ledger = (self.ledger.as_path(), self.name.as_str());
         let trained = fixed_features::train(recipe, &self.settings, &self.data, ledger, cache, &self.interrupt)?;
         let fixed_features::Trained { model, results, test_accuracy, validation_accuracy, protection } = trained;
