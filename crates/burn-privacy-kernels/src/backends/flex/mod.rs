@@ -22,7 +22,6 @@ mod row_pairs;
 mod row_product;
 mod rows;
 mod rowwise;
-mod run_sums;
 mod small_product;
 mod standardization;
 mod transposition;

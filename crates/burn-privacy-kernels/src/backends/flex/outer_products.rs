@@ -7,10 +7,11 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::convolution::weighted_sum_in_parts;
+use super::fresh_memory::{Cut, written_in_parts};
 use super::lanes;
+use super::matrix_product::{Matrix, matrix_product};
 use super::row_pairs::RowPairs;
 use super::rows::{PART, SMALL, round_up, squares_on_one_thread};
-use super::run_sums::{Run, run_sums};
 use super::small_product::{MOST_COLUMNS, is_small, rows_of_a_task};
 
 /// Upper bounds of `(|a|^2 + ones) |g|^2` for each pair of rows: of `|a g^T|^2`, and with one for `ones` of the bias too.
@@ -57,83 +58,124 @@ impl WithSimd for SquaredNorms<'_> {
 ///
 /// The rows of a leaf are added in f32, leaves in f64.
 pub(super) fn weighted_sum(pairs: RowPairs<'_>, weights: &[f32], leaves: &[Range<usize>]) -> [Vec<f64>; 2] {
-    let RowPairs { d_input, gradients, d_output, .. } = pairs;
+    let RowPairs { inputs, d_input, gradients, d_output } = pairs;
     if !is_small([d_input, d_output]) {
-        // Excluded rows are zero in `inputs` too, so that no product of theirs is anything but zero.
-        let scaled = super::rows::weighted(gradients, d_output, weights);
-        let leaves: Vec<Run> = leaves.iter().map(|leaf| Run { rows: leaf.clone(), weight: 1.0 }).collect();
         return [
-            run_sums(RowPairs { gradients: &scaled, ..pairs }, &leaves),
+            weighted_sum_in_blocks(pairs, weights, leaves),
             super::rows::weighted_sum(gradients, d_output, weights),
         ];
     }
-    let leaves_of_a_task =
-        rows_of_a_task([d_input, d_output]).div_ceil(weights.len().div_ceil(leaves.len().max(1)).max(1));
-    if leaves.len() <= leaves_of_a_task {
-        return small_weighted_sum(pairs, weights, leaves);
-    }
-    let of_task = |leaves: &[Range<usize>]| small_weighted_sum(pairs, weights, leaves);
-    let of_tasks: Vec<[Vec<f64>; 2]> = leaves.par_chunks(leaves_of_a_task).map(of_task).collect();
     let mut sums = [vec![0.0; d_input * d_output], vec![0.0; d_output]];
-    for (sum, next) in of_tasks.into_iter().flat_map(|next| [0, 1].into_iter().zip(next)) {
-        sums[sum].iter_mut().zip(next).for_each(|(sum, value)| *sum += value);
+    let of_leaf = |leaf: &Range<usize>| {
+        let pairs = RowPairs {
+            inputs: &inputs[leaf.start * d_input..leaf.end * d_input],
+            gradients: &gradients[leaf.start * d_output..leaf.end * d_output],
+            ..pairs
+        };
+        weighted_sum_of_rows(pairs, &weights[leaf.clone()])
+    };
+    if weights.len() <= rows_of_a_task([d_input, d_output]) {
+        leaves.iter().for_each(|leaf| add(&mut sums, of_leaf(leaf)));
+    } else {
+        let of_leaves: Vec<[Vec<f32>; 2]> = leaves.par_iter().map(of_leaf).collect();
+        of_leaves.into_iter().for_each(|next| add(&mut sums, next));
     }
+    sums
+}
+
+fn add(sums: &mut [Vec<f64>; 2], next: [Vec<f32>; 2]) {
+    for (sums, next) in sums.iter_mut().zip(next) {
+        sums.iter_mut().zip(next).for_each(|(sum, value)| *sum += f64::from(value));
+    }
+}
+
+/// The larger sums: in blocks that stay in a core's own cache, from the first leaf to the last.
+fn weighted_sum_in_blocks(pairs: RowPairs<'_>, weights: &[f32], leaves: &[Range<usize>]) -> Vec<f64> {
+    /// Rows and columns of a block: 64 KiB of f32 and twice as much of f64.
+    const BLOCK: [usize; 2] = [64, 256];
+    let RowPairs { inputs, d_input, gradients, d_output } = pairs;
+    let scaled = super::rows::weighted(gradients, d_output, weights);
+    // Excluded rows are zero in `inputs` too, so that no product of theirs is anything but zero.
+    let (inputs, scaled) = (Matrix::new(inputs, weights.len(), d_input), Matrix::new(&scaled, weights.len(), d_output));
+    let blocks = d_input.div_ceil(BLOCK[0]);
+    let cut = Cut { total: d_input * d_output, part: BLOCK[0] * d_output };
+    let [sums] = written_in_parts(
+        [cut],
+        (0..blocks).into_par_iter(),
+        1,
+        || vec![0.0; BLOCK[0] * BLOCK[1]],
+        |product, block, [sums]| {
+            let rows = sums.len() / d_output;
+            let inputs = inputs.columns_from(block * BLOCK[0], rows);
+            for first in (0..d_output).step_by(BLOCK[1]) {
+                let columns = BLOCK[1].min(d_output - first);
+                let (gradients, product) = (scaled.columns_from(first, columns), &mut product[..rows * columns]);
+                for leaf in leaves {
+                    let inputs = inputs.rows_from(leaf.start, leaf.len()).transposed();
+                    matrix_product(product, false, inputs, gradients.rows_from(leaf.start, leaf.len()));
+                    for (sums, row) in sums.chunks_exact_mut(d_output).zip(product.chunks_exact(columns)) {
+                        super::rows::add_scaled(&mut sums[first..first + columns], 1.0, row);
+                    }
+                }
+            }
+        },
+    );
     sums
 }
 
 /// `sum_i w_i sum_t a_it g_it^T` and `sum_i w_i sum_t g_it`, with `positions` rows an example, which are summed in f32; examples
 /// in f64.
 pub(super) fn weighted_sum_of_sequences(pairs: RowPairs<'_>, weights: &[f32], positions: usize) -> [Vec<f64>; 2] {
-    let RowPairs { gradients, d_output, .. } = pairs;
-    let of_example = |(i, &weight): (usize, &f32)| Run { rows: i * positions..(i + 1) * positions, weight };
-    let runs: Vec<Run> = weights.iter().enumerate().map(of_example).collect();
-    let bias = weighted_sum_in_parts(
+    let RowPairs { inputs, d_input, gradients, d_output } = pairs;
+    let entries = d_input * d_output;
+    let rows = inputs.chunks_exact(positions * d_input).zip(gradients.chunks_exact(positions * d_output));
+    let mut weight = weighted_sum_in_parts(
         weights,
-        gradients.chunks_exact(positions * d_output).collect(),
-        d_output,
+        rows.collect(),
+        entries + d_output,
         || (),
-        |(), gradient, of_bias| {
+        |(), (input, gradient), found| {
+            let (found, of_bias) = found.split_at_mut(entries);
             of_bias.fill(0.0);
             for row in gradient.chunks_exact(d_output) {
                 of_bias.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
             }
+            let (input, gradient) =
+                (Matrix::new(input, positions, d_input), Matrix::new(gradient, positions, d_output));
+            matrix_product(found, false, input.transposed(), gradient);
         },
     );
-    [run_sums(pairs, &runs), bias]
+    let bias = weight.split_off(entries);
+    [weight, bias]
 }
 
-/// [`weighted_sum`] of a small matrix, on one thread.
-fn small_weighted_sum(pairs: RowPairs<'_>, weights: &[f32], leaves: &[Range<usize>]) -> [Vec<f64>; 2] {
+/// [`weighted_sum`] with a weight for each row.
+fn weighted_sum_of_rows(pairs: RowPairs<'_>, weights: &[f32]) -> [Vec<f32>; 2] {
     let RowPairs { inputs, d_input, gradients, d_output } = pairs;
     if d_output == 1 && (2..=MOST_COLUMNS).contains(&d_input) {
         // The inputs side by side in vectors, instead of the one output.
         let turned = RowPairs { inputs: gradients, d_input: 1, gradients: inputs, d_output: d_input };
-        let [weight, _] = small_weighted_sum(turned, weights, leaves);
-        let of_leaf = |leaf: &Range<usize>| {
-            let (gradients, weights) = (&gradients[leaf.clone()], &weights[leaf.clone()]);
-            let sum = lanes::sum_of_products(gradients, weights);
-            if sum.is_finite() {
-                return f64::from(sum);
-            }
+        let [weight, _] = weighted_sum_of_rows(turned, weights);
+        let mut bias = lanes::sum_of_products(gradients, weights);
+        if !bias.is_finite() {
             let products = gradients.iter().zip(weights).filter(|(_, weight)| **weight != 0.0);
-            f64::from(products.map(|(value, weight)| weight * value).sum::<f32>())
-        };
-        return [weight, vec![leaves.iter().map(of_leaf).sum()]];
+            bias = products.map(|(value, weight)| weight * value).sum();
+        }
+        return [weight, vec![bias]];
     }
-    Arch::new().dispatch(WeightedSum { pairs, weights, leaves })
+    Arch::new().dispatch(WeightedSum { pairs, weights })
 }
 
 struct WeightedSum<'a> {
     pairs: RowPairs<'a>,
     weights: &'a [f32],
-    leaves: &'a [Range<usize>],
 }
 
 impl WithSimd for WeightedSum<'_> {
-    type Output = [Vec<f64>; 2];
+    type Output = [Vec<f32>; 2];
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> [Vec<f64>; 2] {
+    fn with_simd<S: Simd>(self, simd: S) -> [Vec<f32>; 2] {
         match self.pairs.d_output.div_ceil(S::F32_LANES) {
             1 => self.with_vectors::<S, 1>(simd),
             2 => self.with_vectors::<S, 2>(simd),
@@ -147,73 +189,70 @@ impl WithSimd for WeightedSum<'_> {
 impl WeightedSum<'_> {
     /// With so many vectors a row, if that is enough.
     #[inline(always)]
-    fn with_vectors<S: Simd, const VECTORS: usize>(self, simd: S) -> [Vec<f64>; 2] {
+    fn with_vectors<S: Simd, const VECTORS: usize>(self, simd: S) -> [Vec<f32>; 2] {
         let RowPairs { d_input, d_output, .. } = self.pairs;
-        let (mut sums, mut bias) = (vec![0.0; d_input * d_output], vec![0.0; d_output]);
+        let mut sum_of_gradients = [simd.splat_f32s(0.0); VECTORS];
+        let mut sums = Vec::with_capacity(d_input * d_output);
+        let row = |sum: &[S::f32s; VECTORS], sums: &mut Vec<f32>| {
+            sums.extend_from_slice(&pulp::bytemuck::cast_slice::<S::f32s, f32>(sum)[..d_output]);
+        };
         // Sums of some inputs at a time, which stay in registers.
-        for (number, sums) in sums.chunks_mut(4 * d_output).enumerate() {
-            let (first, bias) = (4 * number, if number == 0 { &mut bias[..] } else { &mut [] });
-            match sums.len() / d_output {
-                1 => self.of_inputs::<S, VECTORS, 1>(simd, first, sums, bias),
-                2 => self.of_inputs::<S, VECTORS, 2>(simd, first, sums, bias),
-                3 => self.of_inputs::<S, VECTORS, 3>(simd, first, sums, bias),
-                _ => self.of_inputs::<S, VECTORS, 4>(simd, first, sums, bias),
-            }
+        let mut first = 0;
+        while first < d_input {
+            let found: &[[S::f32s; VECTORS]] = match d_input - first {
+                1 => &self.of_inputs::<S, VECTORS, 1>(simd, first, &mut sum_of_gradients),
+                2 => &self.of_inputs::<S, VECTORS, 2>(simd, first, &mut sum_of_gradients),
+                3 => &self.of_inputs::<S, VECTORS, 3>(simd, first, &mut sum_of_gradients),
+                _ => &self.of_inputs::<S, VECTORS, 4>(simd, first, &mut sum_of_gradients),
+            };
+            found.iter().for_each(|sum| row(sum, &mut sums));
+            first += found.len();
         }
+        let mut bias = Vec::new();
+        row(&sum_of_gradients, &mut bias);
         [sums, bias]
     }
 
-    /// Adds the sums of the inputs from `first` on, and those of the gradients where there is a place for them, leaf by leaf.
+    /// The sums of the inputs from `first` on, and that of the gradients.
     #[inline(always)]
     fn of_inputs<S: Simd, const VECTORS: usize, const INPUTS: usize>(
         &self,
         simd: S,
         first: usize,
-        totals: &mut [f64],
-        bias: &mut [f64],
-    ) {
+        sum_of_gradients: &mut [S::f32s; VECTORS],
+    ) -> [[S::f32s; VECTORS]; INPUTS] {
         let RowPairs { inputs, d_input, gradients, d_output } = self.pairs;
         let zero = [simd.splat_f32s(0.0); VECTORS];
+        let (mut sums, mut sum) = ([zero; INPUTS], zero);
         // Whole vectors: their lanes beyond a row's end hold what follows it, and are cut off in the end. Rows that too
         // little follows are copied to where zeros do.
         let width = VECTORS * S::F32_LANES;
         let mut padded = [0.0; MOST_COLUMNS];
-        let add = |totals: &mut [f64], sums: &[S::f32s; VECTORS]| {
-            for (total, sum) in totals.iter_mut().zip(pulp::bytemuck::cast_slice::<S::f32s, f32>(sums)) {
-                *total += f64::from(*sum);
+        let mut left = gradients;
+        for (input, &weight) in inputs.chunks_exact(d_input).zip(self.weights) {
+            let (row, next) = left.split_at(d_output);
+            let gradient = left.get(..width).unwrap_or_else(|| {
+                padded[..d_output].copy_from_slice(row);
+                &padded[..width]
+            });
+            left = next;
+            if weight == 0.0 {
+                continue;
             }
-        };
-        for leaf in self.leaves {
-            let (mut sums, mut sum) = ([zero; INPUTS], zero);
-            let inputs = inputs[leaf.start * d_input..leaf.end * d_input].chunks_exact(d_input);
-            let mut left = &gradients[leaf.start * d_output..];
-            for (input, &weight) in inputs.zip(&self.weights[leaf.clone()]) {
-                let (row, next) = left.split_at(d_output);
-                let gradient = left.get(..width).unwrap_or_else(|| {
-                    padded[..d_output].copy_from_slice(row);
-                    &padded[..width]
-                });
-                left = next;
-                if weight == 0.0 {
-                    continue;
-                }
-                let (weight, gradient) = (simd.splat_f32s(weight), S::as_simd_f32s(gradient).0);
-                let scaled: [S::f32s; VECTORS] = std::array::from_fn(|vector| simd.mul_f32s(weight, gradient[vector]));
-                for (sum, value) in sum.iter_mut().zip(scaled) {
-                    *sum = simd.add_f32s(*sum, value);
-                }
-                for (sums, factor) in sums.iter_mut().zip(&input[first..first + INPUTS]) {
-                    let factor = simd.splat_f32s(*factor);
-                    for (sum, value) in sums.iter_mut().zip(scaled) {
-                        *sum = simd.mul_add_e_f32s(factor, value, *sum);
-                    }
+            let (weight, gradient) = (simd.splat_f32s(weight), S::as_simd_f32s(gradient).0);
+            let scaled: [S::f32s; VECTORS] = std::array::from_fn(|vector| simd.mul_f32s(weight, gradient[vector]));
+            for (sum, value) in sum.iter_mut().zip(scaled) {
+                *sum = simd.add_f32s(*sum, value);
+            }
+            for (sums, factor) in sums.iter_mut().zip(&input[first..first + INPUTS]) {
+                let factor = simd.splat_f32s(*factor);
+                for (sum, value) in sums.iter_mut().zip(scaled) {
+                    *sum = simd.mul_add_e_f32s(factor, value, *sum);
                 }
             }
-            for (totals, sums) in totals.chunks_exact_mut(d_output).zip(&sums) {
-                add(totals, sums);
-            }
-            add(bias, &sum);
         }
+        *sum_of_gradients = sum;
+        sums
     }
 }
 
