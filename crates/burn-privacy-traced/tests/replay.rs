@@ -102,8 +102,8 @@ fn a_proof_admits_no_other_program() {
     let others: [Loss; 3] = [
         |model, x| squares(model, x) * 2.0,
         |model, x| {
-            squares(model, x.clone())
-                + x.sum_dim(1).reshape([squares(model, x).dims()[0]]) * model.first.weight.val().sum()
+            let n = x.dims()[0];
+            squares(model, x.clone()) + x.sum_dim(1).reshape([n]) * model.first.weight.val().sum()
         },
         |model, x| {
             let mean = x.clone().mean_dim(0);

@@ -66,7 +66,7 @@ const COUPLINGS: &[(&str, Loss, &[&str])] = &[
             let h = hidden(m, &b);
             losses_of(m, h.clone() - h.mean_dim(0), b)
         },
-        &[OTHERS, GRAPH, "mean over the examples", "first.weight"],
+        &[OTHERS, GRAPH, "mean over the examples", "first.bias"],
     ),
     (
         "minus the batch's mean, detached",
