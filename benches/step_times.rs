@@ -3,7 +3,8 @@
 //! `cargo run --release --bin step_times -- --model handout_cnn --mode stock,layers,private --batch 250`
 //!
 //! `stock` is plain Burn, `layers` the same model through the private layers without privacy, `private` a whole
-//! DP-SGD step, with the time of its phases (the rest is the optimizer and the draw of the batch). A mode is best run in
+//! DP-SGD step, with the time of its phases (the rest is the optimizer and the draw of the batch), `traced` the same over Burn's
+//! layers on the model's own operation graph, `loop` one example at a time. A mode is best run in
 //! a process of its own where its peak memory matters.
 
 mod phases;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use burn_privacy::device::{DeviceChoice, select_device};
-use burn_privacy_benches::{MODELS, Mode, Stepper, stepper};
+use burn_privacy_benches::{MODELS, Mode, STOCK_MODELS, Stepper, stepper};
 use clap::Parser;
 use phases::Phases;
 use serde_json::json;
@@ -23,7 +24,7 @@ struct Args {
     /// Models, separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "handout_cnn")]
     model: Vec<String>,
-    /// stock, layers, private: separated by commas.
+    /// stock, layers, private, traced, loop: separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "stock,private")]
     mode: Vec<Mode>,
     /// Examples a step.
@@ -58,8 +59,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for model in &args.model {
         let mut contenders = Vec::new();
         for mode in &args.mode {
-            let stepper = stepper(model, *mode, args.batch, &device)
-                .ok_or_else(|| format!("there is no model {model:?}: {}", MODELS.join(", ")))?;
+            let stepper = stepper(model, *mode, args.batch, &device).ok_or_else(|| {
+                format!("there is no model {model:?}: {}", [MODELS, STOCK_MODELS].concat().join(", "))
+            })?;
             contenders.push(Contender {
                 mode: *mode,
                 stepper,

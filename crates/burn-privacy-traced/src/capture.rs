@@ -116,9 +116,12 @@ fn record_in_scope<M: Module, E>(
 ) -> Result<InScope, RecordError<E>> {
     // Parameters become placeholders; then what else the model holds is moved; then what is trained becomes leaves of a
     // recorded autodiff graph.
-    let mut plain = Placeholders { device: device.clone(), trainable: HashSet::new(), ids: HashMap::new() };
-    let copy = model.clone().map(&mut plain).to_device(device);
-    let Placeholders { trainable, ids: buffers, .. } = plain;
+    let mut found = Trainable(HashSet::new());
+    model.visit(&mut found);
+    let mut plain = Placeholders { device: device.clone(), ids: HashMap::new() };
+    // Running states are shared between clones, but not with what `valid` gives: no recorded tensor stays in the model.
+    let copy = model.valid().map(&mut plain).to_device(device);
+    let (trainable, buffers) = (found.0, plain.ids);
     let recording = device.clone().autodiff();
     let mut leaves = Leaves { device: recording, trainable, originals, ids: buffers, path: Vec::new() };
     let copy = copy.map(&mut leaves);
@@ -183,16 +186,23 @@ fn explained(panic: Box<dyn std::any::Any + Send>) -> TraceError {
 /// Puts placeholders without values in the place of parameters.
 struct Placeholders {
     device: Device,
-    trainable: HashSet<ParamId>,
     ids: HashMap<TensorId, ParamId>,
+}
+
+/// The parameters that are trained.
+struct Trainable(HashSet<ParamId>);
+
+impl ModuleVisitor for Trainable {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if param.base().is_require_grad() {
+            self.0.insert(param.id);
+        }
+    }
 }
 
 impl ModuleMapper for Placeholders {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let value = param.base();
-        if value.is_require_grad() {
-            self.trainable.insert(param.id);
-        }
         let placeholder = Tensor::<D>::empty(value.dims(), (&self.device, value.dtype()));
         if let Some(id) = id_of(&placeholder) {
             self.ids.insert(id, param.id);

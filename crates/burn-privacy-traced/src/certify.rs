@@ -19,6 +19,8 @@ pub(crate) struct Certified {
     pub(crate) lengths: Vec<Lengths>,
     sources: Vec<Source>,
     pub(crate) gradients: Vec<(burn::module::ParamId, usize)>,
+    /// A setting that differs: nothing is proved then but a coupling.
+    pub(crate) changed: Option<TraceError>,
 }
 
 impl Certified {
@@ -38,6 +40,7 @@ impl Certified {
         };
         let mut lengths: Vec<Option<Lengths>> = vec![None; first.sources.len()];
         let mut operations = Vec::with_capacity(first.operations.len());
+        let mut changed = None;
         for (position, (a, b)) in first.operations.iter().zip(&second.operations).enumerate() {
             let (a_normal, b_normal) = (Normal::of(a), Normal::of(b));
             if a_normal.numbers() != b_normal.numbers() || std::mem::discriminant(a) != std::mem::discriminant(b) {
@@ -47,6 +50,12 @@ impl Certified {
                 let found = Lengths::of_two((a_shape, first.examples), (b_shape, second.examples));
                 let found = found.map_err(|mismatch| match mismatch {
                     Mismatch::Rank => other(position),
+                    Mismatch::Multiple { .. } if takes_places(a) => TraceError::Coupled {
+                        how: "it takes some examples out of the batch by their places".into(),
+                        operation: name_of(a),
+                        shapes: format!("{a_shape:?} for {} examples", first.examples),
+                        near: first.parameter_near(position),
+                    },
                     Mismatch::Multiple { axis } => TraceError::Length { axis, operation: name_of(a) },
                     Mismatch::Pairs { axes: [one, two] } => TraceError::Coupled {
                         how: format!("axes {one} and {two} of one tensor both grow with the batch: it pairs examples with each other"),
@@ -58,10 +67,11 @@ impl Certified {
                 lengths[*number] = Some(found);
             }
             if a_normal.op != b_normal.op {
-                return Err(match name_of(a) == name_of(b) {
-                    true => TraceError::BatchSize { operation: name_of(a) },
-                    false => other(position),
-                });
+                if name_of(a) != name_of(b) {
+                    return Err(other(position));
+                }
+                // What couples the examples may say more of it.
+                changed.get_or_insert(TraceError::BatchSize { operation: name_of(a) });
             }
             operations.push(a_normal.op);
         }
@@ -77,7 +87,7 @@ impl Certified {
                 compare_constants(a, b, lengths)?;
             }
         }
-        Ok(Self { operations, lengths, sources: first.sources.clone(), gradients: first.gradients.clone() })
+        Ok(Self { operations, lengths, sources: first.sources.clone(), gradients: first.gradients.clone(), changed })
     }
 
     /// Whether another recording is of the same operations, settings and shapes. Its constants must be the same, too.
@@ -147,6 +157,16 @@ fn compare_constants(a: &TensorData, b: &TensorData, lengths: &Lengths) -> Resul
         }
     }
     if same && varied { Err(TraceError::NumbersExamples) } else { Ok(()) }
+}
+
+/// Whether an operation chooses parts of a tensor by numbers that the program gives.
+fn takes_places(op: &OperationIr) -> bool {
+    matches!(
+        op,
+        OperationIr::BaseFloat(BaseOperationIr::Slice(_) | BaseOperationIr::SliceAssign(_))
+            | OperationIr::BaseInt(BaseOperationIr::Slice(_) | BaseOperationIr::SliceAssign(_))
+            | OperationIr::BaseBool(BaseOperationIr::Slice(_) | BaseOperationIr::SliceAssign(_))
+    )
 }
 
 /// An operation without what may differ between two numbers of examples.

@@ -23,7 +23,7 @@ pub enum TraceError {
     /// A number that the program computes with changes with the number of examples.
     #[error(
         "a setting of operation {operation} changes with the number of examples in the batch or with its records (a division by \
-         the batch size, a number read from the batch on the host, a count of calls): the loss of one example would depend on \
+         the batch size, a number read from the batch or drawn on the host, a count of calls): the loss of one example would depend on \
          others. Divide by a constant, or leave the division to the session, which divides by the public expected batch size"
     )]
     BatchSize {

@@ -61,11 +61,16 @@ impl Proof {
                         shapes,
                         near: first.parameter_near(position),
                     },
-                    Why::Unknown => TraceError::UnknownOperation { operation, shapes },
+                    Why::Unknown => {
+                        certified.changed.clone().unwrap_or(TraceError::UnknownOperation { operation, shapes })
+                    }
                 }
             })?;
             let outputs: Vec<usize> = op.outputs().map(number_of).collect();
             outputs.into_iter().zip(found).for_each(|(number, kind)| kinds[number] = Some(kind));
+        }
+        if let Some(changed) = certified.changed {
+            return Err(changed);
         }
         let kinds: Vec<Kind> = kinds.into_iter().map(|kind| kind.unwrap_or(Kind::Shared)).collect();
         for (id, number) in &first.gradients {

@@ -118,8 +118,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`Error::CoupledExamples`], and a setting that changes with the batch size. What can't be recorded or has no rule is
-    /// no refusal: then nothing is proved.
+    /// [`Error::CoupledExamples`]. What can't be recorded, has no rule, or changes from call to call (a number drawn on the host) is no
+    /// refusal: then nothing is proved.
     pub(super) fn prove_where_possible<M: Module, F: FnMut(&M, O) -> LossResult>(
         &mut self,
         model: &M,
@@ -131,7 +131,6 @@ where
         match self.proved(model, trainable, indices, step, loss) {
             Ok(_) => Ok(Independence::ProvedAtFirstStep),
             Err(error @ Error::CoupledExamples { .. }) => Err(error),
-            Err(error @ Error::Traced { error: TraceError::BatchSize { .. }, .. }) => Err(error),
             Err(_) => Ok(Independence::CheckedNumerically),
         }
     }

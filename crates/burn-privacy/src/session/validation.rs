@@ -65,8 +65,9 @@ where
             }
         }
         let known = match (per_example, self.validated.known(&setting)) {
-            (PerExample::OneBackward, None) => {
-                let most = setting.examples.min(batch.indices.len()).min(PROVED_WITH);
+            (PerExample::OneBackward, None) if setting.examples > 2 => {
+                // One more of them is recorded, too: no batch is larger than a physical one.
+                let most = (setting.examples - 1).min(PROVED_WITH);
                 let indices = RandomRecords::new(&self.key, batch.step, self.dataset.len()).distinct(most)?;
                 match self.prove_where_possible(model, trainable, &indices, batch.step, loss) {
                     Ok(known) => known,

@@ -48,6 +48,13 @@ fn plain(model: &Model, batch: Batch) -> Tensor<1> {
     losses_of(model, hidden(model, &batch), batch)
 }
 
+/// `[batch, 3]`, without reading a value.
+fn one_hot(batch: &Batch) -> Tensor<2> {
+    let n = batch.size();
+    let numbers = Tensor::<1, Int>::arange(0..3, &batch.input.device()).reshape([1, 3]).expand([n, 3]);
+    batch.classes().reshape([n, 1]).expand([n, 3]).equal(numbers).float()
+}
+
 const GRAPH: &str = "on the operation graph";
 const OTHERS: &str = "depends on other examples of the batch";
 
@@ -59,7 +66,7 @@ const COUPLINGS: &[(&str, Loss, &[&str])] = &[
             let h = hidden(m, &b);
             losses_of(m, h.clone() - h.mean_dim(0), b)
         },
-        &[OTHERS, GRAPH, "mean over the examples", "first.weight"],
+        &[OTHERS, GRAPH, "mean over the examples", "first.bias"],
     ),
     (
         "minus the batch's mean, detached",
@@ -99,7 +106,7 @@ const COUPLINGS: &[(&str, Loss, &[&str])] = &[
             let h = hidden(m, &b);
             losses_of(m, h.clone() / h.abs().max().reshape([1, 1]), b)
         },
-        &[OTHERS, GRAPH, "reduces all examples"],
+        &[OTHERS, GRAPH, "along the axis of the examples"],
     ),
     (
         "normalized by batch statistics by hand",
@@ -133,7 +140,7 @@ const COUPLINGS: &[(&str, Loss, &[&str])] = &[
             let n = b.size();
             plain(m, b).sum().expand([n])
         },
-        &[OTHERS, GRAPH, "handed to every example"],
+        &[OTHERS, GRAPH, "meets a single example"],
     ),
     (
         "divided by the batch size",
@@ -214,7 +221,7 @@ const COUPLINGS: &[(&str, Loss, &[&str])] = &[
             let largest = losses.clone().detach().max();
             losses.clone() * (losses.detach() - largest).exp()
         },
-        &[OTHERS, GRAPH, "reduces all examples"],
+        &[OTHERS, GRAPH, "along the axis of the examples"],
     ),
     (
         "straight through batch statistics",
@@ -310,7 +317,7 @@ const COUPLINGS: &[(&str, Loss, &[&str])] = &[
         "classes counted in the batch",
         |m, b| {
             let n = b.size();
-            let counts = b.classes().one_hot::<2>(3).float().sum_dim(0);
+            let counts = one_hot(&b).sum_dim(0);
             let weights = counts.recip().expand([n, 3]).gather(1, b.classes().reshape([n, 1]));
             plain(m, b) * weights.reshape([n])
         },
@@ -321,7 +328,7 @@ const COUPLINGS: &[(&str, Loss, &[&str])] = &[
         |m, b| {
             let n = b.size();
             let h = hidden(m, &b);
-            let prototypes = b.classes().one_hot::<2>(3).float().transpose().matmul(h.clone());
+            let prototypes = one_hot(&b).transpose().matmul(h.clone());
             let _ = n;
             let scores = log_softmax(h.matmul(prototypes.transpose()), 1);
             scores.gather(1, b.classes().reshape([n, 1])).reshape([n]).neg()
