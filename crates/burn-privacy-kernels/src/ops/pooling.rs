@@ -27,5 +27,5 @@ fn plain(layer: &MaxPool2d, [_, _, height, width]: [usize; 4]) -> Option<Pooling
         matches!(layer.padding, burn::nn::PaddingConfig2d::Valid) && layer.dilation == [1, 1] && !layer.ceil_mode;
     let fits = (1..=height).contains(&kernel_height) && (1..=width).contains(&kernel_width);
     let is_served = is_plain && fits && kernel_height * kernel_width <= 255 && !layer.stride.contains(&0);
-    is_served.then(|| Pooling { input: [height, width], kernel: layer.kernel_size, stride: layer.stride })
+    is_served.then_some(Pooling { input: [height, width], kernel: layer.kernel_size, stride: layer.stride })
 }
