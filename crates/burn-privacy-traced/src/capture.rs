@@ -7,7 +7,7 @@ use std::sync::Once;
 
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::{Autodiff, AutodiffBackend};
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Bool, Device, Int, Tensor};
 use burn_capture::{CaptureBackend, CaptureError};
 use burn_dispatch::DispatchTensor;
@@ -116,12 +116,14 @@ fn record_in_scope<M: Module, E>(
 ) -> Result<InScope, RecordError<E>> {
     // Parameters become placeholders; then what else the model holds is moved; then what is trained becomes leaves of a
     // recorded autodiff graph.
-    let mut found = Trainable(HashSet::new());
+    let mut found = Settings { trainable: HashSet::new(), flags: Vec::new() };
     model.visit(&mut found);
-    let mut plain = Placeholders { device: device.clone(), ids: HashMap::new() };
-    // Running states are shared between clones, but not with what `valid` gives: no recorded tensor stays in the model.
+    let flags = found.flags.into_iter();
+    let mut plain = Placeholders { device: device.clone(), ids: HashMap::new(), flags };
+    // Running states are shared between clones, but not with what `valid` gives: no recorded tensor stays in the model. Its flags
+    // (Dropout's) are switched back.
     let copy = model.valid().map(&mut plain).to_device(device);
-    let (trainable, buffers) = (found.0, plain.ids);
+    let (trainable, buffers) = (found.trainable, plain.ids);
     let recording = device.clone().autodiff();
     let mut leaves = Leaves { device: recording, trainable, originals, ids: buffers, path: Vec::new() };
     let copy = copy.map(&mut leaves);
@@ -187,20 +189,36 @@ fn explained(panic: Box<dyn std::any::Any + Send>) -> TraceError {
 struct Placeholders {
     device: Device,
     ids: HashMap<TensorId, ParamId>,
+    /// In the module's order.
+    flags: std::vec::IntoIter<bool>,
 }
 
-/// The parameters that are trained.
-struct Trainable(HashSet<ParamId>);
+/// The parameters that are trained, and what is switched on.
+struct Settings {
+    trainable: HashSet<ParamId>,
+    flags: Vec<bool>,
+}
 
-impl ModuleVisitor for Trainable {
+impl ModuleVisitor for Settings {
+    fn visit_flag(&mut self, flag: &Param<Flag>) {
+        self.flags.push(flag.val().is_enabled());
+    }
+
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if param.base().is_require_grad() {
-            self.0.insert(param.id);
+            self.trainable.insert(param.id);
         }
     }
 }
 
 impl ModuleMapper for Placeholders {
+    fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
+        match self.flags.next() {
+            Some(enabled) => flag.with_value(enabled),
+            None => flag,
+        }
+    }
+
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let value = param.base();
         let placeholder = Tensor::<D>::empty(value.dims(), (&self.device, value.dtype()));
