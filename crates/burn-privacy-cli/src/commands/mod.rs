@@ -8,5 +8,7 @@ pub mod ledger;
 pub mod perturb;
 pub mod query;
 pub mod search;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod shell;
 pub mod statement;
