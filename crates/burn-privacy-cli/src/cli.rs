@@ -123,6 +123,14 @@ Example:
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Transforms tables that are sent to it: one POST, no session
+    #[cfg(feature = "serve")]
+    #[command(after_help = "Example:
+  burn-privacy serve schema.toml --key secret.key
+  curl --data-binary @people.csv http://127.0.0.1:7878/ > released.csv
+
+The answer's header burn-privacy-statement says what the table is worth, as JSON.")]
+    Serve(crate::commands::serve::ServeArgs),
     /// Answers questions, one JSON object a line, in order
     #[command(
         after_help = "The file is standard input where none is named. A line is an object with `query` (epsilon, delta,

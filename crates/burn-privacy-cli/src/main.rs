@@ -40,6 +40,8 @@ fn main() -> ExitCode {
         Command::Audit { command } => commands::audit::audit(&command, &mut out),
         Command::Anonymize { command } => commands::anonymize::anonymize(&command, &mut out),
         Command::Perturb { command } => commands::perturb::perturb(&command, &mut out),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => commands::serve::serve(args, &mut out),
         Command::Query(args) => commands::query::query(&args, &mut out),
         Command::Completions { shell } => commands::shell::completions(shell, Cli::command(), &mut out),
         Command::Man => commands::shell::man(&Cli::command(), &mut out),

@@ -174,7 +174,14 @@ impl CellOperation {
                     Ok(())
                 })
             })?,
-            Self::Email(keyed) => each(&mut |_, cell, out| again(cell, out, &|cell, out| keyed.write(cell, out)))?,
+            // Addresses differ, domains are few: these are what is remembered.
+            Self::Email(keyed) => each(&mut |_, cell, out| {
+                let at = keyed.write_name(cell, out)?;
+                again(&cell[at..], out, &|domain, out| {
+                    keyed.write_domain(domain, out);
+                    Ok(())
+                })
+            })?,
             Self::Realistic(names) => each(&mut |_, cell, out| {
                 again(cell, out, &|cell, out| {
                     names.write(cell, out);

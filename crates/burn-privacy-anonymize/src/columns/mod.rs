@@ -62,4 +62,4 @@ pub use rules::ColumnRule;
 pub use schema::ColumnSchema;
 pub use sql::Dialect;
 pub use statement::{ColumnsStatement, ReleasedColumn};
-pub use transform::{transform_file, transform_stream};
+pub use transform::{transform_bytes, transform_file, transform_stream};

@@ -84,6 +84,26 @@ pub fn transform_stream(
     run(schema, key, &open, Path::new(name), output, Path::new("the output"), options, progress)
 }
 
+/// As [`transform_stream`], of a table in memory, which can be read twice: models are fine.
+///
+/// # Errors
+///
+/// As [`transform_file`]; [`AnonymizeError::Parameter`] for Parquet.
+pub fn transform_bytes(
+    schema: &ColumnSchema,
+    key: Option<&PseudonymKey>,
+    input: &[u8],
+    name: &str,
+    output: &mut (dyn Write + Send),
+    options: &TransformOptions,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<ColumnsStatement, AnonymizeError> {
+    if options.input == FileFormat::Parquet {
+        return Err(AnonymizeError::parameter("the input", "Parquet, which is read from a file", "CSV or JSON lines"));
+    }
+    run(schema, key, &|| Ok(input), Path::new(name), output, Path::new("the output"), options, progress)
+}
+
 #[allow(clippy::too_many_arguments)]
 fn run<R: Read + Send>(
     schema: &ColumnSchema,

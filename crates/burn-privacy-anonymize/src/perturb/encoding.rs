@@ -72,7 +72,7 @@ pub enum FormatProblem {
     #[error("the file is UTF-16: save it as UTF-8 (in Excel \"CSV UTF-8\"; else iconv -f UTF-16 -t UTF-8)")]
     Utf16,
 
-    /// It is compressed in another way than by gzip, or no text.
+    /// It is compressed in another way than by gzip or zstd, or no text.
     #[error("the file is {kind}, not CSV text: {advice}")]
     Other {
         /// What it is.

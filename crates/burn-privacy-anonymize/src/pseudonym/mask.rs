@@ -35,6 +35,15 @@ impl MaskPattern {
 impl Mask {
     /// The masked value: as many `*` as signs are covered. A value so short that it would be seen whole is covered whole.
     pub fn apply(self, value: &str) -> String {
+        if value.is_ascii() {
+            let shown = self.first.saturating_add(self.last) < value.len();
+            let (first, last) = if shown { (self.first, self.last) } else { (0, 0) };
+            let mut masked = String::with_capacity(value.len());
+            masked.push_str(&value[..first]);
+            masked.extend(std::iter::repeat_n('*', value.len() - first - last));
+            masked.push_str(&value[value.len() - last..]);
+            return masked;
+        }
         let length = value.chars().count();
         let shown = self.first.saturating_add(self.last) < length;
         let covered = |place: usize| !shown || (place >= self.first && place + self.last < length);

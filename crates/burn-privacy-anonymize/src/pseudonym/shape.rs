@@ -132,23 +132,34 @@ impl EmailPseudonym {
         Ok(String::from_utf8_lossy(&out).into_owned())
     }
 
-    pub(crate) fn write(&self, value: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+    fn write(&self, value: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
         if value.is_empty() {
             return Ok(());
         }
+        let at = self.write_name(value, out)?;
+        self.write_domain(&value[at..], out);
+        Ok(())
+    }
+
+    /// Writes what stands for the part before the `@`; gives the place of the `@`.
+    pub(crate) fn write_name(&self, value: &[u8], out: &mut Vec<u8>) -> Result<usize, String> {
         let at = memchr::memrchr(b'@', value).filter(|&at| at > 0 && at + 1 < value.len());
         let at = at.ok_or("this is no e-mail address: it has no @ between two parts")?;
         // The whole address decides the first part, so that the same name at two providers is told apart.
         push_hex(&self.hash.code(value)[..12], out);
-        out.push(b'@');
+        Ok(at)
+    }
+
+    /// Writes what stands for the part from the `@` on.
+    pub(crate) fn write_domain(&self, domain: &[u8], out: &mut Vec<u8>) {
         if self.keep_domain {
-            out.extend_from_slice(&value[at + 1..]);
+            out.extend_from_slice(domain);
         } else {
+            out.push(b'@');
             // Not the code of any address: those have something before the @.
-            push_hex(&self.hash.code(&value[at..])[..4], out);
+            push_hex(&self.hash.code(domain)[..4], out);
             out.extend_from_slice(b".example");
         }
-        Ok(())
     }
 }
 

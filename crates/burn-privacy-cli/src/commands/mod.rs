@@ -10,5 +10,7 @@ pub mod perturb;
 pub mod query;
 pub mod recommend;
 pub mod search;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod shell;
 pub mod statement;

@@ -28,7 +28,7 @@ pub enum PerturbCommand {
     Run(PerturbRunArgs),
     /// Prints a schema to fill in, from the header of a CSV file alone
     SchemaTemplate {
-        /// CSV file, plain or packed by gzip, or - for standard input; only its first line is read
+        /// CSV file, plain or packed by gzip or zstd, or - for standard input; only its first line is read
         #[arg(long, value_name = "FILE")]
         input: PathBuf,
         #[command(flatten)]
@@ -62,7 +62,7 @@ pub struct PerturbRunArgs {
     /// Schema in TOML, or - for standard input
     #[arg(long, value_name = "FILE")]
     pub schema: PathBuf,
-    /// CSV file to perturb, plain or packed by gzip, or - for standard input
+    /// CSV file to perturb, plain or packed by gzip or zstd, or - for standard input
     #[arg(long, value_name = "FILE")]
     pub input: PathBuf,
     /// CSV file to write, or - for standard output

@@ -1,6 +1,6 @@
 //! `burn-privacy anonymize`.
 
-mod apply;
+pub mod apply;
 mod attack;
 mod input;
 mod inspect;
