@@ -41,9 +41,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let secret = PseudonymKey::generate()?;
 
-    println!(
-        "Noise of 0.01 degrees each way, and of the same size in meters: mean displacement north-south and east-west"
-    );
     for (name, latitude, longitude, spread) in CITIES {
         let center = Place::new(latitude, longitude)?;
         let homes = homes(center, spread, &generator)?;

@@ -98,10 +98,10 @@ impl FiniteMechanism {
     fn expected(&self, people: &[f64], guess: impl Fn(usize, usize) -> usize) -> f64 {
         let all: f64 = people.iter().sum();
         let mut sum = 0.0;
-        for input in 0..self.cells.len() {
+        for (input, people) in people.iter().enumerate().take(self.cells.len()) {
             for output in 0..self.cells.len() {
                 let apart = self.distances[input][guess(input, output)];
-                sum += people[input] / all * self.probability(input, output) * apart;
+                sum += people / all * self.probability(input, output) * apart;
             }
         }
         sum

@@ -9,6 +9,7 @@
 //! | [`Swapping`], [`VoronoiMask`] | a known place near, or the middle to the nearest | disguised |
 //! | [`PlanarLaplace`] | geo-indistinguishability of each report, per meter | differential privacy (metric) |
 //! | [`Remapping`] | the same with less error, by a public prior | differential privacy (metric) |
+//! | [`CellResponse`] | a cell of a list, whatever the distance | differential privacy (local) |
 //! | [`OptimalMechanism`] | the least error of all, for a few cells | differential privacy (metric) |
 //!
 //! A mask is a pure function of a place and of [`PointRandomness`]: drawn anew for each row, or [kept](KeptDraws) for each
@@ -29,6 +30,7 @@
 mod adaptive_donut;
 pub mod aggregation;
 mod attacks;
+mod cell_response;
 mod error;
 mod finite_mechanism;
 mod geodesy;
@@ -54,6 +56,7 @@ mod statement;
 
 pub use adaptive_donut::{AdaptiveDonut, CheckedPoint};
 pub use attacks::{AddressGuess, Anchors, ErrorSummary, averaged, home_and_work, nearest_address, summary};
+pub use cell_response::CellResponse;
 pub use error::LocationError;
 pub use finite_mechanism::FiniteMechanism;
 pub use geodesy::{azimuth, displaced, displaced_by_series, distance};
@@ -77,3 +80,8 @@ pub use statement::PlaceStatement;
 
 #[cfg(test)]
 mod statistics_tests;
+
+/// The page of the book, so that its code is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/src/mechanisms/places.md")]
+struct Page;

@@ -40,7 +40,7 @@ impl PointRandomness {
     /// As [`Self::fresh`].
     pub fn fresh_rows(key: &PrivacyKey, first: u64, count: usize) -> Result<Vec<Self>, LocationError> {
         let mut words = vec![0; WORDS * count];
-        let first = first.checked_mul(WORDS as u64).unwrap_or(u64::MAX);
+        let first = first.saturating_mul(WORDS as u64);
         fill_secret_words(key, Purpose::InputPerturbation, 0, first, &mut words)?;
         let all = words.as_chunks::<WORDS>().0.iter().map(|&words| Self { words }).collect();
         words.zeroize();
@@ -58,6 +58,11 @@ impl PointRandomness {
     /// A direction: radians of [0, 2 pi), from 53 bits.
     pub(super) fn angle(&self) -> f64 {
         std::f64::consts::TAU * ((self.words[2] >> 11) as f64 * UNIT)
+    }
+
+    /// Two words, for coins with thresholds of 64 bits.
+    pub(super) fn coins(&self) -> [u64; 2] {
+        [self.words[0], self.words[1]]
     }
 
     /// The last word: for choices out of few.

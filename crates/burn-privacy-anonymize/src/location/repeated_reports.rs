@@ -36,6 +36,17 @@ pub fn statement_of_draws(statement: PlaceStatement, count: ReportCount) -> Plac
             delta: delta * draws as f64,
             of: format!("all {draws} draws of a subject together (the sum of {draws} reports)"),
         },
+        Guarantee::DifferentialPrivacy { mechanism, epsilon, delta, is_bound, accountant, local, .. } if draws > 1 => {
+            Guarantee::DifferentialPrivacy {
+                mechanism,
+                epsilon: epsilon * draws as f64 * (1.0 + f64::EPSILON),
+                delta: delta * draws as f64,
+                is_bound,
+                of: format!("all {draws} draws of a subject together"),
+                accountant,
+                local,
+            }
+        }
         other => other,
     };
     statement.with_guarantee(guarantee).fact("Most draws of one subject", draws)
@@ -68,11 +79,14 @@ impl ReportCharge {
         count: ReportCount,
         private: bool,
     ) -> Result<f64, LocationError> {
-        let Guarantee::Metric { epsilon, delta, .. } = report.guarantee() else {
-            return Err(LocationError::parameter("the mask", "without an epsilon", "one of geo-indistinguishability"));
+        let (epsilon, delta, distance) = match report.guarantee() {
+            Guarantee::Metric { epsilon, delta, .. } => (epsilon, delta, self.within),
+            // Whatever the distance.
+            Guarantee::DifferentialPrivacy { epsilon, delta, .. } => (epsilon, delta, 1.0),
+            _ => return Err(LocationError::parameter("the mask", "without an epsilon", "one that has one")),
         };
         let most = MOST_SCALES / epsilon;
-        if !(self.within > 0.0 && self.within <= most) {
+        if !(distance > 0.0 && distance <= most.max(1.0)) {
             return Err(LocationError::parameter(
                 "the distance charged for",
                 self.within,
@@ -80,7 +94,7 @@ impl ReportCharge {
             ));
         }
         // Rounded up: the product of two doubles errs by half a unit in the last place.
-        let each = epsilon * self.within * (1.0 + f64::EPSILON);
+        let each = epsilon * distance * (1.0 + f64::EPSILON);
         let event = DpEvent::epsilon_delta(each, delta)?;
         let steps = count.most_draws.max(1);
         let run = ledger.begin(describe_run(&self.run, event, steps, Adjacency::ReplaceOne, 1e-9, private)?)?;

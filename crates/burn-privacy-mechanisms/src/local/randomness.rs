@@ -35,6 +35,13 @@ impl CellRandomness {
         Ok(block.cell(0))
     }
 
+    /// The coins of a mechanism that needs no noise ([`RandomizedResponse`](super::RandomizedResponse)), from two uniform secret
+    /// words; the normal values are zero.
+    #[must_use]
+    pub fn of_coins(words: [u64; WORDS]) -> Self {
+        Self { words, normals: [0.0; 2] }
+    }
+
     /// The randomness of a cell of `count` records from `first_record` on: as [`Self::draw`], but much faster.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ const DEEPEST: u32 = 30;
 type Bounds = [f64; 4];
 
 /// Rectangles that are counted together: one, or quarters of one that were too small alone.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct QuadtreeCell {
     /// South, west, north and east of each rectangle, in degrees.
     pub parts: Vec<[f64; 4]>,
@@ -20,7 +20,7 @@ pub struct QuadtreeCell {
 }
 
 /// Divides the globe into quarters, and quarters again, as far as every cell keeps at least `k` rows. Quarters with fewer are
-/// counted together, with the smallest of the others where they are still too few.
+/// counted together, and where they are still too few, with a cell of the smallest of the others.
 ///
 /// # Errors
 ///
@@ -31,18 +31,22 @@ pub fn quadtree(places: &[Place], k: u64) -> Result<Vec<QuadtreeCell>, LocationE
         return Err(LocationError::parameter("k", k, allowed));
     }
     let mut cells = Vec::new();
-    divide(places.to_vec(), [-90.0, -180.0, 90.0, 180.0], k, DEEPEST, &mut cells);
+    divide(places.to_vec(), [-90.0, -180.0, 90.0, 180.0], QuadtreeCell::default(), k, DEEPEST, &mut cells);
     Ok(cells)
 }
 
-fn divide(places: Vec<Place>, bounds: Bounds, k: u64, depth: u32, cells: &mut Vec<QuadtreeCell>) {
+/// Divides a rectangle with at least `k` rows; `others` are too small alone and go with one of its cells.
+fn divide(
+    places: Vec<Place>,
+    bounds: Bounds,
+    mut others: QuadtreeCell,
+    k: u64,
+    depth: u32,
+    cells: &mut Vec<QuadtreeCell>,
+) {
     let [south, west, north, east] = bounds;
     let (middle, center) = ((south + north) / 2.0, (west + east) / 2.0);
-    let whole = QuadtreeCell { parts: vec![bounds], count: places.len() as u64 };
-    if depth == 0 || whole.count < 2 * k {
-        cells.push(whole);
-        return;
-    }
+    let all = places.len() as u64;
     let mut quarters: Vec<(Bounds, Vec<Place>)> = [
         [south, west, middle, center],
         [south, center, middle, east],
@@ -55,20 +59,26 @@ fn divide(places: Vec<Place>, bounds: Bounds, k: u64, depth: u32, cells: &mut Ve
         let quarter = 2 * usize::from(place.latitude() >= middle) + usize::from(place.longitude() >= center);
         quarters[quarter].1.push(place);
     }
-    // Those with the fewest rows come first, and go together until they are enough or nobody is among them.
+    quarters.retain(|(_, places)| !places.is_empty());
+    if depth == 0 || quarters.iter().all(|(_, places)| (places.len() as u64) < k) {
+        others.parts.push(bounds);
+        others.count += all;
+        cells.push(others);
+        return;
+    }
+    // Those with the fewest rows come first.
     quarters.sort_by_key(|(_, places)| places.len());
-    let mut together = QuadtreeCell { parts: Vec::new(), count: 0 };
     for (bounds, places) in quarters {
         let count = places.len() as u64;
-        if count >= k && (together.count == 0 || together.count >= k) {
-            divide(places, bounds, k, depth - 1, cells);
-        } else if count > 0 {
-            together.parts.push(bounds);
-            together.count += count;
+        if count < k {
+            others.parts.push(bounds);
+            others.count += count;
+            continue;
         }
-    }
-    if together.count > 0 {
-        cells.push(together);
+        if others.count >= k {
+            cells.push(std::mem::take(&mut others));
+        }
+        divide(places, bounds, std::mem::take(&mut others), k, depth - 1, cells);
     }
 }
 

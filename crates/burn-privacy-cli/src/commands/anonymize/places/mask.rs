@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn_privacy_anonymize::location::{
-    AdaptiveDonut, Disc, Donut, Draws, GaussianDisplacement, KeptDraws, MaskFileOptions, OptimalMechanism,
-    PlanarLaplace, PointMask, PublicGrid, Remapping, ReportCharge, SubjectColumns, Swapping, VoronoiMask,
-    count_reports, mask_file, statement_of_draws,
+    AdaptiveDonut, CellResponse, Disc, Donut, Draws, GaussianDisplacement, KeptDraws, MaskFileOptions,
+    OptimalMechanism, PlanarLaplace, PointMask, PublicGrid, Remapping, ReportCharge, SubjectColumns, Swapping,
+    VoronoiMask, count_reports, mask_file, statement_of_draws,
 };
 use burn_privacy_anonymize::pseudonym::PseudonymKey;
 use burn_privacy_budget::ledger::Ledger;
@@ -27,6 +27,8 @@ pub enum Method {
     RemappedLaplace,
     /// The mechanism of the least displacement between the places of a small population file (--epsilon, --population)
     Optimal,
+    /// Local differential privacy: a place of the population file, the nearest or any other (--epsilon of a report)
+    Cells,
     /// A ring wide enough for k people, checked (--k, --population)
     AdaptiveDonut,
     /// A ring, even by area (--inner, --radius)
@@ -51,7 +53,7 @@ pub struct MaskArgs {
     /// How places are moved
     #[arg(long, value_enum)]
     pub method: Method,
-    /// Epsilon per meter: noise is 2 / epsilon meters on average
+    /// Epsilon per meter: noise is 2 / epsilon meters on average (of cells, epsilon of a report)
     #[arg(long, value_parser = real, allow_hyphen_values = true)]
     pub epsilon: Option<f64>,
     /// Spacing of the public grid in meters [default: 0.01 / epsilon]
@@ -184,6 +186,7 @@ fn chosen(args: &MaskArgs) -> Result<Box<dyn PointMask>, Failure> {
         Method::PlanarLaplace => Box::new(laplace()?),
         Method::RemappedLaplace => Box::new(Remapping::new(laplace()?, people("remapping")?)),
         Method::Optimal => Box::new(OptimalMechanism::solve(people("the optimal mechanism")?.places(), epsilon()?)?),
+        Method::Cells => Box::new(CellResponse::new(people("randomized response")?, epsilon()?)?),
         Method::AdaptiveDonut => {
             let k = args.k.ok_or_else(|| missing("--k"))?;
             Box::new(AdaptiveDonut::new(people("an adaptive donut")?, k)?)
