@@ -6,7 +6,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use burn_privacy_anonymize::location::{
+use burn_privacy_location::{
     Disc, Donut, GaussianDisplacement, Place, PlanarLaplace, PointMask, PointRandomness, displaced_by_series,
 };
 use burn_privacy_mechanisms::{Entropy, PrivacyKey, Purpose, fill_secret_uniform};

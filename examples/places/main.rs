@@ -6,12 +6,12 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use burn_privacy_anonymize::location::aggregation::{CellSystem, NoisyCounts, quadtree};
-use burn_privacy_anonymize::location::{
+use burn_privacy_anonymize::pseudonym::PseudonymKey;
+use burn_privacy_location::aggregation::{CellSystem, NoisyCounts, quadtree};
+use burn_privacy_location::{
     AdaptiveDonut, BayesianAdversary, Disc, KeptDraws, Place, PlaceMap, PlanarLaplace, PointMask, PointRandomness,
     Population, Remapping, averaged, displaced, distance,
 };
-use burn_privacy_anonymize::pseudonym::PseudonymKey;
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 use burn_privacy_output::write_atomically;
 

@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("burn-privacy-convex", 2),
     ("burn-privacy-ensemble", 2),
     ("burn-privacy-anonymize", 2),
+    ("burn-privacy-location", 2),
     ("burn-privacy-features", 2),
     ("burn-privacy-linear", 2),
     ("burn-privacy-audit", 2),

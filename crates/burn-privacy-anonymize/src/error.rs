@@ -126,7 +126,8 @@ impl AnonymizeError {
     }
 
     /// An error of the CSV parser, as ours.
-    pub(crate) fn csv(file: &std::path::Path, error: csv::Error) -> Self {
+    #[must_use]
+    pub fn csv(file: &std::path::Path, error: csv::Error) -> Self {
         let file = file.to_owned();
         let line = error.position().map_or(0, csv::Position::line);
         match error.into_kind() {

@@ -5,7 +5,7 @@
 //! replaces numbers by means of groups. [`recoding`] says which cells each row gets, finds local recodings and bounds what
 //! any could do, and [`write_release`] writes the table. [`columns`] transforms a file of any size column by column under a
 //! schema, [`pseudonym`] replaces names under a key, [`inspect`] says which columns single people out, and [`attack`] tries to
-//! find them in an output. `location`, with the feature `places`, masks places on the globe and counts them by areas.
+//! find them in an output.
 //!
 //! Every result has a [`TableStatement`]: what is protected, against whom, under which assumption, and what is not covered.
 //!
@@ -36,8 +36,6 @@ pub mod columns;
 mod error;
 pub mod inspect;
 pub mod itemsets;
-#[cfg(feature = "places")]
-pub mod location;
 pub mod microaggregation;
 pub mod perturb;
 pub mod pseudonym;
@@ -60,3 +58,4 @@ pub use records::{FileFormat, Packing};
 pub use release::{ReleaseOptions, write_release};
 pub use statement::TableStatement;
 pub use table::column_names;
+pub use unfinished_file::UnfinishedFile;

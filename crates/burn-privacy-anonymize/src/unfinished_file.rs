@@ -8,15 +8,19 @@ use tempfile::NamedTempFile;
 use crate::AnonymizeError;
 
 /// A file beside its place to be; it goes away unless it is finished.
-pub(crate) struct UnfinishedFile {
+pub struct UnfinishedFile {
     file: BufWriter<NamedTempFile>,
     output: PathBuf,
     replace: bool,
 }
 
 impl UnfinishedFile {
-    /// Begins an output.
-    pub(crate) fn new(output: &Path, replace: bool) -> Result<Self, AnonymizeError> {
+    /// Begins an output. An existing one is kept unless `replace`.
+    ///
+    /// # Errors
+    ///
+    /// [`AnonymizeError::Write`] if it exists, or nothing can be written beside it.
+    pub fn new(output: &Path, replace: bool) -> Result<Self, AnonymizeError> {
         let failed = |source| AnonymizeError::Write { file: output.to_owned(), source };
         if !replace && output.symlink_metadata().is_ok() {
             return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
@@ -35,13 +39,21 @@ impl UnfinishedFile {
     }
 
     /// Writes bytes.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), AnonymizeError> {
+    ///
+    /// # Errors
+    ///
+    /// [`AnonymizeError::Write`].
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), AnonymizeError> {
         let output = &self.output;
         self.file.write_all(bytes).map_err(|source| AnonymizeError::Write { file: output.clone(), source })
     }
 
     /// Brings all bytes to the disk and gives the file its name.
-    pub(crate) fn finish(self) -> Result<(), AnonymizeError> {
+    ///
+    /// # Errors
+    ///
+    /// [`AnonymizeError::Write`]; nothing is left then.
+    pub fn finish(self) -> Result<(), AnonymizeError> {
         let Self { file, output, replace } = self;
         let failed = |source| AnonymizeError::Write { file: output.clone(), source };
         let file = file.into_inner().map_err(|error| failed(error.into_error()))?;

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use burn_privacy_accounting::AccountingError;
 use burn_privacy_anonymize::AnonymizeError;
-use burn_privacy_anonymize::location::LocationError;
 use burn_privacy_anonymize::perturb::TableError;
 use burn_privacy_audit::AuditError;
 use burn_privacy_budget::ledger::LedgerError;
+use burn_privacy_location::LocationError;
 use burn_privacy_output::{InvalidValue, OutputError};
 
 /// Why there is no answer.

@@ -67,7 +67,8 @@ impl PseudonymKey {
     }
 
     /// A key for one purpose and one domain of values; it tells nothing about the others.
-    pub(crate) fn derive(&self, purpose: &str, domain: &str) -> [u8; 32] {
+    #[must_use]
+    pub fn derive(&self, purpose: &str, domain: &str) -> [u8; 32] {
         let mut mac = keyed(self.0.as_slice());
         // Lengths keep ("ab", "c") and ("a", "bc") apart.
         for part in ["burn-privacy pseudonym 1", purpose, domain] {
@@ -104,7 +105,7 @@ impl fmt::Debug for PseudonymKey {
 }
 
 /// HMAC-SHA-256 under a key of any length, which is brought to the length of a block as RFC 2104 says: so no length fails.
-pub(crate) fn keyed(key: &[u8]) -> Hmac<Sha256> {
+pub fn keyed(key: &[u8]) -> Hmac<Sha256> {
     let mut block = [0; 64];
     if key.len() <= block.len() {
         block[..key.len()].copy_from_slice(key);

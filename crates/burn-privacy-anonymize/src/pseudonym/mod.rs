@@ -11,10 +11,8 @@ mod table;
 
 pub use check_digits::{iban_check_digits, luhn_check_digit};
 pub use format_preserving::{FormatPreserving, NumberFormat};
-#[cfg(feature = "places")]
-pub(crate) use key::keyed;
 pub(crate) use key::{KeyedHash, padded_keys};
-pub use key::{KeyedPseudonym, PseudonymKey, unkeyed_hash};
+pub use key::{KeyedPseudonym, PseudonymKey, keyed, unkeyed_hash};
 pub use mask::{Mask, MaskPattern};
 pub use realistic::{Locale, Realistic, RealisticKind};
 pub use shape::{EmailPseudonym, ShapePreserving};

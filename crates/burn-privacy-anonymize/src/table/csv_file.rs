@@ -7,7 +7,11 @@ use std::path::Path;
 use crate::AnonymizeError;
 
 /// A reader of a CSV file, and the names of its columns.
-pub(crate) fn open_csv(file: &Path, separator: u8) -> Result<(csv::Reader<File>, Vec<String>), AnonymizeError> {
+///
+/// # Errors
+///
+/// As [`column_names`].
+pub fn open_csv(file: &Path, separator: u8) -> Result<(csv::Reader<File>, Vec<String>), AnonymizeError> {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator)
         .buffer_capacity(1 << 16)
@@ -44,7 +48,11 @@ pub(super) fn header_of<R: Read>(file: &Path, reader: &mut csv::Reader<R>) -> Re
 }
 
 /// Where a column is in a header.
-pub(crate) fn place_of(file: &Path, header: &[String], name: &str) -> Result<usize, AnonymizeError> {
+///
+/// # Errors
+///
+/// [`AnonymizeError::MissingColumn`].
+pub fn place_of(file: &Path, header: &[String], name: &str) -> Result<usize, AnonymizeError> {
     header.iter().position(|column| column == name).ok_or_else(|| AnonymizeError::MissingColumn {
         file: file.to_owned(),
         column: name.to_owned(),

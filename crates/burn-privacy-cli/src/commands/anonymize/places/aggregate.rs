@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use burn_privacy_anonymize::location::aggregation::{
+use burn_privacy_budget::statement::Guarantee;
+use burn_privacy_location::aggregation::{
     CellSystem, CountedCells, DiscreteLaplace, NoisyCounts, count_areas, count_cells, quadtree, quadtree_statement,
     read_areas,
 };
-use burn_privacy_anonymize::location::{LocationError, Place, PlaceStatement, polygons_document, read_places};
-use burn_privacy_budget::statement::Guarantee;
+use burn_privacy_location::{LocationError, Place, PlaceStatement, polygons_document, read_places};
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 use burn_privacy_output::AtomicFile;
 use clap::{Args, Subcommand, ValueEnum};

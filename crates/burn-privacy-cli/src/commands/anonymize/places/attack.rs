@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use burn_privacy_anonymize::location::{
+use burn_privacy_location::{
     BayesianAdversary, ErrorSummary, Place, PlanarLaplace, PublicGrid, averaged, distance, home_and_work,
     nearest_address, read_places, read_traces, summary,
 };

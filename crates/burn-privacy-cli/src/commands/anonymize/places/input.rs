@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burn_privacy_anonymize::location::{PlaceColumns, PlaceStatement, Population, read_population};
+use burn_privacy_location::{PlaceColumns, PlaceStatement, Population, read_population};
 use burn_privacy_output::write_atomically;
 use clap::Args;
 

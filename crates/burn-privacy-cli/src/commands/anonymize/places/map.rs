@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use burn_privacy_anonymize::location::aggregation::read_areas;
-use burn_privacy_anonymize::location::{Place, PlaceMap, is_geojson, read_places, read_points};
+use burn_privacy_location::aggregation::read_areas;
+use burn_privacy_location::{Place, PlaceMap, is_geojson, read_places, read_points};
 use burn_privacy_output::{plot, write_atomically};
 use clap::Args;
 

@@ -4,13 +4,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use burn_privacy_anonymize::location::{
+use burn_privacy_anonymize::pseudonym::PseudonymKey;
+use burn_privacy_budget::ledger::Ledger;
+use burn_privacy_location::{
     AdaptiveDonut, CellResponse, Disc, Donut, Draws, GaussianDisplacement, KeptDraws, MaskFileOptions,
     OptimalMechanism, PlanarLaplace, PointMask, PublicGrid, Remapping, ReportCharge, SubjectColumns, Swapping,
     VoronoiMask, count_reports, mask_file, statement_of_draws,
 };
-use burn_privacy_anonymize::pseudonym::PseudonymKey;
-use burn_privacy_budget::ledger::Ledger;
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 use clap::{Args, ValueEnum};
 
@@ -119,7 +119,7 @@ pub fn mask(args: &MaskArgs, out: &mut impl Write) -> Result<(), Failure> {
         Some(file) => Draws::Kept(KeptDraws::new(&PseudonymKey::read(file)?)),
         None => {
             let entropy = args.seed.map_or(Entropy::os(), Entropy::seeded);
-            let key = PrivacyKey::draw(&entropy).map_err(burn_privacy_anonymize::location::LocationError::from)?;
+            let key = PrivacyKey::draw(&entropy).map_err(burn_privacy_location::LocationError::from)?;
             Draws::Fresh(key)
         }
     };

@@ -1,6 +1,6 @@
 //! A map of places as PNG or SVG.
 
-use burn_privacy_anonymize::location::Drawn;
+use burn_privacy_location::Drawn;
 use burn_privacy_output::OutputError;
 use burn_privacy_output::plot::{Drawing, Pen, in_words};
 use plotters::coord::Shift;

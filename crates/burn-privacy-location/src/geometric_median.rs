@@ -57,8 +57,8 @@ fn apart(a: [f64; 3], b: [f64; 3]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::geodesy::{displaced, distance};
     use super::*;
+    use crate::geodesy::{displaced, distance};
 
     #[test]
     fn the_median_is_where_pulls_balance() {

@@ -6,7 +6,7 @@ use geojson::{GeoJson, GeometryValue};
 
 use super::super::error::LocationError;
 use super::super::place::Place;
-use crate::AnonymizeError;
+use burn_privacy_anonymize::AnonymizeError;
 
 /// A named area: polygons, each an outer ring and holes, of longitude and latitude.
 #[derive(Debug, Clone, PartialEq)]

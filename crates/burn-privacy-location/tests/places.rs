@@ -1,18 +1,17 @@
 //! Places from file to file: what is released, what is charged, and what an attack finds. Seeds are fixed; each statistical
 //! assertion fails by chance with a probability below 1e-6.
-#![cfg(feature = "places")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burn_privacy_anonymize::location::{
+use burn_privacy_anonymize::pseudonym::PseudonymKey;
+use burn_privacy_budget::ledger::Ledger;
+use burn_privacy_location::{
     AdaptiveDonut, BayesianAdversary, Draws, KeptDraws, MaskFileOptions, Place, PlaceColumns, PlanarLaplace, PointMask,
     PointRandomness, Population, Remapping, ReportCharge, SubjectColumns, averaged, count_reports, displaced, distance,
     mask_file, read_places, statement_of_draws,
 };
-use burn_privacy_anonymize::pseudonym::PseudonymKey;
-use burn_privacy_budget::ledger::Ledger;
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 fn randomness(seed: u64, count: usize) -> Vec<PointRandomness> {

@@ -6,7 +6,7 @@ use zeroize::Zeroize;
 use super::mask::PointMask;
 use super::place::Place;
 use super::randomness::PointRandomness;
-use crate::pseudonym::{PseudonymKey, keyed};
+use burn_privacy_anonymize::pseudonym::{PseudonymKey, keyed};
 
 /// Draws that are kept: the same subject, period and place have the same randomness, without a file of draws.
 ///

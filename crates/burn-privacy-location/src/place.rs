@@ -5,13 +5,13 @@ use super::error::LocationError;
 /// A place on the WGS 84 ellipsoid: latitude and longitude in degrees.
 ///
 /// ```
-/// use burn_privacy_anonymize::location::Place;
+/// use burn_privacy_location::Place;
 ///
 /// let suva = Place::new(-18.14, 178.44)?;
 /// assert_eq!(Place::new(-18.14, 178.44 - 360.0)?.longitude(), suva.longitude());
 /// assert!(Place::new(f64::NAN, 0.0).is_err());
 /// assert!(Place::new(178.44, -18.14).unwrap_err().to_string().contains("exchanged"));
-/// # Ok::<(), burn_privacy_anonymize::location::LocationError>(())
+/// # Ok::<(), burn_privacy_location::LocationError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Place {

@@ -16,7 +16,7 @@
 //! subject and period, so that a place that is reported a hundred times is reported once.
 //!
 //! ```
-//! use burn_privacy_anonymize::location::{Place, PlanarLaplace, PointMask, PointRandomness};
+//! use burn_privacy_location::{Place, PlanarLaplace, PointMask, PointRandomness};
 //! use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 //!
 //! let noise = PlanarLaplace::new(0.01)?; // per meter: 200 m on average
@@ -24,7 +24,7 @@
 //! let home = Place::new(51.5033, -0.1276)?;
 //! let report = noise.report(home, &PointRandomness::fresh(&key, 0)?);
 //! println!("{report:?}\n{}", noise.statement()?);
-//! # Ok::<(), burn_privacy_anonymize::location::LocationError>(())
+//! # Ok::<(), burn_privacy_location::LocationError>(())
 //! ```
 
 mod adaptive_donut;
@@ -83,5 +83,5 @@ mod statistics_tests;
 
 /// The page of the book, so that its code is compiled and run.
 #[cfg(doctest)]
-#[doc = include_str!("../../../../docs/src/mechanisms/places.md")]
+#[doc = include_str!("../../../docs/src/mechanisms/places.md")]
 struct Page;

@@ -5,7 +5,7 @@ use std::fmt;
 use burn_privacy_budget::statement::{Caveats, Fact, FactTable, Grade, Guarantee, Statement, text};
 
 use super::error::LocationError;
-use crate::AnonymizeError;
+use burn_privacy_anonymize::AnonymizeError;
 
 /// What was done to places and what that protects. Printed by [`Display`](fmt::Display), or by
 /// [`markdown`](burn_privacy_budget::statement::markdown) and [`json`](burn_privacy_budget::statement::json).

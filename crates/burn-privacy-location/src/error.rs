@@ -7,7 +7,7 @@ use burn_privacy_mechanisms::MechanismError;
 use burn_privacy_mechanisms::local::LocalError;
 use burn_privacy_output::OutputError;
 
-use crate::AnonymizeError;
+use burn_privacy_anonymize::AnonymizeError;
 
 /// Why places were not masked, counted, attacked or drawn.
 #[derive(Debug, thiserror::Error)]

@@ -8,8 +8,8 @@ use csv::ByteRecord;
 use super::error::LocationError;
 use super::place::Place;
 use super::population::Population;
-use crate::AnonymizeError;
-use crate::table::{open_csv, place_of};
+use burn_privacy_anonymize::AnonymizeError;
+use burn_privacy_anonymize::table::{open_csv, place_of};
 
 /// Where the places are in a table.
 #[derive(Debug, Clone, PartialEq, Eq)]

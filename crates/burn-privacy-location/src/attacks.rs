@@ -113,8 +113,8 @@ pub fn summary(mut errors: Vec<f64>) -> Option<ErrorSummary> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::geodesy::displaced;
     use super::*;
+    use crate::geodesy::displaced;
 
     #[test]
     fn means_work_across_the_antimeridian_and_at_the_pole() {

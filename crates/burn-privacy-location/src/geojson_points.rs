@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::error::LocationError;
 use super::place::Place;
-use crate::AnonymizeError;
+use burn_privacy_anonymize::AnonymizeError;
 
 /// Whether a file is named as GeoJSON is.
 #[must_use]

@@ -15,8 +15,8 @@ use super::place::Place;
 use super::place_table::{PlaceCells, PlaceColumns, PlaceTable};
 use super::randomness::PointRandomness;
 use super::repeated_reports::ReportCount;
-use crate::AnonymizeError;
-use crate::unfinished_file::UnfinishedFile;
+use burn_privacy_anonymize::AnonymizeError;
+use burn_privacy_anonymize::UnfinishedFile;
 
 /// Rows that one thread masks at a time.
 const BLOCK: usize = 4_096;

@@ -98,8 +98,8 @@ impl PublicGrid {
 
 #[cfg(test)]
 mod tests {
-    use super::super::geodesy::distance;
     use super::*;
+    use crate::geodesy::distance;
 
     #[test]
     fn centers_keep_their_distance_and_places_stay_near() {

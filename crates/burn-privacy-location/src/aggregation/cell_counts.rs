@@ -204,8 +204,8 @@ fn consistent(noisy: &[Vec<f64>], parents: &[Vec<usize>]) -> Vec<Vec<f64>> {
 mod tests {
     use burn_privacy_mechanisms::Entropy;
 
-    use super::super::super::geodesy::displaced;
     use super::*;
+    use crate::geodesy::displaced;
 
     fn town() -> Vec<Place> {
         let center = Place::new(47.37, 8.54).unwrap();

@@ -198,8 +198,8 @@ impl PointMask for OptimalMechanism {
 
 #[cfg(test)]
 mod tests {
-    use super::super::geodesy::displaced;
     use super::*;
+    use crate::geodesy::displaced;
 
     fn grid(side: usize, spacing: f64) -> Vec<(Place, f64)> {
         let corner = Place::new(48.8, 2.3).unwrap();

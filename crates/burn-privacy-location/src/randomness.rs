@@ -5,7 +5,7 @@ use hmac::Mac;
 use zeroize::Zeroize;
 
 use super::error::LocationError;
-use crate::pseudonym::keyed;
+use burn_privacy_anonymize::pseudonym::keyed;
 
 /// 64-bit words that a point has.
 const WORDS: usize = 4;

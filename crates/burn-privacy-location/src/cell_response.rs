@@ -83,8 +83,8 @@ impl PointMask for CellResponse {
 mod tests {
     use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
-    use super::super::geodesy::displaced;
     use super::*;
+    use crate::geodesy::displaced;
 
     #[test]
     fn cells_are_kept_as_often_as_epsilon_says() {
