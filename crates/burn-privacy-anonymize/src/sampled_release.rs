@@ -212,7 +212,8 @@ fn delta_of(epsilon: f64, beta: f64, k: u64) -> f64 {
             break;
         }
     }
-    (largest * (1.0 + 1e-9)).min(1.0)
+    // A tail below the smallest double is not none.
+    (largest * (1.0 + 1e-9)).max(f64::MIN_POSITIVE).min(1.0)
 }
 
 /// P(Bin(n, beta) > gamma n), an upper bound to within rounding.

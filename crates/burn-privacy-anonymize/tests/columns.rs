@@ -293,3 +293,15 @@ fn parquet_is_written_and_read_and_kept_columns_keep_their_types() {
     let refused = transform_file(&schema, None, &broken, &folder.path().join("x.csv"), &options, &mut |_| {});
     assert!(refused.unwrap_err().to_string().contains("no readable Parquet"));
 }
+
+#[test]
+fn nothing_may_be_drawn_for_the_raw_value_of_a_noisy_column() {
+    let noisy = column("income", "sensitive", "treatment = \"noise\"\nlo = 0\nhi = 10\nepsilon = 1.0");
+    for other in [
+        column("born", "sensitive", "treatment = \"shift-dates\"\nsubject = \"income\"\ndays = 30"),
+        column("note", "insensitive", "treatment = \"redact-text\"\ncolumns = [\"income\"]"),
+    ] {
+        let refusal = ColumnSchema::parse(&format!("{noisy}{other}"), None).unwrap_err().to_string();
+        assert!(refusal.contains("its raw value would show"), "{refusal}");
+    }
+}

@@ -39,9 +39,16 @@ impl PhasedRun {
     ///
     /// # Errors
     ///
-    /// Those of [`Ledger::begin`]. If the data set has a budget, each phase must fit into it as a whole; that all do together is
+    /// [`BudgetError::Plan`] after a release or for a second ledger; those of [`Ledger::begin`]. If the data set has a budget, each phase must fit into it as a whole; that all do together is
     /// found out when they are charged.
     pub fn with_ledger(mut self, mut ledger: Ledger, name: &str) -> Result<Self> {
+        if self.ledger.is_some() || self.made.iter().any(|made| *made > 0) {
+            return Err(BudgetError::Plan {
+                field: "ledger",
+                given: "after a release, or a second one".into(),
+                allowed: "one ledger, before the first release, so that every release is in it".into(),
+            });
+        }
         let runs = self.plan.phases().iter().map(|phase| {
             let (adjacency, delta) = (self.plan.adjacency(), self.plan.delta());
             let name = format!("{name} / {}", phase.name());

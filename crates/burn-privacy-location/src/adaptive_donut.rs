@@ -109,6 +109,10 @@ impl PointMask for AdaptiveDonut {
         self.checked(place, randomness).map(|point| point.place)
     }
 
+    fn parameters(&self) -> Vec<u64> {
+        vec![4, self.k.to_bits(), self.population.fingerprint()]
+    }
+
     fn statement(&self) -> Result<PlaceStatement, LocationError> {
         let sentence = format!(
             "spatial k-anonymity with k = {}: of the population file, at least that many people live as near to each released \

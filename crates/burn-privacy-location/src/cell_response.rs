@@ -57,6 +57,10 @@ impl PointMask for CellResponse {
         [u64::MAX - 1, self.cell(place) as u64]
     }
 
+    fn parameters(&self) -> Vec<u64> {
+        vec![9, self.response.epsilon().to_bits(), self.cells.fingerprint()]
+    }
+
     fn statement(&self) -> Result<PlaceStatement, LocationError> {
         let guarantee = Guarantee::DifferentialPrivacy {
             mechanism: "randomized response over cells".into(),

@@ -1,9 +1,13 @@
 //! A mechanism between finitely many cells, as a matrix of integers: what it guarantees is read off, and the best
 //! adversary's error computed, not estimated.
 
+use burn_privacy_anonymize::pseudonym::keyed;
+use hmac::Mac;
+
 use super::error::LocationError;
 use super::geodesy::distance;
 use super::place::Place;
+use super::population::first_word;
 
 /// The sum of each row: a probability is an entry over `2^62`.
 pub(super) const WHOLE: u64 = 1 << 62;
@@ -17,6 +21,20 @@ pub struct FiniteMechanism {
 }
 
 impl FiniteMechanism {
+    /// The largest distance of two cells in meters.
+    pub(crate) fn diameter(&self) -> f64 {
+        self.distances.iter().flatten().copied().fold(0.0, f64::max)
+    }
+
+    /// A number that tells this matrix from others.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut mac = keyed(b"matrix");
+        for entry in self.entries.iter().flatten() {
+            mac.update(&entry.to_le_bytes());
+        }
+        first_word(mac)
+    }
+
     /// The mechanism of a matrix of probabilities, each at least `floor` and brought to integers.
     pub(super) fn of_probabilities(cells: Vec<Place>, rows: &[Vec<f64>], floor: f64) -> Result<Self, LocationError> {
         let entries = rows.iter().map(|row| integers(row, floor)).collect::<Option<_>>().ok_or_else(|| {
@@ -46,7 +64,7 @@ impl FiniteMechanism {
         for (x, row) in self.entries.iter().enumerate() {
             for (y, other) in self.entries.iter().enumerate().filter(|&(y, _)| y != x) {
                 let ratio = row.iter().zip(other).map(|(&a, &b)| a as f64 / b as f64).fold(0.0, f64::max);
-                most = most.max(ratio.ln() / self.distances[x][y]);
+                most = most.max((ratio * (1.0 + 4.0 * f64::EPSILON)).ln() / self.distances[x][y]);
             }
         }
         most * (1.0 + 1e-12)

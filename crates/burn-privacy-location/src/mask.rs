@@ -11,6 +11,16 @@ pub trait PointMask: Send + Sync {
     /// the mask promises can be released for it.
     fn mask(&self, place: Place, randomness: &PointRandomness) -> Option<Place>;
 
+    /// All that makes this mask another one: a number for its method, its parameters, a fingerprint of its places. Kept draws of
+    /// masks that differ are independent: two masks with the same coins tell, together, far more than each.
+    fn parameters(&self) -> Vec<u64>;
+
+    /// Between which places what is released differs by at most epsilon per meter times this, in meters, for places up to `within`
+    /// meters apart: more than that where places are first moved to a grid or a cell.
+    fn charged_distance(&self, within: f64) -> f64 {
+        within
+    }
+
     /// Two numbers that name what a kept draw is drawn for: places with the same numbers share it.
     fn drawn_for(&self, place: Place) -> [u64; 2] {
         place.bits()

@@ -54,6 +54,10 @@ impl PointMask for Swapping {
         candidates.get(choice).map(|neighbor| neighbor.place)
     }
 
+    fn parameters(&self) -> Vec<u64> {
+        vec![5, self.inner.to_bits(), self.outer.to_bits(), self.candidates.fingerprint()]
+    }
+
     fn statement(&self) -> Result<PlaceStatement, LocationError> {
         let sentence = format!("each point was replaced by a known place {} to {} m away", self.inner, self.outer);
         Ok(PlaceStatement::disguised(sentence)?
@@ -88,6 +92,10 @@ impl PointMask for VoronoiMask {
         // A home and its entry in the file may differ in the last digits.
         let nearest = self.sites.nearest(place).find(|neighbor| neighbor.meters > 1e-3)?;
         Some(displaced(place, azimuth(place, nearest.place), 0.5 * distance(place, nearest.place)))
+    }
+
+    fn parameters(&self) -> Vec<u64> {
+        vec![6, self.sites.fingerprint()]
     }
 
     fn statement(&self) -> Result<PlaceStatement, LocationError> {

@@ -165,6 +165,15 @@ impl PointMask for OptimalMechanism {
         [u64::MAX, self.cell(place) as u64]
     }
 
+    fn parameters(&self) -> Vec<u64> {
+        vec![8, self.epsilon.to_bits(), self.nearest.fingerprint(), self.mechanism.fingerprint()]
+    }
+
+    fn charged_distance(&self, _: f64) -> f64 {
+        // Two places at a border belong to two cells, however near they are.
+        self.mechanism.diameter()
+    }
+
     fn statement(&self) -> Result<PlaceStatement, LocationError> {
         let guarantee = Guarantee::Metric {
             mechanism: "optimal mechanism on a grid".into(),

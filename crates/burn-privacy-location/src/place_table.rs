@@ -88,8 +88,9 @@ impl PlaceCells {
             return Ok(None);
         }
         let degrees = |text: &str| {
+            // The cell is private: it is not shown.
             text.parse::<f64>().map_err(|_| {
-                wrong(format!("{text:?} is no number of degrees: write it as 51.5033, with a point and without a unit"))
+                wrong("a cell is no number of degrees: write it as 51.5033, with a point and without a unit".to_owned())
             })
         };
         Place::new(degrees(latitude)?, degrees(longitude)?).map(Some).map_err(|error| wrong(error.to_string()))

@@ -177,6 +177,15 @@ impl PointMask for PlanarLaplace {
         self.grid.cell(place)
     }
 
+    fn parameters(&self) -> Vec<u64> {
+        vec![7, self.epsilon.to_bits(), self.inner.to_bits(), self.grid.spacing().to_bits()]
+    }
+
+    fn charged_distance(&self, within: f64) -> f64 {
+        // Both places are moved to their cells' centers first.
+        within + 2.0 * self.grid.most_offset()
+    }
+
     fn statement(&self) -> Result<PlaceStatement, LocationError> {
         let guarantee = Guarantee::Metric {
             mechanism: "planar Laplace".into(),

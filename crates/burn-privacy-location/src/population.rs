@@ -1,11 +1,19 @@
 //! Known places with a number of people each, found by how near they are.
 
+use burn_privacy_anonymize::pseudonym::keyed;
+use hmac::Mac;
 use rstar::RTree;
 use rstar::primitives::GeomWithData;
 
 use super::error::LocationError;
 use super::geodesy::position;
 use super::place::Place;
+
+/// The first eight bytes of an HMAC as a number.
+pub(crate) fn first_word(mac: impl Mac) -> u64 {
+    let bytes = mac.finalize().into_bytes();
+    bytes.iter().take(8).fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
 
 /// Places with weights (people, or 1 for each home), indexed by nearness in a straight line.
 ///
@@ -52,6 +60,17 @@ impl Population {
     #[must_use]
     pub fn places(&self) -> &[(Place, f64)] {
         &self.places
+    }
+
+    /// A number that tells this list of places and people from others.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut mac = keyed(b"places");
+        for (place, people) in &self.places {
+            for bits in place.bits().into_iter().chain([people.to_bits()]) {
+                mac.update(&bits.to_le_bytes());
+            }
+        }
+        first_word(mac)
     }
 
     /// Places from the nearest on.

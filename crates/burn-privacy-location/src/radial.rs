@@ -44,6 +44,10 @@ impl PointMask for Disc {
         Some(displaced(place, randomness.angle(), radius))
     }
 
+    fn parameters(&self) -> Vec<u64> {
+        vec![1, self.radius.to_bits()]
+    }
+
     fn statement(&self) -> Result<PlaceStatement, LocationError> {
         let sentence = format!("each point was moved by up to {} m, even by area", self.radius);
         Ok(PlaceStatement::disguised(sentence)?.fact("Mask", "uniform disc").not_covered(NO_GUARANTEE))
@@ -83,6 +87,10 @@ impl PointMask for Donut {
         Some(displaced(place, randomness.angle(), radius))
     }
 
+    fn parameters(&self) -> Vec<u64> {
+        vec![2, self.inner.to_bits(), self.outer.to_bits()]
+    }
+
     fn statement(&self) -> Result<PlaceStatement, LocationError> {
         let sentence = format!("each point was moved by {} to {} m, even by area", self.inner, self.outer);
         Ok(PlaceStatement::disguised(sentence)?.fact("Mask", "donut").not_covered(NO_GUARANTEE).not_covered(
@@ -117,6 +125,10 @@ impl PointMask for GaussianDisplacement {
     fn mask(&self, place: Place, randomness: &PointRandomness) -> Option<Place> {
         let radius = self.deviation * (-2.0 * randomness.wide_unit().0.ln()).sqrt();
         Some(displaced(place, randomness.angle(), radius))
+    }
+
+    fn parameters(&self) -> Vec<u64> {
+        vec![3, self.deviation.to_bits()]
     }
 
     fn statement(&self) -> Result<PlaceStatement, LocationError> {

@@ -128,6 +128,15 @@ impl PointMask for Remapping {
         self.adversary.noise.drawn_for(place)
     }
 
+    fn parameters(&self) -> Vec<u64> {
+        // What is drawn is the noise; remapping is a function of it.
+        self.adversary.noise.parameters()
+    }
+
+    fn charged_distance(&self, within: f64) -> f64 {
+        self.adversary.noise.charged_distance(within)
+    }
+
     fn statement(&self) -> Result<PlaceStatement, LocationError> {
         let statement = self.adversary.noise.statement()?;
         Ok(statement

@@ -6,6 +6,7 @@ use burn_privacy_budget::ledger::Ledger;
 use burn_privacy_budget::statement::{Guarantee, Statement};
 
 use super::error::LocationError;
+use super::mask::PointMask;
 use super::planar_laplace::MOST_SCALES;
 use super::statement::PlaceStatement;
 
@@ -60,7 +61,7 @@ pub struct ReportCharge {
     /// Name of the run, unique in the ledger.
     pub run: String,
     /// What is charged: places up to this many meters apart are taken as neighbors, so that a report costs epsilon per meter
-    /// times it.
+    /// times [`PointMask::charged_distance`] of it.
     pub within: f64,
 }
 
@@ -70,27 +71,27 @@ impl ReportCharge {
     ///
     /// # Errors
     ///
-    /// [`LocationError::Parameter`] if the statement has no epsilon per meter, or `within` is not above 0 and at most 20 /
+    /// [`LocationError::Parameter`] if the mask has no epsilon per meter, or `within` is not above 0 and at most 20 /
     /// epsilon; [`LocationError::Ledger`] if the ledger refuses, as for a run of this name that is over, or a budget that is used up.
     pub fn charge(
         &self,
         ledger: &mut Ledger,
-        report: &PlaceStatement,
+        mask: &dyn PointMask,
         count: ReportCount,
         private: bool,
     ) -> Result<f64, LocationError> {
-        let (epsilon, delta, distance) = match report.guarantee() {
-            Guarantee::Metric { epsilon, delta, .. } => (epsilon, delta, self.within),
+        let (epsilon, delta, distance) = match mask.statement()?.guarantee() {
+            Guarantee::Metric { epsilon, delta, .. } => (epsilon, delta, mask.charged_distance(self.within)),
             // Whatever the distance.
             Guarantee::DifferentialPrivacy { epsilon, delta, .. } => (epsilon, delta, 1.0),
             _ => return Err(LocationError::parameter("the mask", "without an epsilon", "one that has one")),
         };
         let most = MOST_SCALES / epsilon;
-        if !(distance > 0.0 && distance <= most.max(1.0)) {
+        if !(self.within > 0.0 && distance <= most.max(1.0)) {
             return Err(LocationError::parameter(
                 "the distance charged for",
                 self.within,
-                format!("above 0 and at most {most:.0} meters"),
+                format!("above 0, and with what places are moved to a grid or cell first, at most {most:.0} meters"),
             ));
         }
         // Rounded up: the product of two doubles errs by half a unit in the last place.

@@ -12,7 +12,6 @@ use crate::graph::{Graph, Source, name_of, number_of};
 use crate::shapes::{Lengths, Mismatch};
 
 /// What two recordings have in common.
-#[derive(Debug)]
 pub(crate) struct Certified {
     operations: Vec<OperationIr>,
     /// By number of tensor.
@@ -29,8 +28,6 @@ impl Certified {
     /// If the recordings are of one number of examples, or differ in more than the lengths of one axis of each tensor.
     pub(crate) fn of(first: &Graph, second: &Graph) -> Result<Self, TraceError> {
         let other = |at: usize| TraceError::OtherOperations {
-            first: first.examples,
-            second: second.examples,
             at,
             operations: match (first.operations.get(at), second.operations.get(at)) {
                 (Some(a), Some(b)) => format!("{} and {}", name_of(a), name_of(b)),
@@ -53,14 +50,14 @@ impl Certified {
                     Mismatch::Multiple { .. } if takes_places(a) => TraceError::Coupled {
                         how: "it takes some examples out of the batch by their places".into(),
                         operation: name_of(a),
-                        shapes: format!("{a_shape:?} for {} examples", first.examples),
+                        shapes: in_examples(a_shape, first.examples),
                         near: first.parameter_near(position),
                     },
                     Mismatch::Multiple { axis } => TraceError::Length { axis, operation: name_of(a) },
                     Mismatch::Pairs { axes: [one, two] } => TraceError::Coupled {
                         how: format!("axes {one} and {two} of one tensor both grow with the batch: it pairs examples with each other"),
                         operation: name_of(a),
-                        shapes: format!("{a_shape:?} for {} examples", first.examples),
+                        shapes: in_examples(a_shape, first.examples),
                         near: first.parameter_near(position),
                     },
                 })?;
@@ -87,14 +84,23 @@ impl Certified {
                 compare_constants(a, b, lengths)?;
             }
         }
-        Ok(Self { operations, lengths, sources: first.sources.clone(), gradients: first.gradients.clone(), changed })
+        // Values with a row for each example are never looked at again: they are private, and are not kept.
+        let kept = |(source, lengths): (&Source, &Lengths)| match source {
+            Source::Constant(_) if lengths.growing().is_some() => {
+                Source::Constant(TensorData::new(Vec::<f32>::new(), [0]))
+            }
+            source => source.clone(),
+        };
+        let sources = first.sources.iter().zip(&lengths).map(kept).collect();
+        Ok(Self { operations, lengths, sources, gradients: first.gradients.clone(), changed })
     }
 
     /// Whether another recording is of the same operations, settings and shapes. Its constants must be the same, too.
     ///
     /// # Errors
     ///
-    /// [`TraceError::ChangingConstant`].
+    /// [`TraceError::ChangingConstant`], and [`TraceError::BatchSize`] if everything is the same but a setting: a number that
+    /// changes from step to step with the same shapes was read from the records, drawn, or counted on the host.
     pub(crate) fn admits(&self, graph: &Graph) -> Result<bool, TraceError> {
         if graph.operations.len() != self.operations.len()
             || !same_parameters(&self.sources, &graph.sources)
@@ -102,12 +108,26 @@ impl Certified {
         {
             return Ok(false);
         }
+        let mut changed = None;
         for (known, op) in self.operations.iter().zip(&graph.operations) {
             let normal = Normal::of(op);
             let fits = |(number, shape): &(usize, Vec<usize>)| self.lengths[*number].fits(shape, graph.examples);
-            if normal.op != *known || !normal.shapes.iter().all(fits) {
+            if std::mem::discriminant(&normal.op) != std::mem::discriminant(known)
+                || name_of(&normal.op) != name_of(known)
+                || !normal.shapes.iter().all(fits)
+            {
                 return Ok(false);
             }
+            if normal.op != *known {
+                // Other tensors, and not another setting.
+                if tensors_of(&normal.op) != tensors_of(known) {
+                    return Ok(false);
+                }
+                changed.get_or_insert_with(|| name_of(op));
+            }
+        }
+        if let Some(operation) = changed {
+            return Err(TraceError::BatchSize { operation });
         }
         for (number, (a, b)) in self.sources.iter().zip(&graph.sources).enumerate() {
             if let (Source::Constant(a), Source::Constant(b)) = (a, b)
@@ -118,6 +138,12 @@ impl Certified {
             }
         }
         Ok(true)
+    }
+}
+
+impl std::fmt::Debug for Certified {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Certified").field("operations", &self.operations.len()).finish_non_exhaustive()
     }
 }
 
@@ -157,6 +183,21 @@ fn compare_constants(a: &TensorData, b: &TensorData, lengths: &Lengths) -> Resul
         }
     }
     if same && varied { Err(TraceError::NumbersExamples) } else { Ok(()) }
+}
+
+/// The numbers of an operation's tensors.
+fn tensors_of(op: &OperationIr) -> Vec<usize> {
+    op.inputs().map(number_of).chain(op.outputs().map(number_of)).collect()
+}
+
+/// A shape in terms of the number of examples `B`, which is private where a batch is drawn.
+fn in_examples(shape: &[usize], examples: usize) -> String {
+    let length = |length: &usize| match (length / examples.max(1), length % examples.max(1)) {
+        (1, 0) => "B".to_owned(),
+        (times, 0) if times > 0 => format!("{times} B"),
+        _ => length.to_string(),
+    };
+    format!("[{}]", shape.iter().map(length).collect::<Vec<_>>().join(", "))
 }
 
 /// Whether an operation chooses parts of a tensor by numbers that the program gives.

@@ -12,7 +12,7 @@ use crate::convolution::{Convolution, Options};
 use crate::execute::Operands;
 use crate::kinds::Layout;
 use crate::per_example::{PerExample, Products, Table, examples_first};
-use crate::tensors::{D, T, dims, reshape, swap};
+use crate::tensors::{D, T, dims, reshape, swap, within};
 
 /// The batch that is summed over.
 pub(crate) struct Batch<'a> {
@@ -35,10 +35,10 @@ impl Batch<'_> {
         Some(reshape(value, vec![self.examples, positions, last]))
     }
 
-    /// Whole numbers as `[examples, positions]`.
-    fn tokens(&self, from: &mut impl Operands, tensor: &TensorIr) -> Option<T> {
+    /// Rows of a table of so many, as `[examples, positions]`.
+    fn tokens(&self, from: &mut impl Operands, tensor: &TensorIr, length: usize) -> Option<T> {
         let layout = (self.layout)(tensor)?;
-        let value = examples_first(from.take(tensor), layout, self.examples);
+        let value = examples_first(within(from.take(tensor), length), layout, self.examples);
         let positions = dims(&value)[1..].iter().product();
         Some(reshape(value, vec![self.examples, positions]))
     }
@@ -79,10 +79,11 @@ impl Batch<'_> {
         w: &TensorIr,
         options: Options,
     ) -> Option<PerExample> {
-        let layout = (self.layout)(x)?;
+        // Both must lie example by example, in the same number of rows: one tensor's order says nothing of the other's.
+        let (layout, of_gradient) = ((self.layout)(x)?, (self.layout)(g)?);
         let kernel = w.shape.to_vec();
         let (input, output_gradient) = (from.take(x), from.take(g));
-        if layout.outer != 1 {
+        if layout.outer != 1 || (of_gradient.outer, of_gradient.inner) != (1, layout.inner) {
             return None;
         }
         Some(PerExample::Convolution(Convolution { options, input, output_gradient, kernel, rows: layout.inner }))
@@ -129,7 +130,7 @@ pub(crate) fn contract(op: &OperationIr, batch: &Batch<'_>, from: &mut impl Oper
         OperationIr::BaseFloat(B::SelectAssign(d)) if d.dim == 0 && d.update == IndexingUpdateOp::Add => {
             let shape = d.out.shape.to_vec();
             let (layout, width) = ((batch.layout)(&d.value)?, shape[1..].iter().product());
-            let tokens = batch.tokens(from, &d.indices)?;
+            let tokens = batch.tokens(from, &d.indices, d.tensor.shape.to_vec()[0])?;
             let rows = examples_first(from.take(&d.value), layout, batch.examples);
             let positions = layout.outer * layout.inner;
             let rows = reshape(rows, vec![batch.examples, positions, width]);
@@ -160,7 +161,7 @@ fn contract_module(op: &M, batch: &Batch<'_>, from: &mut impl Operands) -> Optio
             Some(PerExample::Formed(reshape(sum, vec![shape[0], shape[2]])))
         }
         M::EmbeddingBackward(d) => Some(PerExample::Table(Table {
-            tokens: batch.tokens(from, &d.indices)?,
+            tokens: batch.tokens(from, &d.indices, d.weights.shape.to_vec()[0])?,
             rows: batch.rows(from, &d.out_grad)?,
             length: d.weights.shape.to_vec()[0],
         })),

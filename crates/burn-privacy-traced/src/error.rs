@@ -4,7 +4,8 @@ use burn::module::ParamId;
 
 /// Why per-example gradients can't be taken from a model's operation graph.
 ///
-/// Each message says what was found and what to do. None holds a value of a record.
+/// Each message says what was found and what to do. None holds a value of a record or the number of examples, and neither does
+/// `Debug`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TraceError {
@@ -32,15 +33,11 @@ pub enum TraceError {
     },
     /// Other operations for another number of examples.
     #[error(
-        "the program records other operations for {first} examples than for {second} (at operation {at}: {operations}), so \
+        "the program records other operations for one number of examples than for another (at operation {at}: {operations}), so \
          that nothing about one number says anything about another. Let the program not depend on the batch's size or \
          values, or train with PerExample::Loop"
     )]
     OtherOperations {
-        /// Examples of the first recording.
-        first: usize,
-        /// Examples of the second recording.
-        second: usize,
         /// Position of the first difference.
         at: usize,
         /// The two operations.
@@ -98,20 +95,44 @@ pub enum TraceError {
     )]
     OutsideTensor,
     /// Burn refused what the program did on the recording device.
-    #[error("the program can't be recorded: {0}. Train with the layers of burn_privacy::nn or with PerExample::Loop")]
-    Unrecordable(String),
+    #[error(
+        "the program can't be recorded: the batcher, the model or the loss closure panics or does what the recording device can't \
+         (the text may hold records: unprotected_text() of the source gives it). Train with the layers of burn_privacy::nn or \
+         with PerExample::Loop"
+    )]
+    Unrecordable(UnprotectedText),
     /// The loss is not connected to a parameter.
     #[error("the loss is not connected to the model's parameters")]
     Untracked,
     /// Not one loss an example.
-    #[error("the loss closure returned {found} values for {rows} rows of the batch")]
+    #[error("the loss closure returned {found}, where one value for each row of the batch is needed")]
     LossCount {
-        /// Values.
-        found: usize,
-        /// Rows that the batch has.
-        rows: usize,
+        /// What it returned, in words that do not tell how many rows there are.
+        found: String,
     },
     /// A recording inside another.
     #[error("a recording was started inside a recording")]
     Nested,
+}
+
+/// What a program said when it could not be recorded. It may hold records, so that neither `Debug` nor an error shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnprotectedText(String);
+
+impl UnprotectedText {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the program's author: whoever publishes it may publish records.
+    #[must_use]
+    pub fn unprotected_text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for UnprotectedText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(not shown)")
+    }
 }

@@ -24,7 +24,6 @@ pub(crate) enum Source {
 /// A recorded forward and backward pass of one batch.
 ///
 /// It holds the batch's own values: private data, like the batch.
-#[derive(Debug)]
 pub struct Graph {
     /// Tensor ids are positions in `sources`.
     pub(crate) operations: Vec<OperationIr>,
@@ -35,6 +34,12 @@ pub struct Graph {
     /// For each tensor the last operation that reads it; the number of operations for gradients.
     pub(crate) last_use: Vec<usize>,
     pub(crate) types: Types,
+}
+
+impl std::fmt::Debug for Graph {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Graph").field("operations", &self.operations.len()).finish_non_exhaustive()
+    }
 }
 
 /// A capture, before it is put in order.

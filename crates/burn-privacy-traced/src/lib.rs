@@ -28,7 +28,7 @@ mod tensors;
 mod types;
 
 pub use capture::{RecordError, record, values_of};
-pub use error::TraceError;
+pub use error::{TraceError, UnprotectedText};
 pub use gradient::{Gradient, KernelGradient};
 pub use graph::Graph;
 pub use proof::Proof;

@@ -14,8 +14,9 @@ use crate::rules::{self, Tensors, Why};
 ///
 /// Let a recording be one that [`admits`](Self::admits) accepts. For each example `i` there is a value `g_i` for each
 /// parameter that is computed of the recorded constants' rows of example `i`, of constants without rows, of parameters and of
-/// random draws, and of nothing else, such that the gradient that the recording computes is `sum_i g_i`, in exact
-/// arithmetic. [`replay`](Self::replay) computes the `g_i`.
+/// random draws, and of nothing else. [`replay`](Self::replay) computes the `g_i`. Where the program computes nothing but sums of its
+/// examples' losses, their sum is the gradient that the recording computes, in exact arithmetic; a program that makes a
+/// non-linear function of a sum over the examples is another one, which validation refuses by comparing numbers.
 ///
 /// *Proof.* By induction over the operations. Each tensor is shared (made of nothing of any example), or has one part for each
 /// example along one axis, or is a sum over the examples, of which the terms are kept; the rule of each operation says which of

@@ -11,7 +11,7 @@ use burn_ir::{
 
 use crate::contract::{Batch, contract};
 use crate::convolution::{Convolution, Options};
-use crate::error::TraceError;
+use crate::error::{TraceError, UnprotectedText};
 use crate::execute::{Operands, execute};
 use crate::gradient::{Gradient, gradient_of};
 use crate::graph::{Graph, Source, name_of, number_of};
@@ -19,7 +19,7 @@ use crate::kinds::Kind;
 use crate::lift::{Form, flattens, form_of, lifted};
 use crate::per_example::{PerExample, Products, Table, for_each, scalar};
 use crate::proof::Proof;
-use crate::tensors::{D, DispatchDevice, T, dims, flat, from_data, reshape};
+use crate::tensors::{D, DispatchDevice, T, dims, flat, from_data, reshape, within};
 
 #[derive(Clone)]
 enum Value {
@@ -57,7 +57,9 @@ impl Proof {
         device: &DispatchDevice,
     ) -> Result<Vec<(ParamId, Gradient)>, TraceError> {
         if !self.admits(&graph)? {
-            return Err(TraceError::Unrecordable("a recording was replayed that the proof is not about".into()));
+            return Err(TraceError::Unrecordable(UnprotectedText::new(
+                "a recording was replayed that the proof is not about",
+            )));
         }
         let Graph { operations, sources, gradients, examples, last_use, types } = graph;
         let values = sources.into_iter().map(|source| {
@@ -203,6 +205,10 @@ impl Replay<'_> {
         if let Some(Ok(products)) = lazy {
             return Some(products);
         }
+        // One output is kept: an operation with several has no lifted form.
+        if op.outputs().count() != 1 {
+            return None;
+        }
         let rank = |tensor: &TensorIr| tensor.shape.to_vec().len();
         let mut given: HashMap<usize, T> = HashMap::new();
         for input in op.inputs() {
@@ -234,7 +240,6 @@ impl Replay<'_> {
             given.insert(number_of(input), value);
         }
         let mut found = execute(&lifted(op, self.examples), &mut Given(given), &device)?;
-        // Indices beside values are of no use to a gradient.
         Some(PerExample::Formed(found.swap_remove(0)))
     }
 
@@ -268,7 +273,7 @@ impl Replay<'_> {
                 Some(PerExample::Products(Products { inputs: vec![x], output_gradients: vec![gradient], dims }))
             }
             M::EmbeddingBackward(d) => {
-                let tokens = self.take(&d.indices);
+                let tokens = within(self.take(&d.indices), d.weights.shape.to_vec()[0]);
                 let positions = dims(&tokens).iter().product();
                 let tokens = for_each(reshape(tokens, vec![1, positions]), examples);
                 let gradient = rows(self.take(&d.out_grad));
@@ -281,6 +286,13 @@ impl Replay<'_> {
 
     fn deformable(&mut self, d: &DeformConv2dBackwardOpIr) -> Option<Vec<Value>> {
         let layout = self.proof.layout(&d.x)?;
+        // All of them must lie example by example, in the same number of rows.
+        for tensor in [Some(&d.offset), d.mask.as_ref(), Some(&d.out_grad)].into_iter().flatten() {
+            let other = self.proof.layout(tensor)?;
+            if (other.outer, other.inner) != (1, layout.inner) {
+                return None;
+            }
+        }
         if layout.outer != 1 {
             return None;
         }

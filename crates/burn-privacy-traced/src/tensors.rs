@@ -82,6 +82,14 @@ pub(crate) fn cat(tensors: Vec<T>, axis: usize) -> T {
     }
 }
 
+/// Indices into an axis of so many entries, the nearest valid one for what lies outside.
+///
+/// The rules of the proof take what an index reads or writes to lie in its example's own row. Backends check, panic with the
+/// index, or read and write the next row, as they like.
+pub(crate) fn within(indices: T, length: usize) -> T {
+    D::int_clamp(indices, 0_i64.into(), (length.saturating_sub(1) as i64).into())
+}
+
 pub(crate) fn gather(axis: usize, tensor: T, indices: T) -> T {
     match of(&tensor) {
         Of::Float => D::float_gather(axis, tensor, indices),

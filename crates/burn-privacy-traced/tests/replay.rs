@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use burn_privacy_traced::{Gradient, Graph, Proof, RecordError, TraceError, record, values_of};
 
 #[derive(Module, Debug)]
@@ -142,8 +142,60 @@ fn panics_of_a_program_are_errors_and_the_next_recording_works() {
     };
     assert_eq!(recorded(&model, 0, 3, reads).err(), Some(TraceError::ReadsValue));
     let panics: Loss = |_, _| panic!("out of cheese");
-    assert!(matches!(recorded(&model, 0, 3, panics), Err(TraceError::Unrecordable(text)) if text == "out of cheese"));
+    assert!(
+        matches!(recorded(&model, 0, 3, panics), Err(TraceError::Unrecordable(text)) if text.unprotected_text() == "out of cheese")
+    );
     let pair: Loss = |model, x| squares(model, x).slice([0..2]);
-    assert_eq!(recorded(&model, 0, 3, pair).err(), Some(TraceError::LossCount { found: 2, rows: 3 }));
+    assert_eq!(
+        recorded(&model, 0, 3, pair).err(),
+        Some(TraceError::LossCount { found: "a number of values that is not the number of examples".into() })
+    );
     assert!(recorded(&model, 0, 3, squares).is_ok());
+}
+
+#[test]
+fn a_setting_that_changes_from_recording_to_recording_is_refused() {
+    let model = model();
+    // As if the batcher had divided by the largest value that it saw.
+    let [twice, thrice]: [Loss; 2] = [|model, x| squares(model, x / 2.0), |model, x| squares(model, x / 3.0)];
+    let proof = Proof::of(&recorded(&model, 0, 3, twice).unwrap(), &recorded(&model, 7, 4, twice).unwrap()).unwrap();
+    assert!(proof.admits(&recorded(&model, 20, 6, twice).unwrap()).unwrap());
+    let refusal = proof.admits(&recorded(&model, 20, 6, thrice).unwrap()).unwrap_err();
+    assert!(matches!(refusal, TraceError::BatchSize { .. }), "{refusal}");
+}
+
+#[test]
+fn an_index_out_of_range_stays_in_its_own_example() {
+    let model = model();
+    // Every third class lies beyond the two that there are.
+    let class = |record: usize| (record % 3) as i64;
+    let losses = |model: &Model, x: Tensor<2>, classes: Vec<i64>, device: &Device| {
+        let n = classes.len();
+        let classes = Tensor::<2, Int>::from_data(TensorData::new(classes, [n, 1]), device);
+        model.second.forward(relu(model.first.forward(x))).square().gather(1, classes).reshape([n])
+    };
+    let recorded = |from: usize, count: usize| {
+        let found = record(&model, count, &Device::flex(), |model: &Model, device| -> Result<Tensor<1>, ()> {
+            Ok(losses(model, rows(from, count, device), (from..from + count).map(class).collect(), device))
+        });
+        found.unwrap_or_else(|_| panic!("it can be recorded"))
+    };
+    let proof = Proof::of(&recorded(0, 3), &recorded(7, 4)).unwrap();
+    let device = Device::flex();
+    for (id, gradient) in proof.replay(recorded(20, 6), &values_of(&model), device.as_dispatch()).unwrap() {
+        let gradient = formed(gradient);
+        let [_, entries] = gradient.dims();
+        let values: Vec<f32> = gradient.into_data().try_to_vec().unwrap();
+        for (example, found) in values.chunks(entries).enumerate() {
+            // The nearest class that there is, and no entry of the next example.
+            let nearest = class(20 + example).min(1);
+            let gradients = losses(&model, rows(20 + example, 1, &device), vec![nearest], &device).sum().backward();
+            let mut expected = ByParameter(&gradients, HashMap::new());
+            model.visit(&mut expected);
+            let expected = &expected.1[&id];
+            let size = expected.iter().map(|x| x * x).sum::<f32>().sqrt();
+            let difference = found.iter().zip(expected).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
+            assert!(difference <= 1e-5 * size, "example {example}: {difference} of {size}");
+        }
+    }
 }

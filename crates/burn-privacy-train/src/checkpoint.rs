@@ -252,7 +252,13 @@ impl Checkpoint {
     /// # Errors
     ///
     /// [`CheckpointError::Another`] with the first thing that differs.
-    pub(crate) fn require(&self, dataset: &str, run: &str, plan: &PrivacyPlan) -> Result<(), CheckpointError> {
+    pub(crate) fn require(
+        &self,
+        dataset: &str,
+        run: &str,
+        plan: &PrivacyPlan,
+        charged: u64,
+    ) -> Result<(), CheckpointError> {
         let another = |field: &str, recorded: &dyn ToString, given: &dyn ToString| CheckpointError::Another {
             path: self.path.clone(),
             field: field.to_owned(),
@@ -275,6 +281,12 @@ impl Checkpoint {
         }
         if self.header.run != run {
             return Err(another("run in the ledger", &self.header.run, &run));
+        }
+        // A ledger with fewer charges than were released was lost, restored or replaced: it would be charged for them again
+        // by nobody.
+        if charged < self.header.charged_steps {
+            let recorded = format!("{} (charged before this checkpoint was written)", self.header.charged_steps);
+            return Err(another("number of charged steps in the ledger", &recorded, &charged));
         }
         Ok(())
     }

@@ -157,7 +157,7 @@ where
                 return Err(CheckpointError::NoLedger.into());
             };
             let found = folder.newest()?;
-            found.require(dataset, run, session.plan())?;
+            found.require(dataset, run, session.plan(), session.charged_steps())?;
             model = found.model(model)?;
             optimizer = found.optimizer(optimizer)?;
             if average.is_some() {

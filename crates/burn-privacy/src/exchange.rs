@@ -45,7 +45,7 @@ pub trait Exchange: Send {
     /// How many ranks there are.
     fn ranks(&self) -> usize;
 
-    /// Adds `values` over all ranks, entry by entry; rank 0 gets the total, the others keep theirs.
+    /// Adds `values` over all ranks, entry by entry and modulo 2^64; rank 0 gets the total, the others keep theirs.
     ///
     /// # Errors
     ///

@@ -91,10 +91,14 @@ pub(super) fn rule(mut keys: toml::Table, folder: Option<&Path>) -> Result<Colum
 }
 
 /// Refuses keys that contradict each other, and identifiers in the clear.
-pub(super) fn check(column: &ColumnRule, names: &HashSet<&str>) -> Result<(), AnonymizeError> {
+pub(super) fn check(column: &ColumnRule, names: &HashSet<&str>, noisy: &HashSet<&str>) -> Result<(), AnonymizeError> {
     let Some(operation) = column.operation() else { return Ok(()) };
     let known = |name: &String| {
-        if names.contains(name.as_str()) {
+        if noisy.contains(name.as_str()) {
+            // What is drawn for a raw value, or left out because of it, tells of it, whatever noise its own column has.
+            Err(column
+                .wrong(format!("it names the column {name:?}, which has noise: its raw value would show here, too")))
+        } else if names.contains(name.as_str()) {
             Ok(())
         } else {
             Err(column.wrong(format!("it names the column {name:?}, which the schema does not have")))

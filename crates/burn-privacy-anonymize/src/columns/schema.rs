@@ -95,8 +95,10 @@ impl ColumnSchema {
                 return Err(column.wrong("it is there twice: give every column once"));
             }
         }
+        let noisy = columns.iter().filter(|column| matches!(column.action, Action::Noise(_)));
+        let noisy = noisy.map(|column| column.name.as_str()).collect();
         for column in &columns {
-            check(column, &names)?;
+            check(column, &names, &noisy)?;
         }
         if columns.iter().all(ColumnRule::is_dropped) {
             return Err(wrong(

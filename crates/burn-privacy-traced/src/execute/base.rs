@@ -5,8 +5,8 @@ use burn_ir::BaseOperationIr as B;
 
 use super::Operands;
 use crate::tensors::{
-    D, DispatchDevice, Of, T, by_kind, cat, expand, gather, of, permute, reshape, scatter, select_assign, slice,
-    slice_assign, swap,
+    D, DispatchDevice, Of, T, by_kind, cat, dims, expand, gather, of, permute, reshape, scatter, select_assign, slice,
+    slice_assign, swap, within,
 };
 
 /// What an operation without inputs makes.
@@ -32,10 +32,12 @@ pub(super) fn execute(op: &B, created: Created, from: &mut impl Operands, device
         }
         B::Select(d) => {
             let tensor = take(&d.tensor);
-            by_kind!(tensor, float_select, int_select, bool_select, d.dim, take(&d.indices))
+            let indices = within(take(&d.indices), dims(&tensor)[d.dim]);
+            by_kind!(tensor, float_select, int_select, bool_select, d.dim, indices)
         }
         B::SelectAssign(d) => {
-            let (tensor, indices) = (take(&d.tensor), take(&d.indices));
+            let tensor = take(&d.tensor);
+            let indices = within(take(&d.indices), dims(&tensor)[d.dim]);
             select_assign(tensor, d.dim, indices, take(&d.value), d.update)?
         }
         B::MaskWhere(d) => {
@@ -50,10 +52,12 @@ pub(super) fn execute(op: &B, created: Created, from: &mut impl Operands, device
         }
         B::Gather(d) => {
             let tensor = take(&d.tensor);
-            gather(d.dim, tensor, take(&d.indices))
+            let indices = within(take(&d.indices), dims(&tensor)[d.dim]);
+            gather(d.dim, tensor, indices)
         }
         B::Scatter(d) => {
-            let (tensor, indices) = (take(&d.tensor), take(&d.indices));
+            let tensor = take(&d.tensor);
+            let indices = within(take(&d.indices), dims(&tensor)[d.dim]);
             scatter(d.dim, tensor, indices, take(&d.value), d.update)?
         }
         B::Equal(d) => {

@@ -4,7 +4,7 @@ use burn_backend::ops::{ModuleOps, UnfoldOptions};
 use burn_ir::ModuleOperationIr as M;
 
 use super::Operands;
-use crate::tensors::{D, T};
+use crate::tensors::{D, T, dims, within};
 
 pub(super) fn execute(op: &M, from: &mut impl Operands) -> Option<Vec<T>> {
     /// Input, weight and bias, and the options.
@@ -34,7 +34,8 @@ pub(super) fn execute(op: &M, from: &mut impl Operands) -> Option<Vec<T>> {
         }
         M::Embedding(d) => {
             let weights = from.take(&d.weights);
-            D::embedding(weights, from.take(&d.indices))
+            let indices = within(from.take(&d.indices), dims(&weights)[0]);
+            D::embedding(weights, indices)
         }
         M::Linear(d) => {
             let (x, weight) = (from.take(&d.x), from.take(&d.weight));

@@ -122,6 +122,15 @@ where
             if starting_epoch > 1 && session.run_name().is_none() {
                 return Err(CheckpointError::NoLedger.into());
             }
+            // What the earlier epochs released must be in the ledger, whichever file it is.
+            let released = (starting_epoch as u64 - 1).saturating_mul(self.steps_per_epoch).min(session.plan().steps());
+            if session.charged_steps() < released {
+                return Err(refusal(&format!(
+                    "a checkpoint of epoch {} with a ledger of {} charged steps, where at least {released} were released: the ledger                      was lost, restored or replaced; go on with the one that was charged, or begin a new run",
+                    starting_epoch - 1,
+                    session.charged_steps()
+                )));
+            }
             let (mut checkpointer, mut early_stopping) = (checkpointer, early_stopping);
             for epoch in starting_epoch..=num_epochs {
                 let left = session.plan().steps() - session.charged_steps();

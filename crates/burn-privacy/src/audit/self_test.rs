@@ -260,9 +260,10 @@ impl std::fmt::Display for SelfTestReport {
         writeln!(f, "  noise over what the plan says               {:.4} (1 within {noise:.4})", self.noise)?;
         writeln!(
             f,
-            "  area under the ROC curve                    {:.4} ({:.4} expected)\n",
+            "  area under the ROC curve                    {:.4} ({:.4} expected)",
             self.audit.area, self.expected_area
         )?;
+        writeln!(f, "  (an error smaller than the tolerances passes: more canaries and steps narrow them)\n")?;
         f.write_str(&self.audit.text())
     }
 }

@@ -1,5 +1,7 @@
 //! A step of several ranks: rank 0 charges it, all draw from their shards, sums go to rank 0, and its noisy mean goes to all.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::module::Module;
@@ -61,6 +63,14 @@ where
         Ok(self)
     }
 
+    /// A number that tells the settings that must be equal at all ranks from others. It guards against mistakes, not against a
+    /// rank that lies.
+    pub(super) fn settings_of_ranks(&self) -> i64 {
+        let mut hasher = DefaultHasher::new();
+        format!("{:?} {:?} {:?} {}", self.plan, self.clipping_norm, self.per_example, self.views).hash(&mut hasher);
+        hasher.finish() as i64
+    }
+
     /// Draws this rank's part of the next step, once rank 0 has charged it; `None` when the plan's steps are spent.
     pub(super) fn draw_with_ranks(&mut self) -> Result<Option<DrawnBatch>> {
         let (Some(exchange), Some(sampler)) = (&mut self.exchange, &mut self.sampler) else { return Ok(None) };
@@ -95,6 +105,8 @@ pub(super) struct Release<'a, M> {
     pub(super) device: &'a Device,
     /// Of this rank.
     pub(super) drawn: usize,
+    /// A number for all that must be the same at every rank: the plan, the step's clipping norm, how gradients are computed.
+    pub(super) settings: i64,
 }
 
 impl<M: Module> Release<'_, M> {
@@ -109,7 +121,7 @@ impl<M: Module> Release<'_, M> {
         let first = exchange.rank() == 0;
         // First whether all have a sum, of the same kind, and all together fit: nobody waits for one who has not.
         let on_cpu = GradientSum::is_on_cpu(self.device);
-        let mut status = [i64::from(sum.is_err()), i64::from(on_cpu), self.drawn as i64];
+        let mut status = [i64::from(sum.is_err()), i64::from(on_cpu), self.drawn as i64, self.settings];
         exchange.sum(&mut status)?;
         let refusal = if first { self.refusal(status, exchange.ranks()) } else { None };
         let failed_itself = sum.is_err();
@@ -131,9 +143,15 @@ impl<M: Module> Release<'_, M> {
     }
 
     /// Why rank 0 goes no further, from what all ranks said.
-    fn refusal(&self, [failed, on_cpu, drawn]: [i64; 3], ranks: usize) -> Option<Error> {
+    fn refusal(&self, [failed, on_cpu, drawn, settings]: [i64; 4], ranks: usize) -> Option<Error> {
         if failed > 0 {
             return Some(ExchangeError::AnotherRankFailed.into());
+        }
+        // The sum of equal numbers, modulo 2^64 as the exchange adds.
+        if settings != self.settings.wrapping_mul(ranks as i64) {
+            let difference =
+                "the plans, the clipping norms or the sessions' settings are not the same at all of them".into();
+            return Some(ExchangeError::OutOfStep { difference }.into());
         }
         if on_cpu != 0 && on_cpu != ranks as i64 {
             let difference = "some are on the CPU and some are not".into();

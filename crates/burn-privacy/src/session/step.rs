@@ -148,6 +148,7 @@ where
             Ok(sum)
         };
         let sum = sum_of_batch();
+        let settings = session.settings_of_ranks();
         let (plan, key, norm) = (&session.plan, &session.key, session.clipping_norm);
         let release = |sum: GradientSum| {
             let expected = plan.sampling().expected_batch_size();
@@ -168,8 +169,8 @@ where
         let (update, next_norm) = match &mut session.exchange {
             None => release(sum?)?,
             Some(exchange) => {
-                let of_ranks =
-                    Release { model, trainable: &trainable, device: &session.device, drawn: batch.indices.len() };
+                let drawn = batch.indices.len();
+                let of_ranks = Release { model, trainable: &trainable, device: &session.device, drawn, settings };
                 of_ranks.over(exchange.as_mut(), sum, release)?
             }
         };

@@ -22,7 +22,7 @@ pub(crate) fn explained(error: TraceError, trainable: &TrainableParameters) -> E
                 seen: format!("on the operation graph: {how}; operation {operation} of {shapes}{near}"),
             }
         }
-        TraceError::LossCount { found, rows } => Error::loss_per_example(found, rows),
+        TraceError::LossCount { found } => Error::LossPerExample { found },
         TraceError::Untracked => Error::UntrackedLoss,
         TraceError::Nested => Error::NestedRecording,
         error => Error::Traced { error, near: String::new() },

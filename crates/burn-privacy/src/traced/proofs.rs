@@ -21,12 +21,16 @@ impl Proofs {
     ///
     /// If it falls under one but for its constants.
     pub(crate) fn of(&self, program: Program, graph: &Graph) -> Result<Option<Arc<Proof>>, TraceError> {
-        for (known, proof) in &self.0 {
-            if *known == program && proof.admits(graph)? {
-                return Ok(Some(proof.clone()));
+        let mut refusal = Ok(None);
+        for (_, proof) in self.0.iter().filter(|(known, _)| *known == program) {
+            match proof.admits(graph) {
+                Ok(true) => return Ok(Some(proof.clone())),
+                Ok(false) => {}
+                Err(error) => refusal = Err(error),
             }
         }
-        Ok(None)
+        // A program may have several proofs, for sizes at which Burn takes other operations: any of them will do.
+        refusal
     }
 
     /// Proves a program by two of its recordings, and remembers it.

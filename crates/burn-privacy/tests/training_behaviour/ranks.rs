@@ -203,3 +203,42 @@ fn what_ranks_cannot_do_is_refused() {
     drop(ranks.pop());
     assert!(matches!(ranks[0].sum(&mut [1]), Err(ExchangeError::Lost { rank: 1 })));
 }
+
+#[test]
+fn ranks_with_other_plans_or_settings_release_nothing() {
+    let config = || config(Clipping::flat(0.5));
+    let same = config().build().unwrap();
+    let other_norm = PrivacyPlanConfig::new()
+        .with_sampling(Sampling::full_batch(RECORDS))
+        .with_clipping(Clipping::flat(2.0))
+        .with_noise(NoiseLevel::multiplier(1.0))
+        .with_delta(1e-4)
+        .with_steps(6)
+        .build()
+        .unwrap();
+    // The shard's size in place of the data set's: its records would be drawn too often.
+    let other_rate = config().with_sampling(Sampling::poisson(16, RECORDS / 2)).build().unwrap();
+    for (plan, mode) in
+        [(&other_norm, PerExample::Loop), (&other_rate, PerExample::Loop), (&same, PerExample::OneBackward)]
+    {
+        let refusals: Vec<String> = thread::scope(|scope| {
+            let running: Vec<_> = Threads::of(2)
+                .into_iter()
+                .map(|exchange| {
+                    let (plan, mode) = if exchange.rank() == 0 { (&same, PerExample::Loop) } else { (plan, mode) };
+                    scope.spawn(move || {
+                        let shard = InMemDataset::new(Values::new(3).examples(RECORDS / 2, 3, 2));
+                        let session = plan.start(shard, Rows, &flex(), Entropy::os()).unwrap().with_per_example(mode);
+                        let mut session = session.with_exchange(exchange).unwrap();
+                        let step = session.next_step().unwrap().unwrap();
+                        let update = step.gradients(&model(), |model, batch| Ok(losses(model, batch)));
+                        update.err().map_or("an update".to_owned(), |error| error.to_string())
+                    })
+                })
+                .collect();
+            running.into_iter().map(|rank| rank.join().unwrap()).collect()
+        });
+        assert!(refusals[0].contains("not the same at all of them"), "{refusals:?}");
+        assert!(refusals[1].contains("releases nothing"), "{refusals:?}");
+    }
+}

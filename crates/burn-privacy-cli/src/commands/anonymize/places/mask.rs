@@ -140,11 +140,11 @@ pub fn mask(args: &MaskArgs, out: &mut impl Write) -> Result<(), Failure> {
     if let (Some(file), Some(dataset), Some(within)) = (&args.ledger, &args.dataset, args.within) {
         let charge = ReportCharge { dataset: dataset.clone(), run: args.run.clone(), within };
         let mut ledger = Ledger::open(file, dataset)?;
-        let epsilon = charge.charge(&mut ledger, &statement, count, args.seed.is_none())?;
+        let epsilon = charge.charge(&mut ledger, mask.as_ref(), count, args.seed.is_none())?;
         statement = statement.fact(
             "Charged to the ledger",
             format!(
-                "epsilon {} for places up to {within} m apart, before anything was written",
+                "epsilon {} for places up to {within} m apart (with what they are moved to a grid first), before anything was written",
                 burn_privacy_accounting::round_up_for_display(epsilon)
             ),
         );
