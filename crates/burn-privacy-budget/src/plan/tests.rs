@@ -76,7 +76,8 @@ fn the_unit_is_part_of_the_plan_and_of_what_it_says() {
     let json = serde_json::to_string(&plan).unwrap();
     assert!(json.contains("\"protected_unit\":\"user\""), "{json}");
     assert_eq!(serde_json::from_str::<PrivacyPlan>(&json).unwrap(), plan);
-    let statement = crate::statement::statement(&plan, "letters", 0, true).unwrap();
+    let last_bits = crate::statement::LastBits::OfTheRecordAlone;
+    let statement = crate::statement::statement(&plan, "letters", 0, true, last_bits).unwrap();
     assert!(statement.protected_unit.contains("one user"), "{}", statement.protected_unit);
 }
 
