@@ -100,8 +100,8 @@ fn every_style_of_clipping_and_users_are_in_the_statement_and_in_the_ledger() {
         assert!(output.status.success(), "{more:?}: {}", text(&output.stderr));
         let Protection::DifferentialPrivacy { statement, .. } = report(out.path()).protection else { panic!() };
         assert!(statement.to_string().contains(words), "{words}: {statement}");
-        let ledger = fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().path());
-        let ledger = ledger.filter(|path| path.to_string_lossy().contains("privacy-ledger")).next().unwrap();
+        let mut files = fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().path());
+        let ledger = files.find(|path| path.to_string_lossy().contains("privacy-ledger")).unwrap();
         assert!(fs::read_to_string(ledger).unwrap().contains(words), "{words}");
     }
     let out = tempfile::tempdir().unwrap();

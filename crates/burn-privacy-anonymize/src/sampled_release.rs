@@ -213,7 +213,7 @@ fn delta_of(epsilon: f64, beta: f64, k: u64) -> f64 {
         }
     }
     // A tail below the smallest double is not none.
-    (largest * (1.0 + 1e-9)).max(f64::MIN_POSITIVE).min(1.0)
+    (largest * (1.0 + 1e-9)).clamp(f64::MIN_POSITIVE, 1.0)
 }
 
 /// P(Bin(n, beta) > gamma n), an upper bound to within rounding.

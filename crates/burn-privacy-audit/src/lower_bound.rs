@@ -38,7 +38,10 @@ struct Limits {
 }
 
 /// A lower bound on epsilon by Clopper-Pearson limits: max ln((TPR - delta) / FPR) over the thresholds, and the same for
-/// "not a member". 0 if nothing is shown. See the [module](self) for what is assumed.
+/// "not a member". 0 if nothing is shown.
+///
+/// It holds if members' scores are independent of each other and equally distributed, and so are those of the non-members: one
+/// score a training run. Scores of many canaries of one run are not: see [`one_run_of_scores`].
 ///
 /// # Errors
 ///

@@ -108,7 +108,7 @@ pub fn one_run(guesses: Guesses, delta: f64, significance: f64) -> Result<f64> {
     check_significance(significance)?;
     check_delta(delta)?;
     // The relative margin is far above the rounding of the sums.
-    Ok(largest_rejected(|epsilon| Ok(p_value_of(guesses, epsilon, delta) * (1.0 + 1e-10) <= significance))?)
+    largest_rejected(|epsilon| Ok(p_value_of(guesses, epsilon, delta) * (1.0 + 1e-10) <= significance))
 }
 
 /// The largest epsilon at delta of a *Gaussian* trade-off curve that is falsified, which is tighter than [`one_run`] and

@@ -106,7 +106,7 @@ mod tests {
         // Two answers about one cell agree as seldom as independent ones do: with common coins they agree in over 75 of 100.
         let cells: Vec<_> = (0..4).map(|i| (Place::new(50.0 + f64::from(i), 0.0).unwrap(), 1.0)).collect();
         let cells = Arc::new(Population::new(cells).unwrap());
-        let [weak, strong] = [1e-6, 2e-6].map(|epsilon| CellResponse::new(Arc::clone(&cells), epsilon).unwrap());
+        let [weak, strong] = [0.01, 0.02].map(|epsilon| CellResponse::new(Arc::clone(&cells), epsilon).unwrap());
         let agree = (0..1_000).filter(|&subject| moved(&weak, subject) == moved(&strong, subject)).count();
         assert!(agree < 350, "{agree} of 1,000 answers agree");
     }

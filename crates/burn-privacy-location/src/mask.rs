@@ -39,4 +39,4 @@ pub trait PointMask: Send + Sync {
 
 /// What every mask without a guarantee leaves open.
 pub(super) const NO_GUARANTEE: &str = "whoever knows the mask and a map can rule out most places; several releases of one \
-    place average out (`burn-privacy anonymize places attack averaging`), unless draws are kept";
+    place average out (the command `places attack averaging` shows it), unless draws are kept";

@@ -13,10 +13,10 @@
 mod moment;
 mod one_way;
 
-use crate::error::{any_epsilon, open_delta};
+use crate::error::{any_epsilon, no_estimate, open_delta};
 use crate::gaussian::{gaussian_delta, gaussian_epsilon};
 use crate::pld::{Base, Direction, Drawn, Step, Terms};
-use crate::{Accountant, AccountingError, Adjacency, DpEvent, Result};
+use crate::{Accountant, AccountingError, Adjacency, DpEvent, RdpAccountant, Result};
 use moment::Moment;
 use one_way::{OneWay, Sketches};
 
@@ -29,7 +29,7 @@ const SMALLEST: f64 = -250.0;
 /// Estimates privacy cost by a contour integral: to 1e-6 or better in about a millisecond, for any delta.
 ///
 /// It is an *estimate*, not a bound: its error is not proven, only checked (the integral has to agree with itself at twice
-/// the step). Supported are Gaussian and Poisson-sampled Gaussian events, banded matrix factorization and
+/// the step, and to lie below the bound by Renyi divergences). Supported are Gaussian and Poisson-sampled Gaussian events, banded matrix factorization and
 /// compositions of these. Where the integrand decays too slowly, as for a few steps, it answers with an error.
 ///
 /// ```
@@ -45,13 +45,15 @@ const SMALLEST: f64 = -250.0;
 pub struct ContourEstimator {
     adjacency: Adjacency,
     terms: Terms,
+    /// A bound that no estimate may lie above.
+    bound: RdpAccountant,
 }
 
 impl ContourEstimator {
     /// An empty estimator.
     #[must_use]
     pub fn new(adjacency: Adjacency) -> Self {
-        Self { adjacency, terms: Terms::default() }
+        Self { adjacency, terms: Terms::default(), bound: RdpAccountant::new(adjacency) }
     }
 
     fn curve(&self, direction: Direction, log_tail: f64) -> OneWay {
@@ -102,6 +104,7 @@ impl Accountant for ContourEstimator {
                     .to_owned(),
             });
         }
+        self.bound.compose(event, count)?;
         self.terms.merge(&added)
     }
 
@@ -120,11 +123,14 @@ impl Accountant for ContourEstimator {
         let log_tail = (delta.ln() - 45.0).min(SMALLEST);
         let epsilon = self.curve(Direction::Remove, log_tail).epsilon(delta)?;
         let added = self.curve(Direction::Add, log_tail);
-        if epsilon >= self.largest_added_loss() || (epsilon > 0.0 && added.sketches.log_chernoff(epsilon) < delta.ln())
-        {
-            return Ok(epsilon);
+        let decided = epsilon >= self.largest_added_loss()
+            || (epsilon > 0.0 && added.sketches.log_chernoff(epsilon) < delta.ln());
+        let estimate = if decided { epsilon } else { epsilon.max(added.epsilon(delta)?) };
+        // A sum that agrees with itself may have missed rare losses altogether.
+        if estimate > self.bound.epsilon(delta)? * (1.0 + 1e-6) + 1e-8 {
+            return Err(no_estimate("it lies above a bound"));
         }
-        Ok(epsilon.max(added.epsilon(delta)?))
+        Ok(estimate)
     }
 
     /// # Errors

@@ -17,6 +17,12 @@ use crate::pseudonym::{
 };
 use crate::records::{Batch, Released, Span, Style};
 
+/// Writes what a row's cell becomes; the error is the rest of a sentence on the cell.
+type WriteRow<'a> = dyn FnMut(usize, &[u8], &mut Vec<u8>) -> Result<(), String> + 'a;
+
+/// As [`WriteRow`], for what depends on the cell alone.
+type WriteCell<'a> = dyn Fn(&[u8], &mut Vec<u8>) -> Result<(), String> + 'a;
+
 /// An operation that is ready.
 pub(super) enum CellOperation {
     Keep,
@@ -143,7 +149,7 @@ impl CellOperation {
     ) -> Result<Released, (usize, String)> {
         let mut bytes = Vec::with_capacity(batch.rows * 33);
         let mut cells = Vec::with_capacity(batch.rows);
-        let mut each = |write: &mut dyn FnMut(usize, &[u8], &mut Vec<u8>) -> Result<(), String>| {
+        let mut each = |write: &mut WriteRow<'_>| {
             for row in 0..batch.rows {
                 let Some(cell) = batch.cell(column, row) else {
                     cells.push(Span::NULL);
@@ -159,13 +165,10 @@ impl CellOperation {
         };
         let mut style = Style::Text;
         let ColumnWorker { repeats, most_guesses } = worker;
-        let mut again =
-            |cell: &[u8], out: &mut Vec<u8>, make: &dyn Fn(&[u8], &mut Vec<u8>) -> Result<(), String>| match repeats
-                .as_mut()
-            {
-                Some(repeats) => repeats.write(cell, out, make),
-                None => make(cell, out),
-            };
+        let mut again = |cell: &[u8], out: &mut Vec<u8>, make: &WriteCell<'_>| match repeats.as_mut() {
+            Some(repeats) => repeats.write(cell, out, make),
+            None => make(cell, out),
+        };
         match self {
             Self::Keep => return Ok(Released::Input(column, if json { Style::Json } else { Style::Text })),
             Self::Hmac(keyed) => each(&mut |_, cell, out| {
@@ -239,7 +242,7 @@ impl CellOperation {
                 let word = code[..8].iter().fold(0_u64, |word, &byte| word << 8 | u64::from(byte));
                 // Off from even by less than 2^-40.
                 let choices = 2 * u128::from(*days) + 1;
-                let moved = (u128::from(word) * choices >> 64) as i64 - i64::from(*days);
+                let moved = ((u128::from(word) * choices) >> 64) as i64 - i64::from(*days);
                 format.shift(cell, moved, out)
             })?,
             Self::Redact { redaction, columns } => each(&mut |row, cell, out| {

@@ -6,11 +6,14 @@ use crate::AnonymizeError;
 use crate::records::{Batch, Released};
 use crate::table::{PrivacyModel, SensitiveDistribution};
 
+/// Numbers of rows by sensitive value.
+type RowsByValue = HashMap<Box<[u8]>, u64>;
+
 /// Rows of each class by sensitive value; one value where there is no sensitive column. Classes are told apart by their
 /// text, never by a hash of it.
 #[derive(Default)]
 pub(super) struct ClassCounts {
-    classes: HashMap<Box<[u8]>, HashMap<Box<[u8]>, u64>>,
+    classes: HashMap<Box<[u8]>, RowsByValue>,
 }
 
 /// Where the quasi-identifiers and the sensitive column are among the released ones.

@@ -48,7 +48,7 @@ impl Bounds {
             (None, None) => return Err("top-code needs lo, hi or both".to_owned()),
             (lo, hi) => (lo.unwrap_or(f64::NEG_INFINITY), hi.unwrap_or(f64::INFINITY)),
         };
-        if !(lo < hi) {
+        if lo.is_nan() || hi.is_nan() || lo >= hi {
             return Err(format!("lo is {lo} and hi is {hi}, but lo must be below hi"));
         }
         Ok(Self { lo, hi })

@@ -234,7 +234,7 @@ impl Plan {
     pub(super) fn encode(
         &self,
         batch: &Batch,
-        released: &mut Vec<Released>,
+        released: &mut [Released],
         chosen: Option<&[bool]>,
         options: &TransformOptions,
     ) -> Result<Encoded, AnonymizeError> {

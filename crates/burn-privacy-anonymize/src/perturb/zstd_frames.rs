@@ -12,6 +12,7 @@ pub(crate) struct ZstdFrames<R: Read> {
     state: State<R>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one of them a file")]
 enum State<R: Read> {
     /// Before a frame, or at the end of the file.
     Between(BufReader<R>),

@@ -107,7 +107,7 @@ impl Realistic {
         let word =
             |place: usize| code[place * 8..place * 8 + 8].iter().fold(0_u64, |word, &byte| word << 8 | u64::from(byte));
         // Off from even by less than 2^-50.
-        let below = |place: usize, most: usize| (u128::from(word(place)) * most as u128 >> 64) as usize;
+        let below = |place: usize, most: usize| ((u128::from(word(place)) * most as u128) >> 64) as usize;
         let chosen = |place: usize, words: Words| words.get(below(place, words.len())).copied().unwrap_or_default();
         let mut push = |text: &str| out.extend_from_slice(text.as_bytes());
         match self.kind {

@@ -5,7 +5,7 @@
 //! J = 2 octaves, L = 8 angles, order 2, as Kymatio 0.3.0's `Scattering2D` has it (Andreux et al., JMLR 21, 2020), on a
 //! square image whose side n is a multiple of 4. The image is reflected by 4 pixels on each side (the edge is not repeated);
 //! with M = n + 8, filters are the real parts of M x M Fourier transforms of Morlet wavelets psi and of a Gaussian phi
-//! ([`filters`]). Then, with `*` a circular convolution,
+//! (`filters.rs`). Then, with `*` a circular convolution,
 //!
 //! - S0 = x * phi, 1 channel;
 //! - S1 = |x * psi_1| * phi, 16 channels: the octave of psi_1 first, then its angle;

@@ -1,6 +1,6 @@
 //! The operations: one function each, which takes the fastest way that there is for its tensors.
 //!
-//! Where a kernel of a backend ([`backends`](crate::backends)) serves the tensors, it is taken; else Burn's operations compute the
+//! Where a kernel of a backend (`backends`) serves the tensors, it is taken; else Burn's operations compute the
 //! same, on every backend. An operation that is worth its while only with a kernel gives `None` elsewhere, and says so.
 
 pub mod activation;
