@@ -1,7 +1,7 @@
 //! Points a second of the masks of places, beside the same displacement by GeographicLib's series and the handout's noise in
 //! degrees, on as many threads as are asked for.
 //!
-//! `cargo bench -p burn-privacy-anonymize --bench places [-- POINTS [THREADS]]`
+//! `cargo bench -p burn-privacy-location --bench places [-- POINTS [THREADS]]`
 
 use std::hint::black_box;
 use std::time::Instant;
