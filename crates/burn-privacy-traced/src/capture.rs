@@ -13,7 +13,7 @@ use burn_capture::{CaptureBackend, CaptureError};
 use burn_dispatch::DispatchTensor;
 use burn_ir::TensorId;
 
-use crate::error::{TraceError, UnprotectedText};
+use crate::error::{TraceError, UnprotectedText, count_in_words};
 use crate::graph::{Graph, Recorded};
 use crate::public::{Declarations, id_of};
 use crate::types::Types;
@@ -131,12 +131,7 @@ fn record_in_scope<M: Module, E>(
     let losses = forward(&copy, &of_batch).map_err(RecordError::Forward)?;
     let found = losses.dims()[0];
     if found != examples {
-        let found = match found.checked_rem(examples) {
-            _ if found == 1 => "1 value for the whole batch".to_owned(),
-            Some(0) => format!("{} values for each example", found / examples),
-            _ => "a number of values that is not the number of examples".to_owned(),
-        };
-        return Err(RecordError::Trace(TraceError::LossCount { found }));
+        return Err(RecordError::Trace(TraceError::LossCount { found: count_in_words(found, examples) }));
     }
     let untracked = RecordError::Trace(TraceError::Untracked);
     let Ok(loss) = losses.sum().try_into_primitive::<Recording>() else { return Err(untracked) };

@@ -115,6 +115,16 @@ pub enum TraceError {
     Nested,
 }
 
+/// How many values a loss closure returned, in words that do not tell how many `examples` there are.
+#[must_use]
+pub fn count_in_words(found: usize, examples: usize) -> String {
+    match found.checked_rem(examples) {
+        _ if found == 1 => "1 value for the whole batch".to_owned(),
+        Some(0) => format!("{} values for each example", found / examples),
+        _ => "a number of values that is not the number of examples".to_owned(),
+    }
+}
+
 /// What a program said when it could not be recorded. It may hold records, so that neither `Debug` nor an error shows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UnprotectedText(String);

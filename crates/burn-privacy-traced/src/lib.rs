@@ -31,7 +31,7 @@ mod tensors;
 mod types;
 
 pub use capture::{RecordError, record, values_of};
-pub use error::{TraceError, UnprotectedText};
+pub use error::{TraceError, UnprotectedText, count_in_words};
 pub use gradient::{Gradient, KernelGradient};
 pub use graph::Graph;
 pub use proof::Proof;

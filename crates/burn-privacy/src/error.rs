@@ -281,12 +281,7 @@ impl Error {
 
     /// A loss closure that returned `found` values for `expected` examples.
     pub(crate) fn loss_per_example(found: usize, expected: usize) -> Self {
-        let found = match found.checked_rem(expected) {
-            _ if found == 1 => "1 value for the whole batch".into(),
-            Some(0) => format!("{} values for each example", found / expected),
-            _ => "a number of values that is not the number of examples".to_owned(),
-        };
-        Self::LossPerExample { found }
+        Self::LossPerExample { found: burn_privacy_traced::count_in_words(found, expected) }
     }
 }
 

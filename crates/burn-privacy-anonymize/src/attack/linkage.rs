@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::intersection::leaves_by_label;
 use crate::AnonymizeError;
-use crate::table::{Column, open_csv, place_of};
+use crate::table::{Column, combinations};
 
 /// What a second table finds in a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +43,8 @@ pub fn linkage(
     on: &[String],
     hierarchies: &[Column],
 ) -> Result<LinkageFinding, AnonymizeError> {
-    let released = counted(release, separator, on)?;
-    let people = counted(register, separator, on)?;
+    let released = combinations(release, separator, on)?;
+    let people = combinations(register, separator, on)?;
     let known = |name: &String| hierarchies.iter().find(|column| column.name == *name);
     let labels: Vec<Option<KnownColumn<'_>>> =
         on.iter().map(|name| known(name).map(|column| (column, leaves_by_label(column)))).collect();
@@ -96,19 +96,6 @@ pub fn linkage(
         }
     }
     Ok(found)
-}
-
-/// How often each combination of some columns' cells occurs.
-fn counted(file: &Path, separator: u8, on: &[String]) -> Result<HashMap<Vec<String>, u64>, AnonymizeError> {
-    let (mut reader, header) = open_csv(file, separator)?;
-    let places: Vec<usize> = on.iter().map(|name| place_of(file, &header, name)).collect::<Result<_, _>>()?;
-    let mut counts = HashMap::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| AnonymizeError::csv(file, error))?;
-        let key = places.iter().map(|&place| record[place].to_owned()).collect();
-        *counts.entry(key).or_insert(0) += 1;
-    }
-    Ok(counts)
 }
 
 #[cfg(test)]

@@ -8,13 +8,12 @@
 
 mod population_uniques;
 
-use std::collections::HashMap;
 use std::path::Path;
 
 pub use population_uniques::{PopulationUniques, population_uniques};
 
 use crate::AnonymizeError;
-use crate::table::{open_csv, place_of};
+use crate::table::combinations;
 
 /// How many classes there are of each size.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -119,8 +118,8 @@ pub fn risk_of_file(
     quasi_identifiers: &[String],
     population: Option<&Path>,
 ) -> Result<Risk, AnonymizeError> {
-    let classes = counted(data, separator, quasi_identifiers)?;
-    let people = population.map(|file| counted(file, separator, quasi_identifiers)).transpose()?;
+    let classes = combinations(data, separator, quasi_identifiers)?;
+    let people = population.map(|file| combinations(file, separator, quasi_identifiers)).transpose()?;
     let mut pairs = Vec::with_capacity(classes.len());
     for (key, &rows) in &classes {
         let there = people.as_ref().map(|people| people.get(key).copied().unwrap_or(0));
@@ -132,18 +131,6 @@ pub fn risk_of_file(
         pairs.push((rows, there));
     }
     Ok(risk(&pairs))
-}
-
-fn counted(file: &Path, separator: u8, columns: &[String]) -> Result<HashMap<Vec<String>, u64>, AnonymizeError> {
-    let (mut reader, header) = open_csv(file, separator)?;
-    let places: Vec<usize> = columns.iter().map(|name| place_of(file, &header, name)).collect::<Result<_, _>>()?;
-    let mut counts = HashMap::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| AnonymizeError::csv(file, error))?;
-        let key = places.iter().map(|&place| record[place].to_owned()).collect();
-        *counts.entry(key).or_insert(0) += 1;
-    }
-    Ok(counts)
 }
 
 #[cfg(test)]

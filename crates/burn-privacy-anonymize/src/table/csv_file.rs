@@ -1,5 +1,6 @@
 //! CSV files with a header in which each name stands once.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -45,6 +46,23 @@ pub(super) fn header_of<R: Read>(file: &Path, reader: &mut csv::Reader<R>) -> Re
         names.push(name.to_owned());
     }
     Ok(names)
+}
+
+/// How often each combination of some columns' cells occurs.
+pub(crate) fn combinations(
+    file: &Path,
+    separator: u8,
+    columns: &[String],
+) -> Result<HashMap<Vec<String>, u64>, AnonymizeError> {
+    let (mut reader, header) = open_csv(file, separator)?;
+    let places: Vec<usize> = columns.iter().map(|name| place_of(file, &header, name)).collect::<Result<_, _>>()?;
+    let mut counts = HashMap::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| AnonymizeError::csv(file, error))?;
+        let key = places.iter().map(|&place| record[place].to_owned()).collect();
+        *counts.entry(key).or_insert(0) += 1;
+    }
+    Ok(counts)
 }
 
 /// Where a column is in a header.

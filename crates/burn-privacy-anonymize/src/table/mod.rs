@@ -9,6 +9,7 @@ mod models;
 mod population;
 mod sensitive_distance;
 
+pub(crate) use csv_file::combinations;
 pub use csv_file::{column_names, open_csv, place_of};
 pub use dataset::{Column, Sensitive, Table, TableRoles};
 pub use equivalence_classes::{EquivalenceClass, Partition};

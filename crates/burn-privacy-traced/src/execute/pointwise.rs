@@ -6,6 +6,14 @@ use burn_ir::{ActivationOperationIr as A, BoolOperationIr, FloatOperationIr as F
 use super::Operands;
 use crate::tensors::{D, DispatchDevice, T};
 
+/// A function of two tensors, the left one taken first.
+macro_rules! two {
+    ($take:ident, $d:expr, $function:ident) => {{
+        let (lhs, rhs) = ($take(&$d.lhs), $take(&$d.rhs));
+        D::$function(lhs, rhs)
+    }};
+}
+
 pub(super) fn float(op: &F, from: &mut impl Operands, device: &DispatchDevice) -> Option<Vec<T>> {
     let mut take = |tensor| from.take(tensor);
     Some(vec![match op {
@@ -35,22 +43,10 @@ pub(super) fn float(op: &F, from: &mut impl Operands, device: &DispatchDevice) -
         F::IsInf(d) => D::float_is_inf(take(&d.input), d.out.dtype.into()),
         F::IntoInt(d) => D::float_into_int(take(&d.input), d.out.dtype.into()),
         F::PowfScalar(d) => D::float_powf_scalar(take(&d.lhs), d.rhs.into()),
-        F::Powf(d) => {
-            let (lhs, rhs) = (take(&d.lhs), take(&d.rhs));
-            D::float_powf(lhs, rhs)
-        }
-        F::Hypot(d) => {
-            let (lhs, rhs) = (take(&d.lhs), take(&d.rhs));
-            D::float_hypot(lhs, rhs)
-        }
-        F::ArcTan2(d) => {
-            let (lhs, rhs) = (take(&d.lhs), take(&d.rhs));
-            D::float_atan2(lhs, rhs)
-        }
-        F::Matmul(d) => {
-            let (lhs, rhs) = (take(&d.lhs), take(&d.rhs));
-            D::float_matmul(lhs, rhs)
-        }
+        F::Powf(d) => two!(take, d, float_powf),
+        F::Hypot(d) => two!(take, d, float_hypot),
+        F::ArcTan2(d) => two!(take, d, float_atan2),
+        F::Matmul(d) => two!(take, d, float_matmul),
         F::Cross(d) => {
             let (lhs, rhs) = (take(&d.lhs), take(&d.rhs));
             D::float_cross(lhs, rhs, d.dim)
@@ -66,20 +62,14 @@ pub(super) fn float(op: &F, from: &mut impl Operands, device: &DispatchDevice) -
 
 pub(super) fn int(op: &I, from: &mut impl Operands) -> Option<Vec<T>> {
     let mut take = |tensor| from.take(tensor);
-    macro_rules! two {
-        ($d:expr, $function:ident) => {{
-            let (lhs, rhs) = (take(&$d.lhs), take(&$d.rhs));
-            D::$function(lhs, rhs)
-        }};
-    }
     Some(vec![match op {
         I::IntoFloat(d) => D::int_into_float(take(&d.input), d.out.dtype.into()),
-        I::Matmul(d) => two!(d, int_matmul),
-        I::BitwiseAnd(d) => two!(d, bitwise_and),
-        I::BitwiseOr(d) => two!(d, bitwise_or),
-        I::BitwiseXor(d) => two!(d, bitwise_xor),
-        I::BitwiseLeftShift(d) => two!(d, bitwise_left_shift),
-        I::BitwiseRightShift(d) => two!(d, bitwise_right_shift),
+        I::Matmul(d) => two!(take, d, int_matmul),
+        I::BitwiseAnd(d) => two!(take, d, bitwise_and),
+        I::BitwiseOr(d) => two!(take, d, bitwise_or),
+        I::BitwiseXor(d) => two!(take, d, bitwise_xor),
+        I::BitwiseLeftShift(d) => two!(take, d, bitwise_left_shift),
+        I::BitwiseRightShift(d) => two!(take, d, bitwise_right_shift),
         I::BitwiseNot(d) => D::bitwise_not(take(&d.input)),
         I::BitwiseAndScalar(d) => D::bitwise_and_scalar(take(&d.lhs), d.rhs.into()),
         I::BitwiseOrScalar(d) => D::bitwise_or_scalar(take(&d.lhs), d.rhs.into()),
@@ -96,41 +86,26 @@ pub(super) fn bool(op: &BoolOperationIr, from: &mut impl Operands) -> Option<Vec
         O::IntoFloat(d) => D::bool_into_float(take(&d.input), d.out.dtype.into()),
         O::IntoInt(d) => D::bool_into_int(take(&d.input), d.out.dtype.into()),
         O::Not(d) => D::bool_not(take(&d.input)),
-        O::And(d) => {
-            let (lhs, rhs) = (take(&d.lhs), take(&d.rhs));
-            D::bool_and(lhs, rhs)
-        }
-        O::Or(d) => {
-            let (lhs, rhs) = (take(&d.lhs), take(&d.rhs));
-            D::bool_or(lhs, rhs)
-        }
-        O::Xor(d) => {
-            let (lhs, rhs) = (take(&d.lhs), take(&d.rhs));
-            D::bool_xor(lhs, rhs)
-        }
+        O::And(d) => two!(take, d, bool_and),
+        O::Or(d) => two!(take, d, bool_or),
+        O::Xor(d) => two!(take, d, bool_xor),
     }])
 }
 
 pub(super) fn activation(op: &A, from: &mut impl Operands) -> Option<Vec<T>> {
     let mut take = |tensor| from.take(tensor);
-    macro_rules! two {
-        ($d:expr, $function:ident) => {{
-            let (lhs, rhs) = (take(&$d.lhs), take(&$d.rhs));
-            D::$function(lhs, rhs)
-        }};
-    }
     Some(vec![match op {
         A::Relu(d) => D::relu(take(&d.input)),
-        A::ReluBackward(d) => two!(d, relu_backward),
+        A::ReluBackward(d) => two!(take, d, relu_backward),
         A::LeakyRelu(d) => D::leaky_relu(take(&d.lhs), d.rhs.into()),
-        A::PRelu(d) => two!(d, prelu),
+        A::PRelu(d) => two!(take, d, prelu),
         A::Gelu(d) => D::gelu(take(&d.input)),
-        A::GeluBackward(d) => two!(d, gelu_backward),
+        A::GeluBackward(d) => two!(take, d, gelu_backward),
         A::Sigmoid(d) => D::sigmoid(take(&d.input)),
-        A::SigmoidBackward(d) => two!(d, sigmoid_backward),
+        A::SigmoidBackward(d) => two!(take, d, sigmoid_backward),
         A::HardSigmoid(d) => D::hard_sigmoid(take(&d.tensor), d.alpha.into(), d.beta.into()),
         A::LogSigmoid(d) => D::log_sigmoid(take(&d.input)),
-        A::LogSigmoidBackward(d) => two!(d, log_sigmoid_backward),
+        A::LogSigmoidBackward(d) => two!(take, d, log_sigmoid_backward),
         A::Softmax(d) => D::softmax(take(&d.input), d.axis),
         A::LogSoftmax(d) => D::log_softmax(take(&d.input), d.axis),
         A::Softmin(d) => D::softmin(take(&d.input), d.axis),
