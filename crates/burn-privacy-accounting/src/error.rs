@@ -95,6 +95,20 @@ pub enum AccountingError {
         needed: f64,
     },
 
+    /// A filter's budget does not cover the probability that events fail.
+    #[error(
+        "the privacy budget does not cover this event: it fails with probability {needed}, and {left} are left of the \
+         {set_aside} that the budget sets aside for failures; use an event with a smaller delta, or one that names its noise"
+    )]
+    FailuresExhausted {
+        /// What the filter set aside.
+        set_aside: f64,
+        /// What is left of it.
+        left: f64,
+        /// What the event needs.
+        needed: f64,
+    },
+
     /// No value of the calibrated parameter meets the target.
     #[error(
         "no {parameter} reaches epsilon {target_epsilon} at delta {delta}: at {limit}, the most protective one tried, epsilon \

@@ -3,13 +3,13 @@
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use burn_privacy_output::{AtomicFile, OutputError};
 
 use crate::AnonymizeError;
 
-/// A file beside its place to be; it goes away unless it is finished.
+/// An [`AtomicFile`] with a buffer, which says at once if its name is taken; it goes away unless it is finished.
 pub struct UnfinishedFile {
-    file: BufWriter<NamedTempFile>,
+    file: BufWriter<AtomicFile>,
     output: PathBuf,
     replace: bool,
 }
@@ -21,21 +21,11 @@ impl UnfinishedFile {
     ///
     /// [`AnonymizeError::Write`] if it exists, or nothing can be written beside it.
     pub fn new(output: &Path, replace: bool) -> Result<Self, AnonymizeError> {
-        let failed = |source| AnonymizeError::Write { file: output.to_owned(), source };
         if !replace && output.symlink_metadata().is_ok() {
-            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+            return Err(unwritten(output, std::io::ErrorKind::AlreadyExists.into()));
         }
-        let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".unfinished-");
-        // Temporary files are for the owner alone; a table gets the permissions of any other file.
-        #[cfg(unix)]
-        let builder = {
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(std::fs::Permissions::from_mode(0o666))
-        };
-        let file = BufWriter::with_capacity(1 << 16, builder.tempfile_in(folder).map_err(failed)?);
-        Ok(Self { file, output: output.to_owned(), replace })
+        let file = AtomicFile::create(output).map_err(|error| of_output(output, error))?;
+        Ok(Self { file: BufWriter::with_capacity(1 << 16, file), output: output.to_owned(), replace })
     }
 
     /// Writes bytes.
@@ -44,8 +34,7 @@ impl UnfinishedFile {
     ///
     /// [`AnonymizeError::Write`].
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), AnonymizeError> {
-        let output = &self.output;
-        self.file.write_all(bytes).map_err(|source| AnonymizeError::Write { file: output.clone(), source })
+        self.file.write_all(bytes).map_err(|source| unwritten(&self.output, source))
     }
 
     /// Brings all bytes to the disk and gives the file its name.
@@ -55,12 +44,20 @@ impl UnfinishedFile {
     /// [`AnonymizeError::Write`]; nothing is left then.
     pub fn finish(self) -> Result<(), AnonymizeError> {
         let Self { file, output, replace } = self;
-        let failed = |source| AnonymizeError::Write { file: output.clone(), source };
-        let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.as_file().sync_all().map_err(failed)?;
-        let kept = if replace { file.persist(&output) } else { file.persist_noclobber(&output) };
-        kept.map_err(|error| failed(error.error))?;
-        Ok(())
+        let file = file.into_inner().map_err(|error| unwritten(&output, error.into_error()))?;
+        let named = if replace { file.commit() } else { file.commit_new() };
+        named.map_err(|error| of_output(&output, error))
+    }
+}
+
+fn unwritten(file: &Path, source: std::io::Error) -> AnonymizeError {
+    AnonymizeError::Write { file: file.to_owned(), source }
+}
+
+fn of_output(file: &Path, error: OutputError) -> AnonymizeError {
+    match error {
+        OutputError::File { source, .. } => unwritten(file, source),
+        other => unwritten(file, std::io::Error::other(other.to_string())),
     }
 }
 

@@ -99,3 +99,103 @@ fn a_run_that_is_killed_in_mid_file_leaves_no_output() {
     drop(stdin);
     assert!(!output.exists());
 }
+
+/// Homes along a street, two columns of degrees and one of text, three reports each.
+fn homes() -> String {
+    let mut rows = "who,day,lat,lon,work\n".to_owned();
+    for row in 0..90 {
+        let home = row % 30;
+        rows += &format!(
+            "u{home},2026-11-{:02},60.{home:02},10.5,\"POINT (11.{home:02} 60.5)\"\n",
+            1 + row / 30
+        );
+    }
+    rows
+}
+
+const PLACES: &str = "[[column]]\nname = \"who\"\nrole = \"identifier\"\ntreatment = \"drop\"\n\
+    [[column]]\nname = \"day\"\nrole = \"insensitive\"\ntreatment = \"keep\"\n\
+    [[column]]\nname = \"lat\"\ntreatment = \"place\"\nlongitude = \"lon\"\nmethod = \"planar-laplace\"\nepsilon = 0.01\nsubject = \"who\"\n\
+    [[column]]\nname = \"lon\"\ntreatment = \"place\"\nlatitude = \"lat\"\n\
+    [[column]]\nname = \"work\"\ntreatment = \"place\"\nformat = \"wkt\"\nmethod = \"disc\"\nradius = 300\n";
+
+#[test]
+fn places_are_columns_of_a_schema_counted_stated_and_charged() {
+    let (schema, data) = (temporary("places.toml", PLACES), temporary("homes.csv", &homes()));
+    let beside = |name: &str| Path::new(&data).with_file_name(name).to_str().unwrap().to_owned();
+    let (moved, ledger) = (beside("moved.csv"), beside("homes.ledger"));
+    let charged = ["--ledger", &ledger, "--dataset", "homes", "--within", "10"];
+    let shown = run(&[["anonymize", "apply", &schema, &data, &moved].as_slice(), &charged].concat());
+    // The disc has no epsilon: nothing is written, whatever was transformed.
+    assert!(!shown.ok && shown.err.contains("epsilon") && !Path::new(&moved).exists(), "{}", shown.err);
+    let schema = temporary("places.toml", &PLACES.replace("method = \"disc\"\nradius = 300", "method = \"planar-laplace\"\nepsilon = 0.02"));
+    let charged = ["--ledger", &ledger, "--dataset", "homes", "--within", "10", "--run", "second"];
+    let shown = run(&[["anonymize", "apply", &schema, &data, &moved].as_slice(), &charged].concat());
+    assert!(shown.ok && shown.out.contains("Charged to the ledger"), "{} {}", shown.out, shown.err);
+    // Three draws of a subject at 0.01, and one (no subject is named) at 0.02, add up to 0.05 per meter of both places.
+    assert!(shown.out.contains("geo-indistinguishability at 0.05") && shown.out.contains("all 3 draws"), "{}", shown.out);
+    let text = fs::read_to_string(&moved).unwrap();
+    assert!(text.starts_with("day,lat,lon,work\n2026-11-01,") && text.lines().count() == 91, "{text}");
+    for (line, raw) in text.lines().zip(homes().lines()).skip(1) {
+        let cells: Vec<&str> = line.splitn(4, ',').collect();
+        let given: Vec<&str> = raw.splitn(5, ',').collect();
+        let near = |one: &str, other: &str| {
+            let (one, other): (f64, f64) = (one.parse().unwrap(), other.parse().unwrap());
+            one != other && (one - other).abs() < 0.2
+        };
+        assert!(near(cells[1], given[2]) && near(cells[2], given[3]), "{line} {raw}");
+        assert!(cells[3].starts_with("POINT (1") && !cells[3].contains("11.00 60.5"), "{line}");
+    }
+    let total = run(&["ledger", "total", &ledger, "--delta", "1e-6"]);
+    assert!(total.ok && total.out.contains("of 2 runs"), "{} {}", total.out, total.err);
+    let no_place = run(&[["anonymize", "apply", &temporary("kept.toml", SCHEMA), &data, "-"].as_slice(), &charged].concat());
+    assert!(!no_place.ok && no_place.err.contains("none"), "{}", no_place.err);
+}
+
+#[test]
+fn kept_draws_of_places_are_the_same_again_and_need_the_key_and_k_counts_cells_of_a_grid() {
+    let data = temporary("kept-homes.csv", &homes());
+    let key = temporary("places.key", KEY);
+    let kept = PLACES.replace("subject = \"who\"", "subject = \"who\"\ndraws = \"kept\"");
+    let schema = temporary("kept-places.toml", &kept);
+    let of = |input: &str| {
+        let shown = run(&["anonymize", "apply", &schema, input, "-", "--key", &key]);
+        assert!(shown.ok && shown.err.contains("draws kept") && !shown.err.contains("all 3 draws"), "{}", shown.err);
+        let places = |line: &str| line.splitn(4, ',').skip(1).take(2).collect::<Vec<_>>().join(",");
+        shown.out.lines().skip(1).map(places).collect::<Vec<_>>()
+    };
+    let (first, again) = (of(&data), of(&data));
+    assert_eq!(first, again);
+    assert!(first[0] == first[30] && first[0] == first[60] && first[0] != first[1]);
+    let keyless = run(&["anonymize", "apply", &schema, &data, "-"]);
+    assert!(!keyless.ok && keyless.out.is_empty() && keyless.err.contains("under a key"), "{}", keyless.err);
+
+    let grid = "k = 40\n[[column]]\nname = \"who\"\nrole = \"identifier\"\ntreatment = \"drop\"\n\
+        [[column]]\nname = \"day\"\nrole = \"insensitive\"\ntreatment = \"drop\"\n\
+        [[column]]\nname = \"lat\"\ntreatment = \"place\"\nlongitude = \"lon\"\nmethod = \"grid\"\ngrid = 20000\n\
+        [[column]]\nname = \"lon\"\ntreatment = \"place\"\nlatitude = \"lat\"\n\
+        [[column]]\nname = \"work\"\nrole = \"sensitive\"\ntreatment = \"drop\"\n";
+    let shown = run(&["anonymize", "apply", &temporary("grid.toml", grid), &data, "-"]);
+    assert!(shown.ok && shown.err.contains("40-anonymity"), "{}", shown.err);
+    let mut classes = std::collections::HashMap::new();
+    shown.out.lines().skip(1).for_each(|line| *classes.entry(line).or_insert(0) += 1);
+    assert!(!classes.is_empty() && classes.values().all(|&rows| rows >= 40), "{classes:?}");
+
+    for (from, to, part) in [
+        ("latitude = \"lat\"", "latitude = \"lat\"\nepsilon = 1.0", "epsilon belongs to"),
+        ("longitude = \"lon\"\n", "", "one of them"),
+        ("treatment = \"place\"\nlatitude = \"lat\"", "treatment = \"drop\"", "needs treatment"),
+        ("epsilon = 0.01", "epsilon = 0.01\nradius = 5.0", "does not use it"),
+        ("epsilon = 0.01", "epsilon = 0.01\nperiod = \"day\"", "not kept"),
+        ("subject = \"who\"", "subject = \"nobody\"", "\"nobody\""),
+        ("subject = \"who\"", "subject = \"work\"", "has noise"),
+        ("method = \"disc\"", "method = \"round\"", "round"),
+        ("treatment = \"keep\"", "treatment = \"redact-text\"\ncolumns = [\"lat\"]", "has noise"),
+    ] {
+        let shown = run(&["anonymize", "apply", &temporary("wrong.toml", &PLACES.replace(from, to)), &data, "-"]);
+        assert!(!shown.ok && shown.err.contains(part), "{to}: {}", shown.err);
+    }
+    // A cell that is no place is not shown.
+    let shown = run(&["anonymize", "apply", &temporary("p.toml", PLACES), &temporary("bad.csv", "who,day,lat,lon,work\na,b,12.3456,999,\n"), "-"]);
+    assert!(!shown.ok && shown.err.contains("line 2") && !shown.err.contains("999") && !shown.err.contains("12.3456"), "{}", shown.err);
+}

@@ -181,7 +181,7 @@ fn damaged_lost_and_foreign_files_are_refused() {
         // Fewer steps than were charged.
         (whole.replacen("\"charged\":1000", "\"charged\":1", 1), "damaged at line 3"),
         (without_third, "damaged at line 3"),
-        (whole.replacen("\"version\":2", "\"version\":9", 1), "format version 9"),
+        (whole.replacen("\"version\":3", "\"version\":9", 1), "format version 9"),
         ("name,age\nAnn,41\n".to_owned(), "is not a privacy ledger"),
         (String::new(), "it is empty"),
     ] {

@@ -50,6 +50,7 @@ fn masks_say_what_they_are_worth_and_release_no_other_column() {
 
     for (method, words) in [
         ("disc --radius 300", "disguised: "),
+        ("grid --grid 500", "disguised: "),
         ("donut --inner 100 --radius 300", "disguised: "),
         ("gaussian --radius 100", "disguised: "),
         ("swap --radius 500 --population homes.csv", "disguised: "),
@@ -61,29 +62,43 @@ fn masks_say_what_they_are_worth_and_release_no_other_column() {
         assert!(said.contains(words), "{method}: {said}");
         assert!(words != "disguised: " || !said.to_lowercase().contains("anonym"), "{said}");
     }
-    assert!(refused(at, "mask homes.csv --method disc --output n.csv").contains("--radius"));
+    assert!(refused(at, "mask homes.csv --method disc --output n.csv").contains("radius is missing"));
+    assert!(refused(at, "mask homes.csv --method disc --radius 9 --k 3 --output n.csv").contains("does not use it"));
     assert!(refused(at, "mask homes.csv --method swap --radius 10 --output n.csv").contains("--population"));
     assert!(refused(at, "mask homes.csv --latitude longitude --longitude latitude --method planar-laplace --epsilon -1 --output n.csv").contains("epsilon"));
     assert!(!at.join("n.csv").exists());
 }
 
 #[test]
-fn reports_are_charged_before_anything_is_written_and_a_budget_that_can_t_count_them_refuses() {
+fn reports_are_charged_before_anything_is_written_and_a_budget_counts_them() {
     let folder = street();
     let at = folder.path();
-    let ledger = Command::new(env!("CARGO_BIN_EXE_burn-privacy"))
-        .args("ledger budget l.ledger --dataset homes --epsilon 6 --delta 1e-6 --adjacency replace-one --noise-multiplier 1".split(' '))
-        .current_dir(at)
-        .output()
-        .unwrap();
-    assert!(ledger.status.success(), "{}", String::from_utf8_lossy(&ledger.stderr));
+    let ledger = |arguments: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_burn-privacy"))
+            .args(arguments.split(' '))
+            .current_dir(at)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    ledger("ledger budget l.ledger --dataset homes --epsilon 6 --delta 1e-6 --adjacency replace-one --noise-multiplier 1");
     let mask = "mask homes.csv --method planar-laplace --epsilon 0.01 --subject user --ledger l.ledger --dataset homes --within";
-    // The budget's filter counts by Renyi divergences, which the noise's cut-off tail has none of.
-    assert!(refused(at, &format!("{mask} 500 --run far --output b.csv")).contains("does not support `epsilon_delta`"));
+    // Five reports of places up to 500 m apart: epsilon 25.
+    let error = refused(at, &format!("{mask} 500 --run far --output b.csv"));
+    assert!(error.contains("budget") && error.contains("far"), "{error}");
     assert!(!at.join("b.csv").exists());
-    // A ledger without a budget counts what it is told: five reports, of places up to 10 m apart that are moved to a grid first.
-    let said = answered(at, &format!("{mask} 10 --run near --output b.csv").replace("l.ledger", "m.ledger"));
+    // Five reports of places up to 10 m apart that are moved to a grid first. Their tail of 2^-70 is charged to what the budget's
+    // delta sets aside.
+    let said = answered(at, &format!("{mask} 10 --run near --output b.csv"));
     assert!(said.contains("Charged to the ledger") && said.contains("epsilon 0.6"), "{said}");
+    let total = ledger("ledger total l.ledger --delta 1e-6");
+    assert!(total.contains("Charged   5 steps of 1 runs") && total.contains("mechanisms that may fail"), "{total}");
+    let epsilon: f64 = total.split("Epsilon   ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(epsilon > 0.3 && epsilon < 0.7, "{total}");
+    // A ledger without a budget counts, too.
+    let said = answered(at, &format!("{mask} 500 --run far --output c.csv").replace("l.ledger", "m.ledger"));
+    assert!(said.contains("epsilon 25"), "{said}");
 }
 
 #[test]

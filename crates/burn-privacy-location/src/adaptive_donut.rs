@@ -100,7 +100,9 @@ impl AdaptiveDonut {
         if outer > MOST_RADIUS {
             return None;
         }
-        Some(displaced(place, randomness.angle(), radius_by_area(place, inner, outer, randomness.wide_unit().0)))
+        let radius = radius_by_area(place, inner, outer, randomness.wide_unit().0);
+        // What is checked is what is written, to the last digit.
+        Some(displaced(place, randomness.angle(), radius).as_written())
     }
 }
 

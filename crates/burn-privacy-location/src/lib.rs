@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`Disc`], [`Donut`], [`GaussianDisplacement`] | displacement even in direction and by area | disguised |
 //! | [`AdaptiveDonut`] | as near to each released point as its true place, at least k people live | syntactic |
+//! | [`GridCells`] | the center of a cell of a public grid | disguised, or syntactic under a table's `k` |
 //! | [`Swapping`], [`VoronoiMask`] | a known place near, or the middle to the nearest | disguised |
 //! | [`PlanarLaplace`] | geo-indistinguishability of each report, per meter | differential privacy (metric) |
 //! | [`Remapping`] | the same with less error, by a public prior | differential privacy (metric) |
@@ -14,6 +15,8 @@
 //!
 //! A mask is a pure function of a place and of [`PointRandomness`]: drawn anew for each row, or [kept](KeptDraws) for each
 //! subject and period, so that a place that is reported a hundred times is reported once.
+//!
+//! [`PlaceTreatments`] makes all of them treatments of a table's columns.
 //!
 //! ```
 //! use burn_privacy_location::{Place, PlanarLaplace, PointMask, PointRandomness};
@@ -36,15 +39,19 @@ mod finite_mechanism;
 mod geodesy;
 mod geojson_points;
 mod geometric_median;
+mod grid_cells;
 mod kept_draws;
 mod laplace_radius;
 mod mask;
+mod mask_choice;
 mod mask_file;
 mod neighbors;
 mod optimal_mechanism;
 mod place;
+mod place_columns;
 mod place_map;
 mod place_table;
+mod place_text;
 mod planar_laplace;
 mod population;
 mod public_grid;
@@ -61,14 +68,18 @@ pub use error::LocationError;
 pub use finite_mechanism::FiniteMechanism;
 pub use geodesy::{azimuth, displaced, displaced_by_series, distance};
 pub use geojson_points::{is_geojson, points_document, polygons_document, read_points};
+pub use grid_cells::GridCells;
 pub use kept_draws::KeptDraws;
 pub use mask::PointMask;
+pub use mask_choice::{MaskChoice, MaskMethod};
 pub use mask_file::{Draws, MaskFileOptions, MaskedRows, SubjectColumns, count_reports, mask_file};
 pub use neighbors::{Swapping, VoronoiMask};
 pub use optimal_mechanism::{MOST_CELLS, OptimalMechanism};
 pub use place::Place;
+pub use place_columns::PlaceTreatments;
 pub use place_map::{Drawn, PlaceMap};
 pub use place_table::{PlaceColumns, read_places, read_population, read_traces};
+pub use place_text::PlaceText;
 pub use planar_laplace::{LEAST_EPSILON_PER_METER, MOST_EPSILON_PER_METER, MOST_SCALES, PlanarLaplace, TAIL};
 pub use population::{Neighbor, Population};
 pub use public_grid::PublicGrid;

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::error::LocationError;
 use super::kept_draws::KeptDraws;
 use super::mask::PointMask;
-use super::place::Place;
+use super::place::{DECIMALS, Place};
 use super::place_table::{PlaceCells, PlaceColumns, PlaceTable};
 use super::randomness::PointRandomness;
 use super::repeated_reports::ReportCount;
@@ -22,8 +22,6 @@ use burn_privacy_anonymize::UnfinishedFile;
 const BLOCK: usize = 4_096;
 /// Blocks held in memory at once.
 const BLOCKS: usize = 16;
-/// Decimals of degrees that are written: steps of a centimeter.
-const DECIMALS: usize = 7;
 
 /// Which column says whose place a row has, and which period it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +56,8 @@ pub struct MaskFileOptions {
     pub skip_unplaced: bool,
     /// Replaces an output that exists.
     pub replace: bool,
+    /// Rows that were counted before, if they were: a file that has grown since would release reports that nobody has paid for.
+    pub expected_rows: Option<u64>,
 }
 
 /// What became of the rows.
@@ -163,6 +163,10 @@ pub fn mask_file(
         first += filled as u64;
     }
     rows.left_out = first - rows.released;
+    if options.expected_rows.is_some_and(|expected| expected != first) {
+        let problem = "the file has changed since its reports were counted: run again".to_owned();
+        return Err(LocationError::Line { file: input.display().to_string(), line: 0, problem });
+    }
     file.finish()?;
     Ok(rows)
 }

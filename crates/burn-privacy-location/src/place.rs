@@ -2,6 +2,9 @@
 
 use super::error::LocationError;
 
+/// Decimals of degrees that are written: steps of a centimeter.
+pub(super) const DECIMALS: usize = 7;
+
 /// A place on the WGS 84 ellipsoid: latitude and longitude in degrees.
 ///
 /// ```
@@ -69,6 +72,14 @@ impl Place {
         self.longitude
     }
 
+    /// The place that is read where this one is written with [`DECIMALS`].
+    pub(super) fn as_written(self) -> Self {
+        // The quotient of two whole numbers below 2^53 is the double nearest to the decimal number.
+        let scale = 10.0_f64.powi(DECIMALS as i32);
+        let of = |degrees: f64| (degrees * scale).round() / scale;
+        Self::wrapped(of(self.latitude), of(self.longitude))
+    }
+
     /// The bits of both numbers: equal for equal places.
     pub(super) fn bits(&self) -> [u64; 2] {
         // Minus zero is zero.
@@ -91,6 +102,17 @@ mod tests {
         ] {
             let error = Place::new(latitude, longitude).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_the_place_that_was_checked() {
+        for number in 0..20_000 {
+            let place = Place::wrapped(-89.9 + 0.008_991_3 * f64::from(number), -179.99 + 0.017_993_1 * f64::from(number));
+            let kept = place.as_written();
+            let read = |degrees: f64| format!("{degrees:.DECIMALS$}").parse::<f64>().unwrap();
+            assert_eq!((read(kept.latitude()), read(kept.longitude())), (kept.latitude(), kept.longitude()));
+            assert!((kept.latitude() - place.latitude()).abs() < 6e-8);
         }
     }
 

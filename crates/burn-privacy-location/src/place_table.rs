@@ -7,6 +7,7 @@ use csv::ByteRecord;
 
 use super::error::LocationError;
 use super::place::Place;
+use super::place_text::of_degrees;
 use super::population::Population;
 use burn_privacy_anonymize::AnonymizeError;
 use burn_privacy_anonymize::table::{open_csv, place_of};
@@ -82,18 +83,8 @@ impl PlaceCells {
             line: record.position().map_or(0, csv::Position::line),
             problem,
         };
-        let cell = |column: usize| std::str::from_utf8(record.get(column).unwrap_or_default()).unwrap_or("?").trim();
-        let (latitude, longitude) = (cell(self.latitude), cell(self.longitude));
-        if latitude.is_empty() && longitude.is_empty() {
-            return Ok(None);
-        }
-        let degrees = |text: &str| {
-            // The cell is private: it is not shown.
-            text.parse::<f64>().map_err(|_| {
-                wrong("a cell is no number of degrees: write it as 51.5033, with a point and without a unit".to_owned())
-            })
-        };
-        Place::new(degrees(latitude)?, degrees(longitude)?).map(Some).map_err(|error| wrong(error.to_string()))
+        let cell = |column: usize| record.get(column).unwrap_or_default();
+        of_degrees(cell(self.latitude), cell(self.longitude)).map_err(wrong)
     }
 
     /// The columns of latitude and longitude.

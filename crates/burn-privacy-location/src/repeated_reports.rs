@@ -80,6 +80,23 @@ impl ReportCharge {
         count: ReportCount,
         private: bool,
     ) -> Result<f64, LocationError> {
+        let (each, delta) = self.price(mask)?;
+        let event = DpEvent::epsilon_delta(each, delta)?;
+        let steps = count.most_draws.max(1);
+        let run = ledger.begin(describe_run(&self.run, event, steps, Adjacency::ReplaceOne, 1e-9, private)?)?;
+        for _ in 0..steps {
+            ledger.charge_step(run)?;
+        }
+        ledger.close(run, steps)?;
+        Ok(each * steps as f64)
+    }
+
+    /// Epsilon and delta of one draw of a mask, for places as far apart as is charged for.
+    ///
+    /// # Errors
+    ///
+    /// [`LocationError::Parameter`] as for [`Self::charge`].
+    pub fn price(&self, mask: &dyn PointMask) -> Result<(f64, f64), LocationError> {
         let (epsilon, delta, distance) = match mask.statement()?.guarantee() {
             Guarantee::Metric { epsilon, delta, .. } => (epsilon, delta, mask.charged_distance(self.within)),
             // Whatever the distance.
@@ -95,14 +112,6 @@ impl ReportCharge {
             ));
         }
         // Rounded up: the product of two doubles errs by half a unit in the last place.
-        let each = epsilon * distance * (1.0 + f64::EPSILON);
-        let event = DpEvent::epsilon_delta(each, delta)?;
-        let steps = count.most_draws.max(1);
-        let run = ledger.begin(describe_run(&self.run, event, steps, Adjacency::ReplaceOne, 1e-9, private)?)?;
-        for _ in 0..steps {
-            ledger.charge_step(run)?;
-        }
-        ledger.close(run, steps)?;
-        Ok(each * steps as f64)
+        Ok((epsilon * distance * (1.0 + f64::EPSILON), delta))
     }
 }

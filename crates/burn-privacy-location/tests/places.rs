@@ -70,6 +70,7 @@ fn reports(folder: &Path, reports: usize) -> (PathBuf, Vec<Place>) {
 
 fn options(subjects: bool) -> MaskFileOptions {
     MaskFileOptions {
+        expected_rows: None,
         columns: PlaceColumns::default(),
         subjects: subjects.then(|| SubjectColumns {
             subject: "user".to_owned(),
@@ -161,6 +162,10 @@ fn a_file_with_a_wrong_place_leaves_no_output_and_names_the_line() {
         assert!(!output.exists());
     }
     fs::write(&input, "user,latitude,longitude,day\na,90,0,x\nb,,,x\nc,0,180,x\n").unwrap();
+    // Four rows were counted and paid for, and the file has three.
+    let grown = MaskFileOptions { skip_unplaced: true, expected_rows: Some(4), ..options(false) };
+    let error = mask_file(&input, &output, &noise, &fresh, &grown).unwrap_err().to_string();
+    assert!(error.contains("has changed") && !output.exists(), "{error}");
     let skip = MaskFileOptions { skip_unplaced: true, ..options(false) };
     let rows = mask_file(&input, &output, &noise, &fresh, &skip).unwrap();
     assert_eq!((rows.released, rows.left_out), (2, 1));

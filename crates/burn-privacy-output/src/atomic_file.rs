@@ -11,8 +11,10 @@ use crate::OutputError;
 /// A file that gets its name when it is complete: until [`commit`](Self::commit) the name stands for what was there
 /// before, and dropped without it the file leaves nothing behind.
 ///
-/// The bytes go to a temporary file in the same folder, so that naming it is one step for the file system. Writes are
-/// not buffered; write blocks, or wrap `&mut` it in a [`BufWriter`](io::BufWriter).
+/// On Linux the bytes go to a file without a name, where the file system has such (`O_TMPFILE`): a process that is killed leaves
+/// nothing. Elsewhere they go to a temporary file `.unfinished-*` in the same folder, which a killed process leaves behind. Naming
+/// is one step for the file system either way. Writes are not buffered; write blocks, or wrap `&mut` it in a
+/// [`BufWriter`](io::BufWriter).
 ///
 /// ```
 /// use std::io::Write;
@@ -29,7 +31,63 @@ use crate::OutputError;
 #[derive(Debug)]
 pub struct AtomicFile {
     path: PathBuf,
-    unfinished: NamedTempFile,
+    unfinished: Unfinished,
+}
+
+#[derive(Debug)]
+enum Unfinished {
+    #[cfg(target_os = "linux")]
+    WithoutName(File),
+    Named(NamedTempFile),
+}
+
+impl Unfinished {
+    fn file(&mut self) -> &mut File {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::WithoutName(file) => file,
+            Self::Named(file) => file.as_file_mut(),
+        }
+    }
+}
+
+/// How a temporary file is made, with the permissions of any other file: usually it is for the owner alone.
+fn builder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".unfinished-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder
+}
+
+/// Files without a name, and how they get one.
+#[cfg(target_os = "linux")]
+mod without_name {
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::AsRawFd;
+    use std::path::Path;
+
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+
+    /// A file in a folder; none where the file system has no such files, or nothing to name them by.
+    pub(super) fn create(folder: &Path) -> Option<File> {
+        let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = File::from(open(folder, flags, Mode::from_raw_mode(0o666)).ok()?);
+        Path::new(&of(&file)).symlink_metadata().is_ok().then_some(file)
+    }
+
+    fn of(file: &File) -> String {
+        format!("/proc/self/fd/{}", file.as_raw_fd())
+    }
+
+    /// Names a file, if nothing has that name.
+    pub(super) fn link(file: &File, path: &Path) -> io::Result<()> {
+        Ok(linkat(CWD, of(file), CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+    }
 }
 
 impl AtomicFile {
@@ -40,17 +98,14 @@ impl AtomicFile {
     /// [`OutputError::File`].
     pub fn create(path: impl AsRef<Path>) -> Result<Self, OutputError> {
         let path = path.as_ref();
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".unfinished-");
-        // Temporary files are for the owner alone; a result gets the permissions of any other file.
-        #[cfg(unix)]
-        let builder = {
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(fs::Permissions::from_mode(0o666))
-        };
-        let unfinished = builder
-            .tempfile_in(folder_of(path))
-            .map_err(|source| OutputError::File { path: path.to_owned(), source })?;
+        let folder = folder_of(path);
+        #[cfg(target_os = "linux")]
+        if let Some(file) = without_name::create(folder) {
+            return Ok(Self { path: path.to_owned(), unfinished: Unfinished::WithoutName(file) });
+        }
+        let unfinished =
+            builder().tempfile_in(folder).map_err(|source| OutputError::File { path: path.to_owned(), source })?;
+        let unfinished = Unfinished::Named(unfinished);
         Ok(Self { path: path.to_owned(), unfinished })
     }
 
@@ -67,7 +122,15 @@ impl AtomicFile {
     ///
     /// [`OutputError::File`]; what was there before is then untouched.
     pub fn commit(self) -> Result<(), OutputError> {
-        self.name(|unfinished, path| unfinished.persist(path))
+        self.name(|unfinished, path| match unfinished {
+            // A name can't be taken from another file in one step, but by renaming: the complete file gets a name beside it first.
+            #[cfg(target_os = "linux")]
+            Unfinished::WithoutName(file) => {
+                let named = builder().make_in(folder_of(path), |beside| without_name::link(&file, beside))?;
+                named.into_temp_path().persist(path).map_err(io::Error::from)
+            }
+            Unfinished::Named(file) => file.persist(path).map(drop).map_err(io::Error::from),
+        })
     }
 
     /// As [`commit`](Self::commit), but only if nothing has that name.
@@ -76,17 +139,17 @@ impl AtomicFile {
     ///
     /// [`OutputError::File`], with [`io::ErrorKind::AlreadyExists`] if something has.
     pub fn commit_new(self) -> Result<(), OutputError> {
-        self.name(|unfinished, path| unfinished.persist_noclobber(path))
+        self.name(|unfinished, path| match unfinished {
+            #[cfg(target_os = "linux")]
+            Unfinished::WithoutName(file) => without_name::link(&file, path),
+            Unfinished::Named(file) => file.persist_noclobber(path).map(drop).map_err(io::Error::from),
+        })
     }
 
-    fn name(
-        self,
-        persist: impl FnOnce(NamedTempFile, &Path) -> Result<File, tempfile::PersistError>,
-    ) -> Result<(), OutputError> {
-        let Self { path, unfinished } = self;
-        let synced = unfinished.as_file().sync_all();
-        let named = synced.and_then(|()| persist(unfinished, &path).map_err(|error| error.error));
-        named.map_err(|source| OutputError::File { path: path.clone(), source })?;
+    fn name(self, give: impl FnOnce(Unfinished, &Path) -> io::Result<()>) -> Result<(), OutputError> {
+        let Self { path, mut unfinished } = self;
+        let synced = unfinished.file().sync_all();
+        synced.and_then(|()| give(unfinished, &path)).map_err(|source| OutputError::File { path: path.clone(), source })?;
         if let Ok(folder) = File::open(folder_of(&path)) {
             // Makes the new name last through a power cut, where the system can do that for a folder.
             let _ = folder.sync_all();
@@ -97,11 +160,11 @@ impl AtomicFile {
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.unfinished.write(bytes)
+        self.unfinished.file().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.unfinished.flush()
+        self.unfinished.file().flush()
     }
 }
 
@@ -187,6 +250,38 @@ mod tests {
         file.commit().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
         assert_eq!(names(folder.path()), ["stream.csv"]);
+    }
+
+    #[test]
+    fn a_file_that_has_a_name_while_it_is_written_ends_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.csv");
+        let named = || {
+            let file = builder().tempfile_in(folder.path()).unwrap();
+            AtomicFile { path: path.clone(), unfinished: Unfinished::Named(file) }
+        };
+        let mut file = named();
+        file.write_all(b"one").unwrap();
+        file.commit_new().unwrap();
+        assert!(named().commit_new().is_err());
+        named().commit().unwrap();
+        drop(named());
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), names(folder.path())), ("", vec!["old.csv".to_owned()]));
+    }
+
+    /// A file system without such files would need the other test alone.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn nothing_is_seen_of_a_file_that_is_being_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(probe) = without_name::create(folder.path()) else { return };
+        drop(probe);
+        let mut file = AtomicFile::create(folder.path().join("new")).unwrap();
+        file.write_all(b"half").unwrap();
+        assert!(names(folder.path()).is_empty());
+        // As after a kill: nothing runs, nothing is left.
+        std::mem::forget(file);
+        assert!(names(folder.path()).is_empty());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Operations with their keys derived, applied to a column of a batch at a time.
 
+use std::sync::Arc;
+
 use burn_privacy_mechanisms::key::PrivacyKey;
 use burn_privacy_mechanisms::local::RandomnessBlock;
 
@@ -9,6 +11,7 @@ use super::labels::Labels;
 use super::numbers::{Bounds, Rounding};
 use super::operation::{Ff1Format, Operation, PseudonymMethod};
 use super::repeats::Repeats;
+use super::row_treatment::RowWriter;
 use crate::AnonymizeError;
 use crate::perturb::Perturbed;
 use crate::pseudonym::{
@@ -49,6 +52,12 @@ pub(super) enum CellOperation {
     },
     /// Noise, and the column that its randomness is drawn for.
     Noise(Box<Perturbed>, u64),
+    /// A treatment that another crate brings, which of its columns this is, and where those are that it reads.
+    Rows {
+        writer: Arc<dyn RowWriter>,
+        part: usize,
+        reads: Vec<usize>,
+    },
 }
 
 /// What a thread has of its own for one column.
@@ -120,6 +129,7 @@ impl CellOperation {
         match self {
             Self::ShiftDates { subject, .. } => std::slice::from_ref(subject),
             Self::Redact { columns, .. } => columns,
+            Self::Rows { reads, .. } => reads,
             _ => &[],
         }
     }
@@ -249,6 +259,28 @@ impl CellOperation {
                 let names = columns.iter().filter_map(|&column| batch.cell(column, row));
                 redaction.apply(cell, names.filter_map(|name| std::str::from_utf8(name).ok()), out)
             })?,
+            Self::Rows { writer, part, reads } => {
+                if writer.is_number(*part) {
+                    style = Style::Number;
+                }
+                let mut row_cells = vec![None; reads.len()];
+                for first in (0..batch.rows).step_by(BLOCK) {
+                    let rows = first..batch.rows.min(first + BLOCK);
+                    // A number for each row, as for noise.
+                    let mut write = writer
+                        .rows(*part, batch.first_line + first as u64, rows.len())
+                        .map_err(|problem| (first, problem))?;
+                    for row in rows {
+                        let begin = bytes.len();
+                        for (cell, &other) in row_cells.iter_mut().zip(reads) {
+                            *cell = batch.cell(other, row);
+                        }
+                        write(&row_cells, &mut bytes).map_err(|problem| (row, problem))?;
+                        let is_null = begin == bytes.len() && batch.cell(column, row).is_none();
+                        cells.push(if is_null { Span::NULL } else { Span::new(begin, bytes.len()) });
+                    }
+                }
+            }
             Self::Noise(perturbed, number) => {
                 if perturbed.is_number() {
                     style = Style::Number;

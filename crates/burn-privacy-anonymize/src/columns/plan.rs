@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
-use burn_privacy_mechanisms::key::PrivacyKey;
+use burn_privacy_mechanisms::key::{Entropy, PrivacyKey};
 
 use super::cell_operation::{CellOperation, ColumnWorker};
 use super::class_counts::{ClassPlaces, Releasable};
 use super::input::{Chunk, ReadPlace, Rows};
 use super::operation::Role;
+use super::row_treatment::{RowTreatment, RowWriter, is_same};
 use super::options::TransformOptions;
 use super::rules::Action;
 use super::schema::ColumnSchema;
@@ -33,6 +35,8 @@ pub(super) struct Plan {
     pub(super) names: Vec<String>,
     pub(super) classes: Option<ClassPlaces>,
     pub(super) separator: u8,
+    /// Treatments that other crates bring, ready for this table.
+    writers: Vec<(Arc<dyn RowTreatment>, Arc<dyn RowWriter>)>,
     randomness: PrivacyKey,
     #[cfg(feature = "parquet")]
     pub(super) parquet: Option<ParquetColumns>,
@@ -74,9 +78,28 @@ impl Plan {
             })
         };
         let mut released = Vec::new();
+        let mut writers: Vec<(Arc<dyn RowTreatment>, Arc<dyn RowWriter>)> = Vec::new();
         for (number, column) in schema.columns.iter().enumerate() {
             let place = place_of(&column.name)?;
             let operation = match &column.action {
+                Action::Rows { treatment, part, .. } => {
+                    let known = writers.iter().find(|(known, _)| is_same(known, treatment));
+                    let writer = match known {
+                        Some((_, writer)) => Arc::clone(writer),
+                        None => {
+                            // Fixed seeds differ, too, so that no two columns have one stream.
+                            let entropy = match options.entropy {
+                                Entropy::Seeded(seed) => Entropy::seeded(seed.wrapping_add(1 + writers.len() as u64)),
+                                Entropy::Os => Entropy::os(),
+                            };
+                            let writer = treatment.ready(key, &entropy).map_err(|problem| column.wrong(problem))?;
+                            writers.push((Arc::clone(treatment), Arc::clone(&writer)));
+                            writer
+                        }
+                    };
+                    let reads = treatment.reads().iter().map(|name| place_of(name)).collect::<Result<_, _>>()?;
+                    Some(CellOperation::Rows { writer, part: *part, reads })
+                }
                 Action::Operation(operation) => CellOperation::new(operation, &column.name, key, place_of)?,
                 Action::Noise(_) => schema
                     .noise
@@ -186,10 +209,16 @@ impl Plan {
             names,
             classes,
             separator: options.csv.separator(),
+            writers,
             randomness,
             #[cfg(feature = "parquet")]
             parquet,
         })
+    }
+
+    /// A pass over the table begins.
+    pub(super) fn begin(&self) {
+        self.writers.iter().for_each(|(_, writer)| writer.begin());
     }
 
     pub(super) fn workers(&self) -> Vec<Worker> {
@@ -298,7 +327,12 @@ impl Plan {
             return Err(AnonymizeError::parameter("the row's delta", given, "below one over the number of rows"));
         }
         let order: Vec<usize> = self.released.iter().map(|(_, number, _)| *number).collect();
+        let wrong = |problem: String| AnonymizeError::Schema { problem };
+        let worth = |(treatment, writer): &(Arc<dyn RowTreatment>, Arc<dyn RowWriter>)| {
+            writer.worth().map(|worth| (Arc::clone(treatment), worth)).map_err(wrong)
+        };
         let observed = Observed {
+            worths: self.writers.iter().map(worth).collect::<Result<_, _>>()?,
             rows,
             released_rows,
             smallest_class: releasable.map(|found| found.smallest),

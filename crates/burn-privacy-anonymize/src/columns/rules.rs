@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
 use super::labels::resolved;
 use super::numbers::{Bounds, Rounding};
 use super::operation::{Operation, PseudonymMethod, Role};
+use super::row_treatment::{RowTreatment, RowTreatmentReader};
 use crate::AnonymizeError;
 
 /// A column of the schema.
@@ -26,6 +28,8 @@ pub(super) enum Action {
     Operation(Operation),
     /// Noise of [`crate::perturb`]: `randomize` (or `noise`) and `obfuscate`, as the schema has it.
     Noise(toml::Table),
+    /// A treatment that another crate brings, which of its columns this is, and the keys that it was read from.
+    Rows { treatment: Arc<dyn RowTreatment>, part: usize, keys: toml::Table },
 }
 
 impl ColumnRule {
@@ -37,7 +41,7 @@ impl ColumnRule {
     pub(super) fn operation(&self) -> Option<&Operation> {
         match &self.action {
             Action::Operation(operation) => Some(operation),
-            Action::Noise(_) => None,
+            Action::Noise(_) | Action::Rows { .. } => None,
         }
     }
 
@@ -59,8 +63,44 @@ pub(super) fn taken<T: DeserializeOwned>(table: &mut toml::Table, key: &str) -> 
         .map_err(|error| AnonymizeError::Schema { problem: format!("{key}: {}", error.to_string().trim_end()) })
 }
 
+/// Rules of a schema's columns, those of `readers` among them, in their order.
+pub(super) fn rules(
+    columns: Vec<toml::Table>,
+    folder: Option<&Path>,
+    readers: &[&dyn RowTreatmentReader],
+) -> Result<Vec<ColumnRule>, AnonymizeError> {
+    let mut rules: Vec<Option<ColumnRule>> = Vec::with_capacity(columns.len());
+    let mut waiting: Vec<Vec<(usize, Role, (String, toml::Table))>> = vec![Vec::new(); readers.len()];
+    for (place, mut keys) in columns.into_iter().enumerate() {
+        let treatment = keys.get("treatment").and_then(toml::Value::as_str).unwrap_or_default();
+        let Some(reader) = readers.iter().position(|reader| reader.name() == treatment) else {
+            rules.push(Some(rule(keys, folder)?));
+            continue;
+        };
+        let missing = || AnonymizeError::Schema { problem: "a [[column]] has no name".to_owned() };
+        let name: String = taken(&mut keys, "name")?.ok_or_else(missing)?;
+        let role = taken(&mut keys, "role")?.unwrap_or(Role::QuasiIdentifier);
+        keys.remove("treatment");
+        waiting[reader].push((place, role, (name, keys)));
+        rules.push(None);
+    }
+    for (reader, waiting) in readers.iter().zip(waiting).filter(|(_, waiting)| !waiting.is_empty()) {
+        let columns: Vec<(String, toml::Table)> = waiting.iter().map(|(.., column)| column.clone()).collect();
+        let problem = |problem: String| AnonymizeError::Schema { problem };
+        let parts = reader.read(&columns, folder).map_err(problem)?;
+        if parts.len() != columns.len() {
+            return Err(problem(format!("{} columns were read of {}", parts.len(), columns.len())));
+        }
+        for ((place, role, (name, mut keys)), (treatment, part)) in waiting.into_iter().zip(parts) {
+            keys.insert("treatment".to_owned(), toml::Value::String(reader.name().to_owned()));
+            rules[place] = Some(ColumnRule { name, role, action: Action::Rows { treatment, part, keys } });
+        }
+    }
+    Ok(rules.into_iter().flatten().collect())
+}
+
 /// A column of the text.
-pub(super) fn rule(mut keys: toml::Table, folder: Option<&Path>) -> Result<ColumnRule, AnonymizeError> {
+fn rule(mut keys: toml::Table, folder: Option<&Path>) -> Result<ColumnRule, AnonymizeError> {
     let missing = || AnonymizeError::Schema { problem: "a [[column]] has no name".to_owned() };
     let name: String = taken(&mut keys, "name")?.ok_or_else(missing)?;
     let wrong =
@@ -90,9 +130,9 @@ pub(super) fn rule(mut keys: toml::Table, folder: Option<&Path>) -> Result<Colum
     Ok(ColumnRule { name, role, action })
 }
 
-/// Refuses keys that contradict each other, and identifiers in the clear.
+/// Refuses keys that contradict each other, and identifiers in the clear. `noisy` has the columns with noise, and the other
+/// columns that are drawn at random.
 pub(super) fn check(column: &ColumnRule, names: &HashSet<&str>, noisy: &HashSet<&str>) -> Result<(), AnonymizeError> {
-    let Some(operation) = column.operation() else { return Ok(()) };
     let known = |name: &String| {
         if noisy.contains(name.as_str()) {
             // What is drawn for a raw value, or left out because of it, tells of it, whatever noise its own column has.
@@ -103,6 +143,11 @@ pub(super) fn check(column: &ColumnRule, names: &HashSet<&str>, noisy: &HashSet<
         } else {
             Err(column.wrong(format!("it names the column {name:?}, which the schema does not have")))
         }
+    };
+    let operation = match &column.action {
+        Action::Operation(operation) => operation,
+        Action::Noise(_) => return Ok(()),
+        Action::Rows { treatment, .. } => return treatment.reads().iter().try_for_each(known),
     };
     match operation {
         Operation::Keep {} if column.role == Role::Identifier => Err(column

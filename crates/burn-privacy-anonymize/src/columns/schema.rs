@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::operation::{Operation, Role};
-use super::rules::{Action, ColumnRule, check, rule, taken};
+use super::row_treatment::{RowTreatmentReader, is_same};
+use super::rules::{Action, ColumnRule, check, rules, taken};
 use crate::AnonymizeError;
 use crate::perturb::TableSchema;
 use crate::table::PrivacyModel;
@@ -41,6 +42,19 @@ impl ColumnSchema {
     ///
     /// [`AnonymizeError::Schema`] with what is wrong.
     pub fn parse(text: &str, folder: Option<&Path>) -> Result<Self, AnonymizeError> {
+        Self::parse_with(text, folder, &[])
+    }
+
+    /// As [`Self::parse`], with treatments that other crates bring.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`].
+    pub fn parse_with(
+        text: &str,
+        folder: Option<&Path>,
+        readers: &[&dyn RowTreatmentReader],
+    ) -> Result<Self, AnonymizeError> {
         let wrong = |problem: String| AnonymizeError::Schema { problem };
         let mut table: toml::Table =
             text.parse().map_err(|error: toml::de::Error| wrong(error.to_string().trim_end().to_owned()))?;
@@ -51,7 +65,7 @@ impl ColumnSchema {
             )));
         }
         let columns: Vec<toml::Table> = taken(&mut table, "column")?.unwrap_or_default();
-        let rules = columns.into_iter().map(|column| rule(column, folder)).collect::<Result<Vec<_>, _>>()?;
+        let rules = rules(columns, folder, readers)?;
         let (k, distinct_l) = (taken(&mut table, "k")?, taken(&mut table, "distinct_l")?);
         let (entropy_l, equal_t) = (taken(&mut table, "entropy_l")?, taken(&mut table, "equal_t")?);
         let suppression = taken(&mut table, "suppression")?;
@@ -95,10 +109,13 @@ impl ColumnSchema {
                 return Err(column.wrong("it is there twice: give every column once"));
             }
         }
-        let noisy = columns.iter().filter(|column| matches!(column.action, Action::Noise(_)));
-        let noisy = noisy.map(|column| column.name.as_str()).collect();
         for column in &columns {
-            check(column, &names, &noisy)?;
+            let own = |other: &ColumnRule| match (&column.action, &other.action) {
+                (Action::Rows { treatment, .. }, Action::Rows { treatment: other, .. }) => is_same(treatment, other),
+                _ => false,
+            };
+            let noisy = columns.iter().filter(|other| !matches!(other.action, Action::Operation(_)) && !own(other));
+            check(column, &names, &noisy.map(|column| column.name.as_str()).collect())?;
         }
         if columns.iter().all(ColumnRule::is_dropped) {
             return Err(wrong(
@@ -127,7 +144,7 @@ impl ColumnSchema {
             .iter()
             .filter_map(|column| match &column.action {
                 Action::Noise(keys) => Some(toml::Value::Table(keys.clone())),
-                Action::Operation(_) => None,
+                Action::Operation(_) | Action::Rows { .. } => None,
             })
             .collect();
         let noise = if noisy.is_empty() {
@@ -158,13 +175,15 @@ impl ColumnSchema {
 
     /// True if a column needs a key.
     pub fn needs_key(&self) -> bool {
-        self.columns
-            .iter()
-            .filter_map(ColumnRule::operation)
-            .any(|operation| matches!(operation, Operation::Pseudonym { .. } | Operation::ShiftDates { .. }))
+        self.columns.iter().any(|column| match &column.action {
+            Action::Operation(Operation::Pseudonym { .. } | Operation::ShiftDates { .. }) => true,
+            Action::Rows { treatment, .. } => treatment.needs_key(),
+            Action::Operation(_) | Action::Noise(_) => false,
+        })
     }
 
-    /// The schema as TOML that [`Self::parse`] reads without any other file: hierarchies are written out.
+    /// The schema as TOML that [`Self::parse`] reads without any other file: hierarchies are written out. (Treatments that
+    /// other crates brought keep their keys, names of files among them.)
     ///
     /// # Errors
     ///
@@ -193,7 +212,7 @@ impl ColumnSchema {
             keys.insert("role".to_owned(), toml::Value::try_from(column.role).map_err(unwritten)?);
             let others = match &column.action {
                 Action::Operation(operation) => toml::Table::try_from(operation).map_err(unwritten)?,
-                Action::Noise(keys) => keys.clone(),
+                Action::Noise(keys) | Action::Rows { keys, .. } => keys.clone(),
             };
             keys.extend(others);
             columns.push(toml::Value::Table(keys));

@@ -101,7 +101,7 @@ impl Dialect {
         let unless_empty =
             |made: String| format!("CASE WHEN {name} IS NULL OR {cell} = '' THEN {cell} ELSE {made} END");
         let Action::Operation(operation) = &column.action else {
-            return Err(wrong("noise can't be drawn in SQL: apply the schema to a file"));
+            return Err(wrong("noise and places can't be drawn in SQL: apply the schema to a file"));
         };
         let number = match self {
             Self::DuckDb => format!("CAST({cell} AS DOUBLE)"),

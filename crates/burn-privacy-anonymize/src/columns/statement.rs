@@ -1,10 +1,12 @@
 //! What a transformed table is worth: the grade of its weakest column, and each column's own.
 
 use std::fmt;
+use std::sync::Arc;
 
 use burn_privacy_budget::statement::{Caveats, Fact, FactTable, Grade, Guarantee, Statement, text};
 
 use super::operation::{Ff1Format, Operation, PseudonymMethod, Role};
+use super::row_treatment::{RowTreatment, RowWorth, grade, is_same, together};
 use super::rules::{Action, ColumnRule};
 use super::schema::ColumnSchema;
 use crate::AnonymizeError;
@@ -40,12 +42,15 @@ pub struct ColumnsStatement {
     /// Rows of the smallest class of quasi-identifiers, where classes were counted.
     pub smallest_class: Option<u64>,
     models: Vec<String>,
+    more: Vec<Fact>,
     caveats: Vec<String>,
     void: bool,
 }
 
 /// What became known while the rows were read.
 pub(super) struct Observed {
+    /// What treatments that other crates bring are worth.
+    pub(super) worths: Vec<(Arc<dyn RowTreatment>, RowWorth)>,
     pub(super) rows: u64,
     pub(super) released_rows: u64,
     pub(super) smallest_class: Option<u64>,
@@ -69,14 +74,17 @@ impl ColumnsStatement {
         let models: Vec<String> = schema.models.iter().map(ToString::to_string).collect();
         let weakest = columns.iter().filter_map(|column| column.grade).min();
         let ungraded = columns.iter().any(|column| column.grade.is_none());
-        let guarantee = match (weakest, &noise) {
-            (Some(Grade::DifferentialPrivacy), Some(noise)) => {
-                let mut noise = noise.clone();
-                if ungraded {
-                    noise.level = crate::perturb::ProtectionLevel::Attribute;
-                }
-                noise.guarantee()
+        let worths: Vec<&RowWorth> = observed.worths.iter().map(|(_, worth)| worth).collect();
+        let of_noise = noise.as_ref().map(|noise| {
+            let mut noise = noise.clone();
+            if ungraded || !worths.is_empty() {
+                noise.level = crate::perturb::ProtectionLevel::Attribute;
             }
+            noise.guarantee()
+        });
+        let guarantee = match (weakest, together(&worths, of_noise.clone()).or(of_noise)) {
+            (Some(Grade::DifferentialPrivacy), Some(guarantee)) => guarantee,
+            (Some(Grade::Syntactic), Some(guarantee)) if !counted && guarantee.grade() == Grade::Syntactic => guarantee,
             (Some(Grade::Syntactic), _) => Guarantee::syntactic(format!(
                 "{} of the released rows, against whoever knows at most the quasi-identifiers of a person in the table and \
                  nothing else about it",
@@ -122,6 +130,10 @@ impl ColumnsStatement {
                     .to_owned(),
             );
         }
+        for (treatment, worth) in &observed.worths {
+            let of = treatment.reads().first().map_or("", String::as_str);
+            caveats.extend(worth.caveats.iter().map(|caveat| format!("column {of:?}: {caveat}")));
+        }
         if ungraded {
             caveats.push("columns that the schema calls sensitive or insensitive: what they reveal is the schema's to answer for".to_owned());
         }
@@ -139,9 +151,17 @@ impl ColumnsStatement {
             released_rows: observed.released_rows,
             smallest_class: observed.smallest_class,
             models,
+            more: Vec::new(),
             caveats,
-            void: noise.is_some_and(|noise| noise.is_void()),
+            void: noise.is_some_and(|noise| noise.is_void()) || worths.iter().any(|worth| worth.seeded),
         })
+    }
+
+    /// Adds a fact, such as what was charged.
+    #[must_use]
+    pub fn fact(mut self, name: &str, value: impl ToString) -> Self {
+        self.more.push(Fact::new(name, value));
+        self
     }
 
     /// The grade of the weakest column.
@@ -172,11 +192,16 @@ fn released(
             });
             (what, Some(Grade::DifferentialPrivacy), fact)
         }
+        Action::Rows { treatment, .. } => match observed.worths.iter().find(|(known, _)| is_same(known, treatment)) {
+            Some((_, worth)) => (worth.what.clone(), Some(grade(worth)), worth.fact.clone()),
+            None => Default::default(),
+        },
         Action::Operation(operation) => described(operation, observed, place),
     };
     let grade = match (graded, column.role) {
         (Some(Grade::DifferentialPrivacy), _) => graded,
         (_, Role::QuasiIdentifier) if counted => Some(Grade::Syntactic),
+        (graded, _) if matches!(column.action, Action::Rows { .. }) => graded,
         (graded @ Some(Grade::Pseudonymized), _) | (graded, Role::Identifier) => graded.or(Some(Grade::Disguised)),
         (_, Role::QuasiIdentifier) => Some(Grade::Disguised),
         // Free text and hashes are no attribute that a schema can vouch for.
@@ -185,6 +210,7 @@ fn released(
         {
             Some(Grade::Disguised)
         }
+
         _ => None,
     };
     let fact = match (column.role, grade) {
@@ -266,6 +292,7 @@ impl Statement for ColumnsStatement {
         }
         let dropped = if self.dropped.is_empty() { "none".to_owned() } else { self.dropped.join(", ") };
         facts.push(Fact::new("Left out", dropped));
+        facts.extend(self.more.iter().cloned());
         facts
     }
 

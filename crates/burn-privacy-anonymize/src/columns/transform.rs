@@ -51,6 +51,25 @@ pub fn transform_file(
     Ok(statement)
 }
 
+/// As [`transform_file`], to anything.
+///
+/// The output is to be used only if this returns `Ok`: an error may come after part of it was written.
+///
+/// # Errors
+///
+/// As [`transform_file`].
+pub fn transform_to(
+    schema: &ColumnSchema,
+    key: Option<&PseudonymKey>,
+    input: &Path,
+    output: &mut (dyn Write + Send),
+    options: &TransformOptions,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<ColumnsStatement, AnonymizeError> {
+    let open = || File::open(input).map_err(|source| AnonymizeError::Read { file: input.to_owned(), source });
+    run(schema, key, &open, input, output, Path::new("the output"), options, progress)
+}
+
 /// As [`transform_file`], from and to anything. `name` stands for the input in errors.
 ///
 /// The output is to be used only if this returns `Ok`: an error may come after part of it was written.
@@ -124,6 +143,7 @@ fn run<R: Read + Send>(
 
     let mut releasable: Option<Releasable> = None;
     if let Some(places) = &plan.classes {
+        plan.begin();
         let mut counts = ClassCounts::default();
         each_chunk(
             &mut rows,
@@ -152,6 +172,7 @@ fn run<R: Read + Send>(
         rows = Rows::open(open()?, input, schema, options)?.0;
     }
 
+    plan.begin();
     let mut sink = Sink::new(output, named, &plan, options)?;
     (done.bytes, done.records) = (0, 0);
     let mut released_rows = 0_u64;

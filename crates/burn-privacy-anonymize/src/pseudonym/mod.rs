@@ -7,7 +7,6 @@ mod key;
 mod mask;
 mod realistic;
 mod shape;
-mod table;
 
 pub use check_digits::{iban_check_digits, luhn_check_digit};
 pub use format_preserving::{FormatPreserving, NumberFormat};
@@ -16,4 +15,3 @@ pub use key::{KeyedPseudonym, PseudonymKey, keyed, unkeyed_hash};
 pub use mask::{Mask, MaskPattern};
 pub use realistic::{Locale, Realistic, RealisticKind};
 pub use shape::{EmailPseudonym, ShapePreserving};
-pub use table::{ColumnTreatment, Treatment, pseudonymize_table};

@@ -8,9 +8,11 @@
 //! The random forest, the nearest neighbors and the support vector machine are those of `smartcore`; the private logistic
 //! regression is `burn-privacy-convex`'s objective perturbation. Accuracies on rows that are private are not themselves private.
 
+mod drawn_rows;
 mod encoding;
 mod models;
 
+pub use drawn_rows::drawn_examples;
 pub use encoding::Encoding;
 pub use models::{
     ForestSettings, accuracy, forest, logistic_with_privacy, logistic_without_privacy, neighbors, support_vectors,
@@ -42,6 +44,14 @@ impl Examples {
     /// True without rows.
     pub fn is_empty(&self) -> bool {
         self.classes.is_empty()
+    }
+
+    /// Its first rows, and the rest.
+    pub fn divided(&self, rows: usize) -> (Self, Self) {
+        let rows = rows.min(self.len());
+        let (features, classes) = (self.features.split_at(rows), self.classes.split_at(rows));
+        let of = |features: &[Vec<f64>], classes: &[i32]| Self { features: features.to_vec(), classes: classes.to_vec() };
+        (of(features.0, classes.0), of(features.1, classes.1))
     }
 
     /// The first `rows` in an order drawn from a seed.

@@ -27,6 +27,15 @@ pub struct Budget {
     epsilon: f64,
     delta: f64,
     order: f64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    failures: f64,
+}
+
+/// The part of delta that is set aside for failures: it lowers the rest by a millionth.
+const FAILURES: f64 = 1.0 / (1 << 20) as f64;
+
+fn is_zero(failures: &f64) -> bool {
+    *failures == 0.0
 }
 
 impl Budget {
@@ -57,7 +66,7 @@ impl Budget {
             return Err(LedgerError::Invalid { what: "a budget's epsilon", given: epsilon.to_string(), allowed });
         }
         let order = RdpFilter::for_expected(adjacency, expected, epsilon, delta)?.order();
-        Ok(Self { adjacency, epsilon, delta, order })
+        Ok(Self { adjacency, epsilon, delta, order, failures: delta * FAILURES })
     }
 
     /// Which data sets are neighbors.
@@ -84,9 +93,20 @@ impl Budget {
         self.order
     }
 
+    /// The part of delta that is set aside for mechanisms that may fail; 0 in budgets of earlier versions.
+    #[must_use]
+    pub const fn failures(&self) -> f64 {
+        self.failures
+    }
+
+    /// True if both ask for the same, whichever version wrote them.
+    pub(super) fn asks_for_the_same(&self, other: &Self) -> bool {
+        *self == Self { failures: self.failures, ..other.clone() }
+    }
+
     /// The filter before the first charge.
     pub(super) fn filter(&self) -> Result<RdpFilter, LedgerError> {
-        Ok(RdpFilter::new(self.adjacency, self.order, self.epsilon, self.delta)?)
+        Ok(RdpFilter::with_failures(self.adjacency, self.order, self.epsilon, self.delta, self.failures)?)
     }
 
     /// The event of a run's step, if such a run can be counted at all.

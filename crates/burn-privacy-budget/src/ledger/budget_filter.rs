@@ -20,6 +20,15 @@ impl History {
         Ok(self.filter()?.map(|filter| filter.spent() / filter.budget()))
     }
 
+    /// The probability of failures that is charged, and what the budget sets aside for them; `None` without a budget.
+    ///
+    /// # Errors
+    ///
+    /// As [`budget_spent`](Self::budget_spent).
+    pub fn failures_spent(&self) -> Result<Option<(f64, f64)>, LedgerError> {
+        Ok(self.filter()?.map(|filter| (filter.failed(), filter.failures())))
+    }
+
     /// The filter with everything that is charged.
     fn filter(&self) -> Result<Option<RdpFilter>, LedgerError> {
         let Some(budget) = self.budget() else { return Ok(None) };
@@ -47,7 +56,7 @@ impl History {
         let event = budget.event(run)?;
         let fits = |steps: u64| match filter.clone().charge(&event, steps) {
             Ok(()) => Ok(true),
-            Err(AccountingError::BudgetExhausted { .. }) => Ok(false),
+            Err(AccountingError::BudgetExhausted { .. } | AccountingError::FailuresExhausted { .. }) => Ok(false),
             Err(error) => Err(error),
         };
         if fits(wanted)? {
@@ -61,6 +70,9 @@ impl History {
         }
         if fitting >= least {
             return Ok(fitting);
+        }
+        if let Err(error @ AccountingError::FailuresExhausted { .. }) = filter.clone().charge(&event, least) {
+            return Err(LedgerError::NotCounted { name: run.name.clone(), reason: error.to_string() });
         }
         let (epsilon, delta, name) = (budget.epsilon(), budget.delta(), run.name.clone());
         Err(LedgerError::BudgetExceeded { name, epsilon, delta, asked: least, fitting })

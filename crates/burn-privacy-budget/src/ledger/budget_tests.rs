@@ -308,3 +308,41 @@ fn runs_under_several_adjacencies_have_no_total() {
     let error = ledger.history().total(DELTA).unwrap_err();
     assert!(matches!(&error, LedgerError::OtherAdjacency { name, .. } if name == "second"), "{error}");
 }
+
+#[test]
+fn a_mechanism_that_may_fail_is_counted_by_budgets_that_set_something_aside() {
+    let (_folder, path) = place();
+    let failing = |name: &str, delta: f64, steps: u64| RunDescription {
+        event_per_step: serde_json::to_value(EventDocument::new(DpEvent::epsilon_delta(0.01, delta).unwrap())).unwrap(),
+        ..run(name, 1.0, steps)
+    };
+    let mut ledger = with_budget(&path, 2.0);
+    let set_aside = ledger.history().budget().unwrap().failures();
+    assert!(set_aside > 0.0 && set_aside < DELTA * 1e-6);
+    // The cut tail of planar Laplace noise.
+    let tail = 2.0_f64.powi(-70);
+    let id = ledger.begin(failing("reports", tail, 100)).unwrap();
+    ledger.reserve(id, 100).unwrap();
+    ledger.close(id, 100).unwrap();
+    let error = ledger.begin(failing("too likely", 1e-9, 1)).unwrap_err();
+    assert!(matches!(&error, LedgerError::NotCounted { reason, .. } if reason.contains("fails with probability")), "{error}");
+    let history = ledger.history();
+    let (failed, of) = history.failures_spent().unwrap().unwrap();
+    assert!(failed >= 100.0 * tail && failed < 100.001 * tail && of == set_aside);
+    let total = history.total(DELTA).unwrap();
+    assert!(!total.composed.is_empty() && total.composed.iter().all(|report| report.epsilon > 0.1), "{total}");
+    assert!(total.to_string().contains("mechanisms that may fail"), "{total}");
+
+    // A budget of version 2 sets nothing aside, is kept as it is when it is asked for again, and refuses such runs.
+    let old = place();
+    let document = serde_json::to_value(budget(2.0)).unwrap();
+    let mut document = document.as_object().unwrap().clone();
+    document.remove("failures");
+    let without: Budget = serde_json::from_value(document.into()).unwrap();
+    written(&old.1, 2, &[Record::Budget { budget: without, software: SOFTWARE.into(), time: 1 }]);
+    let mut ledger = Ledger::open(&old.1, "patients").unwrap();
+    ledger.set_budget(budget(2.0)).unwrap();
+    assert_eq!(ledger.history().budget().unwrap().failures(), 0.0);
+    assert!(ledger.set_budget(budget(3.0)).is_err());
+    assert!(ledger.begin(failing("reports", tail, 1)).is_err());
+}

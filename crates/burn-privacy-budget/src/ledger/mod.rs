@@ -64,11 +64,11 @@
 //! # }
 //! ```
 //!
-//! # File format, version 2
+//! # File format, version 3
 //!
 //! UTF-8, one JSON object a line, each line ended by a line feed. The first line is the header:
 //!
-//! `{"format":"burn-privacy-ledger","version":2,"dataset":"…","software":"…","time":…,"check":"…"}`
+//! `{"format":"burn-privacy-ledger","version":3,"dataset":"…","software":"…","time":…,"check":"…"}`
 //!
 //! Every other line is a record, `{"KIND":{…},"check":"…"}`; `time` is in seconds since 1970 (UTC), `run` counts from
 //! 0:

@@ -10,8 +10,9 @@ use super::run_description::RunDescription;
 /// The format's name in the header.
 pub(super) const FORMAT: &str = "burn-privacy-ledger";
 
-/// The format's version, which this code writes. It reads all versions from 1; version 1 has no budgets.
-pub(super) const VERSION: u64 = 2;
+/// The format's version, which this code writes. It reads all versions from 1; version 1 has no budgets, and
+/// budgets of version 2 set nothing aside for failures.
+pub(super) const VERSION: u64 = 3;
 
 /// How every header starts.
 pub(super) const HEADER_START: &[u8] = b"{\"format\":\"burn-privacy-ledger\",\"version\":";

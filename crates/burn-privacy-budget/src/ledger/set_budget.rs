@@ -14,7 +14,7 @@ impl Ledger {
     /// [`LedgerError::BudgetFixed`] if there is another one, or steps are charged already: the filter's order and budget
     /// must be fixed before the first release; errors of writing.
     pub fn set_budget(&mut self, budget: Budget) -> Result<(), LedgerError> {
-        if self.history().budget() == Some(&budget) {
+        if self.history().budget().is_some_and(|known| known.asks_for_the_same(&budget)) {
             return Ok(());
         }
         let charged = self.history().charged_steps();

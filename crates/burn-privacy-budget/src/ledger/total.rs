@@ -31,6 +31,8 @@ pub struct LedgerTotal {
     pub budget: Option<Budget>,
     /// The share of it that is charged.
     pub budget_spent: Option<f64>,
+    /// The probability of failures that is charged (deltas of mechanisms that have one), and what the budget sets aside for them.
+    pub failures_spent: Option<(f64, f64)>,
 }
 
 impl History {
@@ -68,6 +70,7 @@ impl History {
             composed,
             budget: self.budget().cloned(),
             budget_spent: self.budget_spent()?,
+            failures_spent: self.failures_spent()?,
         })
     }
 }
@@ -95,7 +98,12 @@ impl fmt::Display for LedgerTotal {
         match (&self.budget, self.budget_spent) {
             (Some(budget), Some(spent)) => {
                 writeln!(f, "Budget    {budget}: however the runs were chosen, they never exceed it")?;
-                writeln!(f, "          {:.1} % of it is charged", (spent * 1000.0).ceil() / 10.0)
+                writeln!(f, "          {:.1} % of it is charged", (spent * 1000.0).ceil() / 10.0)?;
+                if let Some((failed, set_aside)) = self.failures_spent.filter(|(failed, _)| *failed > 0.0) {
+                    let [failed, set_aside] = [failed, set_aside].map(round_up_for_display);
+                    writeln!(f, "          and {failed} of the {set_aside} that its delta sets aside for mechanisms that may fail")?;
+                }
+                Ok(())
             }
             _ => writeln!(f, "Budget    none"),
         }

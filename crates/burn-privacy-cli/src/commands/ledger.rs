@@ -175,6 +175,7 @@ fn total_json(total: &LedgerTotal) -> Map<String, Value> {
     add("caveat", json!(COMPOSITION_CAVEAT));
     add("budget", json!(total.budget));
     add("budget_spent", json!(total.budget_spent));
+    add("failures_spent", json!(total.failures_spent.map(|(failed, _)| failed)));
     shown
 }
 
@@ -212,9 +213,14 @@ fn open(path: &Path, dataset: Option<&str>) -> Result<Ledger, Failure> {
 }
 
 fn print_budget(history: &History, json: bool, out: &mut impl Write) -> Result<(), Failure> {
-    let spent = history.budget_spent()?;
+    let (spent, failures) = (history.budget_spent()?, history.failures_spent()?);
     if json {
-        let shown = json!({ "dataset": history.dataset(), "budget": history.budget(), "budget_spent": spent });
+        let shown = json!({
+            "dataset": history.dataset(),
+            "budget": history.budget(),
+            "budget_spent": spent,
+            "failures_spent": failures.map(|(failed, _)| failed),
+        });
         return Ok(writeln!(out, "{shown}")?);
     }
     writeln!(out, "Data set  {}", printable(history.dataset()))?;
@@ -222,6 +228,10 @@ fn print_budget(history: &History, json: bool, out: &mut impl Write) -> Result<(
         (Some(budget), Some(spent)) => {
             writeln!(out, "Budget    {budget}")?;
             writeln!(out, "          {:.1} % of it is charged", (spent * 1000.0).ceil() / 10.0)?;
+            if let Some((failed, set_aside)) = failures.filter(|(failed, _)| *failed > 0.0) {
+                let [failed, set_aside] = [failed, set_aside].map(burn_privacy_accounting::round_up_for_display);
+                writeln!(out, "          and {failed} of the {set_aside} that its delta sets aside for mechanisms that may fail")?;
+            }
         }
         _ => writeln!(out, "Budget    none")?,
     }

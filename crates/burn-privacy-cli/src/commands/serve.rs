@@ -87,7 +87,7 @@ struct Service {
 
 /// `burn-privacy serve`.
 pub fn serve(args: ServeArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let schema = read_schema(&args.schema)?;
+    let (schema, _) = read_schema(&args.schema)?;
     let key = args.key.as_deref().map(PseudonymKey::read).transpose()?;
     if schema.needs_key() && key.is_none() {
         return Err(Failure::Input("the schema has pseudonyms: give --key".to_owned()));

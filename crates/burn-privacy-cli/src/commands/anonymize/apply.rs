@@ -5,12 +5,14 @@ use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use burn_privacy_anonymize::columns::{
-    ColumnSchema, ColumnsStatement, Dialect, TransformOptions, transform_file, transform_stream,
+    ColumnSchema, ColumnsStatement, Dialect, TransformOptions, transform_stream, transform_to,
 };
 use burn_privacy_anonymize::perturb::Progress;
 use burn_privacy_anonymize::pseudonym::PseudonymKey;
 use burn_privacy_anonymize::{FileFormat, Packing};
+use burn_privacy_budget::ledger::Ledger;
 use burn_privacy_budget::statement::json;
+use burn_privacy_location::{PlaceTreatments, ReportCharge};
 use burn_privacy_mechanisms::key::Entropy;
 use burn_privacy_output::{AtomicFile, write_atomically};
 use clap::{Args, ValueEnum};
@@ -18,7 +20,7 @@ use clap::{Args, ValueEnum};
 use crate::commands::perturb::{FormatArgs, progress_bar};
 use crate::failure::Failure;
 use crate::input::{is_standard, named, open, read_text};
-use crate::numbers::whole;
+use crate::numbers::{real, whole};
 
 /// A schema is no larger; written out hierarchies can be long.
 const LARGEST_SCHEMA: u64 = 256 << 20;
@@ -67,6 +69,18 @@ pub struct ApplyArgs {
     /// Start of the statements' names [default: that of the output; to standard error if that is -]
     #[arg(long, value_name = "NAME")]
     statement: Option<PathBuf>,
+    /// Ledger to charge the schema's places to, before the output is there
+    #[arg(long, value_name = "FILE", requires_all = ["dataset", "within"])]
+    ledger: Option<PathBuf>,
+    /// Name of the ledger's data set
+    #[arg(long, value_name = "NAME", requires = "ledger")]
+    dataset: Option<String>,
+    /// Name of the run in the ledger, new each time
+    #[arg(long, value_name = "NAME", requires = "ledger", default_value = "apply")]
+    run: String,
+    /// What is charged for: places up to this many meters apart count as neighbors
+    #[arg(long, value_name = "METERS", value_parser = real, requires = "ledger")]
+    within: Option<f64>,
     /// Fixed seed of noise, for tests: the result is NOT PRIVATE
     #[arg(long, value_name = "N", value_parser = whole)]
     seed: Option<u64>,
@@ -102,7 +116,7 @@ pub struct SqlArgs {
 
 /// `burn-privacy anonymize sql`.
 pub fn sql(args: &SqlArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let schema = read_schema(&args.schema)?;
+    let (schema, _) = read_schema(&args.schema)?;
     let key = args.key.as_deref().map(PseudonymKey::read).transpose()?;
     let dialect = match args.dialect {
         DialectName::Duckdb => Dialect::DuckDb,
@@ -114,7 +128,10 @@ pub fn sql(args: &SqlArgs, out: &mut impl Write) -> Result<(), Failure> {
 
 /// `burn-privacy anonymize apply`.
 pub fn apply(args: &ApplyArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let schema = read_schema(&args.schema)?;
+    let (schema, places) = read_schema(&args.schema)?;
+    if args.ledger.is_some() && places.is_empty() {
+        return Err(Failure::Input("--ledger is for schemas with places, and this one has none".to_owned()));
+    }
     let key = args.key.as_deref().map(PseudonymKey::read).transpose()?;
     let (from_standard, to_standard) = (is_standard(&args.input), is_standard(&args.output));
     let input = args.from.map_or_else(|| FileFormat::of(&args.input), FileFormat::from);
@@ -141,11 +158,10 @@ pub fn apply(args: &ApplyArgs, out: &mut impl Write) -> Result<(), Failure> {
         bar.set_position(at.bytes);
         bar.set_message(format!("{} rows", at.records));
     };
-    let outcome = if from_standard || to_standard {
-        through_a_file(&schema, key.as_ref(), args, &options, &mut progress, out)
-    } else {
-        let (from, to) = (&args.input, &args.output);
-        transform_file(&schema, key.as_ref(), from, to, &options, &mut progress).map_err(Failure::from)
+    let (key, places) = (key.as_ref(), Places { treatments: places, charge: args.charge()? });
+    let outcome = match to_standard {
+        true => to_standard_output(&schema, key, args, &options, &places, &mut progress, out),
+        false => to_file(&schema, key, args, &options, &places, &mut progress),
     };
     bar.finish_and_clear();
     let statement = outcome?;
@@ -162,49 +178,97 @@ pub fn apply(args: &ApplyArgs, out: &mut impl Write) -> Result<(), Failure> {
     Ok(())
 }
 
-/// From or to a standard stream. The table waits in a temporary file until it is complete.
-fn through_a_file(
+/// Places of the schema, and the ledger that pays for them.
+struct Places {
+    treatments: PlaceTreatments,
+    charge: Option<(PathBuf, ReportCharge)>,
+}
+
+impl Places {
+    /// Charges what the table costs, before anybody sees it.
+    fn charge(&self, statement: ColumnsStatement) -> Result<ColumnsStatement, Failure> {
+        let Some((file, charge)) = &self.charge else { return Ok(statement) };
+        let mut ledger = Ledger::open(file, &charge.dataset)?;
+        let epsilon = burn_privacy_accounting::round_up_for_display(self.treatments.charge(charge, &mut ledger)?);
+        let within = charge.within;
+        let said = format!("epsilon {epsilon} for places up to {within} m apart (with what they are moved to a grid first)");
+        Ok(statement.fact("Charged to the ledger", said))
+    }
+}
+
+/// Transforms the input into a file or a buffer.
+fn transformed(
     schema: &ColumnSchema,
     key: Option<&PseudonymKey>,
     args: &ApplyArgs,
     options: &TransformOptions,
+    places: &Places,
+    progress: &mut dyn FnMut(Progress),
+    output: &mut (dyn Write + Send),
+) -> Result<ColumnsStatement, Failure> {
+    let statement = if is_standard(&args.input) {
+        transform_stream(schema, key, open(&args.input)?, &named(&args.input), output, options, progress)?
+    } else {
+        transform_to(schema, key, &args.input, output, options, progress)?
+    };
+    places.charge(statement)
+}
+
+fn to_file(
+    schema: &ColumnSchema,
+    key: Option<&PseudonymKey>,
+    args: &ApplyArgs,
+    options: &TransformOptions,
+    places: &Places,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<ColumnsStatement, Failure> {
+    if let (Ok(from), Ok(to)) = (args.input.canonicalize(), args.output.canonicalize())
+        && from == to
+    {
+        return Err(Failure::Input("the output is the input: name another file".to_owned()));
+    }
+    let mut file = AtomicFile::create(&args.output)?;
+    let statement = transformed(schema, key, args, options, places, progress, &mut file)?;
+    if args.force { file.commit()? } else { file.commit_new()? }
+    Ok(statement)
+}
+
+/// The table waits in a temporary file until it is complete.
+fn to_standard_output(
+    schema: &ColumnSchema,
+    key: Option<&PseudonymKey>,
+    args: &ApplyArgs,
+    options: &TransformOptions,
+    places: &Places,
     progress: &mut dyn FnMut(Progress),
     out: &mut impl Write,
 ) -> Result<ColumnsStatement, Failure> {
-    if !is_standard(&args.output) {
-        let mut file = AtomicFile::create(&args.output)?;
-        let (input, name) = (open(&args.input)?, named(&args.input));
-        let statement = transform_stream(schema, key, input, &name, &mut file, options, progress)?;
-        if args.force {
-            file.commit()?
-        } else {
-            file.commit_new()?
-        };
-        return Ok(statement);
-    }
-    if !is_standard(&args.input) {
-        // Read from its name, so that it can be read twice.
-        let folder = tempfile::tempdir()?;
-        let file = folder.path().join("table");
-        let statement = transform_file(schema, key, &args.input, &file, options, progress)?;
-        io::copy(&mut std::fs::File::open(&file)?, out)?;
-        out.flush()?;
-        return Ok(statement);
-    }
     let mut file = tempfile::tempfile()?;
-    let (input, name) = (open(&args.input)?, named(&args.input));
-    let statement = transform_stream(schema, key, input, &name, &mut file, options, progress)?;
+    let statement = transformed(schema, key, args, options, places, progress, &mut file)?;
     file.rewind()?;
     io::copy(&mut file, out)?;
     out.flush()?;
     Ok(statement)
 }
 
-/// Reads a schema; its hierarchies are found from its folder.
-pub fn read_schema(path: &Path) -> Result<ColumnSchema, Failure> {
+impl ApplyArgs {
+    /// What is charged, and to which ledger.
+    fn charge(&self) -> Result<Option<(PathBuf, ReportCharge)>, Failure> {
+        let (Some(file), Some(dataset), Some(within)) = (&self.ledger, &self.dataset, self.within) else { return Ok(None) };
+        if self.seed.is_some() {
+            return Err(Failure::Input("a fixed seed protects nobody: leave --ledger out with it".to_owned()));
+        }
+        Ok(Some((file.clone(), ReportCharge { dataset: dataset.clone(), run: self.run.clone(), within })))
+    }
+}
+
+/// Reads a schema, with places among its treatments; other files are found from its folder.
+pub fn read_schema(path: &Path) -> Result<(ColumnSchema, PlaceTreatments), Failure> {
     let text = read_text(path, LARGEST_SCHEMA)?;
     let folder = path.parent().filter(|_| !is_standard(path));
-    ColumnSchema::parse(&text, folder).map_err(|error| Failure::Input(format!("{}: {error}", named(path))))
+    let places = PlaceTreatments::default();
+    let schema = ColumnSchema::parse_with(&text, folder, &[&places]).map_err(|error| Failure::Input(format!("{}: {error}", named(path))))?;
+    Ok((schema, places))
 }
 
 /// The path with an ending more.

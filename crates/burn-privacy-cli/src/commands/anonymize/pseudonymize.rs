@@ -4,9 +4,8 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use burn_privacy_anonymize::pseudonym::{
-    ColumnTreatment, Mask, NumberFormat, PseudonymKey, Treatment, pseudonymize_table,
-};
+use burn_privacy_anonymize::columns::{ColumnTreatment, Treatment, pseudonymize_table};
+use burn_privacy_anonymize::pseudonym::{Mask, NumberFormat, PseudonymKey};
 use burn_privacy_output::write_atomically;
 use clap::Args;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use burn_privacy_anonymize::recoding::{Recoding, recode_by_clusters, recode_by_medians, recode_by_mondrian};
 use burn_privacy_anonymize::table::{PrivacyModel, Table};
 use burn_privacy_anonymize::utility::{
-    Encoding, Examples, ForestSettings, accuracy, forest, logistic_with_privacy, logistic_without_privacy, neighbors,
+    Encoding, Examples, ForestSettings, accuracy, drawn_examples, forest, logistic_with_privacy, logistic_without_privacy, neighbors,
     raw_examples, released_examples, split, support_vectors,
 };
 use burn_privacy_mechanisms::Entropy;
@@ -43,7 +43,7 @@ pub enum ModelName {
 }
 
 /// `anonymize utility`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct UtilityArgs {
     /// CSV file with a header
     data: PathBuf,
@@ -86,6 +86,15 @@ pub struct UtilityArgs {
     /// Neighbors that are asked
     #[arg(long, value_name = "N", default_value_t = 31)]
     neighbors: usize,
+    /// Chooses the rows of a leaf and the number of neighbors by a quarter of each release's own rows: test rows choose nothing
+    #[arg(long, conflicts_with_all = ["leaf", "neighbors"])]
+    tune: bool,
+    /// Draws a value under each label, so many times a row, instead of taking labels for the mean or the shares of their values
+    #[arg(long, value_name = "N")]
+    draws: Option<usize>,
+    /// Rounds in which the likelihood of values under labels is estimated from the release; 0: all are equally likely
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "draws")]
+    rounds: usize,
     /// Rows that the support vector machine is trained on
     #[arg(long, value_name = "N", default_value_t = 3000)]
     vector_rows: usize,
@@ -111,6 +120,34 @@ impl UtilityArgs {
             UtilityMethod::Mondrian => recode_by_mondrian(table, &models)?,
             UtilityMethod::Clusters => recode_by_clusters(table, &models, 5)?,
         })
+    }
+
+    /// With the settings that answer best for a quarter of the training rows, if they are to be chosen.
+    fn tuned(
+        &self,
+        model: ModelName,
+        training: &Examples,
+        test: &Examples,
+        encoding: &Encoding,
+    ) -> Result<f64, Failure> {
+        let settings: Vec<Self> = match model {
+            ModelName::Forest if self.tune => {
+                [2, 8, 32, 128].map(|leaf| Self { leaf, ..self.clone() }).to_vec()
+            }
+            ModelName::Neighbors if self.tune => {
+                [15, 31, 63, 127].map(|neighbors| Self { neighbors, ..self.clone() }).to_vec()
+            }
+            _ => return self.answer(model, training, test, encoding),
+        };
+        let (judged, rest) = training.divided(training.len() / 4);
+        let mut best = (0.0, &settings[0]);
+        for one in &settings {
+            let accuracy = one.answer(model, &rest, &judged, encoding)?;
+            if accuracy > best.0 {
+                best = (accuracy, one);
+            }
+        }
+        best.1.answer(model, training, test, encoding)
     }
 
     fn answer(
@@ -162,13 +199,18 @@ pub fn utility(args: &UtilityArgs, out: &mut impl Write) -> Result<(), Failure> 
         Ok(())
     };
     for &model in &args.models {
-        add(out, name_of(model), "none", 0.0, args.answer(model, &raw, &split.test, &encoding)?)?;
+        add(out, name_of(model), "none", 0.0, args.tuned(model, &raw, &split.test, &encoding)?)?;
     }
     for &k in &args.k {
         let recoding = args.recode(&split.training, k)?;
-        let released = released_examples(&split.training, &recoding, &encoding, args.seed);
+        let released = match args.draws {
+            None => released_examples(&split.training, &recoding, &encoding, args.seed),
+            Some(draws) => {
+                drawn_examples(&split.training, &recoding, &encoding, draws.max(1), args.rounds, args.seed)
+            }
+        };
         for &model in &args.models {
-            add(out, name_of(model), "k", k as f64, args.answer(model, &released, &split.test, &encoding)?)?;
+            add(out, name_of(model), "k", k as f64, args.tuned(model, &released, &split.test, &encoding)?)?;
         }
     }
     for &epsilon in &args.epsilon {

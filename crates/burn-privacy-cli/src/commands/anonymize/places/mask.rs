@@ -7,9 +7,8 @@ use std::sync::Arc;
 use burn_privacy_anonymize::pseudonym::PseudonymKey;
 use burn_privacy_budget::ledger::Ledger;
 use burn_privacy_location::{
-    AdaptiveDonut, CellResponse, Disc, Donut, Draws, GaussianDisplacement, KeptDraws, MaskFileOptions,
-    OptimalMechanism, PlanarLaplace, PointMask, PublicGrid, Remapping, ReportCharge, SubjectColumns, Swapping,
-    VoronoiMask, count_reports, mask_file, statement_of_draws,
+    Draws, KeptDraws, MaskChoice, MaskFileOptions, MaskMethod, PointMask, ReportCharge, SubjectColumns, count_reports,
+    mask_file, statement_of_draws,
 };
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 use clap::{Args, ValueEnum};
@@ -41,6 +40,26 @@ pub enum Method {
     Swap,
     /// The middle to the nearest other place of the population (--population)
     Voronoi,
+    /// The center of a cell of a public grid (--grid)
+    Grid,
+}
+
+impl From<Method> for MaskMethod {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::PlanarLaplace => Self::PlanarLaplace,
+            Method::RemappedLaplace => Self::RemappedLaplace,
+            Method::Optimal => Self::Optimal,
+            Method::Cells => Self::Cells,
+            Method::AdaptiveDonut => Self::AdaptiveDonut,
+            Method::Donut => Self::Donut,
+            Method::Disc => Self::Disc,
+            Method::Gaussian => Self::Gaussian,
+            Method::Swap => Self::Swap,
+            Method::Voronoi => Self::Voronoi,
+            Method::Grid => Self::Grid,
+        }
+    }
 }
 
 /// `anonymize places mask`.
@@ -62,9 +81,9 @@ pub struct MaskArgs {
     /// Outer radius, or standard deviation, in meters
     #[arg(long, value_name = "METERS", value_parser = real)]
     pub radius: Option<f64>,
-    /// Inner radius in meters
-    #[arg(long, value_name = "METERS", value_parser = real, default_value = "0")]
-    pub inner: f64,
+    /// Inner radius in meters [default: 0]
+    #[arg(long, value_name = "METERS", value_parser = real)]
+    pub inner: Option<f64>,
     /// People who must live as near to a released point as its true place
     #[arg(long, value_name = "K", value_parser = real)]
     pub k: Option<f64>,
@@ -134,6 +153,7 @@ pub fn mask(args: &MaskArgs, out: &mut impl Write) -> Result<(), Failure> {
         keep: args.keep.clone(),
         skip_unplaced: args.skip_unplaced,
         replace: args.force,
+        expected_rows: None,
     };
     let count = count_reports(&args.data, mask.as_ref(), matches!(draws, Draws::Kept(_)), &options)?;
     let mut statement = mask.statement()?.seeded(args.seed.is_some());
@@ -150,6 +170,7 @@ pub fn mask(args: &MaskArgs, out: &mut impl Write) -> Result<(), Failure> {
         );
     }
     statement = statement_of_draws(statement, count);
+    let options = MaskFileOptions { expected_rows: Some(count.rows + count.unplaced), ..options };
     let rows = mask_file(&args.data, &args.output, mask.as_ref(), &draws, &options)?;
     statement = statement
         .fact("Rows released", rows.released)
@@ -171,30 +192,8 @@ pub fn mask(args: &MaskArgs, out: &mut impl Write) -> Result<(), Failure> {
 }
 
 /// The mask that was asked for.
-fn chosen(args: &MaskArgs) -> Result<Box<dyn PointMask>, Failure> {
-    let missing = |flag: &str| Failure::Input(format!("this method needs {flag}"));
-    let epsilon = || args.epsilon.ok_or_else(|| missing("--epsilon, per meter"));
-    let radius = || args.radius.ok_or_else(|| missing("--radius, in meters"));
-    let people = |method: &str| args.population.read(&args.columns, method);
-    let laplace = || -> Result<PlanarLaplace, Failure> {
-        Ok(match args.grid {
-            Some(spacing) => PlanarLaplace::on_grid(epsilon()?, PublicGrid::new(spacing)?)?,
-            None => PlanarLaplace::new(epsilon()?)?,
-        })
-    };
-    Ok(match args.method {
-        Method::PlanarLaplace => Box::new(laplace()?),
-        Method::RemappedLaplace => Box::new(Remapping::new(laplace()?, people("remapping")?)),
-        Method::Optimal => Box::new(OptimalMechanism::solve(people("the optimal mechanism")?.places(), epsilon()?)?),
-        Method::Cells => Box::new(CellResponse::new(people("randomized response")?, epsilon()?)?),
-        Method::AdaptiveDonut => {
-            let k = args.k.ok_or_else(|| missing("--k"))?;
-            Box::new(AdaptiveDonut::new(people("an adaptive donut")?, k)?)
-        }
-        Method::Donut => Box::new(Donut::new(args.inner, radius()?)?),
-        Method::Disc => Box::new(Disc::new(radius()?)?),
-        Method::Gaussian => Box::new(GaussianDisplacement::new(radius()?)?),
-        Method::Swap => Box::new(Swapping::new(people("swapping")?, args.inner, radius()?)?),
-        Method::Voronoi => Box::new(VoronoiMask::new(Arc::clone(&people("Voronoi masking")?))),
-    })
+fn chosen(args: &MaskArgs) -> Result<Arc<dyn PointMask>, Failure> {
+    let MaskArgs { epsilon, grid, radius, inner, k, .. } = *args;
+    let choice = MaskChoice { method: args.method.into(), epsilon, grid, radius, inner, k };
+    choice.mask(|| args.population.read(&args.columns, "this method"))
 }

@@ -1,15 +1,19 @@
-//! A table with pseudonyms in place of names, row by row in constant memory.
+//! A table with pseudonyms in place of names: the short way to a schema of [`crate::columns`] that has pseudonyms alone.
 
 use std::path::Path;
 
-use super::format_preserving::{FormatPreserving, NumberFormat};
-use super::key::{KeyedPseudonym, PseudonymKey, unkeyed_hash};
-use super::mask::Mask;
-use crate::AnonymizeError;
-use crate::statement::TableStatement;
-use crate::table::{open_csv, place_of};
-use crate::unfinished_file::UnfinishedFile;
 use burn_privacy_budget::statement::Grade;
+
+use super::operation::{Ff1Format, Operation, PseudonymMethod, Role};
+use super::options::TransformOptions;
+use super::rules::ColumnRule;
+use super::schema::ColumnSchema;
+use super::transform::transform_file;
+use crate::AnonymizeError;
+use crate::perturb::TableFormat;
+use crate::pseudonym::{Mask, NumberFormat, PseudonymKey};
+use crate::statement::TableStatement;
+use crate::table::{column_names, place_of};
 
 /// What happens to a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,37 +47,34 @@ pub struct ColumnTreatment {
     pub treatment: Treatment,
 }
 
-/// A treatment with its keys derived.
-enum Prepared {
-    Hmac(KeyedPseudonym),
-    FormatPreserving(Box<FormatPreserving>),
-    UnkeyedHash,
-    Mask(Mask),
-    Keep,
-}
-
-impl Prepared {
-    fn new(treatment: &Treatment, key: Option<&PseudonymKey>) -> Result<Self, AnonymizeError> {
-        let key = || key.ok_or_else(|| AnonymizeError::parameter("the key", "missing", "given for keyed pseudonyms"));
-        Ok(match treatment {
-            Treatment::Hmac { domain } => Self::Hmac(KeyedPseudonym::new(key()?, domain)),
+impl ColumnTreatment {
+    /// As an operation of a schema.
+    fn rule(&self) -> ColumnRule {
+        let pseudonym = |method, domain: &String, format| Operation::Pseudonym {
+            method,
+            domain: Some(domain.clone()),
+            format,
+            kind: None,
+            locale: None,
+            keep_domain: None,
+        };
+        let operation = match &self.treatment {
+            Treatment::Hmac { domain } => pseudonym(PseudonymMethod::Hmac, domain, None),
             Treatment::FormatPreserving { domain, format } => {
-                Self::FormatPreserving(Box::new(FormatPreserving::new(key()?, domain, *format)?))
+                let format = match format {
+                    NumberFormat::Digits => Ff1Format::Digits,
+                    NumberFormat::Luhn => Ff1Format::Luhn,
+                    NumberFormat::Iban => Ff1Format::Iban,
+                };
+                pseudonym(PseudonymMethod::Ff1, domain, Some(format))
             }
-            Treatment::UnkeyedHash => Self::UnkeyedHash,
-            Treatment::Mask(mask) => Self::Mask(*mask),
-            Treatment::Keep => Self::Keep,
-        })
-    }
-
-    fn apply(&self, value: &str) -> Result<String, String> {
-        Ok(match self {
-            Self::Hmac(keyed) => keyed.pseudonym(value),
-            Self::FormatPreserving(cipher) => cipher.pseudonym(value)?,
-            Self::UnkeyedHash => unkeyed_hash(value),
-            Self::Mask(mask) => mask.apply(value),
-            Self::Keep => value.to_owned(),
-        })
+            Treatment::UnkeyedHash => Operation::UnkeyedHash {},
+            Treatment::Mask(mask) => {
+                Operation::Mask { first: Some(mask.first), last: Some(mask.last), pattern: None }
+            }
+            Treatment::Keep => return ColumnRule::new(&self.column, Role::Insensitive, Operation::Keep {}),
+        };
+        ColumnRule::new(&self.column, Role::Identifier, operation)
     }
 }
 
@@ -95,63 +96,29 @@ pub fn pseudonymize_table(
     if treatments.is_empty() {
         return Err(AnonymizeError::parameter("the number of columns to release", 0, "at least 1"));
     }
-    let (mut reader, header) = open_csv(input, separator)?;
-    let mut plan: Vec<(usize, Prepared)> = Vec::new();
+    let header: Vec<String> =
+        column_names(input, separator)?.iter().map(|name| name.trim_ascii().to_owned()).collect();
+    let mut rules: Vec<ColumnRule> = Vec::with_capacity(header.len());
     for treatment in treatments {
-        let place = place_of(input, &header, &treatment.column)?;
-        if plan.iter().any(|(taken, _)| *taken == place) {
+        place_of(input, &header, &treatment.column)?;
+        if rules.iter().any(|taken| taken.name == treatment.column) {
             let allowed = "treated in one way";
             return Err(AnonymizeError::parameter("a column", format!("{:?} twice", treatment.column), allowed));
         }
-        plan.push((place, Prepared::new(&treatment.treatment, key)?));
+        rules.push(treatment.rule());
     }
-    plan.sort_by_key(|(place, _)| *place);
-    let mut file = UnfinishedFile::new(output, replace)?;
-    let mut lines = csv::WriterBuilder::new().delimiter(separator).from_writer(Vec::new());
-    let unwritten = |error: csv::Error| AnonymizeError::csv(output, error);
-    lines.write_record(plan.iter().map(|(place, _)| &header[*place])).map_err(unwritten)?;
-    let mut record = csv::StringRecord::new();
-    let mut rows = 0_u64;
-    while reader.read_record(&mut record).map_err(|error| AnonymizeError::csv(input, error))? {
-        for (place, prepared) in &plan {
-            let cell = prepared.apply(&record[*place]).map_err(|problem| AnonymizeError::Structure {
-                file: input.to_owned(),
-                line: record.position().map_or(0, csv::Position::line),
-                problem: format!("column {:?}: {problem}", header[*place]),
-            })?;
-            lines.write_field(cell).map_err(unwritten)?;
-        }
-        lines.write_record(None::<&[u8]>).map_err(unwritten)?;
-        rows += 1;
-        if rows.is_multiple_of(1024) {
-            lines = flush(lines, &mut file, separator, output)?;
-        }
-    }
-    flush(lines, &mut file, separator, output)?;
-    file.finish()?;
     let dropped: Vec<&str> = header
         .iter()
-        .enumerate()
-        .filter(|(place, _)| plan.iter().all(|(taken, _)| taken != place))
-        .map(|(_, name)| name.as_str())
+        .map(String::as_str)
+        .filter(|name| treatments.iter().all(|treatment| treatment.column != *name))
         .collect();
-    statement(treatments, &dropped, rows)
-}
-
-/// Hands what was written in memory on to the file.
-fn flush(
-    lines: csv::Writer<Vec<u8>>,
-    file: &mut UnfinishedFile,
-    separator: u8,
-    output: &Path,
-) -> Result<csv::Writer<Vec<u8>>, AnonymizeError> {
-    let mut bytes = lines.into_inner().map_err(|error| AnonymizeError::Write {
-        file: output.to_owned(),
-        source: std::io::Error::other(error.to_string()),
-    })?;
-    file.write(&bytes)?;
-    bytes.clear();
-    Ok(csv::WriterBuilder::new().delimiter(separator).from_writer(bytes))
+    rules.extend(dropped.iter().map(|&name| ColumnRule::new(name, Role::Identifier, Operation::Drop {})));
+    let schema = ColumnSchema::new(rules, Vec::new(), 1.0)?;
+    let csv = TableFormat::new(Some(char::from(separator)), None)
+        .map_err(|error| AnonymizeError::Schema { problem: error.to_string() })?;
+    let options = TransformOptions { csv, replace, ..TransformOptions::default() };
+    let transformed = transform_file(&schema, key, input, output, &options, &mut |_| {})?;
+    statement(treatments, &dropped, transformed.rows)
 }
 
 fn statement(treatments: &[ColumnTreatment], dropped: &[&str], rows: u64) -> Result<TableStatement, AnonymizeError> {
