@@ -83,14 +83,23 @@ fn run(arguments: &Arguments) -> Result<()> {
     let selected = select_device(DeviceChoice::Cpu)?;
     let test = test.into_iter().map(|(_, row)| row).collect();
     let train = train.into_iter().map(|(_, row)| row).collect();
-    let job = Job { train, test, device: selected.device.autodiff(), delta: arguments.delta, repeats: arguments.repeats };
+    let job =
+        Job { train, test, device: selected.device.autodiff(), delta: arguments.delta, repeats: arguments.repeats };
     let mut results = vec![job.on_rows("no protection", None, &job.train)];
     results.push(job.on_rows("hashes and noise on the income", None, &release::rows_of(&hashed)?));
     for &k in &arguments.k {
         let rounded = release::done_right(&raw, &arguments.out, &key, k)?;
-        results.push(job.on_rows("k-anonymous by rounding, small classes left out", Some(k as f64), &release::rows_of(&rounded)?));
+        results.push(job.on_rows(
+            "k-anonymous by rounding, small classes left out",
+            Some(k as f64),
+            &release::rows_of(&rounded)?,
+        ));
         let grouped = release::grouped(&raw, &arguments.out, k)?;
-        results.push(job.on_rows("k-anonymous by means of groups (MDAV)", Some(k as f64), &release::rows_of(&grouped)?));
+        results.push(job.on_rows(
+            "k-anonymous by means of groups (MDAV)",
+            Some(k as f64),
+            &release::rows_of(&grouped)?,
+        ));
         complain(&format!("k = {k} done"));
     }
     for &epsilon in &arguments.epsilon {

@@ -18,8 +18,9 @@ fn summary(level: &Level) -> (f64, f64, f64) {
 
 /// All levels, as Markdown.
 pub fn table(levels: &[Level]) -> String {
-    let mut text =
-        String::from("| protection | k or epsilon | rows | test R2, mean | worst | best |\n|---|---|---|---|---|---|\n");
+    let mut text = String::from(
+        "| protection | k or epsilon | rows | test R2, mean | worst | best |\n|---|---|---|---|---|---|\n",
+    );
     for level in levels {
         let at = match level.at {
             None => "-".to_owned(),
@@ -27,11 +28,7 @@ pub fn table(levels: &[Level]) -> String {
             Some(at) => format!("k = {at}"),
         };
         let (mean, low, high) = summary(level);
-        let _ = writeln!(
-            text,
-            "| {} | {at} | {} | {mean:.3} | {low:.3} | {high:.3} |",
-            level.protection, level.rows
-        );
+        let _ = writeln!(text, "| {} | {at} | {} | {mean:.3} | {low:.3} | {high:.3} |", level.protection, level.rows);
     }
     text
 }
@@ -40,7 +37,8 @@ pub fn table(levels: &[Level]) -> String {
 pub fn write(folder: &Path, levels: &[Level], test: usize) -> Result<()> {
     write_atomically(folder.join("table.md"), table(levels))?;
     let places: Vec<f64> = levels.iter().filter_map(|level| level.at).collect();
-    let (low, high) = (places.iter().copied().fold(f64::INFINITY, f64::min), places.iter().copied().fold(0.0, f64::max));
+    let (low, high) =
+        (places.iter().copied().fold(f64::INFINITY, f64::min), places.iter().copied().fold(0.0, f64::max));
     if places.is_empty() {
         return Ok(());
     }

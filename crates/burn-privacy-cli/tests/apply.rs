@@ -105,10 +105,7 @@ fn homes() -> String {
     let mut rows = "who,day,lat,lon,work\n".to_owned();
     for row in 0..90 {
         let home = row % 30;
-        rows += &format!(
-            "u{home},2026-11-{:02},60.{home:02},10.5,\"POINT (11.{home:02} 60.5)\"\n",
-            1 + row / 30
-        );
+        rows += &format!("u{home},2026-11-{:02},60.{home:02},10.5,\"POINT (11.{home:02} 60.5)\"\n", 1 + row / 30);
     }
     rows
 }
@@ -128,12 +125,19 @@ fn places_are_columns_of_a_schema_counted_stated_and_charged() {
     let shown = run(&[["anonymize", "apply", &schema, &data, &moved].as_slice(), &charged].concat());
     // The disc has no epsilon: nothing is written, whatever was transformed.
     assert!(!shown.ok && shown.err.contains("epsilon") && !Path::new(&moved).exists(), "{}", shown.err);
-    let schema = temporary("places.toml", &PLACES.replace("method = \"disc\"\nradius = 300", "method = \"planar-laplace\"\nepsilon = 0.02"));
+    let schema = temporary(
+        "places.toml",
+        &PLACES.replace("method = \"disc\"\nradius = 300", "method = \"planar-laplace\"\nepsilon = 0.02"),
+    );
     let charged = ["--ledger", &ledger, "--dataset", "homes", "--within", "10", "--run", "second"];
     let shown = run(&[["anonymize", "apply", &schema, &data, &moved].as_slice(), &charged].concat());
     assert!(shown.ok && shown.out.contains("Charged to the ledger"), "{} {}", shown.out, shown.err);
     // Three draws of a subject at 0.01, and one (no subject is named) at 0.02, add up to 0.05 per meter of both places.
-    assert!(shown.out.contains("geo-indistinguishability at 0.05") && shown.out.contains("all 3 draws"), "{}", shown.out);
+    assert!(
+        shown.out.contains("geo-indistinguishability at 0.05") && shown.out.contains("all 3 draws"),
+        "{}",
+        shown.out
+    );
     let text = fs::read_to_string(&moved).unwrap();
     assert!(text.starts_with("day,lat,lon,work\n2026-11-01,") && text.lines().count() == 91, "{text}");
     for (line, raw) in text.lines().zip(homes().lines()).skip(1) {
@@ -148,7 +152,8 @@ fn places_are_columns_of_a_schema_counted_stated_and_charged() {
     }
     let total = run(&["ledger", "total", &ledger, "--delta", "1e-6"]);
     assert!(total.ok && total.out.contains("of 2 runs"), "{} {}", total.out, total.err);
-    let no_place = run(&[["anonymize", "apply", &temporary("kept.toml", SCHEMA), &data, "-"].as_slice(), &charged].concat());
+    let no_place =
+        run(&[["anonymize", "apply", &temporary("kept.toml", SCHEMA), &data, "-"].as_slice(), &charged].concat());
     assert!(!no_place.ok && no_place.err.contains("none"), "{}", no_place.err);
 }
 
@@ -196,6 +201,16 @@ fn kept_draws_of_places_are_the_same_again_and_need_the_key_and_k_counts_cells_o
         assert!(!shown.ok && shown.err.contains(part), "{to}: {}", shown.err);
     }
     // A cell that is no place is not shown.
-    let shown = run(&["anonymize", "apply", &temporary("p.toml", PLACES), &temporary("bad.csv", "who,day,lat,lon,work\na,b,12.3456,999,\n"), "-"]);
-    assert!(!shown.ok && shown.err.contains("line 2") && !shown.err.contains("999") && !shown.err.contains("12.3456"), "{}", shown.err);
+    let shown = run(&[
+        "anonymize",
+        "apply",
+        &temporary("p.toml", PLACES),
+        &temporary("bad.csv", "who,day,lat,lon,work\na,b,12.3456,999,\n"),
+        "-",
+    ]);
+    assert!(
+        !shown.ok && shown.err.contains("line 2") && !shown.err.contains("999") && !shown.err.contains("12.3456"),
+        "{}",
+        shown.err
+    );
 }

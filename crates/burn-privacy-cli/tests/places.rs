@@ -82,7 +82,9 @@ fn reports_are_charged_before_anything_is_written_and_a_budget_counts_them() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
-    ledger("ledger budget l.ledger --dataset homes --epsilon 6 --delta 1e-6 --adjacency replace-one --noise-multiplier 1");
+    ledger(
+        "ledger budget l.ledger --dataset homes --epsilon 6 --delta 1e-6 --adjacency replace-one --noise-multiplier 1",
+    );
     let mask = "mask homes.csv --method planar-laplace --epsilon 0.01 --subject user --ledger l.ledger --dataset homes --within";
     // Five reports of places up to 500 m apart: epsilon 25.
     let error = refused(at, &format!("{mask} 500 --run far --output b.csv"));

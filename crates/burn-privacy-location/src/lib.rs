@@ -52,6 +52,7 @@ mod place_columns;
 mod place_map;
 mod place_table;
 mod place_text;
+mod place_writer;
 mod planar_laplace;
 mod population;
 mod public_grid;

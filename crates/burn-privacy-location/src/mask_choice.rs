@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-
 use super::adaptive_donut::AdaptiveDonut;
 use super::cell_response::CellResponse;
 use super::error::LocationError;

@@ -108,7 +108,8 @@ mod tests {
     #[test]
     fn what_is_written_is_the_place_that_was_checked() {
         for number in 0..20_000 {
-            let place = Place::wrapped(-89.9 + 0.008_991_3 * f64::from(number), -179.99 + 0.017_993_1 * f64::from(number));
+            let place =
+                Place::wrapped(-89.9 + 0.008_991_3 * f64::from(number), -179.99 + 0.017_993_1 * f64::from(number));
             let kept = place.as_written();
             let read = |degrees: f64| format!("{degrees:.DECIMALS$}").parse::<f64>().unwrap();
             assert_eq!((read(kept.latitude()), read(kept.longitude())), (kept.latitude(), kept.longitude()));

@@ -1,30 +1,23 @@
 //! Places as columns of a table's schema: the treatment `place` of `burn_privacy_anonymize::columns`, for a column pair of
 //! degrees or one column of text, with every mask of this crate.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use burn_privacy_anonymize::columns::{
-    ColumnParts, RowTreatment, RowTreatmentReader, RowWorth, RowWriter, WriteRow,
-};
+use burn_privacy_anonymize::columns::{ColumnParts, RowTreatment, RowTreatmentReader, RowWriter};
 use burn_privacy_anonymize::pseudonym::PseudonymKey;
 use burn_privacy_budget::ledger::Ledger;
-use burn_privacy_budget::statement::Statement;
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 use serde::Deserialize;
 
 use super::error::LocationError;
 use super::kept_draws::KeptDraws;
 use super::mask::PointMask;
-use super::mask_choice::MaskChoice;
-use super::place::{DECIMALS, Place};
+use super::mask_choice::{MaskChoice, MaskMethod};
 use super::place_table::{PlaceColumns, read_population};
 use super::place_text::PlaceText;
-use super::randomness::PointRandomness;
-use super::repeated_reports::{ReportCharge, ReportCount, statement_of_draws};
+use super::place_writer::{PlaceCellsOf, PlaceWriter, RowDraws, locked};
+use super::repeated_reports::ReportCharge;
 
 /// The schema's keys of a place's first column.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -32,7 +25,7 @@ use super::repeated_reports::{ReportCharge, ReportCount, statement_of_draws};
 struct PlaceKeys {
     longitude: Option<String>,
     format: Option<PlaceText>,
-    method: super::mask_choice::MaskMethod,
+    method: MaskMethod,
     epsilon: Option<f64>,
     grid: Option<f64>,
     radius: Option<f64>,
@@ -97,10 +90,6 @@ impl std::fmt::Debug for PlaceTreatment {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl PlaceTreatments {
     /// True if no schema that was read has places.
     #[must_use]
@@ -132,7 +121,7 @@ impl PlaceTreatments {
                 _ => format!("{}: {}", charge.run, treatment.reads[0]),
             };
             let charge = ReportCharge { run, ..charge.clone() };
-            sum += charge.charge(ledger, treatment.mask.as_ref(), writer.count(), !writer.seeded)?;
+            sum += charge.charge(ledger, treatment.mask.as_ref(), writer.count(), !writer.is_seeded())?;
         }
         Ok(sum * (1.0 + made.len() as f64 * f64::EPSILON))
     }
@@ -147,7 +136,8 @@ impl RowTreatmentReader for PlaceTreatments {
         let of_pair = |keys: &toml::Table| keys.get("latitude").and_then(toml::Value::as_str).map(str::to_owned);
         let mut treatments: Vec<(&String, Arc<PlaceTreatment>)> = Vec::new();
         for (name, keys) in columns.iter().filter(|(_, keys)| of_pair(keys).is_none()) {
-            let treatment = PlaceTreatment::read(name, keys, folder).map_err(|error| format!("column {name:?}: {error}"))?;
+            let treatment =
+                PlaceTreatment::read(name, keys, folder).map_err(|error| format!("column {name:?}: {error}"))?;
             if let Some(longitude) = &treatment.keys.longitude {
                 let partner = columns.iter().find(|(other, _)| other == longitude);
                 if partner.and_then(|(_, keys)| of_pair(keys)).as_ref() != Some(name) {
@@ -198,6 +188,10 @@ impl PlaceTreatment {
         if keys.period_length.is_some() && keys.period.is_none() {
             return Err(LocationError::parameter("the period's length", "given", "left out without a period"));
         }
+        let own = [Some(name), keys.longitude.as_deref()];
+        if [&keys.subject, &keys.period].into_iter().flatten().any(|other| own.contains(&Some(other.as_str()))) {
+            return Err(LocationError::parameter("the subject or period", "the place itself", "another column"));
+        }
         let choice = MaskChoice {
             method: keys.method,
             epsilon: keys.epsilon,
@@ -246,186 +240,15 @@ impl RowTreatment for PlaceTreatment {
         };
         let own = 1 + usize::from(self.keys.longitude.is_some());
         let subject = self.keys.subject.is_some().then_some(own);
-        let writer = Arc::new(PlaceWriter {
-            mask: Arc::clone(&self.mask),
+        let cells = PlaceCellsOf {
             text: self.keys.format,
-            seeded: matches!(draws, RowDraws::Fresh(_)) && !entropy.is_private(),
-            draws,
             subject,
             period: self.keys.period.is_some().then_some(own + 1),
             period_length: self.keys.period_length.unwrap_or(usize::MAX),
-            hasher: RandomState::new(),
-            seen: Mutex::default(),
-        });
+        };
+        let seeded = matches!(draws, RowDraws::Fresh(_)) && !entropy.is_private();
+        let writer = Arc::new(PlaceWriter::new(Arc::clone(&self.mask), draws, cells, seeded));
         *locked(&self.last) = Some(Arc::clone(&writer));
         Ok(writer)
     }
-}
-
-enum RowDraws {
-    Fresh(PrivacyKey),
-    Kept(KeptDraws),
-}
-
-/// What a pass over a table has seen.
-#[derive(Default)]
-struct Seen {
-    rows: u64,
-    unplaced: u64,
-    /// Rows for which the mask released nothing.
-    withheld: u64,
-    /// Draws of each subject.
-    draws: HashMap<u64, u64>,
-    /// Kept draws that were counted.
-    kept: HashSet<u64>,
-}
-
-/// A place of one table's rows.
-struct PlaceWriter {
-    mask: Arc<dyn PointMask>,
-    /// How one column has both; none for a pair.
-    text: Option<PlaceText>,
-    draws: RowDraws,
-    /// Where among the cells that are read.
-    subject: Option<usize>,
-    period: Option<usize>,
-    period_length: usize,
-    seeded: bool,
-    /// Keyed by chance of this process: nobody can choose names that collide.
-    hasher: RandomState,
-    seen: Mutex<Seen>,
-}
-
-/// The rows of a block that one thread has seen; added to all when it is done.
-struct Block<'a> {
-    writer: &'a PlaceWriter,
-    unplaced: u64,
-    withheld: u64,
-    /// Subject and, of a kept draw, its number.
-    draws: Vec<(u64, Option<u64>)>,
-}
-
-impl Drop for Block<'_> {
-    fn drop(&mut self) {
-        let mut seen = locked(&self.writer.seen);
-        seen.unplaced += self.unplaced;
-        seen.withheld += self.withheld;
-        seen.rows += self.draws.len() as u64;
-        for (subject, kept) in self.draws.drain(..) {
-            // A collision of 64 bits would count one draw too few: below 1e-7 for a million of them.
-            let new = kept.is_none_or(|draw| seen.kept.insert(draw));
-            if self.writer.subject.is_some() {
-                *seen.draws.entry(subject).or_insert(0) += u64::from(new);
-            }
-        }
-    }
-}
-
-impl PlaceWriter {
-    /// How often subjects report, in the last pass.
-    fn count(&self) -> ReportCount {
-        let seen = locked(&self.seen);
-        let (subjects, most_draws) = match self.subject {
-            Some(_) => (seen.draws.len() as u64, seen.draws.values().copied().max().unwrap_or(0)),
-            None => (seen.rows, seen.rows.min(1)),
-        };
-        ReportCount { rows: seen.rows, unplaced: seen.unplaced, subjects, most_draws }
-    }
-
-    /// The place of a row; none where its cells are empty.
-    fn place(&self, cells: &[Option<&[u8]>]) -> Result<Option<Place>, String> {
-        match self.text {
-            Some(text) => text.read(cells[0].unwrap_or_default()),
-            None => super::place_text::of_degrees(cells[0].unwrap_or_default(), cells[1].unwrap_or_default()),
-        }
-    }
-
-    fn is_kept(&self) -> bool {
-        matches!(self.draws, RowDraws::Kept(_))
-    }
-}
-
-impl RowWriter for PlaceWriter {
-    fn begin(&self) {
-        *locked(&self.seen) = Seen::default();
-    }
-
-    fn rows(&self, part: usize, first: u64, rows: usize) -> Result<WriteRow<'_>, String> {
-        let fresh = match &self.draws {
-            RowDraws::Fresh(key) => {
-                PointRandomness::fresh_rows(key, first, rows).map_err(|error| error.to_string())?
-            }
-            RowDraws::Kept(_) => Vec::new(),
-        };
-        let mut block = Block { writer: self, unplaced: 0, withheld: 0, draws: Vec::new() };
-        let mut next = 0;
-        Ok(Box::new(move |cells: &[Option<&[u8]>], out: &mut Vec<u8>| {
-            // All of it is this closure's, so that it is added up when the closure ends.
-            let block = &mut block;
-            let row = next;
-            next += 1;
-            let Some(place) = self.place(cells)? else {
-                block.unplaced += u64::from(part == 0);
-                return Ok(());
-            };
-            let subject = self.subject.and_then(|at| cells[at]).unwrap_or_default();
-            let period = self.period.and_then(|at| cells[at]).unwrap_or_default();
-            let period = &period[..period.len().min(self.period_length)];
-            let masked = match &self.draws {
-                RowDraws::Fresh(_) => self.mask.mask(place, &fresh[row]),
-                RowDraws::Kept(draws) => {
-                    let [subject, period] = [subject, period].map(String::from_utf8_lossy);
-                    draws.report(self.mask.as_ref(), &subject, &period, place)
-                }
-            };
-            // Both columns of a pair are written from the same draw; it is counted with the first.
-            if part == 0 {
-                let of = self.hasher.hash_one(subject);
-                let drawn_for = self.mask.drawn_for(place);
-                block.draws.push((of, self.is_kept().then(|| self.hasher.hash_one((of, period, drawn_for)))));
-                block.withheld += u64::from(masked.is_none());
-            }
-            let Some(masked) = masked else { return Ok(()) };
-            match (self.text, part) {
-                (Some(text), _) => text.write(masked, out),
-                (None, 0) => write_degrees(masked.latitude(), out),
-                (None, _) => write_degrees(masked.longitude(), out),
-            }
-            Ok(())
-        }))
-    }
-
-    fn is_number(&self, _: usize) -> bool {
-        self.text.is_none()
-    }
-
-    fn worth(&self) -> Result<RowWorth, String> {
-        let count = self.count();
-        let said = |error: LocationError| error.to_string();
-        let statement = statement_of_draws(self.mask.statement().map_err(said)?.seeded(self.seeded), count);
-        let withheld = locked(&self.seen).withheld;
-        let mut caveats: Vec<String> = statement.caveats().into_iter().flat_map(|caveats| caveats.sentences).collect();
-        if self.subject.is_none() {
-            caveats.push("each row is another subject's, and its only report".to_owned());
-        }
-        if self.is_kept() {
-            caveats.push("nobody else has the key, which undoes every mask made under it".to_owned());
-            caveats.push("that a subject was at the same place again, which equal reports show".to_owned());
-        }
-        if withheld > 0 {
-            caveats.push(format!("{withheld} places were left empty: nothing near them has what the mask promises"));
-        }
-        Ok(RowWorth {
-            what: format!("place moved, {}", if self.is_kept() { "draws kept under the key" } else { "drawn anew for each row" }),
-            fact: statement.headline(),
-            guarantee: statement.guarantee(),
-            caveats,
-            seeded: statement.is_void(),
-        })
-    }
-}
-
-fn write_degrees(degrees: f64, out: &mut Vec<u8>) {
-    // Memory does not fail.
-    let _ = write!(out, "{degrees:.DECIMALS$}");
 }

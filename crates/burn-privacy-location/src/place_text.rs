@@ -72,8 +72,9 @@ pub(super) fn of_degrees(latitude: &[u8], longitude: &[u8]) -> Result<Option<Pla
         return Ok(None);
     }
     let degrees = |text: &str| {
-        text.parse::<f64>()
-            .map_err(|_| "a cell is no number of degrees: write it as 51.5033, with a point and without a unit".to_owned())
+        text.parse::<f64>().map_err(|_| {
+            "a cell is no number of degrees: write it as 51.5033, with a point and without a unit".to_owned()
+        })
     };
     let (latitude, longitude) = (degrees(latitude)?, degrees(longitude)?);
     Place::new(latitude, longitude).map(Some).map_err(|error| match error {

@@ -149,7 +149,9 @@ impl AtomicFile {
     fn name(self, give: impl FnOnce(Unfinished, &Path) -> io::Result<()>) -> Result<(), OutputError> {
         let Self { path, mut unfinished } = self;
         let synced = unfinished.file().sync_all();
-        synced.and_then(|()| give(unfinished, &path)).map_err(|source| OutputError::File { path: path.clone(), source })?;
+        synced
+            .and_then(|()| give(unfinished, &path))
+            .map_err(|source| OutputError::File { path: path.clone(), source })?;
         if let Ok(folder) = File::open(folder_of(&path)) {
             // Makes the new name last through a power cut, where the system can do that for a folder.
             let _ = folder.sync_all();
@@ -266,7 +268,10 @@ mod tests {
         assert!(named().commit_new().is_err());
         named().commit().unwrap();
         drop(named());
-        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), names(folder.path())), ("", vec!["old.csv".to_owned()]));
+        assert_eq!(
+            (fs::read_to_string(&path).unwrap().as_str(), names(folder.path())),
+            ("", vec!["old.csv".to_owned()])
+        );
     }
 
     /// A file system without such files would need the other test alone.

@@ -72,13 +72,7 @@ impl RdpFilter {
     /// # Errors
     ///
     /// As [`RdpFilter::new`], or if `failures` is negative, NaN, or not below `delta`.
-    pub fn with_failures(
-        adjacency: Adjacency,
-        order: f64,
-        epsilon: f64,
-        delta: f64,
-        failures: f64,
-    ) -> Result<Self> {
+    pub fn with_failures(adjacency: Adjacency, order: f64, epsilon: f64, delta: f64, failures: f64) -> Result<Self> {
         let (order, delta) = (checked_order("order", order)?, open_delta(delta)?);
         if !(failures >= 0.0 && failures < delta) {
             return Err(invalid("failures", failures, format!("at least 0 and below delta, which is {delta}")));

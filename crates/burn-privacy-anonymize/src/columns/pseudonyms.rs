@@ -69,9 +69,7 @@ impl ColumnTreatment {
                 pseudonym(PseudonymMethod::Ff1, domain, Some(format))
             }
             Treatment::UnkeyedHash => Operation::UnkeyedHash {},
-            Treatment::Mask(mask) => {
-                Operation::Mask { first: Some(mask.first), last: Some(mask.last), pattern: None }
-            }
+            Treatment::Mask(mask) => Operation::Mask { first: Some(mask.first), last: Some(mask.last), pattern: None },
             Treatment::Keep => return ColumnRule::new(&self.column, Role::Insensitive, Operation::Keep {}),
         };
         ColumnRule::new(&self.column, Role::Identifier, operation)
@@ -96,8 +94,7 @@ pub fn pseudonymize_table(
     if treatments.is_empty() {
         return Err(AnonymizeError::parameter("the number of columns to release", 0, "at least 1"));
     }
-    let header: Vec<String> =
-        column_names(input, separator)?.iter().map(|name| name.trim_ascii().to_owned()).collect();
+    let header: Vec<String> = column_names(input, separator)?.iter().map(|name| name.trim_ascii().to_owned()).collect();
     let mut rules: Vec<ColumnRule> = Vec::with_capacity(header.len());
     for treatment in treatments {
         place_of(input, &header, &treatment.column)?;

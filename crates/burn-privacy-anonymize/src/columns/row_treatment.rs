@@ -177,9 +177,12 @@ mod tests {
         };
         assert_eq!(together(&[], Some(local(1.0))), None);
         assert_eq!(together(&[&metric(0.1)], None), Some(metric(0.1).guarantee));
-        let Some(Guarantee::Metric { epsilon, delta, .. }) = together(&[&metric(0.1), &metric(0.2)], None) else { panic!() };
+        let Some(Guarantee::Metric { epsilon, delta, .. }) = together(&[&metric(0.1), &metric(0.2)], None) else {
+            panic!()
+        };
         assert!(epsilon >= 0.1 + 0.2 && epsilon < 0.300_001 && delta >= 2e-21);
-        let Some(Guarantee::DifferentialPrivacy { epsilon, .. }) = together(&[&worth(local(1.0))], Some(local(2.0))) else {
+        let Some(Guarantee::DifferentialPrivacy { epsilon, .. }) = together(&[&worth(local(1.0))], Some(local(2.0)))
+        else {
             panic!()
         };
         assert!((3.0..3.000_001).contains(&epsilon));

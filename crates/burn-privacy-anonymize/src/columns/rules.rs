@@ -29,7 +29,11 @@ pub(super) enum Action {
     /// Noise of [`crate::perturb`]: `randomize` (or `noise`) and `obfuscate`, as the schema has it.
     Noise(toml::Table),
     /// A treatment that another crate brings, which of its columns this is, and the keys that it was read from.
-    Rows { treatment: Arc<dyn RowTreatment>, part: usize, keys: toml::Table },
+    Rows {
+        treatment: Arc<dyn RowTreatment>,
+        part: usize,
+        keys: toml::Table,
+    },
 }
 
 impl ColumnRule {

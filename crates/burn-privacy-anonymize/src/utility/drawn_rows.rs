@@ -49,7 +49,8 @@ pub fn drawn_examples(
 
 /// The leaf under a label at which the sum of weights passes a share of the label's.
 fn drawn(hierarchy: &Hierarchy, weights: &[f64], (level, code): (usize, u32), share: f64) -> u32 {
-    let under = || hierarchy.codes_at(level).iter().zip(weights).enumerate().filter(|(_, (of_leaf, _))| **of_leaf == code);
+    let under =
+        || hierarchy.codes_at(level).iter().zip(weights).enumerate().filter(|(_, (of_leaf, _))| **of_leaf == code);
     let mut left = share * under().map(|(_, (_, weight))| weight).sum::<f64>();
     let mut last = 0;
     for (leaf, (_, weight)) in under() {
@@ -105,7 +106,8 @@ mod tests {
             1 => (1, 0),
             _ => (1, 1),
         };
-        let classes = (0..3).map(|tuple| RecodedClass { cells: vec![cells(tuple)], rows: table.count(tuple) }).collect();
+        let classes =
+            (0..3).map(|tuple| RecodedClass { cells: vec![cells(tuple)], rows: table.count(tuple) }).collect();
         let assigned = (0..3).map(|tuple| vec![(tuple, table.count(tuple))]).collect();
         let recoding = Recoding::of_parts(classes, assigned);
         let encoding = Encoding::new(&table);

@@ -50,7 +50,8 @@ impl Examples {
     pub fn divided(&self, rows: usize) -> (Self, Self) {
         let rows = rows.min(self.len());
         let (features, classes) = (self.features.split_at(rows), self.classes.split_at(rows));
-        let of = |features: &[Vec<f64>], classes: &[i32]| Self { features: features.to_vec(), classes: classes.to_vec() };
+        let of =
+            |features: &[Vec<f64>], classes: &[i32]| Self { features: features.to_vec(), classes: classes.to_vec() };
         (of(features.0, classes.0), of(features.1, classes.1))
     }
 

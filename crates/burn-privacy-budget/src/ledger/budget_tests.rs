@@ -325,7 +325,10 @@ fn a_mechanism_that_may_fail_is_counted_by_budgets_that_set_something_aside() {
     ledger.reserve(id, 100).unwrap();
     ledger.close(id, 100).unwrap();
     let error = ledger.begin(failing("too likely", 1e-9, 1)).unwrap_err();
-    assert!(matches!(&error, LedgerError::NotCounted { reason, .. } if reason.contains("fails with probability")), "{error}");
+    assert!(
+        matches!(&error, LedgerError::NotCounted { reason, .. } if reason.contains("fails with probability")),
+        "{error}"
+    );
     let history = ledger.history();
     let (failed, of) = history.failures_spent().unwrap().unwrap();
     assert!(failed >= 100.0 * tail && failed < 100.001 * tail && of == set_aside);

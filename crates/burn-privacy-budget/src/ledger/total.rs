@@ -101,7 +101,10 @@ impl fmt::Display for LedgerTotal {
                 writeln!(f, "          {:.1} % of it is charged", (spent * 1000.0).ceil() / 10.0)?;
                 if let Some((failed, set_aside)) = self.failures_spent.filter(|(failed, _)| *failed > 0.0) {
                     let [failed, set_aside] = [failed, set_aside].map(round_up_for_display);
-                    writeln!(f, "          and {failed} of the {set_aside} that its delta sets aside for mechanisms that may fail")?;
+                    writeln!(
+                        f,
+                        "          and {failed} of the {set_aside} that its delta sets aside for mechanisms that may fail"
+                    )?;
                 }
                 Ok(())
             }

@@ -230,7 +230,10 @@ fn print_budget(history: &History, json: bool, out: &mut impl Write) -> Result<(
             writeln!(out, "          {:.1} % of it is charged", (spent * 1000.0).ceil() / 10.0)?;
             if let Some((failed, set_aside)) = failures.filter(|(failed, _)| *failed > 0.0) {
                 let [failed, set_aside] = [failed, set_aside].map(burn_privacy_accounting::round_up_for_display);
-                writeln!(out, "          and {failed} of the {set_aside} that its delta sets aside for mechanisms that may fail")?;
+                writeln!(
+                    out,
+                    "          and {failed} of the {set_aside} that its delta sets aside for mechanisms that may fail"
+                )?;
             }
         }
         _ => writeln!(out, "Budget    none")?,

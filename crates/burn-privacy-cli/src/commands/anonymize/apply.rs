@@ -191,7 +191,8 @@ impl Places {
         let mut ledger = Ledger::open(file, &charge.dataset)?;
         let epsilon = burn_privacy_accounting::round_up_for_display(self.treatments.charge(charge, &mut ledger)?);
         let within = charge.within;
-        let said = format!("epsilon {epsilon} for places up to {within} m apart (with what they are moved to a grid first)");
+        let said =
+            format!("epsilon {epsilon} for places up to {within} m apart (with what they are moved to a grid first)");
         Ok(statement.fact("Charged to the ledger", said))
     }
 }
@@ -229,7 +230,11 @@ fn to_file(
     }
     let mut file = AtomicFile::create(&args.output)?;
     let statement = transformed(schema, key, args, options, places, progress, &mut file)?;
-    if args.force { file.commit()? } else { file.commit_new()? }
+    if args.force {
+        file.commit()?
+    } else {
+        file.commit_new()?
+    }
     Ok(statement)
 }
 
@@ -254,7 +259,9 @@ fn to_standard_output(
 impl ApplyArgs {
     /// What is charged, and to which ledger.
     fn charge(&self) -> Result<Option<(PathBuf, ReportCharge)>, Failure> {
-        let (Some(file), Some(dataset), Some(within)) = (&self.ledger, &self.dataset, self.within) else { return Ok(None) };
+        let (Some(file), Some(dataset), Some(within)) = (&self.ledger, &self.dataset, self.within) else {
+            return Ok(None);
+        };
         if self.seed.is_some() {
             return Err(Failure::Input("a fixed seed protects nobody: leave --ledger out with it".to_owned()));
         }
@@ -267,7 +274,8 @@ pub fn read_schema(path: &Path) -> Result<(ColumnSchema, PlaceTreatments), Failu
     let text = read_text(path, LARGEST_SCHEMA)?;
     let folder = path.parent().filter(|_| !is_standard(path));
     let places = PlaceTreatments::default();
-    let schema = ColumnSchema::parse_with(&text, folder, &[&places]).map_err(|error| Failure::Input(format!("{}: {error}", named(path))))?;
+    let schema = ColumnSchema::parse_with(&text, folder, &[&places])
+        .map_err(|error| Failure::Input(format!("{}: {error}", named(path))))?;
     Ok((schema, places))
 }
 

@@ -4,9 +4,12 @@ use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use burn_privacy_anonymize::attack::{dictionary, downcoding, homogeneity, intersection, linkage};
+use burn_privacy_anonymize::attack::{
+    DictionaryFinding, DowncodingFinding, HomogeneityFinding, IntersectionFinding, LinkageFinding, dictionary,
+    downcoding, homogeneity, intersection, linkage,
+};
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::input::{hierarchies_of, read_table, separator};
 use crate::failure::Failure;
@@ -118,9 +121,16 @@ pub enum AttackCommand {
     },
 }
 
+/// What an attack found: as one JSON object, and in words.
+struct Answer {
+    as_json: bool,
+    object: Value,
+    words: String,
+}
+
 /// `burn-privacy anonymize attack`.
 pub fn attack(command: &AttackCommand, out: &mut impl Write) -> Result<(), Failure> {
-    match command {
+    let Answer { as_json, object, words } = match command {
         AttackCommand::Dictionary { data, separator, column, candidates, json } => {
             let found = if candidates.as_os_str() == "-" {
                 dictionary(data, *separator, column, std::io::stdin().lock(), candidates)?
@@ -129,85 +139,17 @@ pub fn attack(command: &AttackCommand, out: &mut impl Write) -> Result<(), Failu
                     .map_err(|error| Failure::Input(format!("{}: could not be read: {error}", candidates.display())))?;
                 dictionary(data, *separator, column, BufReader::with_capacity(1 << 20, file), candidates)?
             };
-            if *json {
-                let answer = json!({
-                    "rows": found.rows,
-                    "rows_undone": found.rows_undone,
-                    "values": found.values,
-                    "values_undone": found.values_undone,
-                    "candidates": found.candidates,
-                    "seconds": found.time.as_secs_f64(),
-                });
-                writeln!(out, "{answer}")?;
-                return Ok(());
-            }
-            writeln!(
-                out,
-                "{} of {} rows undone ({} of {} values) with {} candidates in {:.2} s",
-                found.rows_undone,
-                found.rows,
-                found.values_undone,
-                found.values,
-                found.candidates,
-                found.time.as_secs_f64()
-            )?;
-            for (hash, value) in &found.examples {
-                writeln!(out, "  {}... is {value}", hash.get(..16).unwrap_or(hash))?;
-            }
+            Answer { as_json: *json, object: dictionary_json(&found), words: dictionary_words(&found) }
         }
         AttackCommand::Homogeneity { data, separator, quasi_identifiers, sensitive, json } => {
             let found = homogeneity(data, *separator, quasi_identifiers, sensitive)?;
-            if *json {
-                let answer = json!({
-                    "rows": found.rows,
-                    "classes": found.classes,
-                    "class_min": found.smallest_class,
-                    "values_min": found.fewest_values,
-                    "homogeneous_classes": found.homogeneous_classes,
-                    "exposed_rows": found.exposed_rows,
-                });
-                writeln!(out, "{answer}")?;
-                return Ok(());
-            }
-            writeln!(
-                out,
-                "{} of {} rows exposed: {} of {} classes have one value of {sensitive:?} (smallest class: {} rows, fewest \
-                 values: {})",
-                found.exposed_rows,
-                found.rows,
-                found.homogeneous_classes,
-                found.classes,
-                found.smallest_class,
-                found.fewest_values
-            )?;
-            for (class, value, rows) in &found.examples {
-                writeln!(out, "  {}: {value} ({rows} rows)", class.join(", "))?;
-            }
+            Answer { as_json: *json, object: homogeneity_json(&found), words: homogeneity_words(&found, sensitive) }
         }
         AttackCommand::Intersection { data, separator, hierarchies, sensitive, release, json } => {
             let table = read_table(data, *separator, hierarchies, Some(sensitive))?;
             let releases: Vec<&Path> = release.iter().map(PathBuf::as_path).collect();
             let found = intersection(&table, *separator, &releases)?;
-            if *json {
-                let answer = json!({
-                    "people": found.people,
-                    "exposed_by_each": found.exposed_by_each,
-                    "exposed_together": found.exposed_together,
-                });
-                writeln!(out, "{answer}")?;
-                return Ok(());
-            }
-            let each: Vec<String> = found.exposed_by_each.iter().map(u64::to_string).collect();
-            writeln!(
-                out,
-                "{} of {} people exposed by all releases together; {} by each alone",
-                found.exposed_together,
-                found.people,
-                each.join(", ")
-            )?;
-            for (person, value) in &found.examples {
-                writeln!(out, "  {}: {value}", person.join(", "))?;
-            }
+            Answer { as_json: *json, object: intersection_json(&found), words: intersection_words(&found) }
         }
         AttackCommand::Downcode { data, separator, hierarchies, truth, json } => {
             let columns = hierarchies_of(data, *separator, hierarchies)?;
@@ -218,35 +160,7 @@ pub fn attack(command: &AttackCommand, out: &mut impl Write) -> Result<(), Failu
                 return Err(Failure::Input("the release and the table have other quasi-identifiers".to_owned()));
             }
             let found = downcoding(data, *separator, &columns, truth.as_ref())?;
-            if *json {
-                let answer = json!({
-                    "rows": found.rows,
-                    "classes": found.classes,
-                    "one_level_a_column": found.one_level_a_column,
-                    "generalized_cells": found.generalized_cells,
-                    "classes_downcoded": found.classes_downcoded,
-                    "rows_downcoded": found.rows_downcoded,
-                    "claims": found.claims,
-                    "wrong_claims": found.wrong_claims,
-                });
-                writeln!(out, "{answer}")?;
-                return Ok(());
-            }
-            if found.one_level_a_column {
-                writeln!(out, "every column shows one level: nothing is certain below its labels")?;
-                return Ok(());
-            }
-            writeln!(
-                out,
-                "{} of {} rows can be written finer for certain, two in each of {} of {} classes",
-                found.rows_downcoded, found.rows, found.classes_downcoded, found.classes
-            )?;
-            if let Some(wrong) = found.wrong_claims {
-                writeln!(out, "{} of {} claims agree with the table", found.claims - wrong, found.claims)?;
-            }
-            for (class, column, [one, other]) in &found.examples {
-                writeln!(out, "  {}: both {one:?} and {other:?} occur in {column}", class.join(", "))?;
-            }
+            Answer { as_json: *json, object: downcoding_json(&found), words: downcoding_words(&found) }
         }
         AttackCommand::Linkage { data, separator, with, on, hierarchies, json } => {
             let known = match hierarchies {
@@ -254,26 +168,140 @@ pub fn attack(command: &AttackCommand, out: &mut impl Write) -> Result<(), Failu
                 None => Vec::new(),
             };
             let found = linkage(data, with, *separator, on, &known)?;
-            if *json {
-                let answer = json!({
-                    "people": found.people,
-                    "matched": found.matched,
-                    "singled_out": found.singled_out,
-                    "released": found.released,
-                    "fewest_matches": found.fewest_matches,
-                });
-                writeln!(out, "{answer}")?;
-                return Ok(());
-            }
-            writeln!(
-                out,
-                "{} of {} people match one of {} rows alone; {} match some, each of those at least {} rows",
-                found.singled_out, found.people, found.released, found.matched, found.fewest_matches
-            )?;
-            for (person, row) in &found.examples {
-                writeln!(out, "  {} is the row {}", person.join(", "), row.join(", "))?;
-            }
+            Answer { as_json: *json, object: linkage_json(&found), words: linkage_words(&found) }
         }
+    };
+    if as_json {
+        writeln!(out, "{object}")?
+    } else {
+        writeln!(out, "{words}")?
     }
     Ok(())
+}
+
+/// A sentence, and a line for each example.
+fn with_examples(sentence: String, examples: impl Iterator<Item = String>) -> String {
+    examples.fold(sentence, |said, example| format!("{said}\n  {example}"))
+}
+
+fn dictionary_json(found: &DictionaryFinding) -> Value {
+    json!({
+        "rows": found.rows,
+        "rows_undone": found.rows_undone,
+        "values": found.values,
+        "values_undone": found.values_undone,
+        "candidates": found.candidates,
+        "seconds": found.time.as_secs_f64(),
+    })
+}
+
+fn dictionary_words(found: &DictionaryFinding) -> String {
+    let sentence = format!(
+        "{} of {} rows undone ({} of {} values) with {} candidates in {:.2} s",
+        found.rows_undone,
+        found.rows,
+        found.values_undone,
+        found.values,
+        found.candidates,
+        found.time.as_secs_f64()
+    );
+    let examples = found.examples.iter();
+    with_examples(sentence, examples.map(|(hash, value)| format!("{}... is {value}", hash.get(..16).unwrap_or(hash))))
+}
+
+fn homogeneity_json(found: &HomogeneityFinding) -> Value {
+    json!({
+        "rows": found.rows,
+        "classes": found.classes,
+        "class_min": found.smallest_class,
+        "values_min": found.fewest_values,
+        "homogeneous_classes": found.homogeneous_classes,
+        "exposed_rows": found.exposed_rows,
+    })
+}
+
+fn homogeneity_words(found: &HomogeneityFinding, sensitive: &str) -> String {
+    let sentence = format!(
+        "{} of {} rows exposed: {} of {} classes have one value of {sensitive:?} (smallest class: {} rows, fewest values: {})",
+        found.exposed_rows,
+        found.rows,
+        found.homogeneous_classes,
+        found.classes,
+        found.smallest_class,
+        found.fewest_values
+    );
+    let examples = found.examples.iter();
+    with_examples(sentence, examples.map(|(class, value, rows)| format!("{}: {value} ({rows} rows)", class.join(", "))))
+}
+
+fn intersection_json(found: &IntersectionFinding) -> Value {
+    json!({
+        "people": found.people,
+        "exposed_by_each": found.exposed_by_each,
+        "exposed_together": found.exposed_together,
+    })
+}
+
+fn intersection_words(found: &IntersectionFinding) -> String {
+    let each: Vec<String> = found.exposed_by_each.iter().map(u64::to_string).collect();
+    let sentence = format!(
+        "{} of {} people exposed by all releases together; {} by each alone",
+        found.exposed_together,
+        found.people,
+        each.join(", ")
+    );
+    with_examples(sentence, found.examples.iter().map(|(person, value)| format!("{}: {value}", person.join(", "))))
+}
+
+fn downcoding_json(found: &DowncodingFinding) -> Value {
+    json!({
+        "rows": found.rows,
+        "classes": found.classes,
+        "one_level_a_column": found.one_level_a_column,
+        "generalized_cells": found.generalized_cells,
+        "classes_downcoded": found.classes_downcoded,
+        "rows_downcoded": found.rows_downcoded,
+        "claims": found.claims,
+        "wrong_claims": found.wrong_claims,
+    })
+}
+
+fn downcoding_words(found: &DowncodingFinding) -> String {
+    if found.one_level_a_column {
+        return "every column shows one level: nothing is certain below its labels".to_owned();
+    }
+    let mut sentence = format!(
+        "{} of {} rows can be written finer for certain, two in each of {} of {} classes",
+        found.rows_downcoded, found.rows, found.classes_downcoded, found.classes
+    );
+    if let Some(wrong) = found.wrong_claims {
+        sentence += &format!("\n{} of {} claims agree with the table", found.claims - wrong, found.claims);
+    }
+    let of = |class: &[String], column: &str, one: &str, other: &str| {
+        format!("{}: both {one:?} and {other:?} occur in {column}", class.join(", "))
+    };
+    let examples = found.examples.iter();
+    with_examples(sentence, examples.map(|(class, column, [one, other])| of(class, column, one, other)))
+}
+
+fn linkage_json(found: &LinkageFinding) -> Value {
+    json!({
+        "people": found.people,
+        "matched": found.matched,
+        "singled_out": found.singled_out,
+        "released": found.released,
+        "fewest_matches": found.fewest_matches,
+    })
+}
+
+fn linkage_words(found: &LinkageFinding) -> String {
+    let sentence = format!(
+        "{} of {} people match one of {} rows alone; {} match some, each of those at least {} rows",
+        found.singled_out, found.people, found.released, found.matched, found.fewest_matches
+    );
+    let examples = found.examples.iter();
+    with_examples(
+        sentence,
+        examples.map(|(person, row)| format!("{} is the row {}", person.join(", "), row.join(", "))),
+    )
 }

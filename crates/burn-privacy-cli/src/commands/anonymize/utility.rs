@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use burn_privacy_anonymize::recoding::{Recoding, recode_by_clusters, recode_by_medians, recode_by_mondrian};
 use burn_privacy_anonymize::table::{PrivacyModel, Table};
 use burn_privacy_anonymize::utility::{
-    Encoding, Examples, ForestSettings, accuracy, drawn_examples, forest, logistic_with_privacy, logistic_without_privacy, neighbors,
-    raw_examples, released_examples, split, support_vectors,
+    Encoding, Examples, ForestSettings, accuracy, drawn_examples, forest, logistic_with_privacy,
+    logistic_without_privacy, neighbors, raw_examples, released_examples, split, support_vectors,
 };
 use burn_privacy_mechanisms::Entropy;
 use burn_privacy_output::plot::{Axis, LineChart, Series, Stroke, svg};
@@ -131,9 +131,7 @@ impl UtilityArgs {
         encoding: &Encoding,
     ) -> Result<f64, Failure> {
         let settings: Vec<Self> = match model {
-            ModelName::Forest if self.tune => {
-                [2, 8, 32, 128].map(|leaf| Self { leaf, ..self.clone() }).to_vec()
-            }
+            ModelName::Forest if self.tune => [2, 8, 32, 128].map(|leaf| Self { leaf, ..self.clone() }).to_vec(),
             ModelName::Neighbors if self.tune => {
                 [15, 31, 63, 127].map(|neighbors| Self { neighbors, ..self.clone() }).to_vec()
             }
@@ -205,9 +203,7 @@ pub fn utility(args: &UtilityArgs, out: &mut impl Write) -> Result<(), Failure> 
         let recoding = args.recode(&split.training, k)?;
         let released = match args.draws {
             None => released_examples(&split.training, &recoding, &encoding, args.seed),
-            Some(draws) => {
-                drawn_examples(&split.training, &recoding, &encoding, draws.max(1), args.rounds, args.seed)
-            }
+            Some(draws) => drawn_examples(&split.training, &recoding, &encoding, draws.max(1), args.rounds, args.seed),
         };
         for &model in &args.models {
             add(out, name_of(model), "k", k as f64, args.tuned(model, &released, &split.test, &encoding)?)?;
