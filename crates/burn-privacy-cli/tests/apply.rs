@@ -98,6 +98,23 @@ fn a_run_that_is_killed_in_mid_file_leaves_no_output() {
     assert!(!child.wait().unwrap().success());
     drop(stdin);
     assert!(!output.exists());
+    let left = fs::read_dir(output.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with(".unfinished")).collect();
+    // Where the system has files without a name, nothing at all is left.
+    assert!(!has_nameless_files(output.parent().unwrap()) || left.is_empty(), "{left:?}");
+}
+
+#[cfg(target_os = "linux")]
+fn has_nameless_files(folder: &Path) -> bool {
+    use std::os::unix::fs::OpenOptionsExt;
+    // O_TMPFILE, O_DIRECTORY in it, as on x86-64.
+    let made = fs::OpenOptions::new().write(true).custom_flags(0o20_200_000).open(folder);
+    cfg!(target_arch = "x86_64") && made.is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_nameless_files(_: &Path) -> bool {
+    false
 }
 
 /// Homes along a street, two columns of degrees and one of text, three reports each.
