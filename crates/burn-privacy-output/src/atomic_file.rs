@@ -51,6 +51,7 @@ impl AtomicFile {
         let unfinished = builder
             .tempfile_in(folder_of(path))
             .map_err(|source| OutputError::File { path: path.to_owned(), source })?;
+        traced!(crate::trace::Operation::Create(unfinished.path().to_owned()));
         Ok(Self { path: path.to_owned(), unfinished })
     }
 
@@ -84,25 +85,38 @@ impl AtomicFile {
         persist: impl FnOnce(NamedTempFile, &Path) -> Result<File, tempfile::PersistError>,
     ) -> Result<(), OutputError> {
         let Self { path, unfinished } = self;
-        let synced = unfinished.as_file().sync_all();
+        #[cfg(feature = "trace")]
+        let from = unfinished.path().to_owned();
+        let synced = synchronize(unfinished.as_file(), unfinished.path());
         let named = synced.and_then(|()| persist(unfinished, &path).map_err(|error| error.error));
         named.map_err(|source| OutputError::File { path: path.clone(), source })?;
-        if let Ok(folder) = File::open(folder_of(&path)) {
-            // Makes the new name last through a power cut, where the system can do that for a folder.
-            let _ = folder.sync_all();
-        }
+        traced!(crate::trace::Operation::Rename { from, to: path.clone() });
+        // Makes the new name last through a power cut, where the system can do that for a folder.
+        let _ = synchronize_folder(folder_of(&path));
         Ok(())
     }
 }
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.unfinished.write(bytes)
+        let written = self.unfinished.write(bytes)?;
+        traced!(crate::trace::Operation::Append(self.unfinished.path().to_owned(), bytes[..written].to_vec()));
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.unfinished.flush()
     }
+}
+
+fn synchronize(file: &File, _path: &Path) -> io::Result<()> {
+    traced!(crate::trace::Operation::Sync(_path.to_owned()));
+    file.sync_all()
+}
+
+pub(crate) fn synchronize_folder(folder: &Path) -> io::Result<()> {
+    traced!(crate::trace::Operation::SyncFolder(folder.to_owned()));
+    File::open(folder)?.sync_all()
 }
 
 /// The folder that a path's last part is in.

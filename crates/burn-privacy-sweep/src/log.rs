@@ -69,7 +69,7 @@ impl TrialLog {
         let path = folder.join(TRIALS_FILE);
         fs::create_dir_all(folder).map_err(|source| SweepError::File { path: folder.to_owned(), source })?;
         let (mut log, text) = DurableLog::open(&path)?;
-        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        let whole = acknowledged(&text);
         let mut records = Vec::new();
         let mut lines = (1..).zip(text[..whole].split_inclusive(|&byte| byte == b'\n'));
         let malformed = |line, reason: String| SweepError::Malformed { path: path.clone(), line, reason };
@@ -113,10 +113,18 @@ impl TrialLog {
     }
 }
 
+/// The length of the whole lines. A last line with zeros in it is none: its length reached the disk, its bytes did not.
+fn acknowledged(text: &[u8]) -> usize {
+    let end_of = |text: &[u8]| text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    let whole = end_of(text);
+    let last = end_of(&text[..whole.saturating_sub(1)]);
+    if text[last..whole].contains(&0) { last } else { whole }
+}
+
 /// Whether the first line was cut off as it was written; nothing was recorded then.
 fn is_cut_header(text: &[u8]) -> bool {
     const START: &[u8] = br#"{"schema":"burn-privacy/sweep-trials""#;
-    text.iter().zip(START).all(|(found, expected)| found == expected)
+    text.iter().zip(START).all(|(found, expected)| found == expected) || text.first() == Some(&0)
 }
 
 fn require_same(path: &Path, header: &Header, config: &SweepConfig) -> Result<(), SweepError> {
