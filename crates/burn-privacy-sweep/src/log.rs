@@ -147,3 +147,43 @@ fn require_same(path: &Path, header: &Header, config: &SweepConfig) -> Result<()
         None => other("its first line was altered".into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn_privacy_output::trace::{mark, power_cuts, record};
+
+    use super::*;
+
+    fn trial(number: usize) -> TrialRecord {
+        let (setting, figures, ledger_run) = (None, None, Some(format!("trial {number}: {}", "long ".repeat(60))));
+        TrialRecord { trial: number, setting, figures, repeat: 0, ledger_run, end: TrialEnd::Score(0.5), seconds: 1.0 }
+    }
+
+    #[test]
+    fn every_power_cut_leaves_the_trials_that_were_acknowledged() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = SweepConfig::new("people", 1_000).with_noise_multipliers([1.0]).with_batch_sizes([100]);
+        let ((), operations) = record(folder.path(), || {
+            for first in [0, 2] {
+                let mut log = TrialLog::open(folder.path(), &config).unwrap();
+                for number in first..first + 2 {
+                    log.append(trial(number)).unwrap();
+                    mark("acknowledged");
+                }
+            }
+        });
+        let cuts = power_cuts(&operations);
+        assert!(cuts.len() > 50, "{}", cuts.len());
+        let place = folder.path().join("left");
+        for cut in &cuts {
+            cut.write_to(&place).unwrap();
+            let mut log = TrialLog::open(&place, &config).unwrap_or_else(|error| panic!("{error}: {cut:?}"));
+            let found = log.records().len();
+            assert!((cut.marks.len()..=cut.marks.len() + 1).contains(&found), "{found} of {}", cut.marks.len());
+            assert!(log.records().iter().enumerate().all(|(number, record)| *record == trial(number)));
+            log.append(trial(found)).unwrap();
+            drop(log);
+            assert_eq!(TrialLog::open(&place, &config).unwrap().records().len(), found + 1);
+        }
+    }
+}
