@@ -71,7 +71,8 @@ const PIECES: [&[u8]; 40] = [
 fn change(input: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut Random) {
     const LONGEST: usize = 1 << 16;
     let at = random.below(input.len() + 1);
-    let end = (at + 1 + random.below(1 << random.below(9))).min(input.len());
+    let most = 1 << random.below(9);
+    let end = (at + 1 + random.below(most)).min(input.len());
     let at_byte = at.min(input.len().saturating_sub(1));
     match random.below(9) {
         0 if !input.is_empty() => input[at_byte] ^= 1 << random.below(8),

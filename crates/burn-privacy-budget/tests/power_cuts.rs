@@ -12,7 +12,7 @@ use burn_privacy_output::trace::{Operation, PowerCut, mark, power_cuts, record};
 use burn_privacy_output::{AtomicFile, write_atomically};
 use serde_json::json;
 
-const PLANNED: u64 = 9;
+const PLANNED: u64 = 40;
 
 fn description(name: &str) -> RunDescription {
     RunDescription {
@@ -76,7 +76,7 @@ fn charged(path: &Path) -> BTreeMap<String, u64> {
 #[test]
 fn every_power_cut_leaves_released_charged_planned_in_order() {
     let cuts = power_cuts(&trace_of_runs());
-    assert!(cuts.len() > 200, "{}", cuts.len());
+    assert!(cuts.len() > 100, "{}", cuts.len());
     let folder = folder();
     let place = folder.path().join("left");
     let path = place.join("data.ledger");
@@ -146,7 +146,7 @@ fn a_power_cut_while_a_power_cut_is_repaired_changes_nothing() {
             }
         }
     }
-    assert!(repaired > 100 && seconds > repaired, "{repaired} {seconds}");
+    assert!(repaired > 50 && seconds > 3 * repaired, "{repaired} {seconds}");
     println!("{seconds} states after a second power cut, of {repaired} that are repaired");
 }
 

@@ -79,10 +79,10 @@ impl KeyStream {
         self.rng.fill_bytes(bytes);
     }
 
-    /// The next 64-bit number: two words, low word first.
+    /// The next word.
     #[inline]
-    pub(crate) fn next_word(&mut self) -> u64 {
-        self.rng.next_u64()
+    pub(crate) fn next_word(&mut self) -> u32 {
+        self.rng.next_u32()
     }
 }
 

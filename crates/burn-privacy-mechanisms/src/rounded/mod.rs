@@ -49,7 +49,7 @@ const LARGEST: f64 = (1_u64 << 60) as f64;
 ///
 /// Each step has a key of its own, of [`Purpose::RoundedNoise`], words 0 to 7. With that key, stream `t` gives elements
 /// `64 t .. 64 t + 64` in order: first a 64-bit number whose bit `i` is the sign of element `i`, then the digits that each of them
-/// takes, 64 bits at a time.
+/// takes, a word each.
 ///
 /// # Sources
 ///
@@ -108,7 +108,7 @@ impl RoundedStepNoise {
             let skipped = first % TILE;
             let (part, rest) = values.split_at_mut(values.len().min((TILE - skipped) as usize));
             let mut words = Words(KeyStream::at(&self.key, first / TILE, 0));
-            let signs = words.next();
+            let signs = words.next() | words.next() << 32;
             for _ in 0..skipped {
                 rounded_size(&mut words, scale);
             }
@@ -131,11 +131,13 @@ impl fmt::Debug for RoundedStepNoise {
 struct Words(KeyStream);
 
 impl Digits for Words {
-    const BITS: u32 = 64;
+    const BITS: u32 = 32;
+    // The spacing of a grid is about 2^-40 of the standard deviation: 64 bits nearly always round, 32 never.
+    const ROUNDED_FROM: usize = 2;
 
     #[inline]
     fn next(&mut self) -> u64 {
-        self.0.next_word()
+        u64::from(self.0.next_word())
     }
 }
 

@@ -104,10 +104,12 @@ fn is_below_by_more_digits<D: Digits>(digits: &mut D, u: &mut Uniform, factor: u
 /// `s = n BITS - exponent`: the whole number is known where both ends have the same.
 #[inline]
 fn rounded<D: Digits>(digits: &mut D, k: u64, x: &mut Uniform, scale: Scale) -> u128 {
-    let s = D::BITS as i32 - scale.exponent;
+    let bits = D::ROUNDED_FROM as u32 * D::BITS;
+    let s = bits as i32 - scale.exponent;
     // 53 bits by 64 and 7.
     if k < 1 << 7 && (1..=122).contains(&s) {
-        let product = u128::from(scale.mantissa) * ((u128::from(k) << D::BITS) + u128::from(x.first()));
+        let leading = x.leading_word(digits);
+        let product = u128::from(scale.mantissa) * ((u128::from(k) << bits) + u128::from(leading));
         let low = product + (1 << (s - 1));
         let high = low + u128::from(scale.mantissa - 1);
         if low >> s == high >> s {
@@ -157,6 +159,18 @@ mod tests {
         }
     }
 
+    /// As the sampler has them.
+    struct Pairs(Few<32>);
+
+    impl Digits for Pairs {
+        const BITS: u32 = 32;
+        const ROUNDED_FROM: usize = 2;
+
+        fn next(&mut self) -> u64 {
+            self.0.next()
+        }
+    }
+
     /// `P(|z| < x)` from its series, which converges fast for the few standard deviations that are asked for.
     fn within(x: f64) -> f64 {
         let (mut term, mut sum) = (x, x);
@@ -194,6 +208,7 @@ mod tests {
         for std in [1.0, 1.5, 2.718_281_828, 7.25] {
             check(Few::<64>(1), std, 200_000);
             check(Few::<32>(2), std, 200_000);
+            check(Pairs(Few(5)), std, 200_000);
             check(Few::<4>(3), std, 30_000);
             check(Few::<1>(4), std, 10_000);
         }

@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::Operation;
+use super::operation::Operation;
 
 const SECTOR: usize = 512;
 
