@@ -4,7 +4,7 @@
 //!
 //! `stock` is plain Burn, `layers` the same model through the private layers without privacy, `private` a whole
 //! DP-SGD step, with the time of its phases (the rest is the optimizer and the draw of the batch), `traced` the same over Burn's
-//! layers on the model's own operation graph, `loop` one example at a time. A mode is best run in
+//! layers on the model's own operation graph, `exact` as `private` with exact noise, `loop` one example at a time. A mode is best run in
 //! a process of its own where its peak memory matters.
 
 mod phases;
@@ -24,7 +24,7 @@ struct Args {
     /// Models, separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "handout_cnn")]
     model: Vec<String>,
-    /// stock, layers, private, traced, loop: separated by commas.
+    /// stock, layers, private, exact, traced, loop: separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "stock,private")]
     mode: Vec<Mode>,
     /// Examples a step.
@@ -81,7 +81,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         phases.switch(true);
         for _ in 0..args.steps {
-            for contender in contenders.iter_mut().filter(|contender| contender.mode == Mode::Private) {
+            for contender in
+                contenders.iter_mut().filter(|contender| matches!(contender.mode, Mode::Private | Mode::Exact))
+            {
                 let start = Instant::now();
                 (contender.stepper)();
                 contender.time_of_phases += start.elapsed().as_secs_f64() * 1e3;

@@ -17,7 +17,9 @@ pub enum Mode {
     Layers,
     /// DP-SGD: load, forward, backward, norms, clipped sum, noise, optimizer.
     Private,
-    /// The same with Burn's layers, on the operation graph.
+    /// The same with noise rounded to the grid of the sum and drawn exactly.
+    Exact,
+    /// [`Private`](Self::Private) with Burn's layers, on the operation graph.
     Traced,
     /// The same with Burn's layers, one example at a time.
     Loop,
@@ -31,9 +33,10 @@ impl std::str::FromStr for Mode {
             "stock" => Ok(Self::Stock),
             "layers" => Ok(Self::Layers),
             "private" => Ok(Self::Private),
+            "exact" => Ok(Self::Exact),
             "traced" => Ok(Self::Traced),
             "loop" => Ok(Self::Loop),
-            _ => Err(format!("{name:?} is not a mode: give stock, layers, private, traced or loop")),
+            _ => Err(format!("{name:?} is not a mode: give stock, layers, private, exact, traced or loop")),
         }
     }
 }
@@ -56,6 +59,10 @@ fn plain_steps<M: Network + 'static>(batch: usize, device: &Device) -> Stepper {
 }
 
 fn private_steps<M: Network + 'static>(batch: usize, device: &Device, per_example: PerExample) -> Stepper {
+    noisy_steps::<M>(batch, device, per_example, Noise::FloatingPoint)
+}
+
+fn noisy_steps<M: Network + 'static>(batch: usize, device: &Device, per_example: PerExample, noise: Noise) -> Stepper {
     let device = device.clone();
     let mut model = M::new(&device);
     let mut optim = SgdConfig::new().init();
@@ -68,7 +75,7 @@ fn private_steps<M: Network + 'static>(batch: usize, device: &Device, per_exampl
         .expect("the plan is valid");
     let dataset = InMemDataset::new(M::TASK.rows(batch));
     let session = plan.start(dataset, Rows, &device, Entropy::os()).expect("the session starts");
-    let mut session = session.with_physical_batch(batch).with_per_example(per_example);
+    let mut session = session.with_physical_batch(batch).with_per_example(per_example).with_noise(noise);
     Box::new(move || {
         let step = session.next_step().expect("a step").expect("steps are left");
         let update = step
@@ -92,6 +99,10 @@ macro_rules! networks {
                     ($name, Mode::Layers) => Some(plain_steps::<private::$network>(batch, device)),
                     ($name, Mode::Private) => {
                         Some(private_steps::<private::$network>(batch, device, PerExample::OneBackward))
+                    }
+                    ($name, Mode::Exact) => {
+                        let mode = PerExample::OneBackward;
+                        Some(noisy_steps::<private::$network>(batch, device, mode, Noise::ExactRounded))
                     }
                     ($name, Mode::Traced) => Some(private_steps::<stock::$network>(batch, device, PerExample::Traced)),
                     ($name, Mode::Loop) => Some(private_steps::<stock::$network>(batch, device, PerExample::Loop)),

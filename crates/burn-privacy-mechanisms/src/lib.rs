@@ -6,6 +6,7 @@
 //! - [`PrivacyKey`] is a 256-bit ChaCha20 key that lives in memory only and is wiped when dropped;
 //! - [`stream`] is the frozen layout of the key's streams, one for each [`Purpose`] and step;
 //! - [`StepNoise`] is a step's Gaussian noise, [`fill_gaussian_f32`] and [`fill_gaussian_f64`] draw a part of it at once;
+//! - [`RoundedStepNoise`] is Gaussian noise for sums that are whole numbers, rounded to whole numbers and drawn exactly;
 //! - [`poisson_sample`] flips one coin for each record;
 //! - [`local`] perturbs single values before anybody collects them, and `table` (with the feature of that name) whole CSV files,
 //!   under a schema;
@@ -45,13 +46,14 @@
 //! protects against a truncated tail: the radius uses 128 random bits near the ends of its range, so noise reaches 13.37
 //! standard deviations.
 //!
-//! It does **not** give the exact Gaussian of the theorems. Noise is computed in `f64` and rounded to a float. The
+//! [`StepNoise`] does **not** give the exact Gaussian of the theorems. Its noise is computed in `f64` and rounded to a float. The
 //! set of reachable floats has holes, and the sum `value + noise` is rounded once more, so that an adversary who sees
 //! every bit of the result can in principle rule out some values (Mironov, "On significance of the least
 //! significant bits for differential privacy", CCS 2012, for Laplace; Jin, McMurtry, Rubinstein and Ohrimenko, "Are we
 //! there yet? Timing and floating-point attacks on differential privacy systems", IEEE S&P 2022, for Gaussian noise in
 //! deep-learning libraries). Bounds computed for the real-valued Gaussian are therefore statements about the ideal
-//! mechanism. The remedy, a discrete Gaussian on a grid, is planned and is not in this version.
+//! mechanism. [`RoundedStepNoise`] has no such gap: it takes sums on a grid of whole numbers, and what it adds is exactly a
+//! Gaussian value rounded to the grid.
 //!
 //! It does not protect keys from someone who reads this process's memory (keys and generator states are wiped when
 //! dropped; copies that lie on the stack for the length of a call are not), and it makes no constant-time promise: the
@@ -63,6 +65,7 @@ pub mod gaussian;
 pub mod key;
 pub mod local;
 pub mod poisson;
+pub mod rounded;
 pub mod stream;
 pub mod uniform;
 
@@ -74,5 +77,6 @@ pub use error::MechanismError;
 pub use gaussian::{KernelNoise, MAX_DEVIATION, StepNoise, fill_gaussian_f32, fill_gaussian_f64};
 pub use key::{Entropy, PrivacyKey};
 pub use poisson::poisson_sample;
+pub use rounded::RoundedStepNoise;
 pub use stream::{MAX_STEP, Purpose};
 pub use uniform::{fill_secret_uniform, fill_secret_words, fill_uniform};

@@ -29,6 +29,8 @@ pub enum Purpose {
     OutputPerturbation = 8,
     /// Which shard a record belongs to. Secret, as a coin of [`Sampling`](Self::Sampling) is.
     Assignment = 9,
+    /// The key of a step's noise on whole numbers. Secret: whoever knows it subtracts the noise.
+    RoundedNoise = 12,
 }
 
 impl Purpose {
@@ -37,7 +39,12 @@ impl Purpose {
     pub const fn is_secret(self) -> bool {
         matches!(
             self,
-            Self::Sampling | Self::Noise | Self::InputPerturbation | Self::OutputPerturbation | Self::Assignment
+            Self::Sampling
+                | Self::Noise
+                | Self::RoundedNoise
+                | Self::InputPerturbation
+                | Self::OutputPerturbation
+                | Self::Assignment
         )
     }
 }

@@ -23,6 +23,7 @@
 //! |---|---|
 //! | [`Sampling`](Purpose::Sampling) | record `i`: the 64-bit number at word `2i` |
 //! | [`Noise`](Purpose::Noise) | words 0 to 7: the key of the step's noise |
+//! | [`RoundedNoise`](Purpose::RoundedNoise) | words 0 to 7: the key of the step's noise, with streams of its own ([`RoundedStepNoise`](crate::RoundedStepNoise)) |
 //! | others | element `i`: the 64-bit number at word `2i` |
 //!
 //! With the key of a step's noise, stream 0 holds for pair `64t + 16j + l` (`j < 4`, `l < 16`), from word `4j` of block
@@ -76,6 +77,12 @@ impl KeyStream {
     /// last.
     pub(crate) fn read(&mut self, bytes: &mut [u8]) {
         self.rng.fill_bytes(bytes);
+    }
+
+    /// The next word.
+    #[inline]
+    pub(crate) fn next_word(&mut self) -> u32 {
+        self.rng.next_u32()
     }
 }
 
@@ -202,7 +209,7 @@ pub(crate) mod tests {
 
     #[test]
     fn no_two_streams_begin_alike() {
-        // 16 bytes each of 1,200 streams of two keys: a repetition has probability 2^-106.
+        // 16 bytes each of 2,000 streams of two keys: a repetition has probability 2^-106.
         let purposes = [
             Purpose::Sampling,
             Purpose::Noise,
@@ -210,6 +217,10 @@ pub(crate) mod tests {
             Purpose::Initialization,
             Purpose::Augmentation,
             Purpose::Testing,
+            Purpose::InputPerturbation,
+            Purpose::OutputPerturbation,
+            Purpose::Assignment,
+            Purpose::RoundedNoise,
         ];
         let mut seen = std::collections::HashSet::new();
         for key in [test_key(), PrivacyKey::from_bytes([1; 32])] {
@@ -221,7 +232,7 @@ pub(crate) mod tests {
                 }
             }
         }
-        assert_eq!(seen.len(), 2 * 6 * 200);
+        assert_eq!(seen.len(), 2 * purposes.len() * 200);
     }
 
     #[test]

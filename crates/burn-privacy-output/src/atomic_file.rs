@@ -32,6 +32,9 @@ use crate::OutputError;
 pub struct AtomicFile {
     path: PathBuf,
     unfinished: Unfinished,
+    /// Where records of operations find it: under the name that it has, or as if it had one.
+    #[cfg(feature = "trace")]
+    traced_as: PathBuf,
 }
 
 #[derive(Debug)]
@@ -101,12 +104,27 @@ impl AtomicFile {
         let folder = folder_of(path);
         #[cfg(target_os = "linux")]
         if let Some(file) = without_name::create(folder) {
-            return Ok(Self { path: path.to_owned(), unfinished: Unfinished::WithoutName(file) });
+            return Ok(Self::of(path, Unfinished::WithoutName(file)));
         }
         let unfinished =
             builder().tempfile_in(folder).map_err(|source| OutputError::File { path: path.to_owned(), source })?;
-        let unfinished = Unfinished::Named(unfinished);
-        Ok(Self { path: path.to_owned(), unfinished })
+        Ok(Self::of(path, Unfinished::Named(unfinished)))
+    }
+
+    fn of(path: &Path, unfinished: Unfinished) -> Self {
+        #[cfg(feature = "trace")]
+        let traced_as = match &unfinished {
+            #[cfg(target_os = "linux")]
+            Unfinished::WithoutName(_) => crate::trace::stand_in(path),
+            Unfinished::Named(file) => file.path().to_owned(),
+        };
+        traced!(crate::trace::Operation::Create(traced_as.clone()));
+        Self {
+            path: path.to_owned(),
+            unfinished,
+            #[cfg(feature = "trace")]
+            traced_as,
+        }
     }
 
     /// The name that the file will get.
@@ -146,28 +164,34 @@ impl AtomicFile {
         })
     }
 
-    fn name(self, give: impl FnOnce(Unfinished, &Path) -> io::Result<()>) -> Result<(), OutputError> {
-        let Self { path, mut unfinished } = self;
-        let synced = unfinished.file().sync_all();
+    fn name(mut self, give: impl FnOnce(Unfinished, &Path) -> io::Result<()>) -> Result<(), OutputError> {
+        traced!(crate::trace::Operation::Sync(self.traced_as.clone()));
+        let synced = self.unfinished.file().sync_all();
         synced
-            .and_then(|()| give(unfinished, &path))
-            .map_err(|source| OutputError::File { path: path.clone(), source })?;
-        if let Ok(folder) = File::open(folder_of(&path)) {
-            // Makes the new name last through a power cut, where the system can do that for a folder.
-            let _ = folder.sync_all();
-        }
+            .and_then(|()| give(self.unfinished, &self.path))
+            .map_err(|source| OutputError::File { path: self.path.clone(), source })?;
+        traced!(crate::trace::Operation::Rename { from: self.traced_as, to: self.path.clone() });
+        // Makes the new name last through a power cut, where the system can do that for a folder.
+        let _ = synchronize_folder(folder_of(&self.path));
         Ok(())
     }
 }
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.unfinished.file().write(bytes)
+        let written = self.unfinished.file().write(bytes)?;
+        traced!(crate::trace::Operation::Append(self.traced_as.clone(), bytes[..written].to_vec()));
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.unfinished.file().flush()
     }
+}
+
+pub(crate) fn synchronize_folder(folder: &Path) -> io::Result<()> {
+    traced!(crate::trace::Operation::SyncFolder(folder.to_owned()));
+    File::open(folder)?.sync_all()
 }
 
 /// The folder that a path's last part is in.
@@ -260,7 +284,7 @@ mod tests {
         let path = folder.path().join("old.csv");
         let named = || {
             let file = builder().tempfile_in(folder.path()).unwrap();
-            AtomicFile { path: path.clone(), unfinished: Unfinished::Named(file) }
+            AtomicFile::of(&path, Unfinished::Named(file))
         };
         let mut file = named();
         file.write_all(b"one").unwrap();

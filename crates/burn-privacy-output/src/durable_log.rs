@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::atomic_file::folder_of;
+use crate::atomic_file::{folder_of, synchronize_folder};
 use crate::file_identity::{FileIdentity, keep_in_place};
 
 /// How often a file is opened that is replaced while it is being opened.
@@ -115,6 +115,8 @@ impl DurableLog {
             return Err(DurableLogError::NotAFile { path: path.to_owned() });
         }
         for _ in 0..MOST_ATTEMPTS {
+            #[cfg(feature = "trace")]
+            let is_new = !path.exists();
             let mut options = OpenOptions::new();
             options.read(true).append(true).create(true);
             keep_in_place(&mut options);
@@ -135,6 +137,10 @@ impl DurableLog {
             }
             // The working folder may change while the file is open.
             let path = std::path::absolute(path).map_err(|error| failed("locate", error))?;
+            #[cfg(feature = "trace")]
+            if is_new {
+                crate::trace::note(crate::trace::Operation::Create(path.clone()));
+            }
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes).map_err(|error| failed("read", error))?;
             let length = bytes.len() as u64;
@@ -153,7 +159,7 @@ impl DurableLog {
     ///
     /// [`DurableLogError::Io`].
     pub fn settle(&mut self) -> Result<(), DurableLogError> {
-        let result = self.file.sync_all().and_then(|()| sync_folder(&self.path));
+        let result = self.synchronize().and_then(|()| sync_folder(&self.path));
         self.finish("synchronize", result)
     }
 
@@ -170,7 +176,8 @@ impl DurableLog {
             let reason = format!("it has {} bytes, and {length} were to be kept", self.length);
             return Err(DurableLogError::Changed { path: self.path.clone(), reason });
         }
-        let result = self.file.set_len(length).and_then(|()| self.file.sync_all());
+        traced!(crate::trace::Operation::SetLength(self.path.clone(), length));
+        let result = self.file.set_len(length).and_then(|()| self.synchronize());
         self.finish("cut off the incomplete end of", result)?;
         self.length = length;
         Ok(())
@@ -189,7 +196,7 @@ impl DurableLog {
             return Err(DurableLogError::Line { path: self.path.clone(), reason });
         }
         self.check_writable()?;
-        let result = self.file.write_all(line).and_then(|()| self.file.sync_data());
+        let result = self.write(line).and_then(|()| self.synchronize());
         self.finish("write to", result)?;
         self.length += line.len() as u64;
         self.syncs += 1;
@@ -272,6 +279,26 @@ impl DurableLog {
         Ok(bytes)
     }
 
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        #[cfg(feature = "trace")]
+        if let Some(length) = crate::trace::failing_write(line.len()) {
+            self.file.write_all(&line[..length])?;
+            return Err(crate::trace::injected());
+        }
+        traced!(crate::trace::Operation::Append(self.path.clone(), line.to_vec()));
+        self.file.write_all(line)
+    }
+
+    /// Contents and length. What else there is of a file (its times) is not needed, and cheaper left out.
+    fn synchronize(&self) -> io::Result<()> {
+        #[cfg(feature = "trace")]
+        if crate::trace::failing_write(0).is_some() {
+            return Err(crate::trace::injected());
+        }
+        traced!(crate::trace::Operation::Sync(self.path.clone()));
+        self.file.sync_data()
+    }
+
     fn check_writable(&mut self) -> Result<(), DurableLogError> {
         if self.failed {
             return Err(DurableLogError::Failed { path: self.path.clone() });
@@ -299,7 +326,7 @@ impl Drop for DurableLog {
 fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
         // The file's own folder, not that of a symbolic link to it.
-        File::open(folder_of(&path.canonicalize()?))?.sync_all()?;
+        synchronize_folder(folder_of(&path.canonicalize()?))?;
     }
     Ok(())
 }

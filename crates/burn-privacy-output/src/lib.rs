@@ -4,7 +4,7 @@
 //! lines that are on the disk when it returns, under a lock, and notices if its file is replaced. An [`InvalidValue`]
 //! says what was given and what is allowed; [`printable`] text has no control characters; a [`fingerprint`] tells settings apart. With the feature `plot`, [`plot::LineChart`]
 //! draws curves, with error bars if there are any, as PNG and SVG; the font is built in, so that the same data gives the
-//! same picture everywhere.
+//! same picture everywhere. The feature `trace` is for tests: it records what is asked of the file system, and replays power cuts.
 //!
 //! ```
 //! let folder = tempfile::tempdir()?;
@@ -13,6 +13,14 @@
 //! assert_eq!(std::fs::read_to_string(&path)?, "epsilon,accuracy\n");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+
+/// Notes an operation on the file system, where those are recorded.
+macro_rules! traced {
+    ($operation:expr) => {
+        #[cfg(feature = "trace")]
+        crate::trace::note($operation);
+    };
+}
 
 mod atomic_file;
 mod digits;
@@ -24,6 +32,8 @@ mod invalid_value;
 #[cfg(feature = "plot")]
 pub mod plot;
 mod printable;
+#[cfg(feature = "trace")]
+pub mod trace;
 
 pub use atomic_file::{AtomicFile, write_atomically};
 pub use digits::grouped;

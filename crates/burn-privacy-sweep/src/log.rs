@@ -69,7 +69,7 @@ impl TrialLog {
         let path = folder.join(TRIALS_FILE);
         fs::create_dir_all(folder).map_err(|source| SweepError::File { path: folder.to_owned(), source })?;
         let (mut log, text) = DurableLog::open(&path)?;
-        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        let whole = acknowledged(&text);
         let mut records = Vec::new();
         let mut lines = (1..).zip(text[..whole].split_inclusive(|&byte| byte == b'\n'));
         let malformed = |line, reason: String| SweepError::Malformed { path: path.clone(), line, reason };
@@ -113,10 +113,18 @@ impl TrialLog {
     }
 }
 
+/// The length of the whole lines. A last line with zeros in it is none: its length reached the disk, its bytes did not.
+fn acknowledged(text: &[u8]) -> usize {
+    let end_of = |text: &[u8]| text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    let whole = end_of(text);
+    let last = end_of(&text[..whole.saturating_sub(1)]);
+    if text[last..whole].contains(&0) { last } else { whole }
+}
+
 /// Whether the first line was cut off as it was written; nothing was recorded then.
 fn is_cut_header(text: &[u8]) -> bool {
     const START: &[u8] = br#"{"schema":"burn-privacy/sweep-trials""#;
-    text.iter().zip(START).all(|(found, expected)| found == expected)
+    text.iter().zip(START).all(|(found, expected)| found == expected) || text.first() == Some(&0)
 }
 
 fn require_same(path: &Path, header: &Header, config: &SweepConfig) -> Result<(), SweepError> {
@@ -137,5 +145,45 @@ fn require_same(path: &Path, header: &Header, config: &SweepConfig) -> Result<()
             other(format!("{name} = {} there, {} here", value(&header.sweep), value(&asked)))
         }
         None => other("its first line was altered".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn_privacy_output::trace::{mark, power_cuts, record};
+
+    use super::*;
+
+    fn trial(number: usize) -> TrialRecord {
+        let (setting, figures, ledger_run) = (None, None, Some(format!("trial {number}: {}", "long ".repeat(60))));
+        TrialRecord { trial: number, setting, figures, repeat: 0, ledger_run, end: TrialEnd::Score(0.5), seconds: 1.0 }
+    }
+
+    #[test]
+    fn every_power_cut_leaves_the_trials_that_were_acknowledged() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = SweepConfig::new("people", 1_000).with_noise_multipliers([1.0]).with_batch_sizes([100]);
+        let ((), operations) = record(folder.path(), || {
+            for first in [0, 2] {
+                let mut log = TrialLog::open(folder.path(), &config).unwrap();
+                for number in first..first + 2 {
+                    log.append(trial(number)).unwrap();
+                    mark("acknowledged");
+                }
+            }
+        });
+        let cuts = power_cuts(&operations);
+        assert!(cuts.len() > 50, "{}", cuts.len());
+        let place = folder.path().join("left");
+        for cut in &cuts {
+            cut.write_to(&place).unwrap();
+            let mut log = TrialLog::open(&place, &config).unwrap_or_else(|error| panic!("{error}: {cut:?}"));
+            let found = log.records().len();
+            assert!((cut.marks.len()..=cut.marks.len() + 1).contains(&found), "{found} of {}", cut.marks.len());
+            assert!(log.records().iter().enumerate().all(|(number, record)| *record == trial(number)));
+            log.append(trial(found)).unwrap();
+            drop(log);
+            assert_eq!(TrialLog::open(&place, &config).unwrap().records().len(), found + 1);
+        }
     }
 }

@@ -116,6 +116,6 @@ pub mod prelude {
     pub use crate::per_example::{PerExample, per_example};
     pub use crate::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
     pub use crate::session::{Session, StartPlan, Step};
-    pub use crate::statement::{PrivacyStatement, Statement};
+    pub use crate::statement::{Noise, PrivacyStatement, Statement};
     pub use crate::{Error, NoisyGradients};
 }

@@ -2,13 +2,14 @@
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
-use burn::tensor::{Tensor, TensorData};
-use burn_privacy_mechanisms::{MechanismError, PrivacyKey, StepNoise};
+use burn::tensor::{Device, Tensor, TensorData};
+use burn_privacy_mechanisms::{PrivacyKey, RoundedStepNoise, StepNoise};
 
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::per_example::{GradientSum, Integers, Total, TrainableParameters};
+use crate::statement::Noise;
 use burn_privacy_kernels::ops::noise::{NoiseRun, noisy_mean};
 
 /// The gradients of one step with noise added: what an optimizer gets.
@@ -31,12 +32,10 @@ impl NoisyGradients {
         model: &M,
         trainable: &TrainableParameters,
         sum: GradientSum,
-        key: &PrivacyKey,
-        step: u64,
+        noise: OfStep,
         noise_standard_deviation: f64,
         expected_batch_size: usize,
     ) -> Result<Self> {
-        let noise = StepNoise::new(key, step)?;
         let mut release = Release {
             sum,
             noise,
@@ -107,9 +106,48 @@ impl From<NoisyGradients> for GradientsParams {
     }
 }
 
+/// The noise of one step.
+pub(crate) enum OfStep {
+    Floating(StepNoise),
+    Rounded(RoundedStepNoise),
+}
+
+impl OfStep {
+    pub(crate) fn new(noise: Noise, key: &PrivacyKey, step: u64) -> Result<Self> {
+        match noise {
+            Noise::ExactRounded => Ok(Self::Rounded(RoundedStepNoise::new(key, step)?)),
+            _ => Ok(Self::Floating(StepNoise::new(key, step)?)),
+        }
+    }
+
+    /// `(count + noise) / divisor` for a multiple of one half, with the noise of one element.
+    pub(crate) fn noisy_count(&self, count: f64, element: u64, std: f64, divisor: f64) -> Result<f64> {
+        match self {
+            Self::Floating(noise) => {
+                let mut share = [count];
+                noise.add_f64(element, &mut share, std, divisor)?;
+                Ok(share[0])
+            }
+            Self::Rounded(noise) => {
+                // Halves are multiples of it, so that nothing is rounded but the noise.
+                const SPACING: f64 = 1.0 / (1_u64 << 40) as f64;
+                let mut share = [(count / SPACING) as i128];
+                noise.add(element, &mut share, multiple(std, SPACING))?;
+                Ok(share[0] as f64 * SPACING / divisor)
+            }
+        }
+    }
+}
+
+/// A standard deviation in units of a spacing, which is a power of two. The product that `std` is was rounded to the nearest f64:
+/// the next one is not below it.
+fn multiple(std: f64, spacing: f64) -> f64 {
+    if std == 0.0 { 0.0 } else { (std / spacing).next_up() }
+}
+
 struct Release<'a> {
     sum: GradientSum,
-    noise: StepNoise,
+    noise: OfStep,
     noise_standard_deviation: f64,
     expected_batch_size: f64,
     trainable: &'a TrainableParameters,
@@ -124,43 +162,51 @@ impl ModuleVisitor for Release<'_> {
         if self.result.is_err() {
             return;
         }
-        let total = self.sum.take(param.id, Tensor::zeros([parameter.entries], &parameter.device));
-        match self.noisy_mean(total) {
+        match self.noisy_mean(param.id, Tensor::zeros([parameter.entries], &parameter.device)) {
             Ok(mean) => {
                 self.next_element += parameter.entries as u64;
                 let dims: [usize; D] = param.val().dims();
                 self.gradients.register(param.id, mean.reshape(dims));
             }
-            Err(error) => self.result = Err(error.into()),
+            Err(error) => self.result = Err(error),
         }
     }
 }
 
 impl Release<'_> {
     /// `(sum + noise) / expected batch`, with the noise from `next_element` on. A sum is not rounded to f32 before.
-    fn noisy_mean(&self, total: Total) -> std::result::Result<Tensor<1>, MechanismError> {
+    fn noisy_mean(&mut self, id: ParamId, zeros: Tensor<1>) -> Result<Tensor<1>> {
         let divisor = self.expected_batch_size;
-        match total {
-            Total::One(sum) => noisy_mean(sum, self.run(), divisor),
+        let (first, std) = (self.next_element, self.noise_standard_deviation);
+        let noise = match &self.noise {
+            OfStep::Floating(noise) => noise,
+            OfStep::Rounded(noise) => {
+                let Integers { values, spacing, device } = self.sum.take_integers(id, zeros)?;
+                let mut values: Vec<i128> = values.into_par_iter().map(i128::from).collect();
+                noise.add(first, &mut values, multiple(std, spacing))?;
+                return Ok(mean_on(&device, values, |value| value as f64 * spacing / divisor));
+            }
+        };
+        Ok(match self.sum.take(id, zeros) {
+            Total::One(sum) => noisy_mean(sum, NoiseRun { noise, first, std }, divisor)?,
             Total::Integers(Integers { values, spacing, device }) => {
                 let mut values: Vec<f64> = values.par_iter().map(|&value| value as f64 * spacing).collect();
-                self.noise.add_f64(self.next_element, &mut values, self.noise_standard_deviation, divisor)?;
-                let mean: Vec<f32> = values.into_par_iter().map(|value| value as f32).collect();
-                let entries = mean.len();
-                Ok(Tensor::from_data(TensorData::new(mean, [entries]), &device))
+                noise.add_f64(first, &mut values, std, divisor)?;
+                mean_on(&device, values, |value| value)
             }
             // The noise is rounded to the grid of the sum, as the noisy sum would be.
             Total::Words(sum) => {
-                let noise = noisy_mean(sum.zeros(), self.run(), 1.0)?;
-                Ok(sum.plus(noise).rounded() / divisor as f32)
+                let noise = noisy_mean(sum.zeros(), NoiseRun { noise, first, std }, 1.0)?;
+                sum.plus(noise).rounded() / divisor as f32
             }
-        }
+        })
     }
+}
 
-    /// The noise of the next parameter.
-    fn run(&self) -> NoiseRun<'_> {
-        NoiseRun { noise: &self.noise, first: self.next_element, std: self.noise_standard_deviation }
-    }
+fn mean_on<T: Send>(device: &Device, values: Vec<T>, mean: impl Fn(T) -> f64 + Sync) -> Tensor<1> {
+    let mean: Vec<f32> = values.into_par_iter().map(|value| mean(value) as f32).collect();
+    let entries = mean.len();
+    Tensor::from_data(TensorData::new(mean, [entries]), device)
 }
 
 #[cfg(all(test, feature = "flex"))]
@@ -180,7 +226,10 @@ mod tests {
             let model: [Linear; 2] = std::array::from_fn(|_| LinearConfig::new(3, width).init(&device));
             let trainable = TrainableParameters::of(&model).unwrap();
             let entries = 2 * 4 * width;
-            let update = NoisyGradients::release(&model, &trainable, GradientSum::new(1.0), &key, 9, 2.0, 5).unwrap();
+            let update = {
+                let noise = OfStep::new(Noise::FloatingPoint, &key, 9).unwrap();
+                NoisyGradients::release(&model, &trainable, GradientSum::new(1.0), noise, 2.0, 5).unwrap()
+            };
             // As for every other sum: an empty batch must not show in the last bits of a quotient.
             let mut expected = vec![0.0; entries];
             StepNoise::new(&key, 9).unwrap().add_f64(0, &mut expected, 2.0, 5.0).unwrap();
@@ -197,5 +246,49 @@ mod tests {
             }
             assert_eq!(first, entries);
         }
+    }
+
+    #[test]
+    fn exact_noise_is_that_of_the_grid_whatever_the_cut() {
+        let device = Device::flex().autodiff();
+        let key = PrivacyKey::draw(&Entropy::seeded(4)).unwrap();
+        for (norm, spacing) in [(1.0, 2_f64.powi(-40)), (0.7, 2_f64.powi(-40)), (3.0, 2_f64.powi(-38))] {
+            let model: [Linear; 2] = std::array::from_fn(|_| LinearConfig::new(3, 50).init(&device));
+            let trainable = TrainableParameters::of(&model).unwrap();
+            let noise = OfStep::new(Noise::ExactRounded, &key, 9).unwrap();
+            let update =
+                NoisyGradients::release(&model, &trainable, GradientSum::new(norm), noise, 2.0 * norm, 5).unwrap();
+            let mut expected = vec![0_i128; 2 * 4 * 50];
+            let std = (2.0 * norm / spacing).next_up();
+            RoundedStepNoise::new(&key, 9).unwrap().add(0, &mut expected, std).unwrap();
+            let mut expected = expected.into_iter().map(|value| (value as f64 * spacing / 5.0) as f32);
+            for layer in &model {
+                let weight = update.get::<2>(layer.weight.id).unwrap().into_data();
+                let bias = update.get::<1>(layer.bias.as_ref().unwrap().id).unwrap().into_data();
+                for found in [weight, bias] {
+                    for found in found.try_to_vec::<f32>().unwrap() {
+                        assert_eq!(Some(found), expected.next());
+                    }
+                }
+            }
+            assert_eq!(expected.next(), None);
+        }
+    }
+
+    #[test]
+    fn counts_get_noise_of_either_kind() {
+        let key = PrivacyKey::draw(&Entropy::seeded(4)).unwrap();
+        for noise in [Noise::FloatingPoint, Noise::ExactRounded] {
+            let found: Vec<f64> = (0..500)
+                .map(|step| OfStep::new(noise, &key, step).unwrap().noisy_count(-3.5, 77, 2.0, 10.0).unwrap())
+                .collect();
+            let mean = found.iter().sum::<f64>() / 500.0;
+            let deviation = (found.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 499.0).sqrt();
+            // Six standard errors.
+            assert!((mean + 0.35).abs() < 6.0 * 0.2 / 500_f64.sqrt(), "{mean}");
+            assert!((deviation - 0.2).abs() < 6.0 * 0.2 / 1_000_f64.sqrt(), "{deviation}");
+        }
+        let exact = OfStep::new(Noise::ExactRounded, &key, 0).unwrap();
+        assert_eq!(exact.noisy_count(-3.5, 77, 0.0, 10.0).unwrap(), -0.35);
     }
 }

@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use burn_privacy::audit::SelfTest;
 use burn_privacy::mechanisms::Entropy;
 use burn_privacy::per_example::PerExample;
+use burn_privacy::statement::Noise;
 
 #[test]
 fn the_step_is_what_the_plan_says() {
@@ -16,6 +17,9 @@ fn the_step_is_what_the_plan_says() {
         ("small physical batches", few.clone().with_physical_batch(7)),
         ("one physical batch", few.clone().with_physical_batch(600)),
         ("a large clipping norm", few.clone().with_clipping_norm(300.0)),
+        ("exact noise", SelfTest::new().with_noise(Noise::ExactRounded)),
+        ("exact noise, small physical batches", few.clone().with_noise(Noise::ExactRounded).with_physical_batch(7)),
+        ("floating-point noise", few.clone().with_noise(Noise::FloatingPoint)),
         ("one example at a time", few.with_per_example(PerExample::Loop)),
     ] {
         // A fixed seed: the check itself is what is random here, and it must not fail in a millionth of all runs.

@@ -142,7 +142,7 @@ fn other_data_sets_versions_and_files_are_refused_and_left_alone() {
     assert!(matches!(error, LedgerError::Version { found: 4, supported: 3, .. }), "{error}");
 
     for foreign in
-        ["a,b,c\n1,2,3\n", "no line feed", "{}\n", "{\"format\":\"other\"}\n", "\n", "{\"format\":\"other", "\0\0"]
+        ["a,b,c\n1,2,3\n", "no line feed", "{}\n", "{\"format\":\"other\"}\n", "\n", "{\"format\":\"other", "\0\0x"]
     {
         fs::write(&path, foreign).unwrap();
         let error = Ledger::open(&path, "patients").unwrap_err();

@@ -167,6 +167,12 @@ impl History {
                     chain = next;
                 }
                 Some(history) if text.ends_with(TORN) => history.torn_lines += 1,
+                // A write whose end reached the disk and whose beginning did not: zeros are in no line that was acknowledged.
+                Some(_) if text.contains(&0) => match after_torn(&bytes[offset + line.len()..]) {
+                    AfterTorn::Marked => {}
+                    AfterTorn::Unmarked => break,
+                    AfterTorn::Records => return Err(corrupt("zeros are in it, and lines follow".to_owned())),
+                },
                 Some(history) => {
                     let (object, next) = chain.verify(text).map_err(corrupt)?;
                     let record = serde_json::from_slice(&object).map_err(|e| corrupt(e.to_string()))?;
@@ -248,9 +254,34 @@ impl History {
     }
 }
 
-/// Whether the bytes of a file without a line feed can be a header that was cut off in mid-write.
+/// What follows a line with zeros.
+enum AfterTorn {
+    /// The line that says so.
+    Marked,
+    /// Nothing, or the beginning of that line.
+    Unmarked,
+    /// Something else.
+    Records,
+}
+
+fn after_torn(rest: &[u8]) -> AfterTorn {
+    match rest.iter().position(|&byte| byte == b'\n') {
+        Some(end) if rest[..end].ends_with(TORN) => AfterTorn::Marked,
+        None if rest.iter().all(|byte| *byte == 0) || TORN.starts_with(rest) => AfterTorn::Unmarked,
+        _ => AfterTorn::Records,
+    }
+}
+
+/// Whether the bytes can be a header that was cut off in mid-write: a beginning of one, or one whose length reached the disk before
+/// its first sector or another, so that it has zeros.
 pub(super) fn is_torn_header(bytes: &[u8]) -> bool {
-    !bytes.contains(&b'\n') && bytes.iter().zip(HEADER_START).all(|(byte, expected)| byte == expected)
+    const SECTOR: usize = 512;
+    let begins = bytes.iter().zip(HEADER_START).all(|(byte, expected)| byte == expected);
+    let begins_with_zeros = bytes.iter().take(SECTOR).all(|byte| *byte == 0);
+    match bytes.iter().position(|&byte| byte == b'\n') {
+        None => begins || begins_with_zeros,
+        Some(end) => end + 1 == bytes.len() && bytes.contains(&0) && (begins || begins_with_zeros),
+    }
 }
 
 /// Checks format and version before anything that may differ between versions.

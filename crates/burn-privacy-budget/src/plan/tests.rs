@@ -77,7 +77,12 @@ fn the_unit_is_part_of_the_plan_and_of_what_it_says() {
     assert!(json.contains("\"protected_unit\":\"user\""), "{json}");
     assert_eq!(serde_json::from_str::<PrivacyPlan>(&json).unwrap(), plan);
     let last_bits = crate::statement::LastBits::OfTheRecordAlone;
-    let statement = crate::statement::statement(&plan, "letters", 0, true, last_bits).unwrap();
+    let noise = crate::statement::Noise::ExactRounded;
+    let statement = crate::statement::statement(&plan, "letters", 0, true, last_bits, noise).unwrap();
+    let of_floats = crate::statement::Noise::FloatingPoint;
+    let floating = crate::statement::statement(&plan, "letters", 0, true, last_bits, of_floats).unwrap();
+    let says_lowest_bits = |assumptions: &[String]| assumptions.iter().any(|sentence| sentence.contains("lowest bits"));
+    assert!(says_lowest_bits(&floating.assumptions) && !says_lowest_bits(&statement.assumptions));
     assert!(statement.protected_unit.contains("one user"), "{}", statement.protected_unit);
 }
 

@@ -35,6 +35,47 @@ impl LastBits {
     }
 }
 
+/// How the Gaussian noise of a step is drawn and added. The accounting is the same for both; what differs is what the last bits of
+/// a release give away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Noise {
+    /// As floating-point numbers: in 64 bits on the CPU, in 32 on a GPU. It is what the theorems say up to its lowest bits, which
+    /// attacks on floating point start from (Mironov 2012; Haney et al. 2022).
+    FloatingPoint,
+    /// As whole multiples of the grid on which the sum of a step is exact: to each entry a real Gaussian value is added that is
+    /// rounded to the grid, drawn without any rounding error
+    /// ([`RoundedStepNoise`](burn_privacy_mechanisms::RoundedStepNoise)).
+    ///
+    /// For a sum on the grid, rounding the noise is rounding the noisy sum, coordinate by coordinate: post-processing of the
+    /// Gaussian mechanism, so that every bound for that one holds as it stands, in any number of dimensions and with sampling.
+    ExactRounded,
+}
+
+impl Noise {
+    const fn assumption(self) -> &'static str {
+        match self {
+            Self::FloatingPoint => {
+                "the Gaussian noise is computed and added in 64-bit floating point, on a GPU in 32-bit: attacks on its lowest bits \
+                 are not excluded"
+            }
+            Self::ExactRounded => {
+                "the noise is a Gaussian value rounded to the grid of the sum, drawn exactly from the words of ChaCha20, which \
+                 nobody without the key can tell from random ones"
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Noise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::FloatingPoint => "Gaussian, in floating point",
+            Self::ExactRounded => "Gaussian, rounded to the grid of the sum and drawn exactly",
+        })
+    }
+}
+
 /// What a run of `plan` can say about itself.
 ///
 /// # Errors
@@ -46,15 +87,12 @@ pub fn statement(
     charged_steps: u64,
     private: bool,
     last_bits: LastBits,
+    noise: Noise,
 ) -> Result<PrivacyStatement> {
     let sampling = plan.sampling();
     let mut assumptions = PrivacyStatement::standard_assumptions();
-    assumptions.extend([
-        Independence::CheckedNumerically.assumption().to_owned(),
-        "the Gaussian noise is computed and added in 64-bit floating point, on a GPU in 32-bit: attacks on its lowest bits \
-         are not excluded"
-            .into(),
-    ]);
+    assumptions.push(Independence::CheckedNumerically.assumption().to_owned());
+    assumptions.push(noise.assumption().to_owned());
     assumptions.extend(last_bits.assumption());
     // The tight bound first, which the headline shows.
     let reports = |steps| -> Result<Vec<EpsilonReport>> {

@@ -13,7 +13,7 @@ mod privacy_statement;
 mod randomness_source;
 mod render;
 
-pub use dp_sgd::{LastBits, statement};
+pub use dp_sgd::{LastBits, Noise, statement};
 pub use guarantee::{Grade, Guarantee, OverclaimError, Wording};
 pub use independence::Independence;
 pub use phased::{PhaseFacts, PhasedStatement};

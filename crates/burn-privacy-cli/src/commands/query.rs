@@ -266,3 +266,7 @@ fn several() -> Failure {
             .to_owned(),
     )
 }
+
+#[cfg(test)]
+#[path = "query_tests.rs"]
+mod tests;

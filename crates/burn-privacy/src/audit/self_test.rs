@@ -15,6 +15,7 @@ use crate::nn::{Embedding, EmbeddingConfig};
 use crate::per_example::PerExample;
 use crate::plan::{Clipping, NoiseLevel, PrivacyPlanConfig, Sampling};
 use crate::session::StartPlan;
+use crate::statement::Noise;
 
 /// A test of the whole private step on one device.
 ///
@@ -40,6 +41,7 @@ pub struct SelfTest {
     clipping_norm: f64,
     physical_batch: usize,
     per_example: PerExample,
+    noise: Option<Noise>,
 }
 
 impl Default for SelfTest {
@@ -51,6 +53,7 @@ impl Default for SelfTest {
             clipping_norm: 1.0,
             physical_batch: 256,
             per_example: PerExample::default(),
+            noise: None,
         }
     }
 }
@@ -104,6 +107,13 @@ impl SelfTest {
         self
     }
 
+    /// As [`Session::with_noise`](crate::session::Session::with_noise); what a session has by itself unless told.
+    #[must_use]
+    pub fn with_noise(mut self, noise: Noise) -> Self {
+        self.noise = Some(noise);
+        self
+    }
+
     /// Runs it.
     ///
     /// # Errors
@@ -138,6 +148,9 @@ impl SelfTest {
             .start(InMemDataset::new(included.clone()), Numbers, device, entropy)?
             .with_physical_batch(self.physical_batch)
             .with_per_example(self.per_example);
+        if let Some(noise) = self.noise {
+            session = session.with_noise(noise);
+        }
         let mut model: Embedding =
             EmbeddingConfig::new(self.canaries, 1).with_initializer(Initializer::Zeros).init(device);
         let mut optim = SgdConfig::new().init();

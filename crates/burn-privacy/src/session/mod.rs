@@ -1,5 +1,6 @@
 //! A training run under a plan: draw, clip, add noise, charge.
 
+mod noise;
 mod physical_batch;
 mod ranks;
 mod step;
@@ -15,7 +16,7 @@ use burn::data::dataset::Dataset;
 use burn::tensor::{Device, Tensor};
 use burn_privacy_accounting::PlannedSchedule;
 use burn_privacy_budget::LedgerRun;
-use burn_privacy_budget::statement::{LastBits, PrivacyStatement, statement};
+use burn_privacy_budget::statement::{LastBits, Noise, PrivacyStatement, statement};
 use burn_privacy_kernels::ops::exact_grid::sums_in_f64;
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
@@ -64,6 +65,7 @@ pub struct Session<I, O, D, B> {
     /// Of the next step: it changes where clipping follows a quantile.
     clipping_norm: f64,
     schedule: PlannedSchedule,
+    noise: Noise,
     per_example: PerExample,
     physical_batch: usize,
     views: usize,
@@ -187,6 +189,7 @@ where
             next: 0,
             clipping_norm,
             schedule,
+            noise: Noise::FloatingPoint,
             per_example: PerExample::default(),
             physical_batch: DEFAULT_PHYSICAL_BATCH,
             views: 1,
@@ -341,7 +344,7 @@ where
             // Burn's own products choose how they compute by the number of rows.
             _ => LastBits::OfTheBatch,
         };
-        let statement = statement(&self.plan, dataset, self.charged_steps(), self.private, last_bits)?;
+        let statement = statement(&self.plan, dataset, self.charged_steps(), self.private, last_bits, self.noise)?;
         Ok(statement.with_independence(self.independence.stated()))
     }
 

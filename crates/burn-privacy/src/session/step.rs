@@ -3,12 +3,11 @@
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::module::Module;
-use burn_privacy_mechanisms::StepNoise;
 
 use super::ranks::Release;
 use super::{LossResult, Session};
 use crate::error::{Error, Result};
-use crate::noisy_gradients::NoisyGradients;
+use crate::noisy_gradients::{NoisyGradients, OfStep};
 use crate::per_example::{GradientSum, NonTrainable, TrainableParameters};
 use crate::sampler::{DrawnBatch, PoissonSampler};
 
@@ -149,21 +148,21 @@ where
         };
         let sum = sum_of_batch();
         let settings = session.settings_of_ranks();
-        let (plan, key, norm) = (&session.plan, &session.key, session.clipping_norm);
+        let (plan, key, norm, noise) = (&session.plan, &session.key, session.clipping_norm, session.noise);
         let release = |sum: GradientSum| {
             let expected = plan.sampling().expected_batch_size();
+            let noise = OfStep::new(noise, key, batch.step)?;
             let next_norm = match plan.count_noise_standard_deviation() {
                 Some(std) => {
                     // Beyond the elements of the gradients.
                     let first = trainable.iter().map(|parameter| parameter.entries as u64).sum();
-                    let mut share = [sum.balance()];
-                    StepNoise::new(key, batch.step)?.add_f64(first, &mut share, std, expected as f64)?;
-                    plan.clipping().next_norm(norm, share[0] + 0.5)
+                    let share = noise.noisy_count(sum.balance(), first, std, expected as f64)?;
+                    plan.clipping().next_norm(norm, share + 0.5)
                 }
                 None => norm,
             };
             let std = plan.noise_standard_deviation_at(norm);
-            let update = NoisyGradients::release(model, &trainable, sum, key, batch.step, std, expected)?;
+            let update = NoisyGradients::release(model, &trainable, sum, noise, std, expected)?;
             Ok((update, next_norm))
         };
         let (update, next_norm) = match &mut session.exchange {

@@ -14,6 +14,7 @@ type Vector = Param<Tensor<1>>;
 
 /// The gradient of a parameter of `entries` entries that no example moves, times the expected batch size: the noise.
 fn noise(
+    kind: Noise,
     config: PrivacyPlanConfig,
     records: usize,
     entries: usize,
@@ -27,7 +28,8 @@ fn noise(
     let mut session = plan
         .start(InMemDataset::new(examples), Rows, &flex(), Entropy::os())
         .unwrap()
-        .with_physical_batch(physical_batch);
+        .with_physical_batch(physical_batch)
+        .with_noise(kind);
     let mut found = Vec::new();
     while let Some(step) = session.next_step().unwrap() {
         let update = step
@@ -57,6 +59,8 @@ fn assert_gaussian(noise: &[f64], standard_deviation: f64) {
 
 const ENTRIES: usize = 1_200_000;
 
+const KINDS: [Noise; 2] = [Noise::FloatingPoint, Noise::ExactRounded];
+
 fn config() -> PrivacyPlanConfig {
     PrivacyPlanConfig::new()
         .with_sampling(Sampling::full_batch(3))
@@ -66,41 +70,49 @@ fn config() -> PrivacyPlanConfig {
 
 #[test]
 fn its_standard_deviation_is_multiplier_times_sensitivity() {
-    // Add/remove: C. Also with fewer records than the nominal size, and with none.
-    for records in [0, 1, 3] {
-        assert_gaussian(&noise(config(), records, ENTRIES, 256, 1)[0], 1.3 * 0.7);
+    for kind in KINDS {
+        // Add/remove: C. Also with fewer records than the nominal size, and with none.
+        for records in [0, 1, 3] {
+            assert_gaussian(&noise(kind, config(), records, ENTRIES, 256, 1)[0], 1.3 * 0.7);
+        }
     }
-    assert_gaussian(&noise(config().with_adjacency(Adjacency::ZeroOut), 3, ENTRIES, 256, 1)[0], 1.3 * 0.7);
+    let zero_out = config().with_adjacency(Adjacency::ZeroOut);
+    assert_gaussian(&noise(Noise::FloatingPoint, zero_out, 3, ENTRIES, 256, 1)[0], 1.3 * 0.7);
     // Replace-one: one vector of norm C becomes another, 2 C.
-    assert_gaussian(&noise(config().with_adjacency(Adjacency::ReplaceOne), 3, ENTRIES, 256, 1)[0], 1.3 * 2.0 * 0.7);
+    let replace_one = config().with_adjacency(Adjacency::ReplaceOne);
+    assert_gaussian(&noise(Noise::FloatingPoint, replace_one, 3, ENTRIES, 256, 1)[0], 1.3 * 2.0 * 0.7);
 }
 
 #[test]
 fn it_does_not_depend_on_the_expected_batch_size() {
     // The sum gets the noise, then the quotient is taken: `noise` multiplied it back.
-    let sampling = Sampling::poisson(50, 100_000);
-    assert_gaussian(&noise(config().with_sampling(sampling), 20, ENTRIES, 256, 1)[0], 1.3 * 0.7);
+    for kind in KINDS {
+        let config = config().with_sampling(Sampling::poisson(50, 100_000));
+        assert_gaussian(&noise(kind, config, 20, ENTRIES, 256, 1)[0], 1.3 * 0.7);
+    }
 }
 
 #[test]
 fn it_is_added_once_a_logical_batch() {
-    for physical_batch in [1, 7, 64] {
+    for (kind, physical_batch) in KINDS.into_iter().flat_map(|kind| [(kind, 1), (kind, 7), (kind, 64)]) {
         let config = config().with_sampling(Sampling::full_batch(64));
-        assert_gaussian(&noise(config, 64, 50_000, physical_batch, 1)[0], 1.3 * 0.7);
+        assert_gaussian(&noise(kind, config, 64, 50_000, physical_batch, 1)[0], 1.3 * 0.7);
     }
 }
 
 #[test]
 fn it_is_new_in_every_step_and_coordinate() {
-    let steps = noise(config(), 0, 20_000, 256, 3);
-    let mut bits: Vec<u64> = steps.iter().flatten().map(|x| x.to_bits()).collect();
-    bits.sort_unstable();
-    bits.dedup();
-    // 60,000 draws of 32-bit floats meet now and then by chance (birthdays in about 2^26 values: 27 pairs).
-    assert!(bits.len() > 59_000, "{} different values of 60,000", bits.len());
-    for (a, b) in [(0, 1), (0, 2), (1, 2)] {
-        let product: f64 = steps[a].iter().zip(&steps[b]).map(|(x, y)| x * y).sum::<f64>() / 20_000.0;
-        assert!(product.abs() < 6.0 * 0.91_f64.powi(2) / 20_000_f64.sqrt(), "{product}");
+    for kind in KINDS {
+        let steps = noise(kind, config(), 0, 20_000, 256, 3);
+        let mut bits: Vec<u64> = steps.iter().flatten().map(|x| x.to_bits()).collect();
+        bits.sort_unstable();
+        bits.dedup();
+        // 60,000 draws of 32-bit floats meet now and then by chance (birthdays in about 2^26 values: 27 pairs).
+        assert!(bits.len() > 59_000, "{} different values of 60,000", bits.len());
+        for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+            let product: f64 = steps[a].iter().zip(&steps[b]).map(|(x, y)| x * y).sum::<f64>() / 20_000.0;
+            assert!(product.abs() < 6.0 * 0.91_f64.powi(2) / 20_000_f64.sqrt(), "{product}");
+        }
     }
 }
 

@@ -1,0 +1,4 @@
+//! `fuzzing::harness::ledger` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzing::harness::ledger(bytes));
