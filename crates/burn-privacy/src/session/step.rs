@@ -148,8 +148,9 @@ where
             Ok(sum)
         };
         let sum = sum_of_batch();
-        let settings = session.settings_of_ranks();
-        let (plan, key, norm) = (&session.plan, &session.key, session.clipping_norm);
+        let norm = session.clipping_norm_in(batch.step);
+        let settings = session.settings_of_ranks(norm);
+        let (plan, key) = (&session.plan, &session.key);
         let release = |sum: GradientSum| {
             let expected = plan.sampling().expected_batch_size();
             let next_norm = match plan.count_noise_standard_deviation() {
@@ -162,7 +163,7 @@ where
                 }
                 None => norm,
             };
-            let std = plan.noise_standard_deviation_at(norm);
+            let std = plan.noise_standard_deviation_in(batch.step, norm);
             let update = NoisyGradients::release(model, &trainable, sum, key, batch.step, std, expected)?;
             Ok((update, next_norm))
         };
