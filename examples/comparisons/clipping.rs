@@ -43,7 +43,9 @@ pub fn compare(arguments: &Arguments) -> Result<()> {
     for (name, clipping) in STYLES {
         let households = scores(arguments, |seed| households(clipping, seed, &device))?;
         let digits = match &digits {
-            Some(task) => cell(&scores(arguments, |seed| pictures::<Dense>(task, 200, 400, clipping, seed, &device))?, 2),
+            Some(task) => {
+                cell(&scores(arguments, |seed| pictures::<Dense>(task, 200, 400, clipping, seed, &device))?, 2)
+            }
             None => "-".into(),
         };
         let objects = match &objects {

@@ -107,7 +107,9 @@ impl Network for Convolutional {
 pub fn mnist(folder: Option<&Path>) -> Result<Option<Pictures>> {
     let Some(path) = locate_mnist(MnistVariant::Digits, folder)? else { return Ok(None) };
     let images = Mnist::load(MnistVariant::Digits, path, Checksum::Verify)?;
-    let read = |images: &ImageDataset| pictures(images, |pixels| pixels.iter().map(|&pixel| scaled(f32::from(pixel))).collect());
+    let read = |images: &ImageDataset| {
+        pictures(images, |pixels| pixels.iter().map(|&pixel| scaled(f32::from(pixel))).collect())
+    };
     Ok(Some(Pictures { name: "MNIST", train: read(&images.train), test: read(&images.test), shape: [1, 28, 28] }))
 }
 
@@ -118,7 +120,9 @@ pub fn cifar(folder: Option<&Path>) -> Result<Option<Pictures>> {
     let quartered = |pixels: &[u8]| {
         let at = |channel: usize, y: usize, x: usize| f32::from(pixels[(channel * 32 + y) * 32 + x]);
         let places = (0..3 * 16 * 16).map(|place| (place / 256, place / 16 % 16 * 2, place % 16 * 2));
-        places.map(|(c, y, x)| scaled(0.25 * (at(c, y, x) + at(c, y, x + 1) + at(c, y + 1, x) + at(c, y + 1, x + 1)))).collect()
+        places
+            .map(|(c, y, x)| scaled(0.25 * (at(c, y, x) + at(c, y, x + 1) + at(c, y + 1, x) + at(c, y + 1, x + 1))))
+            .collect()
     };
     let mut train = pictures(&images.train, quartered);
     let test = train.split_off(45_000);
@@ -149,8 +153,9 @@ pub fn trained<N: Network>(
     let planned = session.plan().steps() as f64;
     while let Some(step) = session.next_step()? {
         let left = 1.0 - step.index() as f64 / planned;
-        let update =
-            step.gradients(&model, |model: &N, batch: Batch| Ok(cross_entropy(model.logits(batch.pixels), batch.classes)))?;
+        let update = step.gradients(&model, |model: &N, batch: Batch| {
+            Ok(cross_entropy(model.logits(batch.pixels), batch.classes))
+        })?;
         model = optimizer.step(rate * left, model, update.into());
     }
     session.finish()?;

@@ -19,21 +19,31 @@ const WHOLE: (usize, u64) = (250, 60);
 const SINGLE_STEPS: u64 = 150;
 
 pub fn compare(arguments: &Arguments) -> Result<()> {
-    let Some(task) = mnist(arguments.mnist.as_deref())? else { return Err("MNIST is not here: say --mnist FOLDER".into()) };
+    let Some(task) = mnist(arguments.mnist.as_deref())? else {
+        return Err("MNIST is not here: say --mnist FOLDER".into());
+    };
     let device = Device::flex().autodiff();
     println!("| unit | what is drawn | epsilon | noise multiplier | MNIST, % |\n|---|---|---|---|---|");
     for epsilon in [4.0, 8.0] {
         row(arguments, "image", "400 of 60,000 images", epsilon, |seed| {
             one_by_one(&task, ProtectedUnit::Example, (task.train.len(), 400), epsilon, seed, &device)
         })?;
-        row(arguments, "user", "250 of 1,000 users, whole (ULS)", epsilon, |seed| whole(&task, epsilon, seed, &device))?;
+        row(arguments, "user", "250 of 1,000 users, whole (ULS)", epsilon, |seed| {
+            whole(&task, epsilon, seed, &device)
+        })?;
         for most in [2, 8, 32] {
             let kept = USERS * most as usize;
             let batch = kept.min(16_000) / 10;
-            row(arguments, "user", &format!("{batch} of {kept} images, at most {most} a user (ELS)"), epsilon, |seed| {
-                let unit = ProtectedUnit::UserByRecords { most_records: most };
-                one_by_one(&task, unit, (kept, batch), epsilon, seed, &device)
-            })?;
+            row(
+                arguments,
+                "user",
+                &format!("{batch} of {kept} images, at most {most} a user (ELS)"),
+                epsilon,
+                |seed| {
+                    let unit = ProtectedUnit::UserByRecords { most_records: most };
+                    one_by_one(&task, unit, (kept, batch), epsilon, seed, &device)
+                },
+            )?;
         }
     }
     Ok(())

@@ -105,9 +105,8 @@ fn made_up(place: u64) -> f32 {
 fn records(places: std::ops::Range<usize>) -> Vec<Record> {
     let record = |place: usize| {
         let class = place % CLASSES;
-        let entry = |i: usize| {
-            0.3 * made_up((1 << 40) + (class * INPUTS + i) as u64) + made_up((place * INPUTS + i) as u64)
-        };
+        let entry =
+            |i: usize| 0.3 * made_up((1 << 40) + (class * INPUTS + i) as u64) + made_up((place * INPUTS + i) as u64);
         ((0..INPUTS).map(entry).collect(), class as i64)
     };
     places.map(record).collect()
@@ -144,7 +143,8 @@ fn fingerprint(model: &Network) -> String {
 /// The share of fresh records of the same kind that are told right, in %.
 fn accuracy(model: &Network, arguments: &Arguments, device: &Device) -> f64 {
     let count = 1_000;
-    let fresh = Records.batch(records(arguments.records..arguments.records + count), &device.clone().without_autodiff());
+    let fresh =
+        Records.batch(records(arguments.records..arguments.records + count), &device.clone().without_autodiff());
     let found = model.valid().forward(fresh.inputs).argmax(1).reshape([count]);
     100.0 * found.equal(fresh.classes).int().sum().into_scalar::<i64>() as f64 / count as f64
 }
@@ -176,9 +176,8 @@ fn run(arguments: &Arguments) -> Result<()> {
             eprintln!("rank {rank} dies in step {}", step.index());
             std::process::abort();
         }
-        let update = step.gradients(&model, |model, batch: Batch| {
-            Ok(cross_entropy(model.forward(batch.inputs), batch.classes))
-        })?;
+        let update = step
+            .gradients(&model, |model, batch: Batch| Ok(cross_entropy(model.forward(batch.inputs), batch.classes)))?;
         model = optimizer.step(1.0, model, update.into());
     }
     let seconds = started.elapsed().as_secs_f64();

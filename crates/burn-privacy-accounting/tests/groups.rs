@@ -25,7 +25,8 @@ fn delta_by_tails(rate: f64, size: u64, noise: f64, epsilon: f64) -> f64 {
         })
         .collect();
     let ratio = |x: f64| -> f64 {
-        let component = |(j, weight): (usize, &f64)| weight * ((x * j as f64 - 0.5 * (j * j) as f64) / noise / noise).exp();
+        let component =
+            |(j, weight): (usize, &f64)| weight * ((x * j as f64 - 0.5 * (j * j) as f64) / noise / noise).exp();
         weights.iter().enumerate().map(component).sum()
     };
     let above = |z: f64| 0.5 * erfc(z / std::f64::consts::SQRT_2);

@@ -110,7 +110,8 @@ fn stem(name: &str) -> String {
 /// The name stands for one schedule: the ledger would take another one's stretches for other runs.
 fn refuse_other_stretches(ledger: &Ledger, name: &str, names: &[String]) -> Result<()> {
     let stem = stem(name);
-    let other = |charged: &str| (charged == name || charged.starts_with(&stem)) && !names.iter().any(|own| own == charged);
+    let other =
+        |charged: &str| (charged == name || charged.starts_with(&stem)) && !names.iter().any(|own| own == charged);
     match ledger.history().charges().into_iter().find(|charge| other(&charge.name)) {
         None => Ok(()),
         Some(charge) => Err(BudgetError::Plan {
@@ -176,7 +177,11 @@ mod tests {
             let path = folder.path().join(format!("ledger {part}"));
             let mut run = begin(&path, &plan).unwrap();
             (0..part).for_each(|_| run.charge_step().unwrap());
-            if closes { run.close().unwrap() } else { drop(run) }
+            if closes {
+                run.close().unwrap()
+            } else {
+                drop(run)
+            }
             let mut run = begin(&path, &plan).unwrap();
             assert_eq!(run.charged_steps().unwrap(), part);
             (part..20).for_each(|_| run.charge_step().unwrap());

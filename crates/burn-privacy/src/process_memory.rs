@@ -37,9 +37,8 @@ fn control_group_memory() -> Option<u64> {
     let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
     // Inside of a container its own group is the root.
     let left = |limit: &str, used: &str| Some(number(limit)?.saturating_sub(number(used)?));
-    left("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current").or_else(|| {
-        left("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
-    })
+    left("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current")
+        .or_else(|| left("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"))
 }
 
 /// Runs something, and says by how many bytes the process grew at its largest meanwhile, other threads included; none where the

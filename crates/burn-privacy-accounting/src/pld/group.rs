@@ -152,7 +152,8 @@ impl GroupLoss {
         // Phi(-z) <= e^(-z^2/2) / 2.
         let quantile = |log_tail: f64| (-2.0 * log_tail).max(1.0).sqrt();
         let weights = || std::iter::once((0.0, self.log_none)).chain(self.components(0.0).map(|(j, log, _)| (j, log)));
-        let ends = weights().filter(|(_, log)| *log > log_tail).map(|(j, log)| j * self.mean + quantile(log_tail - log));
+        let ends =
+            weights().filter(|(_, log)| *log > log_tail).map(|(j, log)| j * self.mean + quantile(log_tail - log));
         let end = ends.fold(quantile(log_tail), f64::max);
         let beyond = weights().map(|(j, log)| log.exp() * upper_probability(end - j * self.mean)).sum();
         (end, beyond)
@@ -161,7 +162,8 @@ impl GroupLoss {
     /// Relative rounding error of a mass, from the weights and from the exponents of components.
     pub(super) fn rounding(&self) -> f64 {
         let weights = self.log_weights.iter().fold(self.log_none.abs(), |most, log| most.max(log.abs()));
-        4.0 * f64::EPSILON * (self.size() + 2.0) * (weights + 4.0) + 4.0 * f64::EPSILON * (self.size() * self.mean + 12.0).powi(2)
+        4.0 * f64::EPSILON * (self.size() + 2.0) * (weights + 4.0)
+            + 4.0 * f64::EPSILON * (self.size() * self.mean + 12.0).powi(2)
     }
 }
 

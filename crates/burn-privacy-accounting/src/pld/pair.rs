@@ -43,7 +43,8 @@ impl Pair {
     /// The pair of a base under sampling at `rate` (1 for none).
     pub(crate) fn new(base: Base, rate: f64, direction: Direction) -> Self {
         let (density, base_atoms) = base.outcomes();
-        let mut pair = Self { density, base_atoms, rate, log_rate: rate.ln(), direction, atoms: Vec::new(), group: None };
+        let mut pair =
+            Self { density, base_atoms, rate, log_rate: rate.ln(), direction, atoms: Vec::new(), group: None };
         pair.atoms = pair.sampled_atoms();
         pair
     }

@@ -43,7 +43,11 @@ impl ProtectedUnit {
             return Err(refuse("records of a user", most_records, allowed));
         }
         if adjacency != Adjacency::AddOrRemoveOne {
-            return Err(refuse("adjacency", adjacency, "add-or-remove-one for users whose records are sampled one by one"));
+            return Err(refuse(
+                "adjacency",
+                adjacency,
+                "add-or-remove-one for users whose records are sampled one by one",
+            ));
         }
         Ok(())
     }

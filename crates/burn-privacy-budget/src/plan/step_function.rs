@@ -99,7 +99,11 @@ impl StepFunction {
             return Err(refuse(field, self, "stretches in order, the first of which begins with step 0"));
         }
         if let Some((first, _)) = self.stretches.last().filter(|(first, _)| *first >= steps) {
-            return Err(refuse(field, format!("a stretch from step {first} on"), format!("steps below {steps}, the plan's")));
+            return Err(refuse(
+                field,
+                format!("a stretch from step {first} on"),
+                format!("steps below {steps}, the plan's"),
+            ));
         }
         for (first, factor) in &self.stretches {
             if !(1e-6..=1e6).contains(factor) {

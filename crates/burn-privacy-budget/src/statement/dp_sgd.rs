@@ -121,7 +121,8 @@ fn least_noise(plan: &PrivacyPlan) -> f64 {
 /// The least standard deviation of all steps.
 fn least_deviation(plan: &PrivacyPlan) -> f64 {
     let changes = [plan.noise_schedule(), plan.clipping_schedule()].map(|schedule| schedule.stretches(plan.steps()));
-    let deviation = |(step, ..): &(u64, u64, f64)| plan.noise_standard_deviation_in(*step, plan.clipping_in(*step).norm());
+    let deviation =
+        |(step, ..): &(u64, u64, f64)| plan.noise_standard_deviation_in(*step, plan.clipping_in(*step).norm());
     changes.iter().flatten().map(deviation).fold(f64::INFINITY, f64::min)
 }
 

@@ -3,6 +3,7 @@
 mod batch_memory;
 mod physical_batch;
 mod ranks;
+mod start;
 mod step;
 mod traced;
 mod users;
@@ -30,6 +31,7 @@ use crate::sampler::PoissonSampler;
 use crate::traced::{Independence, Proofs};
 
 pub use batch_memory::PhysicalBatch;
+pub use start::StartPlan;
 pub use step::Step;
 pub use users::{UserGradient, Users};
 
@@ -80,86 +82,6 @@ pub struct Session<I, O, D, B> {
     items: PhantomData<fn() -> (I, O)>,
 }
 
-/// Starts what a [`PrivacyPlan`] describes.
-pub trait StartPlan {
-    /// Starts a run with the defaults: [`PerExample::Automatic`], physical batches of as many examples as fit ([`PhysicalBatch::Auto`]),
-    /// no ledger.
-    ///
-    /// See [`Session`] for what can be set, and [`Session::with_ledger`] for a durable record of what was spent.
-    ///
-    /// # Errors
-    ///
-    /// If the operating system gives no randomness, or the data set's public size is not the plan's.
-    fn start<I, O, D, B>(
-        &self,
-        dataset: D,
-        batcher: B,
-        device: &Device,
-        entropy: Entropy,
-    ) -> Result<Session<I, O, D, B>>
-    where
-        D: Dataset<I>,
-        B: Batcher<I, O>;
-
-    /// [`start`](Self::start) for a plan whose protected unit is a user.
-    ///
-    /// With [`ProtectedUnit::User`] users are drawn in the place of records, and the gradient
-    /// of a user, over all their records, is clipped as one.
-    ///
-    /// Each user costs a forward and a backward pass over their records, in physical batches, by Burn's own autodiff: any model
-    /// works whose forward pass changes no state. The loss closure gives one loss for each record, as ever.
-    ///
-    /// With [`ProtectedUnit::UserByRecords`] records are drawn and clipped one by one, as without users, but of each user only the
-    /// first records in the data set's order take part, as many as the plan says; the others are never drawn. `users` then has
-    /// [`UserGradient::EachRecord`].
-    ///
-    /// # Errors
-    ///
-    /// As [`start`](Self::start), and unless there is a user for each record of the data set.
-    fn start_with_users<I, O, D, B>(
-        &self,
-        dataset: D,
-        users: Users,
-        batcher: B,
-        device: &Device,
-        entropy: Entropy,
-    ) -> Result<Session<I, O, D, B>>
-    where
-        D: Dataset<I>,
-        B: Batcher<I, O>;
-}
-
-impl StartPlan for PrivacyPlan {
-    fn start<I, O, D, B>(
-        &self,
-        dataset: D,
-        batcher: B,
-        device: &Device,
-        entropy: Entropy,
-    ) -> Result<Session<I, O, D, B>>
-    where
-        D: Dataset<I>,
-        B: Batcher<I, O>,
-    {
-        Session::new(Arc::new(self.clone()), dataset, None, batcher, device, entropy)
-    }
-
-    fn start_with_users<I, O, D, B>(
-        &self,
-        dataset: D,
-        users: Users,
-        batcher: B,
-        device: &Device,
-        entropy: Entropy,
-    ) -> Result<Session<I, O, D, B>>
-    where
-        D: Dataset<I>,
-        B: Batcher<I, O>,
-    {
-        Session::new(Arc::new(self.clone()), dataset, Some(users), batcher, device, entropy)
-    }
-}
-
 impl<I, O, D, B> Session<I, O, D, B>
 where
     D: Dataset<I>,
@@ -173,7 +95,7 @@ where
         device: &Device,
         entropy: Entropy,
     ) -> Result<Self> {
-        check_unit(&plan, users.as_ref(), dataset.len())?;
+        start::check_unit(&plan, users.as_ref(), dataset.len())?;
         let (users, kept) = match (plan.protected_unit(), users) {
             (ProtectedUnit::UserByRecords { most_records }, Some(users)) => {
                 (None, Some(users.first_records(most_records)))
@@ -381,35 +303,6 @@ where
     pub fn finish(self) -> Result<PrivacyStatement> {
         self.charges.end()?;
         self.statement()
-    }
-}
-
-/// The plan's unit is what is drawn.
-fn check_unit(plan: &PrivacyPlan, users: Option<&Users>, records: usize) -> Result<()> {
-    let refuse =
-        |given: String, allowed: &str| Err(Error::Plan { field: "protected unit", given, allowed: allowed.into() });
-    match (plan.protected_unit(), users) {
-        (ProtectedUnit::Example, None) => Ok(()),
-        (unit @ (ProtectedUnit::User | ProtectedUnit::UserByRecords { .. }), Some(users))
-            if users.record_count() == records =>
-        {
-            match (unit, users.gradient()) {
-                (ProtectedUnit::User, UserGradient::Mean | UserGradient::Sum) => Ok(()),
-                (ProtectedUnit::UserByRecords { .. }, UserGradient::EachRecord) => Ok(()),
-                (ProtectedUnit::User, found) => {
-                    refuse(format!("{unit}, with {found:?}"), "UserGradient::Mean or UserGradient::Sum for this unit")
-                }
-                (_, found) => refuse(format!("{unit}, with {found:?}"), "UserGradient::EachRecord for this unit"),
-            }
-        }
-        // The numbers are private.
-        (ProtectedUnit::User | ProtectedUnit::UserByRecords { .. }, Some(_)) => {
-            refuse("users of another number of records than the data set has".into(), "one user id for each record")
-        }
-        (ProtectedUnit::User | ProtectedUnit::UserByRecords { .. }, None) => {
-            refuse(plan.protected_unit().to_string(), "start_with_users, which is told whose the records are")
-        }
-        (unit, _) => refuse(unit.to_string(), "start; or give the plan with_protected_unit(ProtectedUnit::User)"),
     }
 }
 
