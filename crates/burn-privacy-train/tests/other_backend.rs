@@ -34,11 +34,11 @@ fn train(folder: &std::path::Path, device: &Device, updates: u64, resume: bool) 
     }
     let optimizer = SgdConfig::new().with_momentum(Some(MomentumConfig::new())).init();
     let mut asked = 0;
-    let go_on = |_: &_, _| {
+    let trained = trainer.train(model(device), optimizer, losses, |_, _| {
         asked += 1;
         Ok(asked <= updates)
-    };
-    let (model, statement) = trainer.train(model(device), optimizer, losses, go_on).unwrap();
+    });
+    let (model, statement) = trained.unwrap();
     (weights(&model), statement.charged_steps)
 }
 

@@ -77,7 +77,7 @@ fn resumed_runs_end_where_uninterrupted_ones_do() {
     println!("final loss: uninterrupted {:.5}, resumed {:.5}; rank sum z = {z:.2}", mean(&whole), mean(&resumed));
     // False failures below 1e-6.
     assert!(z.abs() < 4.9, "{z}");
-    // What the test would see: runs without their last third.
-    let early = mean(&whole);
-    assert!(early > 0.0 && early < 0.2, "the line was learned: {early}");
+    let learned = mean(&whole);
+    // It begins at 0.396.
+    assert!(learned < 0.35, "the line was learned: {learned}");
 }

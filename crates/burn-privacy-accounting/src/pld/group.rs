@@ -111,15 +111,14 @@ impl GroupLoss {
 
     /// The inverse of [`Self::loss`]; negative infinity at and below ln w_0.
     pub(super) fn position(&self, loss: f64) -> f64 {
-        // The components from 1 on: e^loss - w_0.
-        let goal = if loss > 30.0 {
-            loss + (-(self.log_none - loss).exp()).ln_1p()
+        // The components from 1 on: ln(e^loss - w_0), whose digits near the least loss are those of the difference.
+        let above = loss - self.log_none;
+        let goal = if above > 30.0 {
+            loss + (-(-above).exp()).ln_1p()
+        } else if above > 0.0 {
+            self.log_none + above.exp_m1().ln()
         } else {
-            let rest = loss.exp_m1() - self.log_none.exp_m1();
-            if rest <= 0.0 || rest.is_nan() {
-                return f64::NEG_INFINITY;
-            }
-            rest.ln()
+            return f64::NEG_INFINITY;
         };
         // Each component alone says where t lies at most, and the sum is convex: Newton's method comes down from there.
         let half_square = 0.5 * self.mean * self.mean;
