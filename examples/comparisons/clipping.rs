@@ -36,68 +36,68 @@ fn first_layer(c: f64) -> &'static str {
 /// The images' norm C.
 const OF_IMAGES: f64 = 0.05;
 
+/// Steps and expected batch of the images.
+const OF_MNIST: (u64, usize) = (200, 400);
+const OF_CIFAR: (u64, usize) = (100, 300);
+
 pub fn compare(arguments: &Arguments) -> Result<()> {
     let device = Device::flex().autodiff();
     let (digits, objects) = (mnist(arguments.mnist.as_deref())?, cifar(arguments.cifar.as_deref())?);
     println!("| style | households, R² | MNIST, % | CIFAR-10, % |\n|---|---|---|---|");
     for (name, clipping) in STYLES {
-        let households = scores(arguments, |seed| households(clipping, seed, &device))?;
-        let digits = match &digits {
-            Some(task) => {
-                cell(&scores(arguments, |seed| pictures::<Dense>(task, 200, 400, clipping, seed, &device))?, 2)
-            }
+        let of_households = cell(&households(clipping, arguments.seeds, &device)?, 3);
+        let of_digits = match &digits {
+            Some(task) => cell(&pictures::<Dense>(task, OF_MNIST, clipping, arguments.seeds, &device)?, 2),
             None => "-".into(),
         };
-        let objects = match &objects {
-            Some(task) => {
-                cell(&scores(arguments, |seed| pictures::<Convolutional>(task, 200, 400, clipping, seed, &device))?, 2)
-            }
+        let of_objects = match &objects {
+            Some(task) => cell(&pictures::<Convolutional>(task, OF_CIFAR, clipping, arguments.seeds, &device)?, 2),
             None => "-".into(),
         };
-        println!("| {name} | {} | {digits} | {objects} |", cell(&households, 3));
+        println!("| {name} | {of_households} | {of_digits} | {of_objects} |");
     }
     Ok(())
 }
 
-fn scores(arguments: &Arguments, run: impl Fn(u64) -> Result<f64>) -> Result<Vec<f64>> {
-    (0..arguments.seeds).map(run).collect()
+fn plan(steps: u64, batch: usize, nominal: usize, clipping: Clipping) -> Result<PrivacyPlan> {
+    Ok(PrivacyPlanConfig::new()
+        .with_sampling(Sampling::poisson(batch, nominal))
+        .with_clipping(clipping)
+        .with_steps(steps)
+        .with_noise(NoiseLevel::target(EPSILON, 1e-5))
+        .build()?)
 }
 
-fn households(clipping: fn(f64, usize) -> Clipping, seed: u64, device: &Device) -> Result<f64> {
+fn households(clipping: fn(f64, usize) -> Clipping, seeds: u64, device: &Device) -> Result<Vec<f64>> {
     let data = generated_data()?;
     let (households, nominal) = (data.households(), data.nominal.get());
     let batch = nominal / affordability::SAMPLED;
-    let plan = PrivacyPlanConfig::new()
-        .with_sampling(Sampling::poisson(batch, nominal))
-        .with_clipping(clipping(affordability::CLIPPING_NORM, batch))
-        .with_steps(300)
-        .with_noise(NoiseLevel::target(EPSILON, 1e-5))
-        .build()?;
-    device.seed(seed);
-    let network = affordability::Network::new(device);
-    let rate = affordability::LEARNING_RATE;
-    let (network, _) = train_private(network, households, device, &plan, rate, Entropy::seeded(seed), None)?;
-    let (batch, targets) = data.test_batch(device);
-    Ok(r_squared(&network.predict(&batch), &targets))
+    let plan = plan(300, batch, nominal, clipping(affordability::CLIPPING_NORM, batch))?;
+    let (test, targets) = data.test_batch(device);
+    let score = |seed| {
+        device.seed(seed);
+        let (network, rate) = (affordability::Network::new(device), affordability::LEARNING_RATE);
+        let entropy = Entropy::seeded(seed);
+        let (network, _) = train_private(network, households.clone(), device, &plan, rate, entropy, None)?;
+        Ok(r_squared(&network.predict(&test), &targets))
+    };
+    (0..seeds).map(score).collect()
 }
 
 fn pictures<N: Network>(
     task: &Pictures,
-    steps: u64,
-    batch: usize,
+    (steps, batch): (u64, usize),
     clipping: fn(f64, usize) -> Clipping,
-    seed: u64,
+    seeds: u64,
     device: &Device,
-) -> Result<f64> {
-    let plan = PrivacyPlanConfig::new()
-        .with_sampling(Sampling::poisson(batch, task.train.len()))
-        .with_clipping(clipping(OF_IMAGES, batch))
-        .with_steps(steps)
-        .with_noise(NoiseLevel::target(EPSILON, 1e-5))
-        .build()?;
-    device.seed(seed);
+) -> Result<Vec<f64>> {
+    let plan = plan(steps, batch, task.train.len(), clipping(OF_IMAGES, batch))?;
     let stack = Stack { length: task.shape.iter().product() };
-    let data = InMemDataset::new(task.train.clone());
-    let session = plan.start(data, stack, device, Entropy::seeded(seed))?.with_physical_batch(256);
-    trained::<N>(session, 2e-3, &task.test, stack, device)
+    let score = |seed| {
+        device.seed(seed);
+        let data = InMemDataset::new(task.train.clone());
+        let session = plan.start(data, stack, device, Entropy::seeded(seed))?.with_physical_batch(256);
+        trained::<N>(session, 2e-3, &task.test, stack, device)
+    };
+    (0..seeds).map(score).collect()
 }
