@@ -52,6 +52,8 @@ pub(crate) trait EventSink {
     fn sampled_gaussian(&mut self, rate: f64, noise: f64, count: u64) -> Result<()>;
     /// `inner` on a Poisson sample cut at a size: records, rate before the cut, and size.
     fn truncated(&mut self, at: Visit<'_>, inner: &DpEvent, cut: (u64, f64, u64)) -> Result<()>;
+    /// `inner` on a sample of records of which so many are one unit's, at least 2; the rate is above 0.
+    fn grouped(&mut self, at: Visit<'_>, inner: &DpEvent, records: (f64, u64)) -> Result<()>;
     fn selection(&mut self, at: Visit<'_>, runs: RunCount, inner: &DpEvent) -> Result<()>;
 }
 
@@ -119,6 +121,19 @@ pub(crate) fn fold<S: EventSink>(sink: &mut S, at: Visit<'_>) -> Result<()> {
         }
         EventKind::TruncatedPoissonSampled { dataset_size, sampling_rate, max_sample_size, event: inner } => {
             sink.truncated(at, inner, (*dataset_size, *sampling_rate, *max_sample_size))
+        }
+        EventKind::GroupPoissonSampled { sampling_rate, group_size, event: inner } => {
+            if *sampling_rate == 0.0 {
+                return Ok(());
+            }
+            refuse_replace_one(S::NAME, event.kind(), adjacency)?;
+            if *group_size > 1 {
+                return sink.grouped(at, inner, (*sampling_rate, *group_size));
+            }
+            if *sampling_rate == 1.0 {
+                return fold(sink, Visit { event: inner, ..at });
+            }
+            sink.sampled(at, inner, Sampling::Poisson, *sampling_rate)
         }
         EventKind::TreeAggregation { noise_multiplier, steps_per_tree } => {
             let levels = tree_levels(S::NAME, event.kind(), adjacency, steps_per_tree)?;

@@ -37,6 +37,10 @@ fn frozen() -> Vec<(DpEvent, &'static str)> {
             r#"{"truncated_poisson_sampled":{"dataset_size":100,"sampling_rate":0.1,"max_sample_size":20,"event":{"gaussian":{"noise_multiplier":1.5}}}}"#,
         ),
         (
+            DpEvent::group_poisson_sampled(0.1, 4, gaussian()).unwrap(),
+            r#"{"group_poisson_sampled":{"sampling_rate":0.1,"group_size":4,"event":{"gaussian":{"noise_multiplier":1.5}}}}"#,
+        ),
+        (
             DpEvent::tree_aggregation(4.0, vec![100, 50, 200]).unwrap(),
             r#"{"tree_aggregation":{"noise_multiplier":4.0,"steps_per_tree":[100,50,200]}}"#,
         ),

@@ -94,6 +94,11 @@ fn compose() {
         let answer = json(&run_with_input(&["compose", "-", "--delta", "1e-5", "--json"], text.as_bytes()).out);
         assert_between(&answer["epsilon"], 2.449_165_77, 2.449_165_79);
     }
+    // Users of whom two records at most are sampled, each by itself: dp-accounting says 3.97909.
+    let users = r#"{"self_composed": {"count": 1000, "event": {"group_poisson_sampled": {"sampling_rate": 0.01, "group_size": 2,
+                    "event": {"gaussian": {"noise_multiplier": 1.0}}}}}}"#;
+    let shown = run_with_input(&["compose", "-", "--delta", "1e-5"], users.as_bytes());
+    assert!(shown.out.contains("3.97") && shown.out.contains("PLD") && !shown.out.contains("RDP"), "{}", shown.out);
     // zCDP has no privacy loss distribution: Renyi divergences answer alone.
     let zcdp = run_with_input(&["compose", "-", "--delta", "1e-5"], br#"{"zcdp": {"rho": 0.125}}"#);
     assert!(zcdp.out.contains("2.166") && zcdp.out.contains("RDP") && !zcdp.out.contains("PLD"), "{}", zcdp.out);

@@ -5,6 +5,7 @@ use burn::data::dataset::Dataset;
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn_privacy::WeightAverage;
+use burn_privacy::plan::Clipping;
 use burn_privacy::session::{LossResult, Session};
 use burn_privacy::statement::PrivacyStatement;
 
@@ -163,7 +164,8 @@ where
             if average.is_some() {
                 average = found.average(&model)?.or(average);
             }
-            if found.clipping_norm() != session.clipping_norm() {
+            // Any other norm is the plan's, which may have a schedule.
+            if matches!(session.plan().clipping(), Clipping::Quantile { .. }) {
                 session = session.with_clipping_norm(found.clipping_norm())?;
             }
             (earlier, charged_before) = (found.steps(), session.charged_steps());

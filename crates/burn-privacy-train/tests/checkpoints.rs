@@ -6,6 +6,7 @@ mod line;
 use burn::optim::SgdConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn_privacy::ledger::Ledger;
+use burn_privacy::plan::StepFunction;
 use burn_privacy::prelude::*;
 use burn_privacy_train::{CheckpointError, Checkpoints, TrainError, Trainer, TrainingHistory};
 use line::{LineSession, RECORDS, data, device, losses, model, weights};
@@ -85,6 +86,34 @@ fn a_resumed_run_is_the_one_that_was_not_interrupted() {
         let (found, charged) = place.train(u64::MAX, true).unwrap();
         assert_eq!((&found, charged), (&expected, 30), "{interruptions:?}");
     }
+}
+
+#[test]
+fn a_run_whose_noise_and_norm_have_schedules_is_resumed_within_a_stretch() {
+    let scheduled = |first_norm: f64| {
+        config(30)
+            .with_clipping(Clipping::flat(0.5))
+            .with_clipping_schedule(StepFunction::of([(0, first_norm), (9, 1.0), (21, 0.25)]))
+            .with_noise_schedule(StepFunction::of([(0, 2.0), (12, 1.0)]))
+    };
+    let train = |place: &Place, updates, resume| {
+        place.train_session(place.session(scheduled(2.0), "points", "line"), updates, resume).unwrap()
+    };
+    let (expected, charged) = train(&Place::new(), u64::MAX, false);
+    assert_eq!(charged, 30);
+    for interruptions in [&[5][..], &[10, 1, 2], &[12], &[22]] {
+        let place = Place::new();
+        for (index, updates) in interruptions.iter().enumerate() {
+            train(&place, *updates, index > 0);
+        }
+        assert_eq!(train(&place, u64::MAX, true), (expected.clone(), 30), "{interruptions:?}");
+    }
+    // Another schedule is another plan.
+    let place = Place::new();
+    train(&place, 5, false);
+    let other = place.session(scheduled(3.0), "points", "other");
+    let refusal = place.train_session(other, u64::MAX, true).unwrap_err().to_string();
+    assert!(refusal.contains("plan (clipping_schedule)"), "{refusal}");
 }
 
 #[test]

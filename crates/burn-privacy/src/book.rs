@@ -12,6 +12,8 @@ pub struct ChoosingParameters;
 pub struct Clipping;
 #[doc = include_str!("../../../docs/src/users.md")]
 pub struct Users;
+#[doc = include_str!("../../../docs/src/distributed.md")]
+pub struct Distributed;
 #[doc = include_str!("../../../docs/src/utility.md")]
 pub struct Utility;
 #[doc = include_str!("../../../docs/src/sharp-edges.md")]

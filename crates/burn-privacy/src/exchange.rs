@@ -8,6 +8,9 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+#[cfg(feature = "mpi")]
+pub use crate::mpi_exchange::Mpi;
+
 /// Why ranks could not come together. Nothing was released then, and the step stays charged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -69,6 +69,7 @@
 //! | `flex` | yes | Burn's pure-Rust CPU backend |
 //! | `wgpu` | yes | GPUs through wgpu |
 //! | `vulkan`, `metal`, `webgpu`, `cuda`, `rocm`, `ndarray` | no | Burn's other backends |
+//! | `mpi` | no | ranks that are processes, connected by MPI (needs an MPI and libclang to build) |
 //! | `download` | no | fetching public data sets over HTTPS |
 //! | `plot` | no | PNG and SVG plots of runs and sweeps |
 
@@ -89,6 +90,8 @@ pub mod session;
 mod charges;
 mod error;
 mod index_range;
+#[cfg(feature = "mpi")]
+mod mpi_exchange;
 mod noisy_gradients;
 mod process_memory;
 mod traced;

@@ -1,4 +1,4 @@
-//! How this process handles the memory of tensors that are no longer needed.
+//! How this process handles the memory of tensors that are no longer needed, and how much it needs and has.
 
 /// Asks the C library to keep freed memory for the next step instead of handing it back to the system; whether it will.
 ///
@@ -25,10 +25,74 @@ pub fn keep_freed_memory() -> bool {
     false
 }
 
+/// Bytes that the system could still give this process, as Linux estimates them and as its control group allows; none elsewhere.
+pub(crate) fn available_memory() -> Option<u64> {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let of_system = kibibytes(&meminfo, "MemAvailable:")?;
+    Some(control_group_memory().map_or(of_system, |of_group| of_group.min(of_system)))
+}
+
+/// What is left of a limit of the process's control group; none without one.
+fn control_group_memory() -> Option<u64> {
+    let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    // Inside of a container its own group is the root.
+    let left = |limit: &str, used: &str| Some(number(limit)?.saturating_sub(number(used)?));
+    left("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current")
+        .or_else(|| left("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"))
+}
+
+/// Runs something, and says by how many bytes the process grew at its largest meanwhile, other threads included; none where the
+/// system does not say. The system's record of the process's largest size starts anew.
+pub(crate) fn peak_growth<T>(run: impl FnOnce() -> T) -> (T, Option<u64>) {
+    release_freed_memory();
+    let begun = std::fs::write("/proc/self/clear_refs", "5").is_ok();
+    let before = of_this_process("VmRSS:");
+    let outcome = run();
+    let most = of_this_process("VmHWM:");
+    let grown = before.zip(most).filter(|_| begun).map(|(before, most)| most.saturating_sub(before));
+    (outcome, grown)
+}
+
+fn of_this_process(field: &str) -> Option<u64> {
+    kibibytes(&std::fs::read_to_string("/proc/self/status").ok()?, field)
+}
+
+/// In bytes.
+fn kibibytes(text: &str, field: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
+}
+
+/// Gives what was freed back to the system, where it is kept.
+fn release_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        // SAFETY: malloc_trim takes an integer and locks the allocator itself.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::malloc_trim(0);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
     fn it_says_whether_it_worked() {
         assert_eq!(super::keep_freed_memory(), cfg!(all(target_os = "linux", target_env = "gnu")));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_growth_of_the_process_is_seen() {
+        let (length, grown) = super::peak_growth(|| {
+            let held: Vec<u8> = (0..96_u32 << 20).map(|byte| byte as u8).collect();
+            held.len() as u64
+        });
+        // Other tests of this process may free memory meanwhile.
+        if let Some(grown) = grown {
+            assert!(grown > length / 2, "{grown}");
+        }
+        assert!(super::available_memory().is_some_and(|bytes| bytes > 1 << 20));
     }
 }

@@ -69,6 +69,8 @@ pub struct PoissonSampler {
     plan: Arc<PrivacyPlan>,
     key: PrivacyKey,
     population: usize,
+    /// Which records take part, where a user's are capped.
+    kept: Option<Vec<bool>>,
 }
 
 impl PoissonSampler {
@@ -76,11 +78,12 @@ impl PoissonSampler {
         session: &Arc<Charges>,
         plan: Arc<PrivacyPlan>,
         population: usize,
+        kept: Option<Vec<bool>>,
         entropy: &Entropy,
     ) -> Result<Self> {
         plan.check_population(population)?;
         let key = PrivacyKey::draw(entropy)?;
-        Ok(Self { session: Arc::downgrade(session), plan, key, population })
+        Ok(Self { session: Arc::downgrade(session), plan, key, population, kept })
     }
 
     /// Charges the next step (durably, if the session has a ledger) and draws its batch; `None` after the last planned
@@ -95,7 +98,11 @@ impl PoissonSampler {
             return Err(Error::ForeignSampler { difference: "its session has ended".into() });
         };
         let Some(step) = session.charge_next(self.plan.steps())? else { return Ok(None) };
-        let indices = poisson_sample(&self.key, step, self.population as u64, self.plan.sampling().rate())?;
+        let mut indices = poisson_sample(&self.key, step, self.population as u64, self.plan.sampling().rate())?;
+        // Coins are tossed for all, so that a record's coin does not depend on who is capped.
+        if let Some(kept) = &self.kept {
+            indices.retain(|index| kept[*index]);
+        }
         Ok(Some(DrawnBatch { session: self.session.clone(), step, indices }))
     }
 }

@@ -161,6 +161,16 @@ impl DpEvent {
         })
     }
 
+    /// [`EventKind::GroupPoissonSampled`].
+    ///
+    /// # Errors
+    ///
+    /// If `sampling_rate` is outside 0 to 1, `group_size` 0 or above [`MAX_COUNT`](crate::MAX_COUNT), or the event becomes too
+    /// deep.
+    pub fn group_poisson_sampled(sampling_rate: f64, group_size: u64, event: DpEvent) -> Result<Self> {
+        Self::new(EventKind::GroupPoissonSampled { sampling_rate, group_size, event: Box::new(event) })
+    }
+
     /// [`EventKind::TreeAggregation`].
     ///
     /// # Errors

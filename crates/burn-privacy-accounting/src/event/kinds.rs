@@ -138,6 +138,18 @@ pub enum EventKind {
         event: Box<DpEvent>,
     },
 
+    /// The inner event, run on a sample into which each record falls independently of the others, for the privacy of units (users)
+    /// of which each has at most `group_size` records: example-level sampling with user-level privacy (Charles et al., arXiv
+    /// 2407.07737). Neighbors differ by all records of one unit.
+    GroupPoissonSampled {
+        /// Probability of each record to be sampled.
+        sampling_rate: f64,
+        /// The most records that one unit has.
+        group_size: u64,
+        /// What is done to the sample; its noise is relative to what one *record* adds.
+        event: Box<DpEvent>,
+    },
+
     /// One pass of tree aggregation (DP-FTRL, Kairouz et al., arXiv 2103.00039): prefix sums by a binary tree with
     /// Gaussian noise on each node, restarted between trees; each record is used at most once in the whole pass.
     TreeAggregation {
@@ -223,6 +235,7 @@ impl EventKind {
             Self::PoissonSampled { .. } => "poisson_sampled",
             Self::SampledWithoutReplacement { .. } => "sampled_without_replacement",
             Self::TruncatedPoissonSampled { .. } => "truncated_poisson_sampled",
+            Self::GroupPoissonSampled { .. } => "group_poisson_sampled",
             Self::TreeAggregation { .. } => "tree_aggregation",
             Self::BandedMatrixFactorization { .. } => "banded_matrix_factorization",
             Self::RepeatAndSelect { .. } => "repeat_and_select",
@@ -238,6 +251,7 @@ impl EventKind {
             Self::PoissonSampled { event, .. }
             | Self::SampledWithoutReplacement { event, .. }
             | Self::TruncatedPoissonSampled { event, .. }
+            | Self::GroupPoissonSampled { event, .. }
             | Self::RepeatAndSelect { event, .. }
             | Self::SelfComposed { event, .. } => std::slice::from_ref(event),
             Self::Composed { events } => events,
@@ -299,6 +313,11 @@ impl EventKind {
                     event,
                 }
             }
+            Self::GroupPoissonSampled { sampling_rate, group_size, event } => Self::GroupPoissonSampled {
+                sampling_rate: probability("sampling_rate", sampling_rate)?,
+                group_size: count_from(1, "group_size", group_size)?,
+                event,
+            },
             Self::TreeAggregation { noise_multiplier, steps_per_tree } => {
                 if steps_per_tree.is_empty() {
                     return Err(invalid("steps_per_tree", "[]", "a list of at least one tree"));

@@ -22,6 +22,11 @@ impl Mixture {
         match step.drawn {
             Drawn::Poisson => Self::of(Pair::new(step.base, step.rate, direction)),
             Drawn::FixedSize => Self::of(Pair::new(step.base, step.rate, Direction::Exchange)),
+            Drawn::Groups { size } => match step.base {
+                Base::Gaussian { noise } => Self::of(Pair::of_group(noise, step.rate, size, direction)),
+                // No other base is ever drawn so; as if nothing were sampled, which is above.
+                base => Self::of(Pair::new(base, 1.0, direction)),
+            },
             Drawn::Truncated(truncation) => {
                 let kept = Pair::new(step.base, step.rate, direction);
                 let Base::Gaussian { noise } = step.base else { return Self::of(kept) };

@@ -8,6 +8,7 @@ mod contraction;
 mod curve;
 mod directions;
 mod goal;
+mod group;
 mod lattice;
 mod mixture;
 mod nearly_gaussian;
@@ -58,7 +59,7 @@ const EXACT_ROUNDING: f64 = 1e-11;
 ///
 /// Supported are Gaussian, Laplace and discrete Laplace noise, discrete Gaussian noise of sensitivity 1, the exponential
 /// mechanism, (epsilon, delta), all of these under Poisson sampling, also truncated (not under replace-one), and under
-/// samples of fixed size (replace-one only), randomized response (replace-one only), tree aggregation (not under
+/// samples of fixed size (replace-one only), Gaussian noise where several of the sampled records are one unit's, randomized response (replace-one only), tree aggregation (not under
 /// add-or-remove-one), banded matrix factorization, and all compositions of these. Everything else is refused by name.
 ///
 /// # Formal guarantees

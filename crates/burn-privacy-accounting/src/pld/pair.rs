@@ -11,6 +11,7 @@
 //! outcome without any loss, of probability 1-r times the total variation of P and Q.
 
 use super::base::{Base, BaseAtom, Density, Direction};
+use super::group::GroupLoss;
 use crate::mills::{ln_density, tail_probability};
 
 /// Relative rounding error of each mass of one step.
@@ -34,15 +35,23 @@ pub(crate) struct Pair {
     pub(super) direction: Direction,
     /// See [`Pair::atoms`].
     atoms: Vec<Atom>,
+    /// Several of the records are one unit's.
+    pub(super) group: Option<GroupLoss>,
 }
 
 impl Pair {
     /// The pair of a base under sampling at `rate` (1 for none).
     pub(crate) fn new(base: Base, rate: f64, direction: Direction) -> Self {
         let (density, base_atoms) = base.outcomes();
-        let mut pair = Self { density, base_atoms, rate, log_rate: rate.ln(), direction, atoms: Vec::new() };
+        let mut pair =
+            Self { density, base_atoms, rate, log_rate: rate.ln(), direction, atoms: Vec::new(), group: None };
         pair.atoms = pair.sampled_atoms();
         pair
+    }
+
+    /// Gaussian noise on a Poisson sample in which up to `size` records are one unit's; not for [`Direction::Exchange`].
+    pub(crate) fn of_group(noise: f64, rate: f64, size: u64, direction: Direction) -> Self {
+        Self { group: Some(GroupLoss::new(noise, rate, size)), ..Self::new(Base::Gaussian { noise }, rate, direction) }
     }
 
     /// The loss at t, in P's favor.
@@ -58,7 +67,9 @@ impl Pair {
     /// ln(1 - r + r e^t).
     fn removed_loss(&self, t: f64) -> f64 {
         let r = self.rate;
-        if r == 1.0 {
+        if let Some(group) = &self.group {
+            group.loss(t)
+        } else if r == 1.0 {
             t
         } else if r > 0.5 && t < -0.5 {
             ((1.0 - r) + r * t.exp()).ln()
@@ -82,7 +93,9 @@ impl Pair {
     /// The inverse of [`Self::removed_loss`].
     fn removed_position(&self, sampled: f64) -> f64 {
         let r = self.rate;
-        if r == 1.0 {
+        if let Some(group) = &self.group {
+            group.position(sampled)
+        } else if r == 1.0 {
             sampled
         } else if sampled > 30.0 {
             sampled - self.log_rate + (-(1.0 - r) * (-sampled).exp()).ln_1p()
@@ -115,6 +128,9 @@ impl Pair {
 
     /// |dt/dl| at t, whose loss is known, in logarithms.
     pub(crate) fn log_stretch(&self, t: f64, loss: f64) -> f64 {
+        if let Some(group) = &self.group {
+            return -group.log_slope(t, if self.direction == Direction::Add { -loss } else { loss });
+        }
         match self.direction {
             Direction::Remove => loss - t - self.log_rate,
             Direction::Add => -loss - t - self.log_rate,
@@ -128,7 +144,8 @@ impl Pair {
         match self.density {
             Density::Gaussian { sd } => {
                 let z = (from / sd + 0.5 * sd).abs().max((to / sd + 0.5 * sd).abs());
-                width / sd * (z + 1.0) + width
+                let slope = self.group.as_ref().map_or(1.0, GroupLoss::steepest);
+                width / sd * (z + 1.0) + slope * width
             }
             _ => 1.5 * width,
         }
@@ -210,7 +227,10 @@ impl Pair {
     /// Relative error of the density where it matters, from rounding of its exponent.
     pub(crate) fn rounding(&self) -> f64 {
         match self.density {
-            Density::Gaussian { sd } => MASS_ROUNDING + 4.0 * f64::EPSILON * (sd + 12.0).powi(2),
+            Density::Gaussian { sd } => {
+                let of_group = self.group.as_ref().map_or(0.0, GroupLoss::rounding);
+                MASS_ROUNDING + 4.0 * f64::EPSILON * (sd + 12.0).powi(2) + of_group
+            }
             _ => MASS_ROUNDING,
         }
     }

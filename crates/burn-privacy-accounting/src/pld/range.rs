@@ -30,6 +30,11 @@ impl Pair {
                 let low = -0.5 * sd * sd - z * sd;
                 let high;
                 let (above, below) = match self.direction {
+                    Direction::Remove | Direction::Exchange if let Some(group) = &self.group => {
+                        let (of_p, beyond) = group.upper_tail(log_tail);
+                        high = -0.5 * sd * sd + of_p * sd;
+                        (beyond, tail_probability(z))
+                    }
                     // P's upper tail: r times that of the unsampled P, and 1 - r times that of Q. Its lower tail is at
                     // most Q's. The same holds where one is exchanged.
                     Direction::Remove | Direction::Exchange => {
@@ -59,6 +64,7 @@ impl Pair {
     pub(crate) fn anchor(&self) -> Option<(f64, bool)> {
         match self.density {
             Density::Gaussian { .. } if self.direction == Direction::Exchange => None,
+            Density::Gaussian { .. } if let Some(group) = &self.group => Some((-group.least_loss(), false)),
             Density::Gaussian { .. } if self.rate < 1.0 => Some((-(-self.rate).ln_1p(), false)),
             _ => self.atoms().last().map(|atom| (atom.loss, true)).filter(|(loss, _)| *loss > 0.0),
         }
@@ -66,7 +72,7 @@ impl Pair {
 
     /// The largest finite loss.
     pub(crate) fn largest_loss(&self) -> f64 {
-        let sampled_limit = -(-self.rate).ln_1p();
+        let sampled_limit = self.group.as_ref().map_or_else(|| -(-self.rate).ln_1p(), |group| -group.least_loss());
         let by_density = match (self.density, self.direction) {
             (Density::None, _) => 0.0,
             (Density::Gaussian { .. }, Direction::Remove | Direction::Exchange) => f64::INFINITY,

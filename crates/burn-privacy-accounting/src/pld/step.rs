@@ -22,6 +22,8 @@ pub(crate) enum Drawn {
     FixedSize,
     /// As Poisson, then cut.
     Truncated(Truncation),
+    /// Each record by itself, of which at most so many are one unit's: see [`super::group`].
+    Groups { size: u64 },
 }
 
 /// Identifies equal steps.
@@ -52,6 +54,7 @@ impl Step {
         let drawn = match self.drawn {
             Drawn::Poisson => [0; 4],
             Drawn::FixedSize => [1, 0, 0, 0],
+            Drawn::Groups { size } => [4, size, 0, 0],
             Drawn::Truncated(cut) => {
                 [2 + u64::from(cut.exchange), cut.rate.to_bits(), cut.least.to_bits(), cut.most.to_bits()]
             }

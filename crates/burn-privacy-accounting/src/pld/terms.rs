@@ -19,6 +19,9 @@ const MOST_SENSITIVITY: u64 = 20_000;
 /// Discrete Gaussian noise wider than this is refused: it has too many outcomes.
 const WIDEST_DISCRETE_GAUSSIAN: f64 = 3_000.0;
 
+/// More records of one unit are refused: a step's loss is a sum over them.
+const MOST_OF_A_UNIT: u64 = 256;
+
 /// Steps with counts. Gaussian steps without sampling are one with their precisions (1/noise^2) added.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
@@ -235,6 +238,31 @@ impl EventSink for Terms {
         let cut = Truncation::new(others, rate, size, exchange);
         self.only_upper |= at.count > 0;
         self.add_sampled_gaussian(rate, noise, Drawn::Truncated(cut), at.count)
+    }
+
+    fn grouped(&mut self, at: Visit<'_>, inner: &DpEvent, (rate, size): (f64, u64)) -> Result<()> {
+        let mut sample = SampleNoise::default();
+        if sample.add(inner, 1).is_err() {
+            return Err(at.refused(NAME, "inside of it only Gaussian events (also composed) are supported"));
+        }
+        let Some(noise) = sample.noise_multiplier() else { return Ok(()) };
+        // All of a unit's records in every sample: one vector, up to so many times as long.
+        let of_all = noise / size as f64 * (1.0 - 2.0 * f64::EPSILON);
+        if rate == 1.0 {
+            return self.add_gaussian(of_all, at.count);
+        }
+        if of_all < 1e-4 {
+            self.only_upper |= at.count > 0;
+            return self.add_gaussian(of_all, at.count);
+        }
+        if size > MOST_OF_A_UNIT {
+            return Err(at.refused(
+                NAME,
+                "at most 256 records of one unit are supported; use fewer of each user's records, or draw users in the place of \
+                 records",
+            ));
+        }
+        self.add(Step { base: Base::Gaussian { noise }, rate, drawn: Drawn::Groups { size } }, at.count)
     }
 
     fn selection(&mut self, at: Visit<'_>, _: RunCount, _: &DpEvent) -> Result<()> {

@@ -99,6 +99,10 @@ impl EventSink for Terms {
         Err(at.refused(NAME, "its bound is about delta, not about Renyi divergences; use the PLD accountant"))
     }
 
+    fn grouped(&mut self, at: Visit<'_>, _: &DpEvent, _: (f64, u64)) -> Result<()> {
+        Err(at.refused(NAME, "no formula for a mixture of Gaussians is known to it; use the PLD accountant"))
+    }
+
     fn selection(&mut self, at: Visit<'_>, runs: RunCount, inner: &DpEvent) -> Result<()> {
         let run = Self::of(inner, 1, at.adjacency)?;
         if run.is_empty() {

@@ -123,6 +123,20 @@ impl Clipping {
         }
     }
 
+    /// The same with all norms times a factor; for styles without a norm of their own, what it was.
+    pub(super) fn scaled(&self, factor: f64) -> Self {
+        match self.clone() {
+            Clipping::Flat { norm } => Clipping::Flat { norm: norm * factor },
+            Clipping::Psac { norm, stability } => Clipping::Psac { norm: norm * factor, stability },
+            Clipping::PerLayer { norm } => Clipping::PerLayer { norm: norm * factor },
+            Clipping::PerGroup { groups } => {
+                let scaled = |group: ClippingGroup| ClippingGroup { norm: group.norm * factor, ..group };
+                Clipping::PerGroup { groups: groups.into_iter().map(scaled).collect() }
+            }
+            other @ (Clipping::Normalized { .. } | Clipping::Quantile { .. }) => other,
+        }
+    }
+
     /// Noise multiplier of the count of examples below the norm, for clipping that has such a count: its contributions differ by
     /// 1/2 from none.
     pub fn count_multiplier(&self) -> Option<f64> {

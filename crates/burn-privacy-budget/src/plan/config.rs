@@ -1,10 +1,12 @@
 //! The length, sampling, clipping and noise of a plan before they are checked.
 
-use burn_privacy_accounting::{Adjacency, DpEvent, PldAccountant, calibrate_noise_multiplier, steps_of_epochs};
+use burn_privacy_accounting::{Adjacency, PldAccountant, calibrate_noise_multiplier, steps_of_epochs};
 
 use super::clipping::Clipping;
 use super::parts::{NoiseLevel, Sampling};
-use super::{PrivacyPlan, clipped_step_event, refuse};
+use super::step_function::StepFunction;
+use super::stretch::Mechanism;
+use super::{PrivacyPlan, refuse};
 use crate::error::{BudgetError, Result};
 use crate::plan::ProtectedUnit;
 
@@ -36,6 +38,8 @@ pub struct PrivacyPlanConfig {
     protected_unit: ProtectedUnit,
     sampling: Option<Sampling>,
     clipping: Clipping,
+    noise_schedule: StepFunction,
+    clipping_schedule: StepFunction,
     noise: Option<NoiseLevel>,
     delta: Option<f64>,
     length: Option<Length>,
@@ -55,6 +59,8 @@ impl PrivacyPlanConfig {
             protected_unit: ProtectedUnit::Example,
             sampling: None,
             clipping: Clipping::flat(1.0),
+            noise_schedule: StepFunction::constant(),
+            clipping_schedule: StepFunction::constant(),
             noise: None,
             delta: None,
             length: None,
@@ -88,6 +94,20 @@ impl PrivacyPlanConfig {
     /// How much noise is added.
     pub fn with_noise(mut self, noise: NoiseLevel) -> Self {
         self.noise = Some(noise);
+        self
+    }
+
+    /// What the noise multiplier is multiplied with in each step, known beforehand. Steps are accounted with the noise that each has,
+    /// and a target is met by the whole run.
+    pub fn with_noise_schedule(mut self, schedule: StepFunction) -> Self {
+        self.noise_schedule = schedule;
+        self
+    }
+
+    /// What the norms of the clipping are multiplied with in each step, known beforehand. The noise follows the norm, so that it costs
+    /// nothing. Not for [`Clipping::Normalized`] and [`Clipping::Quantile`], whose norms are no choice.
+    pub fn with_clipping_schedule(mut self, schedule: StepFunction) -> Self {
+        self.clipping_schedule = schedule;
         self
     }
 
@@ -125,6 +145,7 @@ impl PrivacyPlanConfig {
         let length = self.length.ok_or_else(|| missing("steps", "say with_steps(..) or with_epochs(..)"))?;
         check_sampling(sampling, self.adjacency)?;
         self.clipping.check()?;
+        self.protected_unit.check(self.adjacency)?;
         let steps = match length {
             Length::Steps(steps) => steps,
             Length::Epochs(epochs) if epochs.is_finite() && epochs > 0.0 => {
@@ -135,6 +156,7 @@ impl PrivacyPlanConfig {
         if steps == 0 || steps > MAX_STEPS {
             return Err(refuse("steps", steps, "from 1 to 2^40"));
         }
+        self.check_schedules(steps)?;
         let delta = match (noise, self.delta) {
             (NoiseLevel::Target { delta, .. }, None) | (NoiseLevel::Multiplier(_), Some(delta)) => delta,
             (NoiseLevel::Target { delta, .. }, Some(other)) if delta == other => delta,
@@ -152,10 +174,15 @@ impl PrivacyPlanConfig {
                 return Err(refuse("noise multiplier", multiplier, "a finite number, 0 or above"));
             }
             NoiseLevel::Target { epsilon, delta } => {
+                let mechanism = Mechanism {
+                    unit: self.protected_unit,
+                    sampling,
+                    clipping: &self.clipping,
+                    noise_schedule: &self.noise_schedule,
+                    steps,
+                };
                 let multiplier = calibrate_noise_multiplier(
-                    |multiplier| {
-                        DpEvent::self_composed(clipped_step_event(sampling, &self.clipping, multiplier)?, steps)
-                    },
+                    |multiplier| mechanism.event(multiplier),
                     epsilon,
                     delta,
                     || PldAccountant::new(self.adjacency),
@@ -163,11 +190,13 @@ impl PrivacyPlanConfig {
                 (multiplier, Some(epsilon))
             }
         };
-        if self.clipping.gradient_multiplier(noise_multiplier).is_none() {
+        // The largest multiplier leaves the count the least.
+        let largest = noise_multiplier * self.noise_schedule.range().1;
+        if self.clipping.gradient_multiplier(largest).is_none() {
             let allowed = format!(
                 "above {}: half the noise multiplier, or the count alone says more than a step may (a twentieth of the \
                  expected batch size is usual; larger batches, or another style of clipping)",
-                0.5 * noise_multiplier
+                0.5 * largest
             );
             return Err(refuse(
                 "noise of the count below the clipping norm",
@@ -181,12 +210,29 @@ impl PrivacyPlanConfig {
             sampling,
             clipping: self.clipping,
             noise_multiplier,
+            noise_schedule: self.noise_schedule,
+            clipping_schedule: self.clipping_schedule,
             target_epsilon,
             delta,
             steps,
         };
         plan.epsilon(delta)?;
         Ok(plan)
+    }
+
+    fn check_schedules(&self, steps: u64) -> Result<()> {
+        self.noise_schedule.check("noise schedule", steps)?;
+        self.clipping_schedule.check("clipping schedule", steps)?;
+        if self.clipping_schedule.is_constant() {
+            return Ok(());
+        }
+        if matches!(self.clipping, Clipping::Normalized { .. } | Clipping::Quantile { .. }) {
+            let allowed = "flat, per-layer, per-group or PSAC clipping: the norm of this style is no choice";
+            return Err(refuse("clipping schedule", &self.clipping, allowed));
+        }
+        let (least, most) = self.clipping_schedule.range();
+        self.clipping.scaled(least).check()?;
+        self.clipping.scaled(most).check()
     }
 }
 

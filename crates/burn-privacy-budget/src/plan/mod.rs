@@ -7,10 +7,13 @@ mod parts;
 mod phased;
 mod protected_unit;
 mod record;
+mod step_function;
+mod stretch;
 #[cfg(test)]
 mod tests;
 
 use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, PlannedSchedule, PldAccountant};
+use stretch::Mechanism;
 
 pub use crate::error::{BudgetError, Result};
 pub use clipping::{Clipping, ClippingGroup};
@@ -18,6 +21,8 @@ pub use config::PrivacyPlanConfig;
 pub use parts::{NoiseLevel, Sampling};
 pub use phased::{Phase, PhaseConfig, PhaseNoise, PhasedPlan, PhasedPlanConfig};
 pub use protected_unit::ProtectedUnit;
+pub use step_function::StepFunction;
+pub use stretch::Stretch;
 
 /// What will run, checked: adjacency, sampling, clipping, noise and length of one training run.
 ///
@@ -28,7 +33,7 @@ pub use protected_unit::ProtectedUnit;
 ///
 /// A run of at most [`steps`](Self::steps) updates of a training session over a model that passes the coverage checks is
 /// `(epsilon(delta), delta)`-differentially private under [`adjacency`](Self::adjacency), for every
-/// delta in (0, 1): each update is a Poisson-subsampled Gaussian mechanism (Abadi et al. 2016; Mironov, Talwar
+/// delta in (0, 1), also where noise and clipping follow [schedules](StepFunction): each update is a Poisson-subsampled Gaussian mechanism (Abadi et al. 2016; Mironov, Talwar
 /// and Zhang 2019, arXiv 1908.10530) of L2 sensitivity [`sensitivity`](Self::sensitivity) with noise standard deviation
 /// [`noise_standard_deviation`](Self::noise_standard_deviation), and updates compose adaptively.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +43,8 @@ pub struct PrivacyPlan {
     sampling: Sampling,
     clipping: Clipping,
     noise_multiplier: f64,
+    noise_schedule: StepFunction,
+    clipping_schedule: StepFunction,
     target_epsilon: Option<f64>,
     delta: f64,
     steps: u64,
@@ -59,14 +66,35 @@ impl PrivacyPlan {
         self.sampling
     }
 
-    /// How gradients are bounded.
+    /// How gradients are bounded; with a schedule, before its factor.
     pub fn clipping(&self) -> &Clipping {
         &self.clipping
     }
 
-    /// Noise standard deviation divided by the sensitivity, of all that a step releases as one Gaussian mechanism.
+    /// How gradients are bounded in a step, counted from 0.
+    pub fn clipping_in(&self, step: u64) -> Clipping {
+        self.clipping.scaled(self.clipping_schedule.at(step))
+    }
+
+    /// Noise standard deviation divided by the sensitivity, of all that a step releases as one Gaussian mechanism; with a schedule,
+    /// before its factor.
     pub fn noise_multiplier(&self) -> f64 {
         self.noise_multiplier
+    }
+
+    /// [`noise_multiplier`](Self::noise_multiplier) in a step, counted from 0.
+    pub fn noise_multiplier_in(&self, step: u64) -> f64 {
+        self.noise_multiplier * self.noise_schedule.at(step)
+    }
+
+    /// What the noise multiplier is multiplied with in each step.
+    pub fn noise_schedule(&self) -> &StepFunction {
+        &self.noise_schedule
+    }
+
+    /// What the clipping's norms are multiplied with in each step.
+    pub fn clipping_schedule(&self) -> &StepFunction {
+        &self.clipping_schedule
     }
 
     /// Noise standard deviation on the clipped sum divided by its sensitivity: [`noise_multiplier`](Self::noise_multiplier), but
@@ -74,6 +102,12 @@ impl PrivacyPlan {
     pub fn gradient_noise_multiplier(&self) -> f64 {
         // Building refused where there is none.
         self.clipping.gradient_multiplier(self.noise_multiplier).unwrap_or(self.noise_multiplier)
+    }
+
+    /// [`gradient_noise_multiplier`](Self::gradient_noise_multiplier) in a step, counted from 0.
+    pub fn gradient_noise_multiplier_in(&self, step: u64) -> f64 {
+        let multiplier = self.noise_multiplier_in(step);
+        self.clipping.gradient_multiplier(multiplier).unwrap_or(multiplier)
     }
 
     /// Standard deviation of the noise on the count of gradients below the norm, whose contributions are +1/2 and -1/2, if there
@@ -86,7 +120,14 @@ impl PrivacyPlan {
 
     /// What runs, in words: for statements and for the ledger.
     pub fn mechanism(&self) -> String {
-        format!("DP-SGD with {}", self.clipping)
+        let mut words = format!("DP-SGD with {}", self.clipping);
+        if !self.clipping_schedule.is_constant() {
+            words += &format!("; norms {}", self.clipping_schedule);
+        }
+        if !self.noise_schedule.is_constant() {
+            words += &format!("; noise multiplier {} {}", self.noise_multiplier, self.noise_schedule);
+        }
+        words
     }
 
     /// The epsilon that the noise was calibrated to, if it was.
@@ -112,29 +153,57 @@ impl PrivacyPlan {
     /// `PerExample::Loop` it does not, in one backward pass matrix
     /// products may round a row otherwise beside more rows, and that is not part of the bound. Records of other physical batches have no influence, as each is a
     /// fixed range of places in the data set.
+    ///
+    /// With a schedule of the clipping, the largest of all steps. Where users' records are sampled one by one, it is that to one record.
     pub fn sensitivity(&self) -> f64 {
-        self.clipping.norm() * self.adjacency.sensitivity_factor()
+        self.clipping.norm() * self.clipping_schedule.range().1 * self.adjacency.sensitivity_factor()
     }
 
     /// Standard deviation of the noise on each coordinate of the sum: multiplier times sensitivity.
     ///
-    /// Under replace-one it is twice that of libraries which multiply by the clipping norm alone.
+    /// Under replace-one it is twice that of libraries which multiply by the clipping norm alone. With schedules, that of step 0.
     pub fn noise_standard_deviation(&self) -> f64 {
-        self.noise_standard_deviation_at(self.clipping.norm())
+        self.noise_standard_deviation_in(0, self.clipping_in(0).norm())
     }
 
-    /// [`noise_standard_deviation`](Self::noise_standard_deviation) in a step whose contributions have at most this norm.
-    pub fn noise_standard_deviation_at(&self, norm: f64) -> f64 {
-        self.gradient_noise_multiplier() * norm * self.adjacency.sensitivity_factor()
+    /// Standard deviation of the noise in a step, counted from 0, whose contributions have at most this norm.
+    pub fn noise_standard_deviation_in(&self, step: u64, norm: f64) -> f64 {
+        self.gradient_noise_multiplier_in(step) * norm * self.adjacency.sensitivity_factor()
     }
 
-    /// The event of one step.
+    /// The event of one step, where all are equal.
+    ///
+    /// # Errors
+    ///
+    /// [`BudgetError::Plan`] if the noise follows a schedule: then there are [`stretches`](Self::stretches).
+    pub fn step_event(&self) -> Result<DpEvent> {
+        match self.stretches()?.as_slice() {
+            [all] => Ok(all.event.clone()),
+            several => Err(refuse(
+                "noise schedule",
+                format!("{} stretches of different steps", several.len()),
+                "noise that stays the same, for what counts all steps by one event",
+            )),
+        }
+    }
+
+    /// The run in stretches of equal steps, in their order; one without a schedule of the noise.
     ///
     /// # Errors
     ///
     /// Never for a plan that was built; the type is the accounting crate's.
-    pub fn step_event(&self) -> Result<DpEvent> {
-        Ok(clipped_step_event(self.sampling, &self.clipping, self.noise_multiplier)?)
+    pub fn stretches(&self) -> Result<Vec<Stretch>> {
+        Ok(stretch::stretches(&self.mechanism_of_steps(), self.noise_multiplier)?)
+    }
+
+    fn mechanism_of_steps(&self) -> Mechanism<'_> {
+        Mechanism {
+            unit: self.protected_unit,
+            sampling: self.sampling,
+            clipping: &self.clipping,
+            noise_schedule: &self.noise_schedule,
+            steps: self.steps,
+        }
     }
 
     /// The event of the whole run.
@@ -143,7 +212,7 @@ impl PrivacyPlan {
     ///
     /// As [`step_event`](Self::step_event).
     pub fn event(&self) -> Result<DpEvent> {
-        Ok(DpEvent::self_composed(self.step_event()?, self.steps)?)
+        Ok(self.mechanism_of_steps().event(self.noise_multiplier)?)
     }
 
     /// Epsilon of the whole run at `delta`, an upper bound, by privacy loss distributions.
@@ -163,7 +232,9 @@ impl PrivacyPlan {
     ///
     /// As [`step_event`](Self::step_event).
     pub fn schedule(&self) -> Result<PlannedSchedule> {
-        Ok(PlannedSchedule::new(self.adjacency, &self.step_event()?, self.steps, self.delta)?)
+        let parts: Vec<(DpEvent, u64)> =
+            self.stretches()?.into_iter().map(|stretch| (stretch.event, stretch.steps)).collect();
+        Ok(PlannedSchedule::of_parts(self.adjacency, &parts, self.delta)?)
     }
 
     /// Under adjacencies where the number of records is public, it must be the stated one.
@@ -187,20 +258,4 @@ fn refuse(field: &'static str, given: impl ToString, allowed: impl Into<String>)
 
 fn step_event(sampling: Sampling, noise_multiplier: f64) -> burn_privacy_accounting::Result<DpEvent> {
     DpEvent::poisson_sampled(sampling.rate(), DpEvent::gaussian(noise_multiplier)?)
-}
-
-/// With the count of clipped gradients, where the clipping has one.
-fn clipped_step_event(
-    sampling: Sampling,
-    clipping: &Clipping,
-    noise_multiplier: f64,
-) -> burn_privacy_accounting::Result<DpEvent> {
-    match (clipping.count_multiplier(), clipping.gradient_multiplier(noise_multiplier)) {
-        // Two Gaussian releases about one sample.
-        (Some(count), Some(gradients)) if noise_multiplier > 0.0 => {
-            let released = vec![DpEvent::gaussian(gradients)?, DpEvent::gaussian(count)?];
-            DpEvent::poisson_sampled(sampling.rate(), DpEvent::composed(released)?)
-        }
-        _ => step_event(sampling, noise_multiplier),
-    }
 }

@@ -4,7 +4,7 @@ use burn_privacy_accounting::Adjacency;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling, refuse};
+use super::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling, StepFunction, refuse};
 use crate::error::{BudgetError, Result};
 use crate::plan::ProtectedUnit;
 
@@ -19,6 +19,10 @@ struct PlanRecord {
     sampling: Sampling,
     clipping: Clipping,
     noise_multiplier: f64,
+    #[serde(default, skip_serializing_if = "StepFunction::is_constant")]
+    noise_schedule: StepFunction,
+    #[serde(default, skip_serializing_if = "StepFunction::is_constant")]
+    clipping_schedule: StepFunction,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target_epsilon: Option<f64>,
     delta: f64,
@@ -50,6 +54,8 @@ impl From<&PrivacyPlan> for PlanRecord {
             sampling: plan.sampling,
             clipping: plan.clipping.clone(),
             noise_multiplier: plan.noise_multiplier,
+            noise_schedule: plan.noise_schedule.clone(),
+            clipping_schedule: plan.clipping_schedule.clone(),
             target_epsilon: plan.target_epsilon,
             delta: plan.delta,
             steps: plan.steps,
@@ -74,6 +80,8 @@ impl TryFrom<PlanRecord> for PrivacyPlan {
             .with_sampling(record.sampling)
             .with_clipping(record.clipping)
             .with_noise(NoiseLevel::multiplier(record.noise_multiplier))
+            .with_noise_schedule(record.noise_schedule)
+            .with_clipping_schedule(record.clipping_schedule)
             .with_delta(record.delta)
             .with_steps(record.steps)
             .build()?;

@@ -95,13 +95,20 @@ pub fn statement(
     assumptions.push(noise.assumption().to_owned());
     assumptions.extend(last_bits.assumption());
     // The tight bound first, which the headline shows.
-    let reports = |steps| -> Result<Vec<EpsilonReport>> {
+    let reports = |steps: u64| -> Result<Vec<EpsilonReport>> {
         let mut tight = PldAccountant::new(plan.adjacency());
         let mut renyi = RdpAccountant::new(plan.adjacency());
-        let step = plan.step_event()?;
-        tight.compose(&step, steps)?;
-        renyi.compose(&step, steps)?;
-        Ok(vec![EpsilonReport::of(&tight, plan.delta())?, EpsilonReport::of(&renyi, plan.delta())?])
+        let mut renyi_supports = true;
+        for stretch in plan.stretches()? {
+            let charged = steps.saturating_sub(stretch.first_step).min(stretch.steps);
+            tight.compose(&stretch.event, charged)?;
+            renyi_supports &= renyi.compose(&stretch.event, charged).is_ok();
+        }
+        let mut reports = vec![EpsilonReport::of(&tight, plan.delta())?];
+        if renyi_supports {
+            reports.push(EpsilonReport::of(&renyi, plan.delta())?);
+        }
+        Ok(reports)
     };
     let mut epsilon_so_far = reports(charged_steps)?;
     if !private {
@@ -111,7 +118,7 @@ pub fn statement(
     Ok(PrivacyStatement {
         protected_unit: plan.protected_unit().to_string(),
         adjacency: plan.adjacency(),
-        mechanism: "DP-SGD".into(),
+        mechanism: mechanism(plan),
         sampling: match sampling {
             Sampling::Poisson { .. } => "Poisson: each record is in each batch independently".into(),
             Sampling::FullBatch { .. } => "every record in every batch".into(),
@@ -120,10 +127,11 @@ pub fn statement(
         nominal_dataset_size: sampling.nominal_size() as u64,
         expected_batch_size: sampling.expected_batch_size() as f64,
         clipping: plan.clipping().to_string(),
-        clipping_norm: plan.clipping().norm(),
+        // The largest of all steps.
+        clipping_norm: plan.sensitivity() / plan.adjacency().sensitivity_factor(),
         sensitivity: plan.sensitivity(),
-        noise_multiplier: plan.noise_multiplier(),
-        noise_standard_deviation: plan.noise_standard_deviation(),
+        noise_multiplier: least_noise(plan),
+        noise_standard_deviation: least_deviation(plan),
         planned_steps: plan.steps(),
         charged_steps,
         delta: plan.delta(),
@@ -134,4 +142,24 @@ pub fn statement(
         assumptions,
         not_covered: PrivacyStatement::standard_exclusions(),
     })
+}
+
+/// What runs; with schedules, what changes when.
+fn mechanism(plan: &PrivacyPlan) -> String {
+    let constant = plan.noise_schedule().is_constant() && plan.clipping_schedule().is_constant();
+    if constant { "DP-SGD".into() } else { plan.mechanism() }
+}
+
+/// The least noise multiplier of all steps.
+fn least_noise(plan: &PrivacyPlan) -> f64 {
+    let stretches = plan.noise_schedule().stretches(plan.steps());
+    stretches.iter().map(|(first, ..)| plan.noise_multiplier_in(*first)).fold(f64::INFINITY, f64::min)
+}
+
+/// The least standard deviation of all steps.
+fn least_deviation(plan: &PrivacyPlan) -> f64 {
+    let changes = [plan.noise_schedule(), plan.clipping_schedule()].map(|schedule| schedule.stretches(plan.steps()));
+    let deviation =
+        |(step, ..): &(u64, u64, f64)| plan.noise_standard_deviation_in(*step, plan.clipping_in(*step).norm());
+    changes.iter().flatten().map(deviation).fold(f64::INFINITY, f64::min)
 }

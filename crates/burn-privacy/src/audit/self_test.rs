@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::nn::{Embedding, EmbeddingConfig};
 use crate::per_example::PerExample;
 use crate::plan::{Clipping, NoiseLevel, PrivacyPlanConfig, Sampling};
-use crate::session::StartPlan;
+use crate::session::{PhysicalBatch, StartPlan};
 use crate::statement::Noise;
 
 /// A test of the whole private step on one device.
@@ -39,7 +39,7 @@ pub struct SelfTest {
     steps: u64,
     noise_multiplier: f64,
     clipping_norm: f64,
-    physical_batch: usize,
+    physical_batch: PhysicalBatch,
     per_example: PerExample,
     noise: Option<Noise>,
 }
@@ -51,7 +51,7 @@ impl Default for SelfTest {
             steps: 50,
             noise_multiplier: 5.0,
             clipping_norm: 1.0,
-            physical_batch: 256,
+            physical_batch: PhysicalBatch::Auto,
             per_example: PerExample::default(),
             noise: None,
         }
@@ -95,8 +95,8 @@ impl SelfTest {
 
     /// As [`Session::with_physical_batch`](crate::session::Session::with_physical_batch).
     #[must_use]
-    pub fn with_physical_batch(mut self, examples: usize) -> Self {
-        self.physical_batch = examples;
+    pub fn with_physical_batch(mut self, examples: impl Into<PhysicalBatch>) -> Self {
+        self.physical_batch = examples.into();
         self
     }
 

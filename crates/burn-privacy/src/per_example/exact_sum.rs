@@ -36,7 +36,8 @@
 //! # Theorem
 //!
 //! `|v_i| <= C (1 - kappa)` for every record, with kappa = [`MARGIN`], and the sums of two neighbors differ by at most `C` in
-//! norm. Under replace-one, which is one removal and one addition, by at most `2 C`.
+//! norm. Under replace-one, which is one removal and one addition, by at most `2 C`; where neighbors differ by a user of whom `j`
+//! records were drawn, which are removed one after another, by at most `j C`.
 //!
 //! Proof. The records of a physical batch are cut into *leaves*, ranges of places of the same tree with at most
 //! `K = `[`LEAF`] records. A neighbor changes one leaf, or cuts it in two; all other leaves hold the same records.

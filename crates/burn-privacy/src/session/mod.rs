@@ -1,8 +1,10 @@
 //! A training run under a plan: draw, clip, add noise, charge.
 
+mod batch_memory;
 mod noise;
 mod physical_batch;
 mod ranks;
+mod start;
 mod step;
 mod traced;
 mod users;
@@ -29,13 +31,13 @@ use crate::plan::{Clipping, PrivacyPlan, ProtectedUnit};
 use crate::sampler::PoissonSampler;
 use crate::traced::{Independence, Proofs};
 
+pub use batch_memory::PhysicalBatch;
+pub use start::StartPlan;
 pub use step::Step;
 pub use users::{UserGradient, Users};
 
 /// What a loss closure returns: one loss per example, `[batch]`, or any error.
 pub type LossResult = std::result::Result<Tensor<1>, Box<dyn std::error::Error + Send + Sync>>;
-
-const DEFAULT_PHYSICAL_BATCH: usize = 256;
 
 /// One training run under a [`PrivacyPlan`].
 ///
@@ -62,12 +64,16 @@ pub struct Session<I, O, D, B> {
     exchange: Option<Box<dyn Exchange>>,
     /// The next step to be used.
     next: u64,
-    /// Of the next step: it changes where clipping follows a quantile.
+    /// Of the next step, where clipping follows a quantile.
     clipping_norm: f64,
     schedule: PlannedSchedule,
     noise: Noise,
     per_example: PerExample,
-    physical_batch: usize,
+    physical_batch: PhysicalBatch,
+    /// Examples (views) of a physical batch, at most.
+    at_once: usize,
+    /// They were found out.
+    measured: bool,
     views: usize,
     validated: ValidationSchedule,
     proofs: Proofs,
@@ -76,79 +82,6 @@ pub struct Session<I, O, D, B> {
     independence: Independence,
     last_bits_agreed: Option<bool>,
     items: PhantomData<fn() -> (I, O)>,
-}
-
-/// Starts what a [`PrivacyPlan`] describes.
-pub trait StartPlan {
-    /// Starts a run with the defaults: [`PerExample::Automatic`], physical batches of at most 256 examples, no ledger.
-    ///
-    /// See [`Session`] for what can be set, and [`Session::with_ledger`] for a durable record of what was spent.
-    ///
-    /// # Errors
-    ///
-    /// If the operating system gives no randomness, or the data set's public size is not the plan's.
-    fn start<I, O, D, B>(
-        &self,
-        dataset: D,
-        batcher: B,
-        device: &Device,
-        entropy: Entropy,
-    ) -> Result<Session<I, O, D, B>>
-    where
-        D: Dataset<I>,
-        B: Batcher<I, O>;
-
-    /// [`start`](Self::start) for a plan whose protected unit is a user: users are drawn in the place of records, and the gradient
-    /// of a user, over all their records, is clipped as one.
-    ///
-    /// Each user costs a forward and a backward pass over their records, in physical batches, by Burn's own autodiff: any model
-    /// works whose forward pass changes no state. The loss closure gives one loss for each record, as ever.
-    ///
-    /// # Errors
-    ///
-    /// As [`start`](Self::start), and unless there is a user for each record of the data set.
-    fn start_with_users<I, O, D, B>(
-        &self,
-        dataset: D,
-        users: Users,
-        batcher: B,
-        device: &Device,
-        entropy: Entropy,
-    ) -> Result<Session<I, O, D, B>>
-    where
-        D: Dataset<I>,
-        B: Batcher<I, O>;
-}
-
-impl StartPlan for PrivacyPlan {
-    fn start<I, O, D, B>(
-        &self,
-        dataset: D,
-        batcher: B,
-        device: &Device,
-        entropy: Entropy,
-    ) -> Result<Session<I, O, D, B>>
-    where
-        D: Dataset<I>,
-        B: Batcher<I, O>,
-    {
-        Session::new(Arc::new(self.clone()), dataset, None, batcher, device, entropy)
-    }
-
-    fn start_with_users<I, O, D, B>(
-        &self,
-        dataset: D,
-        users: Users,
-        batcher: B,
-        device: &Device,
-        entropy: Entropy,
-    ) -> Result<Session<I, O, D, B>>
-    where
-        D: Dataset<I>,
-        B: Batcher<I, O>,
-    {
-        Session::new(Arc::new(self.clone()), dataset, Some(users), batcher, device, entropy)
-    }
 }
 
 impl<I, O, D, B> Session<I, O, D, B>
@@ -164,13 +97,19 @@ where
         device: &Device,
         entropy: Entropy,
     ) -> Result<Self> {
-        check_unit(&plan, users.as_ref(), dataset.len())?;
+        start::check_unit(&plan, users.as_ref(), dataset.len())?;
+        let (users, kept) = match (plan.protected_unit(), users) {
+            (ProtectedUnit::UserByRecords { most_records }, Some(users)) => {
+                (None, Some(users.first_records(most_records)))
+            }
+            (_, users) => (users, None),
+        };
         let population = users.as_ref().map_or(dataset.len(), Users::count);
         let private = entropy.is_private();
         GradientSum::require_room(device, plan.sampling().expected_batch_size())?;
         let key = PrivacyKey::draw(&entropy)?;
         let charges = Charges::new();
-        let sampler = PoissonSampler::new(&charges, plan.clone(), population, &entropy)?;
+        let sampler = PoissonSampler::new(&charges, plan.clone(), population, kept, &entropy)?;
         let schedule = plan.schedule()?;
         let clipping_norm = plan.clipping().norm();
         Ok(Self {
@@ -191,7 +130,9 @@ where
             schedule,
             noise: Noise::FloatingPoint,
             per_example: PerExample::default(),
-            physical_batch: DEFAULT_PHYSICAL_BATCH,
+            physical_batch: PhysicalBatch::Auto,
+            at_once: batch_memory::MOST_AT_ONCE,
+            measured: false,
             views: 1,
             validated: ValidationSchedule::default(),
             proofs: Proofs::default(),
@@ -200,16 +141,6 @@ where
             last_bits_agreed: None,
             items: PhantomData,
         })
-    }
-
-    /// Splits a logical batch into physical ones of at most `examples`, by memory: results and privacy don't
-    /// depend on it beyond the order of a sum. Zero counts as one, and more than 65 536 as so many.
-    ///
-    /// A physical batch holds the drawn records of a fixed range of places in the data set, so that one record more or less
-    /// changes no other: see [`PrivacyPlan::sensitivity`].
-    pub fn with_physical_batch(mut self, examples: usize) -> Self {
-        self.physical_batch = examples.max(1);
-        self
     }
 
     /// Augmentation multiplicity: the batcher gets each record of a batch so many times in a row and makes another
@@ -281,7 +212,15 @@ where
     /// The largest norm of a contribution in the next step: the plan's, or where it got to if it follows a quantile, which is part
     /// of what the steps released.
     pub fn clipping_norm(&self) -> f64 {
-        self.clipping_norm
+        self.clipping_norm_in(self.next)
+    }
+
+    /// [`clipping_norm`](Self::clipping_norm) in a step, if that is the next one.
+    fn clipping_norm_in(&self, step: u64) -> f64 {
+        match self.plan.clipping() {
+            Clipping::Quantile { .. } => self.clipping_norm,
+            _ => self.plan.clipping_in(step).norm(),
+        }
     }
 
     /// The data set's name in the ledger, if there is one.
@@ -367,24 +306,6 @@ where
     pub fn finish(self) -> Result<PrivacyStatement> {
         self.charges.end()?;
         self.statement()
-    }
-}
-
-/// The plan's unit is what is drawn.
-fn check_unit(plan: &PrivacyPlan, users: Option<&Users>, records: usize) -> Result<()> {
-    let refuse =
-        |given: String, allowed: &str| Err(Error::Plan { field: "protected unit", given, allowed: allowed.into() });
-    match (plan.protected_unit(), users) {
-        (ProtectedUnit::Example, None) => Ok(()),
-        (ProtectedUnit::User, Some(users)) if users.record_count() == records => Ok(()),
-        // The numbers are private.
-        (ProtectedUnit::User, Some(_)) => {
-            refuse("users of another number of records than the data set has".into(), "one user id for each record")
-        }
-        (ProtectedUnit::User, None) => {
-            refuse(plan.protected_unit().to_string(), "start_with_users, which is told whose the records are")
-        }
-        (unit, _) => refuse(unit.to_string(), "start; or give the plan with_protected_unit(ProtectedUnit::User)"),
     }
 }
 

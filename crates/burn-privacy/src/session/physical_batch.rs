@@ -72,7 +72,7 @@ where
     }
 
     /// The sum of the clipped gradients of a drawn batch, physical batch by physical batch.
-    pub(super) fn clipped_sum<M: Module, F: FnMut(&M, O) -> LossResult>(
+    pub(super) fn clipped_sum_at_once<M: Module, F: FnMut(&M, O) -> LossResult>(
         &mut self,
         model: &M,
         trainable: &TrainableParameters,
@@ -117,16 +117,21 @@ where
         };
         let rounding = Rounding::of(&self.device);
         let parameters: Vec<_> = trainable.iter().map(|parameter| (parameter.id, parameter.path.as_str())).collect();
-        let mut sum = GradientSum::new(StepClipping::of(self.plan.clipping(), self.clipping_norm, &parameters)?);
+        let mut sum = GradientSum::new(StepClipping::of(
+            &self.plan.clipping_in(batch.step),
+            self.clipping_norm_in(batch.step),
+            &parameters,
+        )?);
         if let Some(users) = &self.users {
             for user in &batch.indices {
                 let records = users.records_of(*user);
                 // The mean of a user's losses is the sum of its parts' sums over one number.
                 let divisor = match users.gradient() {
                     UserGradient::Mean => records.len() as f64,
-                    UserGradient::Sum => 1.0,
+                    // Of single records there are no users here.
+                    UserGradient::Sum | UserGradient::EachRecord => 1.0,
                 };
-                let parts = records.chunks((self.physical_batch / self.views).max(1)).map(|part| {
+                let parts = records.chunks((self.at_once / self.views).max(1)).map(|part| {
                     let losses = self.losses(model, part, loss)?;
                     require_one_loss_per_example(&losses, BatchLayout::new(part.len(), self.views))?;
                     Ok(losses.sum() / divisor)
@@ -138,7 +143,7 @@ where
         }
         let sampling = self.plan.sampling();
         let ranges =
-            FixedRanges::new(sampling.expected_batch_size(), sampling.nominal_size(), self.physical_batch / self.views);
+            FixedRanges::new(sampling.expected_batch_size(), sampling.nominal_size(), self.at_once / self.views);
         match per_example {
             PerExample::Traced => {
                 self.traced_sum(model, trainable, batch, ranges, loss, &mut sum)?;

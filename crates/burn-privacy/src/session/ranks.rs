@@ -65,9 +65,9 @@ where
 
     /// A number that tells the settings that must be equal at all ranks from others. It guards against mistakes, not against a
     /// rank that lies.
-    pub(super) fn settings_of_ranks(&self) -> i64 {
+    pub(super) fn settings_of_ranks(&self, clipping_norm: f64) -> i64 {
         let mut hasher = DefaultHasher::new();
-        format!("{:?} {:?} {:?} {}", self.plan, self.clipping_norm, self.per_example, self.views).hash(&mut hasher);
+        format!("{:?} {:?} {:?} {}", self.plan, clipping_norm, self.per_example, self.views).hash(&mut hasher);
         hasher.finish() as i64
     }
 

@@ -147,8 +147,9 @@ where
             Ok(sum)
         };
         let sum = sum_of_batch();
-        let settings = session.settings_of_ranks();
-        let (plan, key, norm, noise) = (&session.plan, &session.key, session.clipping_norm, session.noise);
+        let norm = session.clipping_norm_in(batch.step);
+        let settings = session.settings_of_ranks(norm);
+        let (plan, key, noise) = (&session.plan, &session.key, session.noise);
         let release = |sum: GradientSum| {
             let expected = plan.sampling().expected_batch_size();
             let noise = OfStep::new(noise, key, batch.step)?;
@@ -161,7 +162,7 @@ where
                 }
                 None => norm,
             };
-            let std = plan.noise_standard_deviation_at(norm);
+            let std = plan.noise_standard_deviation_in(batch.step, norm);
             let update = NoisyGradients::release(model, &trainable, sum, noise, std, expected)?;
             Ok((update, next_norm))
         };

@@ -9,6 +9,9 @@ pub enum UserGradient {
     Mean,
     /// The sum of the losses of their records: users with many records have more weight, up to the clipping norm.
     Sum,
+    /// None: each record's own gradient is sampled and clipped, and at most so many records of a user take part. For
+    /// [`ProtectedUnit::UserByRecords`](crate::plan::ProtectedUnit::UserByRecords), and only there.
+    EachRecord,
 }
 
 /// The records of each user, for [`StartPlan::start_with_users`](super::StartPlan::start_with_users).
@@ -44,6 +47,18 @@ impl Users {
     /// The records of a user.
     pub(crate) fn records_of(&self, user: usize) -> &[usize] {
         &self.records[user]
+    }
+
+    /// The records that take part if each user has at most so many: their first ones, which is a choice that no other user's records
+    /// have a part in.
+    pub(crate) fn first_records(&self, most: u64) -> Vec<bool> {
+        let mut kept = vec![false; self.record_count()];
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        for records in &self.records {
+            // A user's records are in the data set's order.
+            records.iter().take(most).for_each(|record| kept[*record] = true);
+        }
+        kept
     }
 
     pub(crate) fn gradient(&self) -> UserGradient {

@@ -43,7 +43,7 @@ where
             parameters: trainable.iter().map(|parameter| (parameter.id, parameter.entries)).collect(),
             per_example,
             views: self.views,
-            examples: (self.physical_batch / self.views).clamp(1, likely.max(1)),
+            examples: (self.at_once / self.views).clamp(1, likely.max(1)),
         };
         if let Some(thoroughness) = self.validated.due(&setting) {
             let _validation = tracing::trace_span!("validation").entered();

@@ -1,0 +1,60 @@
+//! A run as stretches of equal steps, with the event of each.
+
+use burn_privacy_accounting::{DpEvent, Result};
+
+use super::{Clipping, ProtectedUnit, Sampling, StepFunction, step_event};
+
+/// Equal steps, one after another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stretch {
+    /// The first of them, counted from 0.
+    pub first_step: u64,
+    /// How many there are.
+    pub steps: u64,
+    /// The event of each.
+    pub event: DpEvent,
+}
+
+/// What decides the events of a run, but for the noise multiplier.
+pub(super) struct Mechanism<'a> {
+    pub(super) unit: ProtectedUnit,
+    pub(super) sampling: Sampling,
+    pub(super) clipping: &'a Clipping,
+    pub(super) noise_schedule: &'a StepFunction,
+    pub(super) steps: u64,
+}
+
+impl Mechanism<'_> {
+    /// The whole run.
+    pub(super) fn event(&self, noise_multiplier: f64) -> Result<DpEvent> {
+        let stretches = stretches(self, noise_multiplier)?;
+        let mut events = stretches.into_iter().map(|stretch| DpEvent::self_composed(stretch.event, stretch.steps));
+        match (events.next(), events.next()) {
+            (Some(only), None) => only,
+            (first, second) => DpEvent::composed(first.into_iter().chain(second).chain(events).collect::<Result<_>>()?),
+        }
+    }
+
+    /// A step with this noise multiplier, with the count of clipped gradients where the clipping has one.
+    fn step(&self, noise_multiplier: f64) -> Result<DpEvent> {
+        let released = match (self.clipping.count_multiplier(), self.clipping.gradient_multiplier(noise_multiplier)) {
+            // Two Gaussian releases about one sample.
+            (Some(count), Some(gradients)) if noise_multiplier > 0.0 => {
+                DpEvent::composed(vec![DpEvent::gaussian(gradients)?, DpEvent::gaussian(count)?])?
+            }
+            _ if self.unit.sampled_records() == 1 => return step_event(self.sampling, noise_multiplier),
+            _ => DpEvent::gaussian(noise_multiplier)?,
+        };
+        match self.unit.sampled_records() {
+            1 => DpEvent::poisson_sampled(self.sampling.rate(), released),
+            records => DpEvent::group_poisson_sampled(self.sampling.rate(), records, released),
+        }
+    }
+}
+
+pub(super) fn stretches(mechanism: &Mechanism<'_>, noise_multiplier: f64) -> Result<Vec<Stretch>> {
+    let stretch = |(first_step, steps, factor)| {
+        Ok(Stretch { first_step, steps, event: mechanism.step(noise_multiplier * factor)? })
+    };
+    mechanism.noise_schedule.stretches(mechanism.steps).into_iter().map(stretch).collect()
+}
