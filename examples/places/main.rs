@@ -132,6 +132,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Homes around a center, denser towards it: their distance has the distribution of a two-dimensional Gaussian's.
 fn homes(center: Place, spread: f64, generator: &mut impl Rng) -> Result<Vec<Place>, Box<dyn Error>> {
-    let (direction, distance) = (Uniform::new(0.0, TAU)?, Weibull::new(SQRT_2 * spread, 2.0)?);
+    let (direction, distance) = (Uniform::new(0.0, TAU)?, Weibull::new(SQRT_2 * spread, 2.0));
+    let distance = distance.map_err(|error| error.to_string())?;
     Ok((0..HOMES).map(|_| displaced(center, direction.sample(generator), distance.sample(generator))).collect())
 }

@@ -52,22 +52,26 @@ pub fn households() -> Result<Vec<Row>> {
 }
 
 fn household(randomness: &mut impl Rng) -> Result<Row> {
-    let age: f64 = Triangular::new(18.0, 85.0, 51.5)?.sample(randomness);
+    // Without its feature `std` the library's errors are none of the standard library's.
+    let normal = |mean, deviation| Normal::new(mean, deviation).map_err(|error| error.to_string());
+    let log_normal = |mean, deviation| LogNormal::new(mean, deviation).map_err(|error| error.to_string());
+    let ages = Triangular::new(18.0, 85.0, 51.5).map_err(|error| error.to_string())?;
+    let age: f64 = ages.sample(randomness);
     let age = age.round();
     // Incomes are log-normal, and highest in the fifties.
     let career = 1.0 - ((age - 52.0) / 45.0).powi(2);
-    let income = LogNormal::new(38_000_f64.ln() + 0.55 * career - 0.2, 0.45)?.sample(randomness);
+    let income: f64 = log_normal(38_000_f64.ln() + 0.55 * career - 0.2, 0.45)?.sample(randomness);
     let income = income.min(400_000.0).round();
     // Spending takes a smaller share of a larger income.
-    let share = Normal::new(0.62 - 0.09 * (income / 40_000.0).ln(), 0.08)?.sample(randomness);
+    let share: f64 = normal(0.62 - 0.09 * (income / 40_000.0).ln(), 0.08)?.sample(randomness);
     let expenditure = (income * share.clamp(0.15, 0.95)).round();
-    let of_income = LogNormal::new(4.6_f64.ln(), 0.42)?.sample(randomness);
+    let of_income: f64 = log_normal(4.6_f64.ln(), 0.42)?.sample(randomness);
     let house_price = (income * of_income + 60_000.0).min(3_000_000.0).round();
     let payment = yearly_payment(BORROWED * house_price, age);
     let left = (0.78 * income - expenditure).max(500.0);
     // Affordable is what leaves something; the middle is where the payment eats all that is left.
     let strain = payment / left;
-    let affordability = Normal::new(1.0 / (1.0 + (1.6 * (strain - 1.6)).exp()), 0.03)?.sample(randomness);
+    let affordability: f64 = normal(1.0 / (1.0 + (1.6 * (strain - 1.6)).exp()), 0.03)?.sample(randomness);
     Ok([age, income, expenditure, house_price, (affordability.clamp(0.0, 1.0) * 1e4).round() / 1e4])
 }
 
