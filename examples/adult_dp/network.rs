@@ -102,7 +102,7 @@ pub fn by_gradients(
         })?;
         score = optimizer.step(rate, score, update.into());
     }
-    session.finish()?;
+    let _ = session.finish()?;
     Ok(score.weights())
 }
 

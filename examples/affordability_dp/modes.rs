@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::prelude::*;
+use burn_privacy::accounting::EpsilonReport;
 use burn_privacy::ledger::{Ledger, compose_charges};
 use burn_privacy::prediction::{NoisyMean, QueryPlan, Shards};
 use burn_privacy::prelude::*;
@@ -126,8 +127,8 @@ impl Job<'_> {
 pub const LEDGER: &str = "privacy-ledger.jsonl";
 
 /// Epsilon of everything that the ledger holds, runs before this one included.
-pub fn composed_epsilon(folder: &Path, delta: f64) -> Result<f64> {
+pub fn composed_epsilon(folder: &Path, delta: f64) -> Result<EpsilonReport> {
     let mut accountant = PldAccountant::new(Adjacency::AddOrRemoveOne);
     compose_charges(&Ledger::read(folder.join(LEDGER))?.charges(), &mut accountant)?;
-    Ok(accountant.epsilon(delta)?)
+    Ok(EpsilonReport::of(&accountant, delta)?)
 }

@@ -70,10 +70,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.out.join(LEDGER).exists() {
         let all = composed_epsilon(&arguments.out, arguments.delta)?;
         say(&format!(
-            "\nEach epsilon is that of one run. All runs in the ledger {} together: epsilon {} at delta {} (PLD, {}).",
+            "\nEach epsilon is that of one run. All runs in the ledger {} together: epsilon {} at delta {} ({}, {}).",
             arguments.out.join(LEDGER).display(),
-            burn_privacy::accounting::round_up_for_display(all),
+            burn_privacy::accounting::round_up_for_display(all.epsilon),
             arguments.delta,
+            all.accountant,
             burn_privacy::ledger::COMPOSITION_CAVEAT,
         ));
     }

@@ -3,6 +3,7 @@
 //! `cargo run --release --example places [-- FOLDER]` prints a table and writes maps into the folder.
 
 use std::error::Error;
+use std::f64::consts::{SQRT_2, TAU};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ use burn_privacy_location::{
 };
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 use burn_privacy_output::write_atomically;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{Rng, SeedableRng};
+use rand_distr::{Distribution, Uniform, Weibull};
 
 /// The cities, with the spread of their homes in meters.
 const CITIES: [(&str, f64, f64, f64); 3] = [
@@ -30,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "runs/places".to_owned()));
     std::fs::create_dir_all(&folder)?;
     // Homes are made up from a fixed seed; masks use the operating system's randomness.
-    let generator = PrivacyKey::draw(&Entropy::seeded(26))?;
+    let mut generator = Xoshiro256PlusPlus::seed_from_u64(26);
     let key = PrivacyKey::draw(&Entropy::os())?;
     // Rows of the key are used once: one noise on two places would show how far apart they are.
     let mut used = 0;
@@ -43,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     for (name, latitude, longitude, spread) in CITIES {
         let center = Place::new(latitude, longitude)?;
-        let homes = homes(center, spread, &generator)?;
+        let homes = homes(center, spread, &mut generator)?;
         let degrees = |home: &Place| (111_195.0 * 0.01, 111_195.0 * 0.01 * home.latitude().to_radians().cos());
         let (north, east) = degrees(&center);
         println!("\n{name}: 0.01 degrees are {north:.0} m north-south and {east:.0} m east-west; a disc is even");
@@ -126,10 +130,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Homes around a center, denser towards it.
-fn homes(center: Place, spread: f64, generator: &PrivacyKey) -> Result<Vec<Place>, Box<dyn Error>> {
-    let mut uniform = vec![0.0; 2 * HOMES];
-    burn_privacy_mechanisms::fill_uniform(generator, burn_privacy_mechanisms::Purpose::Testing, 0, 0, &mut uniform)?;
-    let home = |pair: &[f64]| displaced(center, std::f64::consts::TAU * pair[0], spread * (-2.0 * pair[1].ln()).sqrt());
-    Ok(uniform.chunks_exact(2).map(home).collect())
+/// Homes around a center, denser towards it: their distance has the distribution of a two-dimensional Gaussian's.
+fn homes(center: Place, spread: f64, generator: &mut impl Rng) -> Result<Vec<Place>, Box<dyn Error>> {
+    let (direction, distance) = (Uniform::new(0.0, TAU)?, Weibull::new(SQRT_2 * spread, 2.0));
+    let distance = distance.map_err(|error| error.to_string())?;
+    Ok((0..HOMES).map(|_| displaced(center, direction.sample(generator), distance.sample(generator))).collect())
 }

@@ -119,7 +119,7 @@ fn train<M: Network>(
             step.gradients(&model, |model, batch: Batch| Ok(cross_entropy(model.logits(batch.tokens), batch.classes)))?;
         model = optimizer.step(rate, model, gradients.into());
     }
-    session.finish()?;
+    let _ = session.finish()?;
     Ok((held_out(&model.valid(), sentences, arguments, device)?, plan.epsilon(delta)?))
 }
 

@@ -52,8 +52,15 @@ pub fn lengths(root: &Path) -> Result<Vec<String>> {
 }
 
 fn each(root: &Path, violation: impl Fn(&str) -> Option<String>) -> Result<Vec<String>> {
-    let mut violations = Vec::new();
-    for file in sources(root)?.into_values().flatten() {
+    let (mut violations, mut files) = (Vec::new(), Vec::new());
+    // Tests, examples and benches, too.
+    for folder in ["crates", "examples", "benches"].map(|name| root.join(name)) {
+        if folder.is_dir() {
+            collect(&folder, &mut files)?;
+        }
+    }
+    files.sort();
+    for file in files {
         violations.extend(violation(&fs::read_to_string(&file)?).map(|what| shown(root, &file) + &what));
     }
     Ok(violations)

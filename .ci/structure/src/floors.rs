@@ -39,8 +39,7 @@ pub fn check(root: &Path) -> Result<Vec<String>> {
             violations.push(format!("{name} has no floor: give it one in .ci/structure/src/floors.rs"));
             continue;
         };
-        let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
-        for dependency in dependencies.into_iter().flat_map(toml::Table::keys) {
+        for dependency in &dependencies(&manifest) {
             let burn =
                 dependency == "burn" || (dependency.starts_with("burn-") && !dependency.starts_with("burn-privacy"));
             if burn && FLOORS[own].1 < 3 {
@@ -52,4 +51,17 @@ pub fn check(root: &Path) -> Result<Vec<String>> {
         }
     }
     Ok(violations)
+}
+
+/// The packages that a crate depends on, always or for one target, while it is built or afterwards; not those of its tests.
+fn dependencies(manifest: &toml::Table) -> Vec<String> {
+    let of_targets = manifest.get("target").and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::values);
+    let tables = std::iter::once(manifest).chain(of_targets.filter_map(toml::Value::as_table));
+    let lists = tables.flat_map(|table| [table.get("dependencies"), table.get("build-dependencies")]);
+    lists
+        .flatten()
+        .filter_map(toml::Value::as_table)
+        .flatten()
+        .map(|(name, how)| how.get("package").and_then(toml::Value::as_str).unwrap_or(name).to_owned())
+        .collect()
 }

@@ -6,6 +6,7 @@ mod circles;
 mod files;
 mod floors;
 mod links;
+mod packages;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
 /// A rule: the violations that it finds below the root of a workspace.
 type Check = fn(&Path) -> std::io::Result<Vec<String>>;
 
-fn rules() -> [(&'static str, Check); 6] {
+fn rules() -> [(&'static str, Check); 7] {
     [
         ("a crate depends on lower floors only, and on Burn from floor 3 on", floors::check),
         ("no circle of modules", circles::check),
@@ -35,6 +36,7 @@ fn rules() -> [(&'static str, Check); 6] {
         ("a file above 400 lines says in its header why it is long", files::lengths),
         ("no crate holds more than a quarter of the lines", files::shares),
         ("links of README files and of the book lead somewhere", links::check),
+        ("every crate can be published: named, described, licensed, and small", packages::check),
     ]
 }
 
@@ -61,11 +63,13 @@ mod planted {
         let manifest = |name: &str, dependency: &str| {
             format!("[package]\nname = \"{name}\"\n[dependencies]\n{dependency}.workspace = true\n")
         };
+        let for_a_target = "[package]\nname = \"burn-privacy-audit\"\n[target.'cfg(unix)'.dependencies]\nburn-nn = \"1\"\n";
+        let renamed = "[package]\nname = \"burn-privacy-audit\"\n[dependencies]\nx = { package = \"burn\", version = \"1\" }\n";
         let up = manifest("burn-privacy-accounting", "burn-privacy-budget");
         let burn = manifest("burn-privacy-budget", "burn");
         let unknown = manifest("burn-privacy-cellar", "serde");
-        for text in [up, burn, unknown] {
-            assert_eq!(violations(0, &[("crates/x/Cargo.toml", &text)]).len(), 1, "{text}");
+        for text in [up.as_str(), &burn, &unknown, for_a_target, renamed] {
+            assert_eq!(violations(0, &[("crates/x/Cargo.toml", text)]).len(), 1, "{text}");
         }
         let fine = manifest("burn-privacy-budget", "burn-privacy-accounting");
         assert!(violations(0, &[("crates/x/Cargo.toml", &fine)]).is_empty());
@@ -85,8 +89,10 @@ mod planted {
 
     #[test]
     fn a_file_without_header_a_long_one_and_a_large_crate() {
-        let file = ("crates/x/src/lib.rs", "pub fn f() {}\n");
-        assert_eq!(violations(2, &[file]).len(), 1);
+        for path in ["crates/x/src/lib.rs", "crates/x/tests/deep/t.rs", "examples/x/main.rs", "benches/b.rs"] {
+            let root = ("crates/x/README.md", "");
+            assert_eq!(violations(2, &[root, (path, "pub fn f() {}\n")]).len(), 1, "{path}");
+        }
         let long = format!("//! X.\n{}", "// line\n".repeat(401));
         assert_eq!(violations(3, &[("crates/x/src/lib.rs", &long)]).len(), 1);
         let reason = format!("//! X.\n//!\n//! Long because: a table.\n{}", "// line\n".repeat(401));
@@ -102,12 +108,33 @@ mod planted {
     #[test]
     fn a_dead_link_and_a_page_that_the_book_forgot() {
         let summary = ("docs/src/SUMMARY.md", "[Here](here.md)");
-        let here = ("docs/src/here.md", "[up](../../README.md) [web](https://burn.dev) `code`");
-        let readme = ("README.md", "[book](docs/src/here.md#top)");
+        let here = ("docs/src/here.md", "# Top of `it`\n[up](../../README.md) [web](https://burn.dev) `code`");
+        let readme = ("README.md", "# Top\n[book](docs/src/here.md#top-of-it) [here](#top)");
         assert!(violations(5, &[summary, here, readme]).is_empty());
-        let dead = ("README.md", "[book](docs/src/there.md)");
-        assert_eq!(violations(5, &[summary, here, dead]).len(), 1);
+        for dead in ["[book](docs/src/there.md)", "[book](docs/src/here.md#bottom)", "[here](#top)"] {
+            assert_eq!(violations(5, &[summary, here, ("README.md", dead)]).len(), 1, "{dead}");
+        }
         let forgotten = ("docs/src/there.md", "");
         assert_eq!(violations(5, &[summary, here, readme, forgotten]).len(), 1);
+    }
+
+    #[test]
+    fn a_crate_that_cannot_be_published() {
+        let manifest = "[package]\nname = \"x\"\ndescription = \"X.\"\nlicense.workspace = true\nreadme = \"README.md\"\n";
+        let files = ["README.md", "LICENSE-MIT", "LICENSE-APACHE"].map(|name| (format!("crates/x/{name}"), "x"));
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), *text)).collect();
+        let with = |manifest: &str, more: &[(&str, &str)]| {
+            let mut all = files.clone();
+            all.extend([("Cargo.toml", "[workspace.package]\nlicense = \"MIT\"\n"), ("crates/x/Cargo.toml", manifest)]);
+            all.extend(more);
+            violations(6, &all)
+        };
+        assert!(with(manifest, &[]).is_empty());
+        for (from, to) in [("description = \"X.\"\n", ""), ("\"X.\"", "\"\""), ("license.workspace = true\n", ""), ("README", "README2")] {
+            assert_eq!(with(&manifest.replace(from, to), &[]).len(), 1, "{from}");
+        }
+        assert_eq!(with(&format!("{manifest}publish = false\n"), &[]).len(), 1);
+        let large = "x".repeat(300_000);
+        assert_eq!(with(manifest, &[("crates/x/data/large.csv", &large)]).len(), 1);
     }
 }

@@ -56,6 +56,12 @@ pub trait Accountant {
         None
     }
 
+    /// A number of the size of [`Self::epsilon`] that is cheaper than a guess by far; none where a guess is, or there is none.
+    fn rough_epsilon(&self, delta: f64) -> Option<f64> {
+        let _ = delta;
+        None
+    }
+
     /// A number near [`Self::delta`] that is much cheaper, as [`Self::epsilon_guess`].
     fn delta_guess(&self, epsilon: f64) -> Option<f64> {
         let _ = epsilon;

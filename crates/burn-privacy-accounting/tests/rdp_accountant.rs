@@ -1,5 +1,7 @@
 //! How the accountant behaves: multiplicity, monotonicity, edge cases, refusals, and the known defects of other
 //! libraries.
+//!
+//! Long because: one question a test, all asked of one accountant.
 
 use std::time::Instant;
 

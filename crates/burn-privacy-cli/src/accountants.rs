@@ -155,6 +155,18 @@ impl Accountant for ComposedAccountant {
         self.accountant().epsilon_and_method(delta)
     }
 
+    fn epsilon_guess(&self, delta: f64) -> Option<f64> {
+        self.accountant().epsilon_guess(delta)
+    }
+
+    fn rough_epsilon(&self, delta: f64) -> Option<f64> {
+        self.accountant().rough_epsilon(delta)
+    }
+
+    fn delta_guess(&self, epsilon: f64) -> Option<f64> {
+        self.accountant().delta_guess(epsilon)
+    }
+
     fn delta(&self, epsilon: f64) -> Result<f64> {
         self.accountant().delta(epsilon)
     }

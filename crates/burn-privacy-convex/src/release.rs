@@ -94,6 +94,7 @@ impl fmt::Display for Noise {
 /// What a release protects, how, and how well.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
+#[must_use = "a statement says what the release is worth: publish it beside it"]
 pub struct ReleaseStatement {
     /// The mechanism in words.
     pub mechanism: String,

@@ -36,3 +36,9 @@ pub enum EnsembleError {
     #[error(transparent)]
     Mechanism(#[from] burn_privacy_mechanisms::MechanismError),
 }
+
+impl EnsembleError {
+    pub(crate) fn plan(field: &'static str, given: impl ToString, allowed: impl Into<String>) -> Self {
+        Self::Plan { field, given: given.to_string(), allowed: allowed.into() }
+    }
+}

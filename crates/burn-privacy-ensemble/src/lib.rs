@@ -31,13 +31,17 @@
 
 mod clipped_mean;
 mod error;
+mod mean;
 mod plan;
 mod predictor;
 mod shards;
 mod statement;
+mod vote;
 
 pub use error::{EnsembleError, Result};
+pub use mean::{ClippedMean, NoisyMean};
 pub use plan::QueryPlan;
-pub use predictor::{ConfidentVote, NoisyMean, NoisyVote};
+pub use predictor::{Aggregation, Predictor};
 pub use shards::Shards;
 pub use statement::PredictionStatement;
+pub use vote::{ConfidentVote, NoisyVote, Votes, VotesAboveThreshold};

@@ -1,6 +1,6 @@
 //! The plan of the answers of an ensemble: how many, and with how much Gaussian noise each.
 
-use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, PldAccountant, gaussian_sigma};
+use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, EpsilonReport, PldAccountant, gaussian_sigma};
 
 use crate::error::{EnsembleError, Result};
 use burn_privacy_budget::describe_run;
@@ -45,11 +45,7 @@ impl QueryPlan {
         check_queries(queries)?;
         check_delta(delta, nominal_size)?;
         if !(noise_multiplier > 0.0 && noise_multiplier.is_finite()) {
-            return Err(EnsembleError::Plan {
-                field: "noise multiplier",
-                given: noise_multiplier.to_string(),
-                allowed: "a finite number above 0".into(),
-            });
+            return Err(EnsembleError::plan("noise multiplier", noise_multiplier, "a finite number above 0"));
         }
         Ok(Self { queries, noise_multiplier, delta })
     }
@@ -87,7 +83,7 @@ impl QueryPlan {
     ///
     /// As [`event`](Self::event).
     pub fn epsilon_after(&self, answers: u64) -> Result<f64> {
-        epsilon(&[(self, answers)], self.delta)
+        Ok(epsilon(&[(self, answers)], self.delta)?.epsilon)
     }
 
     pub(super) fn description(&self, name: &str, private: bool) -> Result<RunDescription> {
@@ -95,20 +91,19 @@ impl QueryPlan {
     }
 }
 
-/// Epsilon of several plans' answers together.
-pub(super) fn epsilon(answers: &[(&QueryPlan, u64)], delta: f64) -> Result<f64> {
+/// Epsilon of several plans' answers together, with the method that proved it.
+pub(super) fn epsilon(answers: &[(&QueryPlan, u64)], delta: f64) -> Result<EpsilonReport> {
     let mut accountant = PldAccountant::new(Adjacency::AddOrRemoveOne);
     for (plan, count) in answers {
         accountant.compose(&plan.event()?, *count)?;
     }
-    Ok(accountant.epsilon(delta)?)
+    Ok(EpsilonReport::of(&accountant, delta)?)
 }
 
 /// As for a training plan.
 fn check_delta(delta: f64, nominal_size: usize) -> Result<()> {
-    let refuse = |field, given: String, allowed: String| Err(EnsembleError::Plan { field, given, allowed });
     if nominal_size == 0 {
-        return refuse("nominal size", "0".into(), "at least 1 record".into());
+        return Err(EnsembleError::plan("nominal size", 0, "at least 1 record"));
     }
     let largest = 1.0 / nominal_size as f64;
     if delta > 0.0 && delta < largest {
@@ -117,14 +112,14 @@ fn check_delta(delta: f64, nominal_size: usize) -> Result<()> {
     let allowed = format!(
         "above 0 and below 1 / nominal size = {largest:e} (a delta that large allows publishing whole records)"
     );
-    refuse("delta", format!("{delta:e}"), allowed)
+    Err(EnsembleError::plan("delta", format!("{delta:e}"), allowed))
 }
 
 fn check_queries(queries: u64) -> Result<()> {
     if (1..=MOST_QUERIES).contains(&queries) {
         return Ok(());
     }
-    Err(EnsembleError::Plan { field: "queries", given: queries.to_string(), allowed: "from 1 to 2^40".into() })
+    Err(EnsembleError::plan("queries", queries, "from 1 to 2^40"))
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use burn_privacy_accounting::round_up_for_display;
+use burn_privacy_accounting::{EpsilonReport, round_up_for_display};
 use burn_privacy_budget::statement::{Caveats, Fact, Guarantee, STOPPING_CAVEAT, Statement, text};
 
 /// What the answers of a predictor have cost, and what that rests on.
 #[derive(Debug, Clone, PartialEq)]
+#[must_use = "a statement says what the release is worth: publish it beside it"]
 pub struct PredictionStatement {
     /// Such as "mean of 50 teachers with Gaussian noise".
     pub mechanism: String,
@@ -20,11 +21,11 @@ pub struct PredictionStatement {
     pub noise_multiplier: f64,
     /// The delta of both epsilons.
     pub delta: f64,
-    /// Epsilon of all planned answers, an upper bound.
-    pub planned_epsilon: f64,
+    /// Epsilon of all planned answers, an upper bound, with the method that proved it.
+    pub planned_epsilon: EpsilonReport,
     /// Epsilon of the charged answers, an upper bound; valid if the decision to stop does not depend on private data.
     /// Infinite for a fixed seed.
-    pub epsilon_so_far: f64,
+    pub epsilon_so_far: EpsilonReport,
     /// False for a fixed seed: nothing here holds then.
     pub private: bool,
 }
@@ -37,23 +38,24 @@ impl Statement for PredictionStatement {
     fn guarantee(&self) -> Guarantee {
         Guarantee::DifferentialPrivacy {
             mechanism: format!("Output perturbation, all {} answers together", self.planned_queries),
-            epsilon: self.planned_epsilon,
+            epsilon: self.planned_epsilon.epsilon,
             delta: self.delta,
-            is_bound: true,
+            is_bound: self.planned_epsilon.is_bound,
             of: "one training record under add-or-remove-one adjacency".into(),
-            accountant: "PLD".into(),
+            accountant: self.planned_epsilon.accountant.clone(),
             local: false,
         }
     }
 
     fn facts(&self) -> Vec<Fact> {
-        let so_far = round_up_for_display(self.epsilon_so_far);
+        let EpsilonReport { accountant, epsilon, .. } = &self.epsilon_so_far;
+        let so_far = round_up_for_display(*epsilon);
         vec![
             Fact::new("Data set", &self.dataset),
             Fact::new("Mechanism", &self.mechanism),
             Fact::new("Noise multiplier", self.noise_multiplier),
             Fact::new("Answers", format!("{} planned, {} charged", self.planned_queries, self.charged_queries)),
-            Fact::new("Epsilon so far", format!("{so_far} ({STOPPING_CAVEAT})")),
+            Fact::new("Epsilon so far", format!("{so_far} (by {accountant}; {STOPPING_CAVEAT})")),
         ]
     }
 

@@ -31,7 +31,7 @@ fn the_last_answer_is_the_last_also_after_a_restart() {
     assert!(matches!(refused, Error::Ledger(LedgerError::BudgetSpent { .. })), "{refused}");
     let statement = predictor.finish().unwrap();
     assert_eq!((statement.planned_queries, statement.charged_queries), (3, 3));
-    assert!(statement.epsilon_so_far <= 2.0 && statement.epsilon_so_far > 1.99);
+    assert!(statement.epsilon_so_far.epsilon <= 2.0 && statement.epsilon_so_far.epsilon > 1.99);
     assert!(statement.to_string().contains("(2, 1e-5)-differential privacy"), "{statement}");
     let refused = mean(&folder, 3).err().unwrap();
     assert!(matches!(refused, Error::Ledger(LedgerError::BudgetSpent { .. })), "{refused}");
@@ -128,7 +128,7 @@ fn votes_find_the_majority_and_confident_ones_abstain() {
     }
     let statement = confident.finish().unwrap();
     assert_eq!((statement.planned_queries, statement.charged_queries), (20, 10));
-    assert!(statement.epsilon_so_far < statement.planned_epsilon);
+    assert!(statement.epsilon_so_far.epsilon < statement.planned_epsilon.epsilon);
 }
 
 #[test]

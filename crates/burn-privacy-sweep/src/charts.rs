@@ -19,7 +19,7 @@ const MOST_CURVES: usize = 12;
 /// Those of the accountants.
 pub(super) fn charts(summary: &SweepSummary, score: &str) -> Result<Vec<(&'static str, LineChart)>> {
     let noise = "Noise multiplier σ (standard deviation / sensitivity)";
-    let epsilon = "Privacy loss ε of one run (nats, PLD)";
+    let epsilon = "Privacy loss ε of one run (nats)";
     let scores = |x, of: fn(&PlanFigures) -> f64| LineChart {
         title: format!("{score}, {}", summary.dataset),
         subtitle: subtitle(summary),
@@ -115,7 +115,7 @@ fn epsilon_over_steps(summary: &SweepSummary) -> Result<LineChart> {
     }
     Ok(LineChart {
         title: format!("Privacy loss over steps, {}", summary.dataset),
-        subtitle: format!("δ = {:e}, of one run, by PLD", summary.delta),
+        subtitle: format!("δ = {:e}, of one run", summary.delta),
         x: Axis::linear("Steps").including(0.0),
         y: Axis::logarithmic("Privacy loss ε (nats)"),
         series,

@@ -61,12 +61,12 @@ impl SweepSummary {
 
     /// The header of a table for people.
     pub(super) fn table_header(&self, score: &str) -> Vec<String> {
-        let mut header = ["noise multiplier", "batch", "clip", "learning rate", "steps", "ε (PLD)", "ε (RDP)"]
+        let mut header = ["noise multiplier", "batch", "clip", "learning rate", "steps", "ε", "ε (RDP)"]
             .map(str::to_owned)
             .to_vec();
         if self.simulated {
             header.push("simulated at batch, with noise".into());
-            header.push("ε spent on the simulation (PLD)".into());
+            header.push("ε spent on the simulation".into());
         }
         header.push(format!("{score}: mean"));
         header.extend(["standard deviation", "min", "max", "runs"].map(str::to_owned));

@@ -1,4 +1,6 @@
 //! Sweeps from the outside: what is tried, what is recorded, what is charged, and what is refused.
+//!
+//! Long because: all tests share one small model and its sweep.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};

@@ -19,6 +19,7 @@ use crate::plan::PrivacyPlan;
 ///     batch.clone()
 /// }
 /// ```
+#[must_use = "drawing it charged a step: give it to step_with()"]
 pub struct DrawnBatch {
     session: Weak<Charges>,
     pub(crate) step: u64,

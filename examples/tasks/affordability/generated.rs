@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use burn_privacy::mechanisms::{Entropy, PrivacyKey, Purpose, fill_uniform};
 use burn_privacy::report::write_atomically;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{Rng, SeedableRng};
+use rand_distr::{Distribution, LogNormal, Normal, Triangular};
 
 use super::data::{Data, Row};
 use crate::{NominalSize, Result};
@@ -13,9 +15,6 @@ pub const HOUSEHOLDS: usize = 25_000;
 
 /// Seed of the generator; it is public, since nobody is behind these numbers.
 const SEED: u64 = 2_026;
-
-/// Uniform numbers that a household uses.
-const DRAWS: usize = 10;
 
 /// Share of the price that is borrowed, yearly interest, and years.
 const BORROWED: f64 = 0.9;
@@ -45,34 +44,35 @@ pub fn generated_data_of(nominal: Option<usize>) -> Result<Data> {
 ///
 /// # Errors
 ///
-/// None that are known: their randomness is a fixed seed's.
+/// None that are known: all parameters of the distributions are allowed ones.
 pub fn households() -> Result<Vec<Row>> {
-    Ok(draws()?.chunks_exact(DRAWS).map(household).collect())
+    // An algorithm that is named, and so stays: the same households with every release of the library.
+    let mut randomness = Xoshiro256PlusPlus::seed_from_u64(SEED);
+    (0..HOUSEHOLDS).map(|_| household(&mut randomness)).collect()
 }
 
-fn draws() -> Result<Vec<f64>> {
-    let key = PrivacyKey::draw(&Entropy::seeded(SEED))?;
-    let mut draws = vec![0.0; HOUSEHOLDS * DRAWS];
-    fill_uniform(&key, Purpose::Testing, 0, 0, &mut draws)?;
-    Ok(draws)
-}
-
-fn household(u: &[f64]) -> Row {
-    let normal = |a: f64, b: f64| (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos();
-    let age = (18.0 + 67.0 * (0.5 * (u[0] + u[1]))).round();
+fn household(randomness: &mut impl Rng) -> Result<Row> {
+    // Without its feature `std` the library's errors are none of the standard library's.
+    let normal = |mean, deviation| Normal::new(mean, deviation).map_err(|error| error.to_string());
+    let log_normal = |mean, deviation| LogNormal::new(mean, deviation).map_err(|error| error.to_string());
+    let ages = Triangular::new(18.0, 85.0, 51.5).map_err(|error| error.to_string())?;
+    let age: f64 = ages.sample(randomness);
+    let age = age.round();
     // Incomes are log-normal, and highest in the fifties.
     let career = 1.0 - ((age - 52.0) / 45.0).powi(2);
-    let income = (38_000.0 * (0.45 * normal(u[2], u[3]) + 0.55 * career - 0.2).exp()).min(400_000.0).round();
+    let income: f64 = log_normal(38_000_f64.ln() + 0.55 * career - 0.2, 0.45)?.sample(randomness);
+    let income = income.min(400_000.0).round();
     // Spending takes a smaller share of a larger income.
-    let share = (0.62 - 0.09 * (income / 40_000.0).ln() + 0.08 * normal(u[4], u[5])).clamp(0.15, 0.95);
-    let expenditure = (income * share).round();
-    let house_price = (4.6 * income * (0.42 * normal(u[6], u[7])).exp() + 60_000.0).min(3_000_000.0).round();
+    let share: f64 = normal(0.62 - 0.09 * (income / 40_000.0).ln(), 0.08)?.sample(randomness);
+    let expenditure = (income * share.clamp(0.15, 0.95)).round();
+    let of_income: f64 = log_normal(4.6_f64.ln(), 0.42)?.sample(randomness);
+    let house_price = (income * of_income + 60_000.0).min(3_000_000.0).round();
     let payment = yearly_payment(BORROWED * house_price, age);
     let left = (0.78 * income - expenditure).max(500.0);
     // Affordable is what leaves something; the middle is where the payment eats all that is left.
     let strain = payment / left;
-    let affordability = 1.0 / (1.0 + (1.6 * (strain - 1.6)).exp()) + 0.03 * normal(u[8], u[9]);
-    [age, income, expenditure, house_price, (affordability.clamp(0.0, 1.0) * 1e4).round() / 1e4]
+    let affordability: f64 = normal(1.0 / (1.0 + (1.6 * (strain - 1.6)).exp()), 0.03)?.sample(randomness);
+    Ok([age, income, expenditure, house_price, (affordability.clamp(0.0, 1.0) * 1e4).round() / 1e4])
 }
 
 /// What a loan costs a year; older borrowers have fewer years.

@@ -360,10 +360,12 @@ fn say_plan(plan: &PrivacyPlan, settings: &Settings) -> Result<()> {
         grouped(sampling.expected_batch_size()),
     ));
     say(&format!("             {}; noise multiplier {:.4}{target}", plan.clipping(), plan.noise_multiplier()));
+    let planned = plan.epsilon_report(plan.delta())?;
     say(&format!(
-        "             epsilon {} at delta {} in the end (PLD, upper bound; {} adjacency)",
-        round_up_for_display(plan.epsilon(plan.delta())?),
+        "             epsilon {} at delta {} in the end ({}, upper bound; {} adjacency)",
+        round_up_for_display(planned.epsilon),
         round_up_for_display(plan.delta()),
+        planned.accountant,
         plan.adjacency(),
     ));
     if let Some(seed) = settings.seed {

@@ -1,112 +1,110 @@
-//! Searches by cheap guesses of epsilon first, and by few epsilons near where they lead.
+//! Searches by rough numbers first, then by guesses, and by few epsilons near where they lead.
 
-use super::narrowing::{Holds, WEAKER, weakest};
+use super::crossing::{Crossing, Line, height};
+use super::narrowing::{
+    Holds, LARGEST_NOISE_MULTIPLIER, SMALLEST_NOISE_MULTIPLIER, SMALLEST_SAMPLING_RATE, WEAKER, narrow, weakest,
+};
 use crate::{MAX_COUNT, Result};
 
-/// The search by guesses of epsilon first, and by few epsilons near where they lead; none if that leads nowhere, for the
-/// search by epsilons alone to say why.
+/// How near the target a rough number leads, in logarithms.
+const ROUGHLY: f64 = 0.01;
+
+/// As near as guesses are good.
+const GUESSED: f64 = 0.01;
+
+/// How many rough numbers, guesses and epsilons are tried.
+const MOST_ROUGH: usize = 60;
+const MOST_GUESSES: usize = 16;
+const MOST_EPSILONS: usize = 10;
+
+/// Where guesses lead: a line through the logarithm of the target, over that of the parameter. None where they lead nowhere.
+fn guessed(
+    rough: impl Fn(f64) -> Result<Option<f64>>,
+    guess: impl Fn(f64) -> Result<Option<f64>>,
+    target: f64,
+    start: Line,
+    limits: (f64, f64),
+) -> Result<Option<Line>> {
+    let by = |numbers: &dyn Fn(f64) -> Result<Option<f64>>, line: Line, near: f64, most: usize| -> Result<Option<Line>> {
+        let mut search = Crossing::new(line, limits);
+        for _ in 0..most {
+            let Some(number) = numbers(search.at().exp())? else { return Ok(None) };
+            let at = height(number, target);
+            search.add(at);
+            if at.abs() <= near {
+                return Ok(Some(search.line()));
+            }
+            if !search.advance() {
+                break;
+            }
+        }
+        Ok(None)
+    };
+    let start = by(&rough, start, ROUGHLY, MOST_ROUGH)?.unwrap_or(start);
+    by(&guess, start, GUESSED, MOST_GUESSES)
+}
+
+/// The search by guesses first, and by few epsilons near where they lead; none if that leads nowhere, for the search by
+/// epsilons alone to say why.
 pub(super) fn near_a_guess(
+    rough: impl Fn(f64) -> Result<Option<f64>>,
     guess: impl Fn(f64) -> Result<Option<f64>>,
     epsilon: impl Fn(f64) -> Result<f64>,
     target: f64,
     holds: Holds,
 ) -> Result<Option<f64>> {
-    // ln(guess / target) over the parameter's logarithm.
-    let height = |log: f64| -> Result<Option<f64>> {
-        let height = guess(log.exp())?.map(|guess| (guess / target).ln());
-        Ok(height.filter(|height| height.is_finite()))
+    let (start, limits) = match holds {
+        Holds::Above => (0.0, (SMALLEST_NOISE_MULTIPLIER.ln(), LARGEST_NOISE_MULTIPLIER.ln())),
+        Holds::Below => (-5.0, (SMALLEST_SAMPLING_RATE.ln(), 0.0)),
     };
-    let (mut low, mut high) = match holds {
-        Holds::Above => (-0.7, 0.7),
-        Holds::Below => (-7.0, -3.0),
-    };
-    let (Some(mut at_low), Some(mut at_high)) = (height(low)?, height(high)?) else { return Ok(None) };
-    // Walk until the target is in between, then secant steps; the curve is smooth and steep.
-    for _ in 0..30 {
-        let outside = at_low.signum() == at_high.signum();
-        let slope = (at_high - at_low) / (high - low);
-        let next = high - at_high / slope;
-        if !(next.is_finite() && slope * holds.sign() < 0.0) || next.abs() > 30.0 {
-            return Ok(None);
+    let start = Line { at: start, slope: -holds.sign() };
+    let Some(line) = guessed(rough, guess, target, start, limits)? else { return Ok(None) };
+    let mut search = Crossing::new(line, limits);
+    let (mut holding, mut failing) = (None, None);
+    for _ in 0..MOST_EPSILONS {
+        let found = search.at().exp();
+        let reached = epsilon(found)?;
+        let at = height(reached, target);
+        search.add(at);
+        if reached <= target {
+            if at > -0.8 * WEAKER * search.line().slope.abs() {
+                return weakest(epsilon, target, found, holds).map(Some);
+            }
+            holding = Some((found, reached));
+        } else {
+            failing = Some((found, reached));
         }
-        let next = if outside { next.clamp(low - 3.0, high + 3.0) } else { next };
-        if holds == Holds::Below && next > 0.0 {
-            return Ok(None);
-        }
-        let Some(at_next) = height(next)? else { return Ok(None) };
-        // Keep the nearer one.
-        if (next - low).abs() < (next - high).abs() {
-            (high, at_high) = (low, at_low);
-        }
-        (low, at_low) = (high, at_high);
-        (high, at_high) = (next, at_next);
-        if at_high.abs() < 3e-4 || (high - low).abs() < 1e-9 {
+        // A hair towards where the target holds.
+        if !search.advance_beyond(holds.sign() * 0.3 * WEAKER) {
             break;
         }
     }
-    if at_high.abs() > 0.01 || (high - low).abs() < 1e-9 {
-        return Ok(None);
+    match (failing, holding) {
+        (Some(failing), Some(holding)) => narrow(epsilon, target, failing, holding).map(Some),
+        _ => Ok(None),
     }
-    let mut slope = (at_high - at_low) / (high - low);
-    let mut from = high;
-    let mut at = (epsilon(from.exp())? / target).ln();
-    for _ in 0..8 {
-        // A hair towards where the target holds.
-        let next = from - at / slope + holds.sign() * 0.3 * WEAKER;
-        if !next.is_finite() || (next - from).abs() > 1.0 || (holds == Holds::Below && next > 0.0) {
-            return Ok(None);
-        }
-        let found = next.exp();
-        let reached = epsilon(found)?;
-        let at_next = (reached / target).ln();
-        if (next - from).abs() > WEAKER {
-            slope = (at_next - at) / (next - from);
-        }
-        (at, from) = (at_next, next);
-        if reached <= target && at > -0.8 * WEAKER * slope.abs() {
-            return weakest(epsilon, target, found, holds).map(Some);
-        }
-    }
-    Ok(None)
 }
 
 /// A number of steps that holds the target and one that does not, near each other, by guesses first; none if these lead
 /// nowhere.
 pub(super) fn steps_near_a_guess(
+    rough: impl Fn(u64) -> Result<Option<f64>>,
     guess: impl Fn(u64) -> Result<Option<f64>>,
     epsilon: impl Fn(u64) -> Result<f64>,
     target: f64,
 ) -> Result<Option<(u64, u64)>> {
-    let most = (MAX_COUNT as f64).ln();
-    // ln(guess / target) over the logarithm of the steps.
-    let height = |log: f64| -> Result<Option<f64>> {
-        let steps = (log.exp() as u64).clamp(1, MAX_COUNT);
-        Ok(guess(steps)?.map(|guess| (guess / target).ln()).filter(|height| height.is_finite()))
-    };
-    let (mut from, mut log) = (7.0_f64, 9.0_f64);
-    let (Some(mut at_from), Some(mut at)) = (height(from)?, height(log)?) else { return Ok(None) };
-    for _ in 0..30 {
-        if at.abs() < 1e-3 {
-            break;
-        }
-        let slope = (at - at_from) / (log - from);
-        // Between one and a half, mostly; a guess's error must not lead far away.
-        let next = (log - at / slope.clamp(0.2, 2.0)).clamp(log - 5.0, log + 5.0).clamp(0.0, most);
-        if !next.is_finite() || (next - log).abs() < 1e-7 {
-            break;
-        }
-        (from, at_from) = (log, at);
-        log = next;
-        let Some(at_next) = height(log)? else { return Ok(None) };
-        at = at_next;
-    }
-    // Outwards from the guess, in steps that follow from how far off it is.
-    let steps = |log: f64| (log.exp() as u64).clamp(1, MAX_COUNT);
-    let mut middle = steps(log);
+    let whole = |steps: f64| (steps as u64).clamp(1, MAX_COUNT);
+    let limits = (0.0, (MAX_COUNT as f64).ln());
+    let start = Line { at: 8.0, slope: 0.7 };
+    let line = guessed(|steps| rough(whole(steps)), |steps| guess(whole(steps)), target, start, limits)?;
+    let Some(line) = line else { return Ok(None) };
+    let mut search = Crossing::new(line, limits);
     let (mut holding, mut failing) = (0, u64::MAX);
-    for round in 0..24 {
-        let at = epsilon(middle)?;
-        if at <= target {
+    let mut beyond = 0.3 * WEAKER;
+    for _ in 0..2 * MOST_EPSILONS {
+        let middle = whole(search.at().exp());
+        let reached = epsilon(middle)?;
+        if reached <= target {
             holding = holding.max(middle);
             if middle == MAX_COUNT {
                 return Ok(None);
@@ -114,20 +112,22 @@ pub(super) fn steps_near_a_guess(
         } else {
             failing = failing.min(middle);
         }
-        if failing <= holding + 1 || (failing < u64::MAX && failing - holding <= 1 + (holding as f64 * WEAKER) as u64) {
+        if failing - holding <= 1 + (holding as f64 * WEAKER) as u64 {
             break;
         }
-        // A hair beyond where the target is expected.
-        let off = (target / at).ln() * 1.5;
-        let beyond = if at <= target { 1.0 } else { -1.0 } * 0.5 * WEAKER * f64::from(1 << (2 * round.min(10)));
-        let next = steps(((middle as f64).ln() + if off.is_finite() { off.clamp(-2.0, 2.0) } else { -1.0 }) + beyond);
-        middle = if failing == u64::MAX {
-            next.max(holding + 1)
-        } else if next > holding && next < failing {
-            next
-        } else {
-            holding + (failing - holding) / 2
-        };
+        search.add(height(reached, target));
+        // Beyond where the target is expected, so that both ends close in.
+        if !search.advance_beyond(if reached <= target { beyond } else { -beyond }) {
+            break;
+        }
+        beyond *= 2.0;
+        // At least one step on.
+        let next = whole(search.at().exp());
+        if next <= holding {
+            search.go_to(((holding + 1) as f64 + 0.5).ln());
+        } else if next >= failing {
+            search.go_to(((failing - 1) as f64 + 0.5).ln());
+        }
     }
     Ok((holding < failing && failing < u64::MAX).then_some((holding, failing)))
 }

@@ -1,19 +1,16 @@
 //! Finding the parameter that meets a target epsilon, always on the safe side.
 
+mod crossing;
 mod guess;
 mod narrowing;
 
 use guess::{near_a_guess, steps_near_a_guess};
-use narrowing::{Holds, SMALLEST_NOISE_MULTIPLIER, WEAKER, narrow, weakest};
+use narrowing::{
+    Holds, LARGEST_NOISE_MULTIPLIER, SMALLEST_NOISE_MULTIPLIER, SMALLEST_SAMPLING_RATE, WEAKER, narrow, weakest,
+};
 
 use crate::error::{finite_at_least_zero, open_delta};
 use crate::{Accountant, AccountingError, DpEvent, MAX_COUNT, Result};
-
-/// Noise multipliers above this are not searched.
-const LARGEST_NOISE_MULTIPLIER: f64 = 1e12;
-
-/// Sampling rates below this are not searched.
-const SMALLEST_SAMPLING_RATE: f64 = 1e-15;
 
 /// The smallest noise multiplier whose event meets (`target_epsilon`, `delta`), to one part in a million or better.
 ///
@@ -23,7 +20,7 @@ const SMALLEST_SAMPLING_RATE: f64 = 1e-15;
 /// # Formal guarantees
 ///
 /// The accountant's epsilon of `make_event(result)` was computed and is at most `target_epsilon`; that of one part in a
-/// million less noise is above it. The result is 0 if no noise is needed.
+/// million less noise is above it. The result is 0 if no noise is needed, and 0.01 if less than that would do.
 ///
 /// # Errors
 ///
@@ -66,7 +63,7 @@ pub fn calibrate_noise_multiplier<A: Accountant>(
             let accountant = target.composed(noise)?;
             accountant.delta_guess(0.0).map_or_else(|| accountant.delta(0.0), Ok).map(Some)
         };
-        if let Some(found) = near_a_guess(about, at_zero, delta, Holds::Above)? {
+        if let Some(found) = near_a_guess(|_| Ok(None), about, at_zero, delta, Holds::Above)? {
             // Both questions have their own rounding.
             for by in [0.0, 1e-9, 1e-7, WEAKER, 1e-5, 1e-4] {
                 let found = found * (1.0 + by);
@@ -179,8 +176,13 @@ pub fn calibrate_steps<A: Accountant>(
     if at_zero > target.epsilon {
         return Err(target.unreachable("number of steps", 0.0, at_zero));
     }
-    let (mut holding, mut failing) = match steps_near_a_guess(|steps| target.guess_at(steps), epsilon, target.epsilon)?
-    {
+    let near = steps_near_a_guess(
+        |steps| target.roughly_at(steps),
+        |steps| target.guess_at(steps),
+        epsilon,
+        target.epsilon,
+    )?;
+    let (mut holding, mut failing) = match near {
         Some(bracket) => bracket,
         None => {
             let (mut holding, mut failing) = (0, 1);
@@ -250,6 +252,16 @@ impl<M, N> Target<M, N> {
         Ok(self.composed(parameter)?.epsilon_guess(self.delta))
     }
 
+    /// A number of its size that is cheaper still.
+    fn roughly_at<P, A>(&self, parameter: P) -> Result<Option<f64>>
+    where
+        M: Fn(P) -> Result<DpEvent>,
+        N: Fn() -> A,
+        A: Accountant,
+    {
+        Ok(self.composed(parameter)?.rough_epsilon(self.delta))
+    }
+
     /// By guesses first; of an epsilon of 0 there is none that says how near it is.
     fn near_a_guess<A>(&self, holds: Holds) -> Result<Option<f64>>
     where
@@ -260,7 +272,8 @@ impl<M, N> Target<M, N> {
         if self.epsilon == 0.0 {
             return Ok(None);
         }
-        near_a_guess(|value| self.guess_at(value), |value| self.epsilon_at(value), self.epsilon, holds)
+        let (rough, guess) = (|value| self.roughly_at(value), |value| self.guess_at(value));
+        near_a_guess(rough, guess, |value| self.epsilon_at(value), self.epsilon, holds)
     }
 
     fn unreachable(&self, parameter: &'static str, limit: f64, epsilon: f64) -> AccountingError {

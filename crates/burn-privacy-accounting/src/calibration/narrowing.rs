@@ -2,8 +2,15 @@
 
 use crate::Result;
 
-/// Noise multipliers below this are not searched: a smaller target is answered with this one or with 0.
-pub(super) const SMALLEST_NOISE_MULTIPLIER: f64 = 1e-6;
+/// Noise multipliers below this are not searched: a target that would allow less (an epsilon of thousands, or one that so little
+/// sampling never spends) is answered with this one or with 0.
+pub(super) const SMALLEST_NOISE_MULTIPLIER: f64 = 0.01;
+
+/// Noise multipliers above this are not searched.
+pub(super) const LARGEST_NOISE_MULTIPLIER: f64 = 1e12;
+
+/// Sampling rates below this are not searched.
+pub(super) const SMALLEST_SAMPLING_RATE: f64 = 1e-15;
 
 /// Relative width of the bracket at which a calibration stops.
 const RELATIVE_TOLERANCE: f64 = 1e-9;

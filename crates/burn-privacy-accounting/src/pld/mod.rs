@@ -265,6 +265,10 @@ impl Accountant for PldAccountant {
         Some(if lower > 0.0 { 0.5 * (lower + upper) } else { upper })
     }
 
+    fn rough_epsilon(&self, delta: f64) -> Option<f64> {
+        self.renyi.as_ref()?.epsilon(delta).ok()
+    }
+
     fn delta_guess(&self, epsilon: f64) -> Option<f64> {
         let coarse = Self { accuracy: self.accuracy.max(COARSE_ACCURACY), ..self.clone() };
         let (lower, upper) = coarse.delta_bounds(epsilon).ok()?;

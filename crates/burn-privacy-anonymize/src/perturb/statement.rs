@@ -39,6 +39,7 @@ pub struct ColumnGuarantee {
 /// machines ([`Self::to_json`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[must_use = "a statement says what the release is worth: publish it beside it"]
 pub struct PerturbationStatement {
     /// Set if nothing here is a guarantee, because the randomness came from a fixed seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

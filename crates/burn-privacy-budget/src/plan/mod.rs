@@ -12,7 +12,7 @@ mod stretch;
 #[cfg(test)]
 mod tests;
 
-use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, PlannedSchedule, PldAccountant};
+use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, EpsilonReport, PlannedSchedule, PldAccountant};
 use stretch::Mechanism;
 
 pub use crate::error::{BudgetError, Result};
@@ -221,9 +221,18 @@ impl PrivacyPlan {
     ///
     /// If `delta` is not strictly between 0 and 1.
     pub fn epsilon(&self, delta: f64) -> Result<f64> {
+        Ok(self.epsilon_report(delta)?.epsilon)
+    }
+
+    /// [`epsilon`](Self::epsilon) with the name of the method that proved it.
+    ///
+    /// # Errors
+    ///
+    /// As [`epsilon`](Self::epsilon).
+    pub fn epsilon_report(&self, delta: f64) -> Result<EpsilonReport> {
         let mut accountant = PldAccountant::new(self.adjacency);
         accountant.compose(&self.event()?, 1)?;
-        Ok(accountant.epsilon(delta)?)
+        Ok(EpsilonReport::of(&accountant, delta)?)
     }
 
     /// Epsilon at the plan's delta after any number of steps, for progress displays and curves.

@@ -30,6 +30,7 @@ pub struct PhaseFacts {
 /// What was protected by a plan of several phases, how, and how well.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[must_use = "a statement says what the release is worth: publish it beside it"]
 pub struct PhasedStatement {
     /// The mechanism in words.
     pub mechanism: String,

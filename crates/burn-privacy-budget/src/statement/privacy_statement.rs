@@ -17,6 +17,7 @@ pub const STOPPING_CAVEAT: &str = "valid if the decision to stop does not depend
 /// that it is not private.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[must_use = "a statement says what the release is worth: publish it beside it"]
 pub struct PrivacyStatement {
     /// What one record is, such as `"one training image"`.
     pub protected_unit: String,

@@ -45,7 +45,7 @@ pub struct CurveArgs {
     pub adjacency: AdjacencyName,
 }
 
-/// One point: x, lower bound and upper bound by PLD, upper bound by RDP.
+/// One point: x, lower bound by PLD, upper bound by PLD or by RDP where that is smaller, upper bound by RDP.
 type Point = [f64; 4];
 
 /// What the axes show.
@@ -186,7 +186,7 @@ fn chart(points: &[Point], labels: &Labels) -> LineChart {
         x: Axis::linear(labels.x_axis).including(0.0),
         y,
         series: vec![
-            column("PLD, upper bound", 2, Stroke::Line),
+            column("upper bound (PLD, or RDP where it is below)", 2, Stroke::Line),
             column("RDP, upper bound", 3, Stroke::Line),
             column("PLD, lower bound", 1, Stroke::Dashed),
         ],

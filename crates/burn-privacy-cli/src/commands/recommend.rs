@@ -103,7 +103,7 @@ pub fn recommend(args: &RecommendArgs, out: &mut impl Write) -> Result<(), Failu
         return Ok(());
     }
     let (epsilon, delta) = (round_up_for_display(args.target.epsilon), shortest(delta));
-    writeln!(out, "For epsilon {epsilon} at delta {delta} (PLD) with {} records:\n", grouped(size as usize))?;
+    writeln!(out, "For epsilon {epsilon} at delta {delta} with {} records:\n", grouped(size as usize))?;
     writeln!(out, "   batch      steps   epochs  noise multiplier  relative noise")?;
     for choice in &choices {
         let mark = if std::ptr::eq(choice, best) { "  <- the least" } else { "" };

@@ -1,6 +1,6 @@
 //! Mechanisms with bounded outputs for bounded reals.
 
-use super::grid::{FINEST, RealGrid};
+use super::grid::{FINEST, Grid, RealGrid};
 use super::randomness::CellRandomness;
 use super::threshold::{at_least, below, probability};
 use super::{LocalError, check_epsilon};
@@ -93,7 +93,7 @@ impl Piecewise {
         // Mean output for place x: slope · x + offset.
         let slope = (1.0 - outside) - outside * w / v;
         let offset = 0.5 * (1.0 - outside) * (w - 1.0) + 0.5 * outside * (v + 2.0 * w - 1.0);
-        self.grid.value((output as f64 - offset) / slope)
+        self.grid.between((output as f64 - offset) / slope)
     }
 }
 
@@ -152,7 +152,7 @@ impl Duchi {
     pub fn outputs(&self) -> (f64, f64) {
         let reach = 1.0 / (1.0 - 2.0 * probability(self.rare));
         let half = 0.5 * FINEST as f64;
-        (self.grid.value(half * (1.0 - reach)), self.grid.value(half * (1.0 + reach)))
+        (self.grid.between(half * (1.0 - reach)), self.grid.between(half * (1.0 + reach)))
     }
 
     /// The larger or the smaller output, to release instead of `value`. NaN counts as the lower bound.
@@ -214,7 +214,7 @@ mod tests {
                     low + mean * (high - low)
                 };
                 let mean = (1.0 - p) * at(inside) + p * at(outside);
-                let truth = piecewise.grid.value(place as f64);
+                let truth = piecewise.grid.value(place);
                 assert!(
                     (mean - truth).abs() < 1e-9 * (piecewise.range().1.abs() + 1.0) * 1e3,
                     "{epsilon}: {mean} {truth}"
@@ -235,7 +235,7 @@ mod tests {
             for place in [0, 5, FINEST / 2, FINEST] {
                 let p = duchi.threshold(place) as f64 / TWO_64 as f64;
                 let mean = p * large + (1.0 - p) * small;
-                assert!((mean - duchi.grid.value(place as f64)).abs() < 1e-9 * large.abs(), "{epsilon}");
+                assert!((mean - duchi.grid.value(place)).abs() < 1e-9 * large.abs(), "{epsilon}");
             }
         }
         let reach = Duchi::new(-1.0, 1.0, 1.0).unwrap().outputs().1;

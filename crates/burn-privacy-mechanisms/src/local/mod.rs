@@ -55,7 +55,7 @@ mod threshold;
 
 pub use bounded::{Duchi, Piecewise};
 pub use error::LocalError;
-pub use noise::{IntegerNoise, RealNoise};
+pub use noise::{BoundedNoise, IntegerNoise, RealNoise};
 pub use randomized_response::RandomizedResponse;
 pub use randomness::CellRandomness;
 

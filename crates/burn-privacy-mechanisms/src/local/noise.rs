@@ -2,7 +2,7 @@
 
 use burn_privacy_accounting::{gaussian_epsilon, gaussian_sigma};
 
-use super::grid::{FINEST, IntegerGrid, RealGrid};
+use super::grid::{FINEST, Grid, IntegerGrid, RealGrid};
 use super::randomness::CellRandomness;
 use super::{EPSILON_SLACK, LocalError, check_delta, check_epsilon};
 
@@ -111,20 +111,30 @@ impl GaussianPlan {
     }
 }
 
-/// Additive noise on bounded reals.
-///
-/// A value is clamped to the bounds and rounded to one of at most `2^20 + 1` places of a public grid; the output is
-/// unbiased for that place and may lie beyond the bounds.
+/// Additive noise on bounded numbers, in steps of a public grid over the bounds: [`RealNoise`] and [`IntegerNoise`].
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RealNoise {
-    grid: RealGrid,
+pub struct BoundedNoise<G> {
+    grid: G,
     noise: Noise,
     epsilon: f64,
     delta: f64,
 }
 
-impl RealNoise {
-    /// The Laplace mechanism of scale `(hi - lo) / epsilon`, on the grid: discrete Laplace noise.
+/// Additive noise on bounded reals.
+///
+/// A value is clamped to the bounds and rounded to one of at most `2^20 + 1` places of a public grid; the output is
+/// unbiased for that place and may lie beyond the bounds. NaN counts as the lower bound.
+pub type RealNoise = BoundedNoise<RealGrid>;
+
+/// Additive noise on bounded integers.
+///
+/// A value is clamped to the bounds and, where these are further apart than `2^20` (less for an epsilon below 1),
+/// rounded to a multiple of [`step`](BoundedNoise::step) above the lower one; the output is an integer, unbiased, and may lie
+/// beyond the bounds.
+pub type IntegerNoise = BoundedNoise<IntegerGrid>;
+
+impl<G: Grid> BoundedNoise<G> {
+    /// The Laplace mechanism of scale `(hi - lo) / epsilon`, on the grid: discrete Laplace (two-sided geometric) noise.
     ///
     /// # Formal guarantees
     ///
@@ -135,16 +145,16 @@ impl RealNoise {
     ///
     /// # Errors
     ///
-    /// [`LocalError::RealBounds`]; [`LocalError::Epsilon`].
+    /// [`LocalError::RealBounds`] or [`LocalError::IntegerBounds`]; [`LocalError::Epsilon`].
     ///
     /// # Source
     ///
     /// Dwork, McSherry, Nissim and Smith, "Calibrating noise to sensitivity in private data analysis", TCC 2006; Ghosh,
     /// Roughgarden and Sundararajan, "Universally utility-maximizing privacy mechanisms", STOC 2009, for the discrete
     /// distribution.
-    pub fn laplace(lo: f64, hi: f64, epsilon: f64) -> Result<Self, LocalError> {
+    pub fn laplace(lo: G::Number, hi: G::Number, epsilon: f64) -> Result<Self, LocalError> {
         let epsilon = check_epsilon(epsilon)?;
-        let grid = RealGrid::new(lo, hi, TwoSidedGeometric::most_places(epsilon))?;
+        let grid = G::new(lo, hi, TwoSidedGeometric::most_places(epsilon))?;
         let noise = Noise::Laplace(TwoSidedGeometric::new(epsilon, grid.last()));
         Ok(Self { grid, noise, epsilon, delta: 0.0 })
     }
@@ -158,12 +168,12 @@ impl RealNoise {
     ///
     /// # Errors
     ///
-    /// [`LocalError::RealBounds`]; [`LocalError::Epsilon`]; [`LocalError::Delta`]; [`LocalError::Accounting`].
+    /// As [`laplace`](Self::laplace); [`LocalError::Delta`]; [`LocalError::Accounting`].
     ///
     /// # Source
     ///
     /// Balle and Wang, "Improving the Gaussian mechanism for differential privacy", ICML 2018.
-    pub fn gaussian(lo: f64, hi: f64, epsilon: f64, delta: f64) -> Result<Self, LocalError> {
+    pub fn gaussian(lo: G::Number, hi: G::Number, epsilon: f64, delta: f64) -> Result<Self, LocalError> {
         Self::with_gaussian(lo, hi, GaussianPlan::calibrated(epsilon, delta)?)
     }
 
@@ -173,15 +183,16 @@ impl RealNoise {
     ///
     /// # Errors
     ///
-    /// [`LocalError::RealBounds`]; [`LocalError::Delta`]; [`LocalError::StandardDeviation`] unless it is between 1e-5
-    /// and 1e5 times the width of the bounds.
-    pub fn obfuscation(lo: f64, hi: f64, standard_deviation: f64, delta: f64) -> Result<Self, LocalError> {
-        RealGrid::check(lo, hi)?;
-        Self::with_gaussian(lo, hi, GaussianPlan::given(standard_deviation, hi - lo, delta)?)
+    /// Those of the bounds, as [`laplace`](Self::laplace); [`LocalError::Delta`]; [`LocalError::StandardDeviation`] unless it is
+    /// between 1e-5 and 1e5 times the width of the bounds.
+    pub fn obfuscation(lo: G::Number, hi: G::Number, standard_deviation: f64, delta: f64) -> Result<Self, LocalError> {
+        let width = G::width(lo, hi)?;
+        Self::with_gaussian(lo, hi, GaussianPlan::given(standard_deviation, width, delta)?)
     }
 
-    fn with_gaussian(lo: f64, hi: f64, plan: GaussianPlan) -> Result<Self, LocalError> {
-        let grid = RealGrid::new(lo, hi, plan.most_places)?;
+    fn with_gaussian(lo: G::Number, hi: G::Number, plan: GaussianPlan) -> Result<Self, LocalError> {
+        let grid = G::new(lo, hi, plan.most_places)?;
+        // The last place of integers may lie beyond `hi`: the sensitivity is that of the grid.
         let noise = Noise::Gaussian(plan.ratio * grid.last() as f64);
         Ok(Self { grid, noise, epsilon: plan.epsilon, delta: plan.delta })
     }
@@ -200,125 +211,36 @@ impl RealNoise {
 
     /// The bounds.
     #[must_use]
-    pub fn bounds(&self) -> (f64, f64) {
+    pub fn bounds(&self) -> (G::Number, G::Number) {
         self.grid.bounds()
     }
 
     /// Standard deviation of the noise.
     #[must_use]
     pub fn standard_deviation(&self) -> f64 {
-        let (lo, hi) = self.grid.bounds();
-        (hi - lo) * deviation(&self.noise) / self.grid.last() as f64
+        self.grid.times_step(deviation(&self.noise))
     }
 
+    /// A number to release instead of `value`.
+    #[must_use]
+    pub fn perturb(&self, value: G::Number, randomness: &CellRandomness) -> G::Output {
+        self.grid.value(self.noise.perturb(self.grid.place(value), self.grid.last(), randomness))
+    }
+}
+
+impl RealNoise {
     /// Decimals that tell the grid's places apart, if they are few.
     #[must_use]
     pub fn decimals(&self) -> Option<usize> {
         self.grid.decimals()
     }
-
-    /// A number to release instead of `value`. NaN counts as the lower bound.
-    #[must_use]
-    pub fn perturb(&self, value: f64, randomness: &CellRandomness) -> f64 {
-        self.grid.value(self.noise.perturb(self.grid.place(value), self.grid.last(), randomness) as f64)
-    }
-}
-
-/// Additive noise on bounded integers.
-///
-/// A value is clamped to the bounds and, where these are further apart than `2^20` (less for an epsilon below 1),
-/// rounded to a multiple of [`Self::step`] above the lower one; the output is an integer, unbiased, and may lie beyond
-/// the bounds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct IntegerNoise {
-    grid: IntegerGrid,
-    noise: Noise,
-    epsilon: f64,
-    delta: f64,
 }
 
 impl IntegerNoise {
-    /// The discrete Laplace mechanism (two-sided geometric noise) for sensitivity `hi - lo`.
-    ///
-    /// # Formal guarantees
-    ///
-    /// As [`RealNoise::laplace`].
-    ///
-    /// # Errors
-    ///
-    /// [`LocalError::IntegerBounds`]; [`LocalError::Epsilon`].
-    pub fn laplace(lo: i64, hi: i64, epsilon: f64) -> Result<Self, LocalError> {
-        let epsilon = check_epsilon(epsilon)?;
-        let grid = IntegerGrid::new(lo, hi, TwoSidedGeometric::most_places(epsilon))?;
-        let noise = Noise::Laplace(TwoSidedGeometric::new(epsilon, grid.last()));
-        Ok(Self { grid, noise, epsilon, delta: 0.0 })
-    }
-
-    /// The Gaussian mechanism for `(epsilon, delta)`, rounded to integers.
-    ///
-    /// # Formal guarantees
-    ///
-    /// As [`RealNoise::gaussian`].
-    ///
-    /// # Errors
-    ///
-    /// [`LocalError::IntegerBounds`]; [`LocalError::Epsilon`]; [`LocalError::Delta`]; [`LocalError::Accounting`].
-    pub fn gaussian(lo: i64, hi: i64, epsilon: f64, delta: f64) -> Result<Self, LocalError> {
-        Self::with_gaussian(lo, hi, GaussianPlan::calibrated(epsilon, delta)?)
-    }
-
-    /// Gaussian noise of a given standard deviation, rounded to integers, and what it is worth: as
-    /// [`RealNoise::obfuscation`].
-    ///
-    /// # Errors
-    ///
-    /// [`LocalError::IntegerBounds`]; [`LocalError::Delta`]; [`LocalError::StandardDeviation`].
-    pub fn obfuscation(lo: i64, hi: i64, standard_deviation: f64, delta: f64) -> Result<Self, LocalError> {
-        IntegerGrid::check(lo, hi)?;
-        Self::with_gaussian(lo, hi, GaussianPlan::given(standard_deviation, (hi - lo) as f64, delta)?)
-    }
-
-    fn with_gaussian(lo: i64, hi: i64, plan: GaussianPlan) -> Result<Self, LocalError> {
-        let grid = IntegerGrid::new(lo, hi, plan.most_places)?;
-        // The last place may lie beyond `hi`: the sensitivity is that of the grid.
-        let noise = Noise::Gaussian(plan.ratio * grid.last() as f64);
-        Ok(Self { grid, noise, epsilon: plan.epsilon, delta: plan.delta })
-    }
-
-    /// The epsilon claimed.
-    #[must_use]
-    pub fn epsilon(&self) -> f64 {
-        self.epsilon
-    }
-
-    /// The delta claimed; 0 for Laplace noise.
-    #[must_use]
-    pub fn delta(&self) -> f64 {
-        self.delta
-    }
-
-    /// The bounds.
-    #[must_use]
-    pub fn bounds(&self) -> (i64, i64) {
-        self.grid.bounds()
-    }
-
     /// The distance of the integers that values are rounded to.
     #[must_use]
     pub fn step(&self) -> i64 {
         self.grid.step()
-    }
-
-    /// Standard deviation of the noise.
-    #[must_use]
-    pub fn standard_deviation(&self) -> f64 {
-        self.grid.step() as f64 * deviation(&self.noise)
-    }
-
-    /// An integer to release instead of `value`.
-    #[must_use]
-    pub fn perturb(&self, value: i64, randomness: &CellRandomness) -> i128 {
-        self.grid.value(self.noise.perturb(self.grid.place(value), self.grid.last(), randomness))
     }
 }
 

@@ -41,13 +41,26 @@ pub struct Series {
     pub bars: Vec<(f64, f64)>,
     /// How it is drawn.
     pub stroke: Stroke,
+    /// Its color, if it is not that of its place among the series.
+    pub color: Option<RGBColor>,
 }
 
 impl Series {
-    /// A curve without error bars.
+    /// A curve without error bars, in the color of its place among the series.
     #[must_use]
     pub fn new(name: impl Into<String>, stroke: Stroke, points: Vec<(f64, f64)>) -> Self {
-        Self { name: name.into(), points, bars: Vec::new(), stroke }
+        Self { name: name.into(), points, bars: Vec::new(), stroke, color: None }
+    }
+
+    /// Another color, such as one of the [`palette`](super::palette).
+    #[must_use]
+    pub fn with_color(mut self, color: RGBColor) -> Self {
+        self.color = Some(color);
+        self
+    }
+
+    fn color_at(&self, index: usize) -> RGBColor {
+        self.color.unwrap_or(SERIES[index % SERIES.len()])
     }
 
     /// Adds an error bar to each point.
@@ -87,7 +100,7 @@ pub struct LineChart {
     pub x: Axis,
     /// Vertical axis.
     pub y: Axis,
-    /// The curves; the first six have colors of their own.
+    /// The curves; the first six have colors of their own unless they are given some.
     pub series: Vec<Series>,
 }
 
@@ -95,15 +108,23 @@ impl Drawing for LineChart {
     fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>, scale: f64) -> Result<(), OutputError> {
         area.fill(&WHITE).map_err(in_words)?;
         let pen = Pen::new(scale);
-        let (head, panel) = area.split_vertically(pen.length(100));
-        for (text, size, color, y) in [(&self.title, 34, INK, 18), (&self.subtitle, 24, GRAY, 62)] {
-            let style = pen.text(size, color).pos(Pos::new(HPos::Left, VPos::Top));
-            head.draw(&Text::new(text.as_str(), (pen.length(110), pen.length(y)), style)).map_err(in_words)?;
-        }
-        let panel = self.legend(&panel, &pen)?;
-        self.panel(&panel, &pen)?;
+        let (head, below) = area.split_vertically(pen.length(100));
+        headline(&head, &pen, (self.title.as_str(), 34, INK), 18)?;
+        headline(&head, &pen, (self.subtitle.as_str(), 24, GRAY), 62)?;
+        self.draw_panel(&below, &pen)?;
         area.present().map_err(in_words)
     }
+}
+
+/// A line of text in a size and a color, `top` units below the top of an area.
+pub(super) fn headline<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    pen: &Pen,
+    (text, size, color): (&str, u32, RGBColor),
+    top: u32,
+) -> Result<(), OutputError> {
+    let style = pen.text(size, color).pos(Pos::new(HPos::Left, VPos::Top));
+    area.draw(&Text::new(text, (pen.length(110), pen.length(top)), style)).map_err(in_words)
 }
 
 /// A range of places with the ticks that were chosen for it.
@@ -132,6 +153,16 @@ impl Ranged for Ticked {
 type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<Ticked, Ticked>>;
 
 impl LineChart {
+    /// The legend and the curves, without title and subtitle.
+    pub(super) fn draw_panel<DB: DrawingBackend>(
+        &self,
+        area: &DrawingArea<DB, Shift>,
+        pen: &Pen,
+    ) -> Result<(), OutputError> {
+        let panel = self.legend(area, pen)?;
+        self.panel(&panel, pen)
+    }
+
     fn placed(&self, (x, y): (f64, f64)) -> Option<(f64, f64)> {
         Some((self.x.place(x)?, self.y.place(y)?))
     }
@@ -170,7 +201,7 @@ impl LineChart {
             .draw()
             .map_err(in_words)?;
         for (index, series) in self.series.iter().enumerate() {
-            self.curve(&mut chart, pen, series, color(index))?;
+            self.curve(&mut chart, pen, series, series.color_at(index))?;
         }
         Ok(())
     }
@@ -222,7 +253,8 @@ impl LineChart {
             if x > left && x + width > right {
                 (x, y) = (left, y + row);
             }
-            let (line, ends) = (pen.line(3, color(index)), [(x, y), (x + sample, y)]);
+            let color = series.color_at(index);
+            let (line, ends) = (pen.line(3, color), [(x, y), (x + sample, y)]);
             match series.stroke {
                 Stroke::Dashed => area.draw(&DashedPathElement::new(ends, pen.length(12), pen.length(8), line)),
                 Stroke::Line | Stroke::Dotted => area.draw(&PathElement::new(ends, line)),
@@ -230,18 +262,13 @@ impl LineChart {
             .map_err(in_words)?;
             if series.stroke == Stroke::Dotted {
                 let middle = (x + sample / 2, y);
-                area.draw(&Circle::new(middle, pen.length(6), color(index).filled())).map_err(in_words)?;
+                area.draw(&Circle::new(middle, pen.length(6), color.filled())).map_err(in_words)?;
             }
             area.draw(&Text::new(series.name.as_str(), (x + sample + gap, y), style.clone())).map_err(in_words)?;
             x += width + 3 * gap;
         }
         Ok(area.split_vertically(y + row / 2 + gap).1)
     }
-}
-
-/// The color of a series.
-fn color(index: usize) -> RGBColor {
-    SERIES[index % SERIES.len()]
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Drawing PNG and SVG alike: a font that is built in, colors that stay apart, and line charts.
 
 mod axis;
+mod chart_stack;
 mod font;
 mod line_chart;
 pub mod palette;
@@ -8,6 +9,7 @@ mod pen;
 mod png;
 
 pub use axis::{Axis, Scale, compact};
+pub use chart_stack::ChartStack;
 pub use line_chart::{LineChart, Series, Stroke};
 pub use pen::Pen;
 use plotters::backend::{BitMapBackend, SVGBackend};

@@ -5,6 +5,7 @@ mod curves;
 
 use burn_privacy_output::plot;
 
+use self::chart::charts;
 use self::curves::Curves;
 use super::{ReportError, RunReport};
 
@@ -18,7 +19,7 @@ const SIZE: (u32, u32) = (1_600, 1_200);
 ///
 /// [`ReportError::Output`], for which no case is known.
 pub fn plot_png(report: &RunReport) -> Result<Vec<u8>, ReportError> {
-    Ok(plot::png(&Curves::of(report)?, SIZE)?)
+    Ok(plot::png(&charts(&Curves::of(report)?), SIZE)?)
 }
 
 /// The plot of a report as SVG. Text stays text, in DejaVu Sans where the viewer has it.
@@ -27,7 +28,7 @@ pub fn plot_png(report: &RunReport) -> Result<Vec<u8>, ReportError> {
 ///
 /// [`ReportError::Output`], for which no case is known.
 pub fn plot_svg(report: &RunReport) -> Result<String, ReportError> {
-    Ok(plot::svg(&Curves::of(report)?, SIZE)?)
+    Ok(plot::svg(&charts(&Curves::of(report)?), SIZE)?)
 }
 
 #[cfg(test)]

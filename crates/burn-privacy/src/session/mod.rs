@@ -43,6 +43,7 @@ pub type LossResult = std::result::Result<Tensor<1>, Box<dyn std::error::Error +
 ///
 /// The session owns its sampler, the key of the noise and the count of charged steps. Each
 /// [`Step`] is consumed by use, and the only gradients it gives are [`NoisyGradients`](crate::NoisyGradients). See the [crate documentation](crate) for a whole program.
+#[must_use = "a session that takes no step trains nothing"]
 pub struct Session<I, O, D, B> {
     plan: Arc<PrivacyPlan>,
     dataset: D,

@@ -1,5 +1,7 @@
 //! Couplings that show only under some circumstances: randomness, state, later steps, many examples, gradients alone,
 //! records that are not finite. Each was released once.
+//!
+//! Long because: one program a test, each with the coupling that it hides.
 
 use std::cell::{Cell, RefCell};
 

@@ -1,7 +1,9 @@
-//! What the behaviour tests share: examples, one clipped sum through the public API, comparisons.
+//! What the behavior tests share: examples, one clipped sum through the public API, comparisons.
 //!
 //! A full batch with noise multiplier 0 makes a step's gradient the sum of the clipped per-example gradients divided
 //! by a public constant, so that everything can be tested through [`Step::gradients`](burn_privacy::session::Step).
+//!
+//! Long because: one set of models and records for all test programs.
 #![allow(dead_code)] // each test binary uses a part
 
 pub mod witness;

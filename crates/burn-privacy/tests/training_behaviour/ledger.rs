@@ -155,7 +155,7 @@ fn the_data_sets_budget_ends_a_session() {
     ledger(&path).set_budget(whole).unwrap();
     let mut session = on(&path, "first");
     while session.next_step().unwrap().is_some() {}
-    session.finish().unwrap();
+    let _ = session.finish().unwrap();
     let error = fresh(Entropy::os()).with_ledger(ledger(&path), "second").unwrap_err();
     assert!(matches!(error, Error::Ledger(LedgerError::BudgetExceeded { asked: 10, .. })), "{error}");
     assert_eq!(charged(&path), 10);
