@@ -98,8 +98,8 @@ impl HouseholdTask {
 }
 
 /// Why fixed features are not swept.
-pub const NO_SWEEP: &str = "the preset scatter-linear can't be swept: a sweep charges one kind of step, and this preset's plan has \
-     phases. Run mnist_dp or cifar_dp with it, once for each setting";
+pub const NO_SWEEP: &str = "presets on scattering features can't be swept: a sweep charges one kind of step, and their plans have \
+     phases, or their features are made first. Run mnist_dp or cifar_dp with them, once for each setting";
 
 #[derive(Clone, Copy)]
 pub enum Model {
@@ -127,7 +127,7 @@ impl Task {
             TaskName::Cifar => {
                 let preset = preset::<cifar::PresetName>(options, cifar::PresetName::Quick)?.settings();
                 let source = cifar::source(data, arguments.download)?;
-                if preset.model == cifar::ModelName::ScatterLinear {
+                if matches!(preset.model, cifar::ModelName::ScatterLinear | cifar::ModelName::ScatterCnn) {
                     return Err(NO_SWEEP.into());
                 }
                 let words = preset.model.description();
