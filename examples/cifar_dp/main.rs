@@ -29,11 +29,10 @@ fn run(arguments: &cli::Arguments) -> Result<End> {
     let preset = arguments.preset.settings();
     let model = arguments.model.unwrap_or(preset.model);
     let settings = Settings::resolve(arguments.preset, preset, model, training);
-    let mut source = source(arguments.data.as_deref(), arguments.download)?;
+    let mut data = ImageData::split(source(arguments.data.as_deref(), arguments.download)?, training)?;
     if model == ModelName::ScatterCnn {
-        source = scattered(source, FEATURES.mirrored, &training.features)?;
+        data = scattered(data, FEATURES.mirrored, &training.features)?;
     }
-    let data = ImageData::split(source, training)?;
     let job = run.job(settings, data, training)?;
     let (device, words) = (job.device(), model.description());
     match model {

@@ -95,7 +95,7 @@ impl Task {
         let normalizer = Normalizer::Channels(statistics);
         let records = normalizer.records(features, labels, 10)?;
         let head = choice.training.train(&records, &mut run, None, |_, _| true)?;
-        Ok(accuracy(&head, &normalizer.records(&self.test.0, &self.test.1, 10)?)?)
+        accuracy(&head, &normalizer.records(&self.test.0, &self.test.1, 10)?)
     }
 
     /// Records normalized by groups of their own channels, which is free.

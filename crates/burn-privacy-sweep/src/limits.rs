@@ -98,8 +98,8 @@ fn curve_name(point: &Point<'_>) -> String {
 fn falls(curve: &[&Point<'_>]) -> Option<String> {
     // The deepest certain fall.
     let mut worst: Option<(&Point<'_>, &Point<'_>)> = None;
-    for (at, low) in curve.iter().enumerate() {
-        for high in &curve[at + 1..] {
+    for (at, &low) in curve.iter().enumerate() {
+        for &high in &curve[at + 1..] {
             let fall = |(low, high): (&Point<'_>, &Point<'_>)| low.mean.value - high.mean.value;
             if high.epsilon > low.epsilon
                 && low.mean.exceeds(&high.mean)
@@ -186,7 +186,7 @@ fn edges(points: &[Point<'_>]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SweepConfig, SweepSummary};
+    use crate::SweepConfig;
 
     /// A summary of these scores, in the order of the settings, with two runs 0.002 apart; the last is without privacy.
     fn summary(config: &SweepConfig, means: &[f64], plain: f64, spread: f64) -> SweepSummary {

@@ -7,7 +7,7 @@ use burn_privacy_features::ImageFeatures;
 use burn_privacy_features::normalization::normalize_groups;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::ImageSource;
+use super::ImageData;
 use crate::Result;
 
 /// Channels are normalized in groups of as many of one color: free, since each image is treated by itself.
@@ -16,17 +16,17 @@ const GROUP: usize = 9;
 /// The largest normalized feature that is told apart: a byte holds from -this to this.
 pub const LARGEST: f32 = 4.0;
 
-/// Images in the place of whose pixels there are scattering features, a byte each: `[colors, channels of a color x rows, columns]`, as
+/// The same images with scattering features in the place of pixels, a byte each: `[colors, channels of a color x rows, columns]`, as
 /// [`ImageDataset`] knows colors alone. `mirrored` averages an image's and its mirror image's.
 ///
 /// # Errors
 ///
 /// If images are not square with sides of a multiple of 4 pixels; those of the folder.
-pub fn scattered(source: ImageSource, mirrored: bool, cache: &Path) -> Result<ImageSource> {
-    let ImageSource { name, short_name, train, test, published } = source;
-    let train = features_of(&train, mirrored, cache)?;
-    let test = test.map(|test| features_of(&test, mirrored, cache)).transpose()?;
-    Ok(ImageSource { name: format!("scattering features of {name}"), short_name, train, test, published })
+pub fn scattered(mut data: ImageData, mirrored: bool, cache: &Path) -> Result<ImageData> {
+    data.train = features_of(&data.train, mirrored, cache)?;
+    data.test = features_of(&data.test, mirrored, cache)?;
+    data.validation = data.validation.map(|images| features_of(&images, mirrored, cache)).transpose()?;
+    Ok(data)
 }
 
 fn features_of(images: &ImageDataset, mirrored: bool, cache: &Path) -> Result<ImageDataset> {
