@@ -9,13 +9,14 @@
 //! # Definition
 //!
 //! A patch of 6 x 6 pixels in all colors, at every second pixel, less its own mean, over its own standard deviation (of which 10/255
-//! are added as variance); whitened (ZCA, 0.1 added to eigenvalues); its products z with the filters, of norm 1. Features are the means
+//! are added as variance); whitened (0.1 added to the eigenvalues of the covariance); its products z with the filters, of norm 1. Features are the means
 //! of `max(0, z - 0.25)` and of `max(0, -z - 0.25)` over each quarter of the image: `2 x filters` channels of 4 positions.
 
 use std::ops::Range;
 use std::path::Path;
 
 use faer::linalg::matmul::matmul;
+use faer::linalg::solvers::Solve;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 use rayon::prelude::*;
 
@@ -77,22 +78,20 @@ impl PatchFeatures {
         let mean: Vec<f64> = (0..length).map(|at| (0..count).map(|row| all[(row, at)]).sum::<f64>() / count as f64).collect();
         let centered = Mat::from_fn(count, length, |row, column| all[(row, column)] - mean[column]);
         let covariance = centered.transpose() * &centered * faer::Scale(1.0 / count as f64);
+        let regular = Mat::from_fn(length, length, |i, j| covariance[(i, j)] + if i == j { WHITENING } else { 0.0 });
         let refused = |_| FeatureError::invalid("the covariance of generated patches", "not finite", "finite");
-        let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(refused)?;
-        let (vectors, values) = (eigen.U(), eigen.S());
-        let scaled = Mat::from_fn(length, length, |row, at| vectors[(row, at)] / (values[at].max(0.0) + WHITENING).sqrt());
-        let whitening = scaled * vectors.transpose();
+        let factor = regular.llt(Side::Lower).map_err(refused)?;
         // Evenly from all generated images.
         let stride = (count / filters).max(1);
-        let chosen = Mat::from_fn(filters, length, |filter, at| centered[(filter * stride % count, at)]);
-        let white = &chosen * &whitening;
-        // Whitening is symmetric: the product with a whitened patch is that of the twice whitened filter with the patch.
-        let twice = &white * &whitening;
+        let mut solved = Mat::from_fn(length, filters, |at, filter| centered[(filter * stride % count, at)]);
+        let chosen = solved.clone();
+        // The product of two whitened patches p and x is p^T C^-1 x, and the square of a whitened filter's norm p^T C^-1 p.
+        factor.solve_in_place(&mut solved);
         let mut whole = Vec::with_capacity(filters * length);
         let mut offsets = Vec::with_capacity(filters);
         for filter in 0..filters {
-            let norm = (0..length).map(|at| white[(filter, at)].powi(2)).sum::<f64>().sqrt().max(1e-12);
-            let weight = |at: usize| twice[(filter, at)] / norm;
+            let square: f64 = (0..length).map(|at| chosen[(at, filter)] * solved[(at, filter)]).sum();
+            let weight = |at: usize| solved[(at, filter)] / square.max(1e-24).sqrt();
             offsets.push((0..length).map(|at| weight(at) * mean[at]).sum::<f64>() as f32);
             whole.extend((0..length).map(|at| weight(at) as f32));
         }

@@ -8,6 +8,7 @@ pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Images, a byte a pixel, and their classes.
 pub struct Images {
+    #[allow(dead_code)] // not in every example
     pub colors: usize,
     pub side: usize,
     pub pixels: Vec<u8>,
