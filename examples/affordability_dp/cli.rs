@@ -100,7 +100,7 @@ impl Mode {
             Self::All => {
                 use Mode::{Gradient, Input, InputCells, InputRows, None, Output, OutputNetworks};
                 vec![None, Gradient, Output, OutputNetworks, Input, InputRows, InputCells]
-            },
+            }
             mode => vec![mode],
         }
     }

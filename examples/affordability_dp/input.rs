@@ -68,11 +68,8 @@ pub fn corrected(rows: &[Row], bounds: &Bounds, nominal: usize, epsilon: f64) ->
         for (i, a) in noisy.iter().enumerate() {
             moments.right[i] += a * (found - MIDDLE);
             for (j, b) in noisy.iter().enumerate() {
-                moments.matrix[i * count + j] += if i == j && i > 0 {
-                    MOST * MOST * ((a / MOST).powi(2) - added) * (t - 1.0) / t
-                } else {
-                    a * b
-                };
+                moments.matrix[i * count + j] +=
+                    if i == j && i > 0 { MOST * MOST * ((a / MOST).powi(2) - added) * (t - 1.0) / t } else { a * b };
             }
         }
     }

@@ -11,7 +11,7 @@ use burn_privacy::mechanisms::local::SampledPiecewise;
 use burn_privacy::mechanisms::{Entropy, PrivacyKey};
 use burn_privacy::prediction::Shards;
 use burn_privacy_examples::Result;
-use burn_privacy_examples::affordability::data::{Bounds, FEATURES, Row};
+use burn_privacy_examples::affordability::data::{Bounds, Household, Row};
 use burn_privacy_examples::affordability::{Degree, Polynomial};
 
 /// How the rounds go. All of it is public, and chosen on generated households.
@@ -51,7 +51,7 @@ pub fn trained(rows: &[Row], bounds: &Bounds, nominal: usize, epsilon: f64) -> R
         for &household in households {
             // On the household's own device, up to the noise.
             let inputs = degree.inputs(&rows[household], bounds);
-            let target = rows[household][FEATURES].clamp(bounds[FEATURES].0, bounds[FEATURES].1);
+            let target = f64::from(Household::of(&rows[household], bounds).target);
             let error = (model.raw(&inputs) - target).clamp(-1.0, 1.0);
             let gradient: Vec<f64> = inputs.iter().map(|input| error * input).collect();
             let message = mechanism.perturb(&gradient, &key, household as u64)?;
@@ -81,7 +81,7 @@ pub fn trained(rows: &[Row], bounds: &Bounds, nominal: usize, epsilon: f64) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn_privacy_examples::affordability::data::BOUNDS;
+    use burn_privacy_examples::affordability::data::{BOUNDS, FEATURES};
     use burn_privacy_examples::affordability::{generated, r_squared};
 
     #[test]

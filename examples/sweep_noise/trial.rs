@@ -41,9 +41,7 @@ impl Task {
                     self.image_trial(task, under, trial, || cifar::LinearModel::new(device))
                 }
                 Model::Cifar(cifar::ModelName::ScatterLinear | cifar::ModelName::ScatterCnn)
-                | Model::Mnist(mnist::ModelName::ScatterLinear) => {
-                    Err(NO_SWEEP.into())
-                }
+                | Model::Mnist(mnist::ModelName::ScatterLinear) => Err(NO_SWEEP.into()),
                 Model::Mnist(name) => self.image_trial(task, under, trial, || mnist::MnistCnn::new(name, device)),
             },
         }

@@ -29,7 +29,8 @@ fn all_modes_are_compared_and_written() {
     assert!(plain > 0.6 && gradient > 0.6, "{shown}");
     // Noise on every row, and on few teachers' answers, costs more.
     let (cells, local) = (score(&shown, "| input (every cell) |"), score(&shown, "| input (local gradients) |"));
-    let (networks, student) = (score(&shown, "| output (networks) |"), score(&shown, "| output (small teachers, student) |"));
+    let (networks, student) =
+        (score(&shown, "| output (networks) |"), score(&shown, "| output (small teachers, student) |"));
     assert!(cells < gradient && networks < plain, "{shown}");
     // What was changed about both places buys much. 0.75 and 0.85 on average, against about 0.
     assert!(local > 0.5 && local > cells && student > 0.6 && student > networks, "{shown}");

@@ -243,11 +243,8 @@ fn fashion_mnist_falls_back_on_generated_digits() {
     let out = tempfile::tempdir().unwrap();
     let few = ["--fashion", "--device", "cpu", "--limit-train", "60", "--limit-test", "20", "--batch-size", "10"];
     let few = [&few[..], &["--max-steps", "1", "--delta", "1e-3"]].concat();
-    let output = command("mnist_dp", &few, out.path())
-        .current_dir(out.path())
-        .env_remove("BURN_PRIVACY_DATA")
-        .output()
-        .unwrap();
+    let output =
+        command("mnist_dp", &few, out.path()).current_dir(out.path()).env_remove("BURN_PRIVACY_DATA").output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("generated digits (not Fashion-MNIST)"), "{}", text(&output.stdout));
 }

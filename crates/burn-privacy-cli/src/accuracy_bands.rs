@@ -21,7 +21,12 @@ fn rows() -> impl Iterator<Item = Measured> {
     TABLE.lines().skip(1).filter_map(|line| {
         let fields: Vec<&str> = line.split(',').collect();
         let number = |at: usize| fields.get(at)?.parse::<f64>().ok();
-        Some(Measured { records: fields.first()?.parse().ok()?, epsilon: number(1)?, low: number(4)?, high: number(6)? })
+        Some(Measured {
+            records: fields.first()?.parse().ok()?,
+            epsilon: number(1)?,
+            low: number(4)?,
+            high: number(6)?,
+        })
     })
 }
 

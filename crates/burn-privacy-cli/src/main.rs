@@ -3,8 +3,8 @@
 //! Exit codes: 0 for an answer, 1 for a value that is refused or a file that can't be read, 2 for a command line that
 //! isn't understood, 3 if no parameter reaches the target.
 
-mod accuracy_bands;
 mod accountants;
+mod accuracy_bands;
 mod answer;
 mod cli;
 mod commands;

@@ -8,9 +8,10 @@
 //!
 //! # Definition
 //!
-//! A patch of 6 x 6 pixels in all colors, at every second pixel, less its own mean, over its own standard deviation (of which 10/255
-//! are added as variance); whitened (0.1 added to the eigenvalues of the covariance); its products z with the filters, of norm 1. Features are the means
-//! of `max(0, z - 0.25)` and of `max(0, -z - 0.25)` over each quarter of the image: `2 x filters` channels of 4 positions.
+//! A patch of 6 x 6 pixels in all colors, at every second pixel, less its own mean, over its own standard deviation (of which
+//! 10/255^2 are added as variance); whitened (0.1 added to the eigenvalues of the covariance); its products z with the filters,
+//! of norm 1. Features are the means of `max(0, z - 0.25)` and of `max(0, -z - 0.25)` over each quarter of the image: `2 x filters`
+//! channels of 4 positions.
 
 use std::ops::Range;
 use std::path::Path;
@@ -75,7 +76,8 @@ impl PatchFeatures {
         let patches = public_patches(colors, side, filters.max(IMAGES * PATCHES_OF_IMAGE));
         let count = patches.len() / length;
         let all = MatRef::from_row_major_slice(&patches, count, length);
-        let mean: Vec<f64> = (0..length).map(|at| (0..count).map(|row| all[(row, at)]).sum::<f64>() / count as f64).collect();
+        let mean: Vec<f64> =
+            (0..length).map(|at| (0..count).map(|row| all[(row, at)]).sum::<f64>() / count as f64).collect();
         let centered = Mat::from_fn(count, length, |row, column| all[(row, column)] - mean[column]);
         let covariance = centered.transpose() * &centered * faer::Scale(1.0 / count as f64);
         let regular = Mat::from_fn(length, length, |i, j| covariance[(i, j)] + if i == j { WHITENING } else { 0.0 });
@@ -150,10 +152,10 @@ impl PatchFeatures {
     pub fn cached(&self, folder: &Path, pixels: &[u8], progress: impl FnMut(usize)) -> Result<FeatureTable> {
         let bytes = self.image_bytes();
         let (colors, side, filters, mirrored) = (self.colors, self.side, self.offsets.len(), self.mirrored);
-        let transform = format!("patches 1: {filters} of dead leaves, {colors} x {side} x {side} / 255, mirrored {mirrored}");
+        let transform =
+            format!("patches 1: {filters} of dead leaves, {colors} x {side} x {side} / 255, mirrored {mirrored}");
         let key = CacheKey::new(&transform, pixels.chunks(bytes));
-        let shape =
-            TableShape { rows: pixels.len() / bytes, channels: self.channels(), positions: self.positions() };
+        let shape = TableShape { rows: pixels.len() / bytes, channels: self.channels(), positions: self.positions() };
         let compute = |rows: Range<usize>| self.compute(&pixels[rows.start * bytes..rows.end * bytes]);
         cached(folder, &key, shape, compute, progress)
     }

@@ -6,9 +6,10 @@
 //! cargo run --release -p burn-privacy-linear --example head_choices -- DIR bands
 //! ```
 //!
-//! `DIR` holds the published files (`.gz`). `options` switches one of the free options off at a time; `methods` compares DP-SGD with
-//! least squares in closed form and gradients preconditioned by the features' second moments; `bands` prints the table that
-//! `burn-privacy recommend` reads. All are trained on the first training images and measured on the last 5,000 of them.
+//! `DIR` holds the published files (`.gz`). `options` switches one of the free options off at a time, and `adam` tries rates of
+//! DP-AdamBC; `methods` compares DP-SGD with least squares in closed form and gradients preconditioned by the features' second
+//! moments; `bands` prints the table that `burn-privacy recommend` reads. All are trained on the first training images and
+//! measured on the last 5,000 of them.
 
 #[path = "support/images.rs"]
 mod images;
@@ -48,7 +49,7 @@ struct Task {
 /// One way to train a head.
 #[derive(Clone)]
 struct Choice {
-    name: &'static str,
+    name: String,
     clip: f64,
     training: HeadTraining,
     method: Method,
@@ -58,8 +59,13 @@ struct Choice {
 enum Method {
     Gradients,
     /// Part of the budget of the second moments, in squared noise, and the ridge.
-    Preconditioned { share: f64, ridge: f64 },
-    ClosedForm { ridge: f64 },
+    Preconditioned {
+        share: f64,
+        ridge: f64,
+    },
+    ClosedForm {
+        ridge: f64,
+    },
 }
 
 /// Steps and batch of a run.
@@ -167,7 +173,7 @@ fn summary(scores: &[f64]) -> (f64, f64) {
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let (Some(folder), Some(table)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: head_choices DIR options|methods|bands [--epsilon E] [--seeds N] [--rate R] ..".into());
+        return Err("usage: head_choices DIR options|adam|methods|bands [--epsilon E] [--seeds N] [--rate R] ..".into());
     };
     let given: Vec<String> = arguments.collect();
     let number = |name: &str, default: f64| -> Result<f64> {
@@ -192,9 +198,14 @@ fn main() -> Result<()> {
         }
         "options" => {
             let task = Task::load(folder, records)?;
-            print(&options(rate), seeds, |choice| task.run(choice, length, epsilon))
+            print(&options(rate, number("--adam-rate", 0.5)?), seeds, |choice| task.run(choice, length, epsilon))
         }
-        other => Err(format!("{other} is no table: options, methods or bands").into()),
+        "adam" => {
+            let task = Task::load(folder, records)?;
+            let choices: Vec<Choice> = [0.05, 0.1, 0.2, 0.5, 1.0, 2.0].map(adam).into();
+            print(&choices, seeds, |choice| task.run(choice, length, epsilon))
+        }
+        other => Err(format!("{other} is no table: options, adam, methods or bands").into()),
     }
 }
 
@@ -206,16 +217,16 @@ fn recipe(rate: f64) -> Choice {
         rule: UpdateRule::Momentum(0.9),
         averaging: Averaging::Exponential(0.98),
     };
-    Choice { name: "the recipe", clip: 0.1, training, method: Method::Gradients }
+    Choice { name: "the recipe".into(), clip: 0.1, training, method: Method::Gradients }
 }
 
 /// The recipe with one thing changed at a time. Without momentum a rate is ten times as large, so that a gradient moves the weights
 /// by as much in the end.
-fn options(rate: f64) -> Vec<Choice> {
+fn options(rate: f64, adam_rate: f64) -> Vec<Choice> {
     let base = recipe(rate);
-    let with = |name, change: &dyn Fn(&mut Choice)| {
+    let with = |name: &str, change: &dyn Fn(&mut Choice)| {
         let mut choice = base.clone();
-        choice.name = name;
+        choice.name = name.into();
         change(&mut choice);
         choice
     };
@@ -231,23 +242,28 @@ fn options(rate: f64) -> Vec<Choice> {
             choice.training.rule = UpdateRule::LowPass(0.9);
             choice.training.rate = 10.0 * rate;
         }),
-        with("DP-AdamBC for momentum, rate 0.5", &|choice| {
-            choice.training.rule = UpdateRule::AdamBc { first: 0.9, second: 0.99, floor: 1.0 };
-            choice.training.rate = 0.5;
-        }),
+        with("DP-AdamBC for momentum", &|choice| *choice = adam(adam_rate)),
         with("clipping norm 1, above most gradients", &|choice| choice.clip = 1.0),
     ]
+}
+
+/// DP-AdamBC in the place of momentum, whose rate is not that of SGD: `adam` tries some.
+fn adam(rate: f64) -> Choice {
+    let mut choice = recipe(rate);
+    choice.name = format!("DP-AdamBC for momentum, rate {rate}");
+    choice.training.rule = UpdateRule::AdamBc { first: 0.9, second: 0.99, floor: 1.0 };
+    choice
 }
 
 /// DP-SGD, and what second moments offer.
 fn methods(rate: f64, ridge: f64, share: f64, fast: f64) -> Vec<Choice> {
     let base = recipe(rate);
     let mut preconditioned = base.clone();
-    preconditioned.name = "gradients preconditioned by second moments (DP-FC)";
+    preconditioned.name = "gradients preconditioned by second moments (DP-FC)".into();
     preconditioned.method = Method::Preconditioned { share, ridge };
     preconditioned.training.rate = fast * rate;
     let mut closed = base.clone();
-    closed.name = "least squares in closed form (DP-LS)";
+    closed.name = "least squares in closed form (DP-LS)".into();
     closed.method = Method::ClosedForm { ridge };
     vec![base, preconditioned, closed]
 }
@@ -273,9 +289,8 @@ fn bands(folder: &Path, seeds: usize) -> Result<()> {
         let length = Length { batch: records / 10, steps: 300 };
         for epsilon in [0.5, 1.0, 2.0, 4.0, 8.0] {
             let rate = 15.0 * (epsilon * records as f64 / (3.0 * 55_000.0)).clamp(0.05, 1.0);
-            let scores: Vec<f64> = (0..seeds)
-                .map(|_| task.run(&recipe(rate), length, epsilon))
-                .collect::<Result<_>>()?;
+            let scores: Vec<f64> =
+                (0..seeds).map(|_| task.run(&recipe(rate), length, epsilon)).collect::<Result<_>>()?;
             let (mean, _) = summary(&scores);
             let low = scores.iter().copied().fold(f64::INFINITY, f64::min);
             let high = scores.iter().copied().fold(0.0, f64::max);

@@ -9,8 +9,11 @@ const COUNT: usize = 8_000;
 
 /// Two columns of numbers and one of categories; the class follows a hump in the first and the category.
 fn records(offset: usize) -> BinnedRecords {
-    let columns =
-        vec![Column { bins: 32, ordered: true }, Column { bins: 16, ordered: true }, Column { bins: 9, ordered: false }];
+    let columns = vec![
+        Column { bins: 32, ordered: true },
+        Column { bins: 16, ordered: true },
+        Column { bins: 9, ordered: false },
+    ];
     let (mut bins, mut positive) = (Vec::new(), Vec::new());
     for at in offset..offset + COUNT {
         let uniform = |k: f64| (at as f64 * 0.618_034 * k).fract();
@@ -46,7 +49,8 @@ fn it_learns_what_a_line_can_not_and_ends_with_its_plan() {
     // The hump, the column that says nothing, and the categories.
     let curves = model.curves();
     assert!(curves[0][16] > curves[0][1] + 1.0 && curves[0][16] > curves[0][30] + 1.0, "{:?}", curves[0]);
-    let spread = |curve: &[f64]| curve.iter().fold(f64::MIN, |a, &b| a.max(b)) - curve.iter().fold(f64::MAX, |a, &b| a.min(b));
+    let spread =
+        |curve: &[f64]| curve.iter().fold(f64::MIN, |a, &b| a.max(b)) - curve.iter().fold(f64::MAX, |a, &b| a.min(b));
     assert!(spread(&curves[1]) < 0.3 * spread(&curves[0]), "{curves:?}");
     assert!(training().train(&train, &mut run).is_err());
     let statement = run.finish("points", "boosted additive model").unwrap();

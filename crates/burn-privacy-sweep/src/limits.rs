@@ -252,7 +252,10 @@ mod tests {
     fn a_best_value_at_the_end_of_its_list_is_named() {
         let config = config().with_epsilons([2.0]).with_clips([0.1, 0.3, 1.0]);
         let found = summary(&config, &[0.80, 0.85, 0.90], 0.91, 0.001).limits();
-        assert!(found.len() == 1 && found[0].contains("best clipping norm is the largest that was tried, 1"), "{found:?}");
+        assert!(
+            found.len() == 1 && found[0].contains("best clipping norm is the largest that was tried, 1"),
+            "{found:?}"
+        );
         let found = summary(&config, &[0.95, 0.85, 0.90], 0.951, 0.001).limits();
         assert!(found.len() == 1 && found[0].contains("smallest that was tried, 0.1"), "{found:?}");
         assert_eq!(summary(&config, &[0.80, 0.90, 0.85], 0.91, 0.001).limits(), Vec::<String>::new());

@@ -54,9 +54,12 @@ impl Degree {
         if self == Self::Two {
             for (at, a) in scaled.iter().enumerate() {
                 // A square is centered where its mean is assumed to be.
-                inputs.extend(scaled[at..].iter().enumerate().map(|(other, b)| {
-                    0.5 * if other == 0 { a * b - 1.0 } else { a * b }
-                }));
+                inputs.extend(
+                    scaled[at..]
+                        .iter()
+                        .enumerate()
+                        .map(|(other, b)| 0.5 * if other == 0 { a * b - 1.0 } else { a * b }),
+                );
             }
         }
         inputs

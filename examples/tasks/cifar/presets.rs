@@ -28,7 +28,9 @@ impl PresetName {
             Self::Handout => "a small CNN as handouts have it, with their settings, for CIFAR-10",
             Self::Wrn => "the WRN-16-4 of De et al. (2022), for CIFAR-10 and a GPU",
             Self::ScatterLinear => "a linear head on scattering features, for CIFAR-10 in minutes on two cores",
-            Self::ScatterCnn => "a CNN on scattering features, for CIFAR-10: Tramer and Boneh (ICLR 2021) have 69.3 % at epsilon 3",
+            Self::ScatterCnn => {
+                "a CNN on scattering features, for CIFAR-10: Tramer and Boneh (ICLR 2021) have 69.3 % at epsilon 3"
+            }
         }
     }
 }

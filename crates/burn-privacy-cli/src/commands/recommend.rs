@@ -150,6 +150,8 @@ fn expected(size: u64, epsilon: f64) -> String {
         (None, Some(above)) => format!("at most {}, where the table begins", words(above)),
         (None, None) => "nothing so far".into(),
     };
-    format!("Accuracies measured of {BANDS_OF}, several runs each: {found}.\nOther tasks are harder or easier; what a larger epsilon or \
-             more records buy carries over.")
+    format!(
+        "Accuracies measured of {BANDS_OF}, several runs each: {found}.\nOther tasks are harder or easier; what a larger epsilon or \
+             more records buy carries over."
+    )
 }
