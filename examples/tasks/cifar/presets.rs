@@ -7,6 +7,12 @@ use crate::image_training::{Noise, Preset, Recipe, Scaling};
 /// Fixed features of these images.
 pub const FEATURES: Recipe = Recipe { mirrored: true, norms_noise: 32.0, statistics_noise: 6.0 };
 
+/// Features of a public network.
+pub const PUBLIC_FEATURES: Recipe = Recipe { mirrored: true, norms_noise: 32.0, statistics_noise: 6.0 };
+
+/// Side in pixels to which images are enlarged for [`PUBLIC_FEATURES`].
+pub const SIDE: u64 = 96;
+
 /// A set of settings that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs)] // `description` says it
@@ -16,6 +22,7 @@ pub enum PresetName {
     Handout,
     Wrn,
     ScatterLinear,
+    PublicLinear,
 }
 
 impl PresetName {
@@ -27,6 +34,7 @@ impl PresetName {
             Self::Handout => "a small CNN as handouts have it, with their settings, for CIFAR-10",
             Self::Wrn => "the WRN-16-4 of De et al. (2022), for CIFAR-10 and a GPU",
             Self::ScatterLinear => "a linear head on scattering features, for CIFAR-10 in minutes on two cores",
+            Self::PublicLinear => "a linear head on features of EfficientNet-Lite0, which was trained on ImageNet",
         }
     }
 }
@@ -41,6 +49,7 @@ pub enum ModelName {
     Wrn,
     Linear,
     ScatterLinear,
+    PublicLinear,
 }
 
 impl ModelName {
@@ -53,6 +62,7 @@ impl ModelName {
             Self::Wrn => "wrn: WRN-16-4 with group norm and standardized weights",
             Self::Linear => "linear: no hidden layer",
             Self::ScatterLinear => "scatter-linear: a linear head on scattering features",
+            Self::PublicLinear => "public-linear: a linear head on features of EfficientNet-Lite0 (public, ImageNet)",
         }
     }
 }
@@ -120,6 +130,20 @@ impl PresetName {
             },
             Self::ScatterLinear => Preset {
                 model: ModelName::ScatterLinear,
+                scaling: Scaling::Unit,
+                noise: Noise::Epsilon(3.0),
+                delta: 1e-5,
+                clip: 0.1,
+                batch_size: 4096,
+                epochs: 40,
+                learning_rate: 120.0,
+                momentum: 0.9,
+                average: Some(0.98),
+                views: 1,
+                plain_learning_rate: 20.0,
+            },
+            Self::PublicLinear => Preset {
+                model: ModelName::PublicLinear,
                 scaling: Scaling::Unit,
                 noise: Noise::Epsilon(3.0),
                 delta: 1e-5,

@@ -7,7 +7,7 @@ use burn_privacy::device::DeviceChoice;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches};
 
-use super::ClippingStyle;
+use super::{ClippingStyle, PretrainedArguments};
 
 /// Headings of `--help`.
 pub const TRAINING: &str = "What is trained";
@@ -34,6 +34,9 @@ pub struct HelpArguments {
 /// The part of the command line that programs which train on images have in common.
 #[derive(Args, Debug)]
 pub struct TrainingArguments {
+    #[command(flatten)]
+    pub weights: PretrainedArguments,
+
     /// Train in Burn's ordinary way, to see what privacy costs. Protects nobody
     #[arg(long, help_heading = PRIVACY,
           conflicts_with_all = ["epsilon", "noise_multiplier", "delta", "clip", "clipping", "users", "ledger", "physical_batch",

@@ -1,5 +1,7 @@
 //! Every setting of a run, as it is in effect.
 
+use std::path::PathBuf;
+
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig};
 use burn_privacy::mechanisms::Entropy;
@@ -16,6 +18,8 @@ pub struct Settings {
     pub preset: String,
     pub model: String,
     pub pixel_scaling: Scaling,
+    /// File of weights that training started from.
+    pub pretrained: Option<PathBuf>,
     /// None without privacy.
     pub privacy: Option<PrivacySettings>,
     pub batch_size: usize,
@@ -83,6 +87,7 @@ impl Settings {
             preset: value_name(name),
             model: value_name(model),
             pixel_scaling: preset.scaling,
+            pretrained: arguments.weights.pretrained.clone(),
             privacy: private.then_some(privacy),
             batch_size: arguments.batch_size.map_or(preset.batch_size, |size| size as usize),
             epochs: arguments.epochs.unwrap_or(preset.epochs),
