@@ -13,6 +13,7 @@ use burn::nn::{BatchNorm, GroupNorm};
 use burn::optim::SgdConfig;
 use burn::prelude::*;
 use burn_privacy::datasets::{ImageBatch, ImageBatcher, ImageDataset, ImageItem, Normalization, generated_with};
+use burn_privacy::device::{DeviceChoice, select_device};
 use burn_privacy::fine_tune::{freeze_batch_norms, with_group_norms};
 use burn_privacy::prelude::*;
 use burn_privacy_examples::Result;
@@ -68,7 +69,7 @@ fn refused<T>(outcome: std::result::Result<T, Error>) -> Result<String> {
 }
 
 fn run() -> Result<()> {
-    let device = Device::flex().autodiff();
+    let device = select_device(DeviceChoice::Cpu)?.device.autodiff();
     device.seed(1);
     let images = generated_with(3, IMAGES, 500);
     let (train, test) = (images.train, images.test);
@@ -85,7 +86,7 @@ fn run() -> Result<()> {
 
     println!("4. With one loss for each image it trains; its BatchNorms normalize nothing.");
     let (model, statement) = attempt(frozen, &train, &device, false)?;
-    println!("   epsilon {:.2}, accuracy {}\n", statement.epsilon, percent(accuracy(&model, &test, &device)?));
+    println!("   {}\n   Accuracy {}\n", statement.headline(), percent(accuracy(&model, &test, &device)?));
 
     println!("5. Group norms in the place of the BatchNorms, which normalize each image by itself: the network is generic in its norm.");
     let from: Network<BatchNorm> = batch_norms(&device);

@@ -7,6 +7,7 @@ use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::{Dataset, DatasetError};
 use burn::prelude::*;
 use burn_privacy::datasets::{GENERATED_CLASSES, ImageDataset, generated, generated_with};
+use burn_privacy::device::{DeviceChoice, select_device};
 use burn_privacy_examples::cifar::source;
 use burn_privacy_examples::{NominalSize, Result};
 use burn_privacy_features::FeatureTable;
@@ -124,6 +125,7 @@ pub fn features(
     side: usize,
     data: Option<&Path>,
     cache: &Path,
+    limit: Option<usize>,
 ) -> Result<(Features, Features, NominalSize)> {
     let (train, test, published) = match data {
         Some(data) => {
@@ -145,7 +147,10 @@ pub fn features(
             (train, held_out.split_at(fifth / 2)?.1, nominal)
         }
     };
-    let body = EfficientNetLite0::load(weights, 1000, &Device::flex())?.frozen_body()?;
+    let first = |images: &ImageDataset| images.slice(0..limit.map_or(images.len(), |limit| images.len().min(limit)));
+    let (train, test, nominal) = (first(&train)?, first(&test)?, nominal.at_most(limit));
+    let device = select_device(DeviceChoice::Cpu)?.device;
+    let body = EfficientNetLite0::load(weights, 1000, &device)?.frozen_body()?;
     let [_, own, _] = train.shape();
     let extract = PublicFeatures::new(body, EfficientNetLite0::NAME, PIXELS, [own, side], true)?;
     let table = |images: &ImageDataset| -> Result<Features> {

@@ -68,6 +68,9 @@ struct Arguments {
     /// Rank of LoRA's matrices
     #[arg(long, default_value_t = 4)]
     rank: usize,
+    /// Use the first images only (for tests)
+    #[arg(long, value_name = "N", hide = true)]
+    limit: Option<usize>,
     /// Repeats a run: nothing is private then
     #[arg(long)]
     seed: Option<u64>,
@@ -172,6 +175,7 @@ fn on_public_features(weights: &Path, arguments: &Arguments, device: &Device) ->
         arguments.side as usize,
         arguments.data.as_deref(),
         &arguments.features,
+        arguments.limit,
     )?;
     println!(
         "Features of {}, of images enlarged to {side} x {side}: {:.1} s.",

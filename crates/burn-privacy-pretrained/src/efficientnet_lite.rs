@@ -130,7 +130,7 @@ impl Block {
 /// 224 x 224 pixels or less, scaled as [`PIXELS`] says.
 ///
 /// It is made of `burn::nn` alone, so that it is what a user's own model is: [`freeze`](Module::freeze) its body, give it an
-/// output of your own, and train it by [tracing](https://docs.rs/burn-privacy). Where the body stays as it is,
+/// output of your own, and train it by tracing. Where the body stays as it is,
 /// [`frozen_body`](Self::frozen_body) computes its features once, in a fraction of the time.
 #[derive(Module, Debug)]
 pub struct EfficientNetLite0 {

@@ -37,6 +37,9 @@
 //! # }
 //! ```
 
+#[cfg(doctest)]
+mod book;
+
 mod efficientnet_lite;
 mod error;
 mod weight_file;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use burn::module::Module;
 use burn::tensor::DType;
@@ -30,6 +30,7 @@ pub struct WeightFile {
     path: PathBuf,
     renaming: Vec<(String, String)>,
     keeping: Vec<String>,
+    #[cfg_attr(not(feature = "pytorch"), allow(dead_code))]
     top_level_key: Option<String>,
 }
 
@@ -101,8 +102,10 @@ impl WeightFile {
                 other => broken.push(other.to_string()),
             }
         }
-        let mut unused = result.unused;
+        let (mut missing, mut unused) = (missing, result.unused);
+        missing.sort();
         unused.sort();
+        differing.sort_by(|a, b| a.name.cmp(&b.name));
         if !(missing.is_empty() && differing.is_empty() && broken.is_empty()) {
             return Err(PretrainedError::Mismatch { path: self.path.clone(), missing, differing, broken, unused });
         }
@@ -202,10 +205,4 @@ fn is_from_burn(mut file: File) -> Result<bool, String> {
     let header: serde_json::Value =
         serde_json::from_slice(&header).map_err(|error| format!("its header is no JSON: {error}"))?;
     Ok(header["__metadata__"]["producer"] == "burn")
-}
-
-impl AsRef<Path> for WeightFile {
-    fn as_ref(&self) -> &Path {
-        &self.path
-    }
 }

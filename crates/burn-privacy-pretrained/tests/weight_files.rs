@@ -6,7 +6,6 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, GroupNorm, GroupNormConfig, Linear, LinearConfig};
 use burn::prelude::*;
-use burn::tensor::Distribution;
 use burn_privacy_pretrained::{PretrainedError, WeightFile};
 use burn_store::{BurnToPyTorchAdapter, ModuleSnapshot, SafetensorsStore};
 
@@ -40,20 +39,17 @@ impl Network {
 }
 
 fn outputs(network: &Network, device: &Device) -> Vec<f32> {
-    device.seed(9);
-    let x = Tensor::random([3, 2, 7, 7], Distribution::Normal(0.0, 1.0), device);
+    let x = Tensor::<1, Int>::arange(0..294, device).float().sin().reshape([3, 2, 7, 7]);
     network.forward(x).into_data().iter::<f32>().collect()
 }
 
 /// Loads what `save` wrote into a network of other weights, and compares outputs.
 fn round_trip(name: &str, save: impl Fn(&Network, &Path), prepare: impl Fn(WeightFile) -> WeightFile) {
     let (device, folder) = (Device::flex(), tempfile::tempdir().unwrap());
-    device.seed(1);
     let network = Network::new(4, &device);
     let expected = outputs(&network, &device);
     let path = folder.path().join(name);
     save(&network, &path);
-    device.seed(2);
     let other = Network::new(4, &device);
     assert_ne!(outputs(&other, &device), expected);
     let (other, loaded) = prepare(WeightFile::new(&path)).load_into(other).unwrap();

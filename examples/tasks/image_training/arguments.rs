@@ -108,6 +108,10 @@ pub struct TrainingArguments {
     #[arg(long, help_heading = DATA)]
     pub holdout: bool,
 
+    /// Hold out so many training images instead of a tenth, half for validation and half for the test
+    #[arg(long, value_name = "N", help_heading = DATA, requires = "holdout", value_parser = at_least_one())]
+    pub holdout_size: Option<u64>,
+
     /// Where to compute; `auto` takes a real GPU if there is one
     #[arg(long, default_value = "auto", help_heading = RUNNING,
           value_parser = PossibleValuesParser::new(DeviceChoice::NAMES).try_map(|name| name.parse::<DeviceChoice>()))]

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use burn::prelude::*;
 use burn_privacy::datasets::ImageDataset;
+use burn_privacy::device::{DeviceChoice, select_device};
 use burn_privacy_features::frozen_body::PublicFeatures;
 use burn_privacy_features::normalization::ChannelBounds;
 use burn_privacy_features::{FeatureTable, ImageFeatures, dead_leaves};
@@ -51,7 +51,8 @@ impl Extractor {
                 if colors != 3 {
                     return Err(format!("EfficientNet-Lite0 sees images of 3 colors, and these have {colors}").into());
                 }
-                let network = EfficientNetLite0::load(weights, 1000, &Device::flex())?;
+                let device = select_device(DeviceChoice::Cpu)?.device;
+                let network = EfficientNetLite0::load(weights, 1000, &device)?;
                 let (body, name) = (network.frozen_body()?, EfficientNetLite0::NAME);
                 let features = Box::new(PublicFeatures::new(body, name, PIXELS, [side, enlarged], mirrored)?);
                 Ok(Self::Public { features, colors, side, enlarged })

@@ -165,7 +165,9 @@ pub fn with_group_norms<A: Module, B: Module>(from: &A, into: B) -> Result<(B, C
             STATISTICS.contains(&field) && changes.iter().any(|change| change.path == layer)
         })
     };
-    for (path, values) in &target.values {
+    let mut wanted: Vec<_> = target.values.iter().collect();
+    wanted.sort_by_key(|(path, _)| *path);
+    for (path, values) in wanted {
         let Some(given) = source.values.get(path) else {
             return refused(path, "is not in the first module".into());
         };
