@@ -152,7 +152,7 @@ pub fn features(
     let device = select_device(DeviceChoice::Cpu)?.device;
     let body = EfficientNetLite0::load(weights, 1000, &device)?.frozen_body()?;
     let [_, own, _] = train.shape();
-    let extract = PublicFeatures::new(body, EfficientNetLite0::NAME, PIXELS, [own, side], true)?;
+    let extract = PublicFeatures::new(body, EfficientNetLite0::NAME, PIXELS, [own, side], false)?;
     let table = |images: &ImageDataset| -> Result<Features> {
         let style = ProgressStyle::with_template("  features {bar:30} {percent:>3} % {eta} left")?;
         let bar = ProgressBar::new(images.len() as u64).with_style(style);

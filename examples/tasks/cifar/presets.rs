@@ -8,7 +8,7 @@ use crate::image_training::{Noise, Preset, Recipe, Scaling};
 pub const FEATURES: Recipe = Recipe { mirrored: true, norms_noise: 32.0, statistics_noise: 6.0 };
 
 /// Features of a public network.
-pub const PUBLIC_FEATURES: Recipe = Recipe { mirrored: true, norms_noise: 32.0, statistics_noise: 6.0 };
+pub const PUBLIC_FEATURES: Recipe = Recipe { mirrored: false, norms_noise: 32.0, statistics_noise: 6.0 };
 
 /// Side in pixels to which images are enlarged for [`PUBLIC_FEATURES`].
 pub const SIDE: u64 = 96;

@@ -2,7 +2,8 @@
 
 use burn::module::{Initializer, ParamGroup};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, GroupNorm, GroupNormConfig, Linear, LinearConfig, LinearLayout, Normalization};
+use burn::nn::norm::Normalization;
+use burn::nn::{BatchNorm, BatchNormConfig, GroupNorm, GroupNormConfig, Linear, LinearConfig, LinearLayout};
 use burn::prelude::*;
 use burn::tensor::Distribution;
 
