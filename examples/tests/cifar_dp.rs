@@ -7,8 +7,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use burn::module::Module;
+use burn::prelude::*;
 use burn_privacy::ledger::Ledger;
 use burn_privacy::report::{Protection, RunReport};
+use burn_privacy_pretrained::EfficientNetLite0;
 use support::{command, program, text};
 use tempfile::TempDir;
 
@@ -311,4 +314,51 @@ fn ctrl_c_ends_cleanly_with_the_true_count_in_the_ledger() {
     assert_eq!(charges[0].steps, statement.charged_steps);
     assert!(folder.path().join("model.bpk").is_file());
     assert!(!names(folder.path()).iter().any(|name| name.contains("unfinished")));
+}
+
+#[test]
+fn a_run_starts_from_the_weights_of_another_and_says_so() {
+    let (first, _, _) = tiny(&[]);
+    let weights = first.path().join("model.bpk");
+    let weights = weights.to_str().unwrap();
+    let (_, stdout, report) = tiny(&["--pretrained", weights, "--keep", "^output"]);
+    assert!(stdout.contains("Pretrained:  4 of 6 weights"), "{stdout}");
+    let Protection::DifferentialPrivacy { statement, .. } = report.protection else { panic!("{:?}", report.protection) };
+    assert!(statement.assumptions.iter().any(|text| text.contains(weights) && text.contains("taken to be public")));
+    assert_eq!(report.settings["pretrained"], weights);
+
+    // A model of another shape, and names that are not there.
+    let folder = tempfile::tempdir().unwrap();
+    for (more, words) in [
+        (&["--model", "tanh"][..], "Not in the file: convolutions.0."),
+        (&["--rename", "^conv1=first"], "with no place in the module: first."),
+        (&["--rename", "(=x"], "no regular expression"),
+        (&["--preset", "scatter-linear"], "no weights to load"),
+        (&["--preset", "public-linear"], "Not in the file: blocks.0."),
+    ] {
+        let output = run(&[&TINY, &["--pretrained", weights], more].concat(), folder.path());
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{more:?}: {message}");
+        assert!(message.contains(words), "{words:?} is not in: {message}");
+    }
+    let without = run(&[&TINY[..], &["--preset", "public-linear"]].concat(), folder.path());
+    assert!(text(&without.stderr).contains("--pretrained FILE with EfficientNet-Lite0"), "{}", text(&without.stderr));
+}
+
+#[test]
+fn a_head_on_public_features_names_the_public_network_and_its_data() {
+    let folder = tempfile::tempdir().unwrap();
+    // Weights that nobody trained have the same shapes.
+    let weights = folder.path().join("efficientnet.bpk");
+    EfficientNetLite0::new(1000, &Device::flex()).save_file(&weights).unwrap();
+    let features = folder.path().join("features");
+    let more = ["--preset", "public-linear", "--pretrained", weights.to_str().unwrap(), "--side", "32", "--features"];
+    let (out, stdout, report) = tiny(&[&more[..], &[features.to_str().unwrap()]].concat());
+    assert!(stdout.contains("1280 of EfficientNet-Lite0, trained on ImageNet"), "{stdout}");
+    let Protection::PhasedDifferentialPrivacy { statement } = report.protection else { panic!("{:?}", report.protection) };
+    assert!(statement.to_string().contains("features of EfficientNet-Lite0, trained on ImageNet"));
+    assert!(statement.assumptions.iter().any(|text| text.contains("its training data are not protected")));
+    assert!(names(out.path()).contains(&"head.npy".to_owned()));
+    // Public images, training and test images: each once.
+    assert_eq!(names(&features).len(), 3);
 }

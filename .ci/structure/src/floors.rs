@@ -22,6 +22,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("burn-privacy-kernels", 3),
     ("burn-privacy-traced", 3),
     ("burn-privacy-datasets", 3),
+    ("burn-privacy-pretrained", 3),
     ("burn-privacy-sweep", 3),
     ("burn-privacy", 3),
     ("burn-privacy-train", 4),

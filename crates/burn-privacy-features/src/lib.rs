@@ -1,5 +1,5 @@
-//! Fixed features for private training: the scattering transform, a cache of it on disk, and normalization, free or paid for. No
-//! deep-learning framework needed.
+//! Fixed features for private training: the scattering transform and bodies with public weights, a cache of them on disk, and
+//! normalization, free or paid for. No deep-learning framework needed.
 //!
 //! A model that only learns a linear head on features which nobody's data were learned for spends its whole privacy budget on few
 //! numbers. On images, [`scattering`] features with a head of `burn-privacy-linear` are more accurate than small networks
@@ -32,6 +32,7 @@
 //! ```
 
 pub mod cache;
+pub mod frozen_body;
 pub mod normalization;
 pub mod scattering;
 

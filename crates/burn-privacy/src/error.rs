@@ -70,6 +70,24 @@ pub enum Error {
         /// Dotted path in the module.
         path: String,
     },
+    /// A module whose parameters can't be carried over to another.
+    #[error(
+        "`{path}` {reason}. The second module must be the first with group norms in the place of its BatchNorms, and all else alike."
+    )]
+    Conversion {
+        /// Dotted path in the module.
+        path: String,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// A part of a module that was named but is not there.
+    #[error("the module has no parameter under `{given}`: its parameters are {}", parameters.join(", "))]
+    NoSuchPart {
+        /// The path that was given.
+        given: String,
+        /// All paths of parameters and buffers.
+        parameters: Vec<String>,
+    },
     /// Axis 0 of a recorded tensor is not the example axis.
     #[error(
         "a layer received {rows} along axis 0, where there must be one for each example (and view): axis 0 must be the \

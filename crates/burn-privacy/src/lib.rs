@@ -81,6 +81,7 @@ pub mod attention;
 pub mod audit;
 pub mod device;
 pub mod exchange;
+pub mod fine_tune;
 pub mod loss;
 pub mod nn;
 pub mod per_example;

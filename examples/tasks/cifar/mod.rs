@@ -9,7 +9,7 @@ use burn_privacy::datasets::{
     Checksum, Cifar10, DATA_VARIABLE, DEFAULT_FOLDER, Download, GENERATED_TRAIN, generated, locate_cifar10,
 };
 pub use models::{HandoutCnn, LinearModel, QuickCnn, ScatterCnn, TanhCnn, WideResNet};
-pub use presets::{FEATURES, ModelName, PresetName};
+pub use presets::{FEATURES, ModelName, PUBLIC_FEATURES, PresetName, SIDE};
 
 use crate::Result;
 use crate::image_training::ImageSource;

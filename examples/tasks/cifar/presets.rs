@@ -7,6 +7,12 @@ use crate::image_training::{Noise, Preset, Recipe, Scaling};
 /// Fixed features of these images.
 pub const FEATURES: Recipe = Recipe { mirrored: true, norms_noise: 32.0, statistics_noise: 6.0 };
 
+/// Features of a public network.
+pub const PUBLIC_FEATURES: Recipe = Recipe { mirrored: false, norms_noise: 32.0, statistics_noise: 6.0 };
+
+/// Side in pixels to which images are enlarged for [`PUBLIC_FEATURES`].
+pub const SIDE: u64 = 96;
+
 /// A set of settings that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs)] // `description` says it
@@ -17,6 +23,7 @@ pub enum PresetName {
     Wrn,
     ScatterLinear,
     ScatterCnn,
+    PublicLinear,
 }
 
 impl PresetName {
@@ -31,6 +38,7 @@ impl PresetName {
             Self::ScatterCnn => {
                 "a CNN on scattering features, for CIFAR-10: Tramer and Boneh (ICLR 2021) have 69.3 % at epsilon 3"
             }
+            Self::PublicLinear => "a linear head on features of EfficientNet-Lite0, which was trained on ImageNet",
         }
     }
 }
@@ -46,6 +54,7 @@ pub enum ModelName {
     Linear,
     ScatterLinear,
     ScatterCnn,
+    PublicLinear,
 }
 
 impl ModelName {
@@ -59,6 +68,7 @@ impl ModelName {
             Self::Linear => "linear: no hidden layer",
             Self::ScatterLinear => "scatter-linear: a linear head on scattering features",
             Self::ScatterCnn => "scatter-cnn: CNN 64-64 with tanh on scattering features",
+            Self::PublicLinear => "public-linear: a linear head on features of EfficientNet-Lite0 (public, ImageNet)",
         }
     }
 }
@@ -151,6 +161,20 @@ impl PresetName {
                 average: Some(0.98),
                 views: 1,
                 plain_learning_rate: 0.05,
+            },
+            Self::PublicLinear => Preset {
+                model: ModelName::PublicLinear,
+                scaling: Scaling::Unit,
+                noise: Noise::Epsilon(3.0),
+                delta: 1e-5,
+                clip: 0.1,
+                batch_size: 4096,
+                epochs: 40,
+                learning_rate: 120.0,
+                momentum: 0.9,
+                average: Some(0.98),
+                views: 1,
+                plain_learning_rate: 20.0,
             },
         }
     }

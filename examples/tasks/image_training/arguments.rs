@@ -7,7 +7,7 @@ use burn_privacy::device::DeviceChoice;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches};
 
-use super::ClippingStyle;
+use super::{ClippingStyle, PretrainedArguments};
 
 /// Headings of `--help`.
 pub const TRAINING: &str = "What is trained";
@@ -34,6 +34,9 @@ pub struct HelpArguments {
 /// The part of the command line that programs which train on images have in common.
 #[derive(Args, Debug)]
 pub struct TrainingArguments {
+    #[command(flatten)]
+    pub weights: PretrainedArguments,
+
     /// Train in Burn's ordinary way, to see what privacy costs. Protects nobody
     #[arg(long, help_heading = PRIVACY,
           conflicts_with_all = ["epsilon", "noise_multiplier", "delta", "clip", "clipping", "users", "ledger", "physical_batch",
@@ -104,6 +107,10 @@ pub struct TrainingArguments {
     /// the test at the end; always so for data without test images
     #[arg(long, help_heading = DATA)]
     pub holdout: bool,
+
+    /// Hold out so many training images instead of a tenth, half for validation and half for the test
+    #[arg(long, value_name = "N", help_heading = DATA, requires = "holdout", value_parser = at_least_one())]
+    pub holdout_size: Option<u64>,
 
     /// Where to compute; `auto` takes a real GPU if there is one
     #[arg(long, default_value = "auto", help_heading = RUNNING,

@@ -50,9 +50,19 @@ impl ImageData {
         let mut data = match test.filter(|_| !arguments.holdout) {
             Some(test) => Self { train, validation: None, test, nominal, name, short_name, held_out: false },
             None => {
-                let tenth = nominal.get() / 10;
-                let nominal = nominal.derived(nominal.get() - tenth, "nine tenths of");
-                let held_out = tenth.min(train.len());
+                let (held_out, rule) = match arguments.holdout_size.map(|size| size as usize) {
+                    Some(size) if size >= nominal.get() => {
+                        return Err(format!(
+                            "--holdout-size {size} leaves none of the {} training images to train on",
+                            grouped(nominal.get())
+                        )
+                        .into());
+                    }
+                    Some(size) => (size, "what is not held out of"),
+                    None => (nominal.get() / 10, "nine tenths of"),
+                };
+                let nominal = nominal.derived(nominal.get() - held_out, rule);
+                let held_out = held_out.min(train.len());
                 let (train, rest) = train.split_at(train.len() - held_out)?;
                 let (validation, test) = rest.split_at(held_out / 2)?;
                 Self { train, validation: Some(validation), test, nominal, name, short_name, held_out: true }

@@ -1,4 +1,4 @@
-//! A linear head on scattering features: the recipe for images that is accurate in minutes without a GPU.
+//! A linear head on fixed features: the recipe for images that is accurate in minutes without a GPU.
 //!
 //! Nothing is learned but the head, and in closed form, so that no network is needed: features, their normalization and the head
 //! are one plan.
@@ -6,25 +6,20 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use burn_privacy::datasets::ImageDataset;
 use burn_privacy::ledger::Ledger;
 use burn_privacy::report::{CurvePoint, Protection};
 use burn_privacy_budget::PhasedRun;
 use burn_privacy_budget::plan::{PhasedPlan, Sampling};
-use burn_privacy_features::normalization::ChannelBounds;
-use burn_privacy_features::{FeatureTable, ImageFeatures, dead_leaves};
+use burn_privacy_features::FeatureTable;
 use burn_privacy_linear::{
     Averaging, FeatureClassifier, FixedFeatureTraining, HeadLoss, HeadTraining, NoiseTarget, Normalization, UpdateRule,
 };
 use burn_privacy_output::grouped;
 use burn_privacy_train::{Interrupt, RunSummary, percent, say};
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{ClippingStyle, ImageData, Noise, Settings};
+use super::extractor::Extractor;
+use super::{ClippingStyle, FeatureSource, ImageData, Noise, Settings};
 use crate::Result;
-
-/// Public images that units and norms are taken from.
-const PUBLIC_IMAGES: usize = 1_000;
 
 /// Evaluations in a run.
 const EVALUATIONS: u64 = 10;
@@ -55,7 +50,7 @@ pub(super) struct Trained {
 ///
 /// If images are not square with sides of a multiple of 4 pixels; those of the plan, the ledger and the folder.
 pub(super) fn train(
-    recipe: Recipe,
+    (recipe, source): (Recipe, FeatureSource<'_>),
     settings: &Settings,
     data: &ImageData,
     (ledger, run_name): (&Path, &str),
@@ -64,10 +59,11 @@ pub(super) fn train(
 ) -> Result<Trained> {
     let [colors, rows, columns] = data.train.shape();
     if rows != columns {
-        return Err(format!("images of {rows} x {columns} pixels are not square, as scattering features need").into());
+        return Err(format!("images of {rows} x {columns} pixels are not square, as fixed features need").into());
     }
-    let (nominal, mirrored) = (data.nominal_size().get(), recipe.mirrored);
-    let (recipe, target, delta) = plan_of(recipe, settings, colors, rows, nominal)?;
+    let nominal = data.nominal_size().get();
+    let extract = Extractor::new(source, colors, rows, recipe.mirrored)?;
+    let (recipe, target, delta) = plan_of(recipe, settings, &extract, cache, nominal)?;
     let plan = recipe.plan(target, delta)?;
     let private = settings.privacy.is_some();
     say(&match private {
@@ -96,18 +92,11 @@ pub(super) fn train(
     }
 
     let clock = Instant::now();
-    let extract = ImageFeatures::new(colors, rows, mirrored)?;
-    say(&format!(
-        "Features:    {} scattering channels of {} x {}, in {}",
-        extract.channels(),
-        rows / 4,
-        rows / 4,
-        cache.display()
-    ));
-    let train = table(&extract, &data.train, cache)?;
-    let test = (table(&extract, &data.test, cache)?, data.test.labels());
+    say(&format!("Features:    {}, in {}", extract.description(), cache.display()));
+    let train = extract.table(&data.train, cache)?;
+    let test = (extract.table(&data.test, cache)?, data.test.labels());
     let validation = match &data.validation {
-        Some(images) => Some((table(&extract, images, cache)?, images.labels())),
+        Some(images) => Some((extract.table(images, cache)?, images.labels())),
         None => None,
     };
     let accuracy = |model: &FeatureClassifier, (features, labels): &(FeatureTable, &[u8])| -> Result<Option<f64>> {
@@ -154,8 +143,9 @@ pub(super) fn train(
         None => None,
     };
     let test_accuracy = accuracy(&model, &test)?;
-    let mut statement =
-        run.finish(data.train.name(), "DP-SGD of a linear head on scattering features, their normalization included")?;
+    let method = format!("DP-SGD of a linear head on {}, their normalization included", extract.words());
+    let mut statement = run.finish(data.train.name(), &method)?;
+    statement.assumptions.extend(extract.assumption());
     statement.assumptions.push(data.nominal_size().assumption());
     statement.assumptions.push(
         "the features' transform, the images that units are taken from, and all settings were chosen without looking at the \
@@ -194,12 +184,11 @@ fn rate(settings: &Settings, nominal: usize) -> f64 {
 fn plan_of(
     recipe: Recipe,
     settings: &Settings,
-    colors: usize,
-    side: usize,
+    extract: &Extractor,
+    cache: &Path,
     nominal: usize,
 ) -> Result<(FixedFeatureTraining, NoiseTarget, f64)> {
-    let extract = ImageFeatures::new(colors, side, recipe.mirrored)?;
-    let bounds = ChannelBounds::of_public_records(&extract.table(&dead_leaves(PUBLIC_IMAGES, colors, side))?)?;
+    let bounds = extract.public_bounds(cache)?;
     let (target, delta, clip) = match &settings.privacy {
         Some(privacy) => {
             for (given, why) in [
@@ -245,14 +234,4 @@ fn plan_of(
 /// Epsilon of all earlier phases and `steps` of the last.
 fn epsilon_after(plan: &PhasedPlan, steps: u64, private: bool) -> Result<f64> {
     if private { Ok(plan.epsilon_after(steps)?) } else { Ok(f64::INFINITY) }
-}
-
-/// The features of some images, with a bar while they are computed.
-fn table(extract: &ImageFeatures, images: &ImageDataset, cache: &Path) -> Result<FeatureTable> {
-    let style = ProgressStyle::with_template("  features {bar:30} {percent:>3} % {eta} left")?;
-    // The number of private images is not shown, nor kept on the screen.
-    let bar = ProgressBar::new(images.len() as u64).with_style(style);
-    let features = extract.cached(cache, images.pixels(), |done| bar.set_position(done as u64));
-    bar.finish_and_clear();
-    Ok(features?)
 }

@@ -19,7 +19,7 @@ use burn_privacy_output::grouped;
 use burn_privacy_train::{Checkpoints, INTERRUPTED, Interrupt, Monitor, RunLength, RunSummary};
 
 use super::{
-    Classifier, ImageData, PlainTraining, PrivacySettings, PrivateTraining, Recipe, Settings, TrainingArguments,
+    Classifier, FeatureSource, ImageData, PlainTraining, PretrainedArguments, PrivacySettings, PrivateTraining, Recipe, Settings, TrainingArguments,
     accuracy, complain, fixed_features, percent, say, train_plain, train_private,
 };
 use crate::{Result, require_writable};
@@ -100,6 +100,7 @@ impl Run {
             batcher: ImageBatcher::new(settings.pixel_scaling.normalization()),
             interrupt: self.interrupt.clone(),
             device_name: selected.description,
+            weights: arguments.weights.clone(),
             settings,
             data,
             device,
@@ -116,6 +117,7 @@ pub struct Job {
     ledger: PathBuf,
     /// Where checkpoints go, after how many steps each, and whether to go on from them.
     checkpoints: Option<(Checkpoints, u64, bool)>,
+    weights: PretrainedArguments,
     settings: Settings,
     data: ImageData,
     batcher: ImageBatcher,
@@ -146,6 +148,7 @@ impl Job {
     ///
     /// Those of training, of the ledger and of the folder.
     pub fn finish_with<M: Classifier>(&self, model: M, description: &str) -> Result<End> {
+        let model = self.weights.load_into(model)?;
         let described = ModelDescription { name: description.to_owned(), parameters: model.num_params() };
         say(&format!("Model:       {}, {} parameters", described.name, grouped(described.parameters)));
         let trained = self.train(model)?;
@@ -154,12 +157,18 @@ impl Job {
         self.write_report(described, results, [validation_accuracy, test_accuracy], protection, "model.bpk")
     }
 
-    /// Makes scattering features, trains a linear head on them, evaluates it and writes everything.
+    /// Makes fixed features, trains a linear head on them, evaluates it and writes everything.
     ///
     /// # Errors
     ///
     /// Those of the features, of training, of the ledger and of the folder.
-    pub fn finish_with_features(&self, recipe: Recipe, cache: &Path, description: &str) -> Result<End> {
+    pub fn finish_with_features(
+        &self,
+        recipe: Recipe,
+        source: FeatureSource<'_>,
+        cache: &Path,
+        description: &str,
+    ) -> Result<End> {
         if self.checkpoints.is_some() {
             return Err(
                 "--checkpoint-every and --resume: a head on fixed features is trained in minutes, from the start"
@@ -167,6 +176,7 @@ impl Job {
             );
         }
         let ledger = (self.ledger.as_path(), self.name.as_str());
+        let recipe = (recipe, source);
         let trained = fixed_features::train(recipe, &self.settings, &self.data, ledger, cache, &self.interrupt)?;
         let fixed_features::Trained { model, results, test_accuracy, validation_accuracy, protection } = trained;
         let described = ModelDescription { name: description.to_owned(), parameters: model.head.weights().len() };
@@ -287,6 +297,7 @@ impl Job {
             Ok(monitor.watch(model, epsilon, |model| self.monitored_accuracy(model))?)
         })?;
         statement.assumptions.push(self.data.nominal_size().assumption());
+        statement.assumptions.extend(self.weights.assumption());
         let (plan, statement) = (Box::new(plan.clone()), Box::new(statement));
         self.evaluated(model, monitor, Protection::DifferentialPrivacy { plan, statement })
     }

@@ -1,5 +1,7 @@
 //! Every setting of a run, as it is in effect.
 
+use std::path::PathBuf;
+
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig};
 use burn_privacy::mechanisms::Entropy;
@@ -16,6 +18,8 @@ pub struct Settings {
     pub preset: String,
     pub model: String,
     pub pixel_scaling: Scaling,
+    /// File of weights that training started from.
+    pub pretrained: Option<PathBuf>,
     /// None without privacy.
     pub privacy: Option<PrivacySettings>,
     pub batch_size: usize,
@@ -31,6 +35,7 @@ pub struct Settings {
     pub seed: Option<u64>,
     pub device: String,
     pub holdout: bool,
+    pub holdout_size: Option<u64>,
     pub limit_train: Option<u64>,
     pub limit_test: Option<u64>,
     pub max_steps: Option<u64>,
@@ -83,6 +88,7 @@ impl Settings {
             preset: value_name(name),
             model: value_name(model),
             pixel_scaling: preset.scaling,
+            pretrained: arguments.weights.pretrained.clone(),
             privacy: private.then_some(privacy),
             batch_size: arguments.batch_size.map_or(preset.batch_size, |size| size as usize),
             epochs: arguments.epochs.unwrap_or(preset.epochs),
@@ -94,6 +100,7 @@ impl Settings {
             seed: arguments.seed,
             device: format!("{:?}", arguments.device).to_lowercase(),
             holdout: arguments.holdout,
+            holdout_size: arguments.holdout_size,
             limit_train: arguments.limit_train,
             limit_test: arguments.limit_test,
             max_steps: arguments.max_steps,

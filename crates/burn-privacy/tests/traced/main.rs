@@ -5,6 +5,7 @@
 mod support;
 
 mod couplings;
+mod fine_tuning;
 mod layers;
 mod programs;
 mod sessions;
