@@ -1,7 +1,9 @@
 //! A training run under a plan: draw, clip, add noise, charge.
 
+mod batcher_calls;
 mod physical_batch;
 mod ranks;
+mod replay_check;
 mod step;
 mod traced;
 mod users;
@@ -24,11 +26,13 @@ use crate::error::{Error, Result};
 use crate::exchange::Exchange;
 use crate::ledger::Ledger;
 use crate::per_example::{GradientSum, PerExample, ValidationSchedule};
-use crate::plan::{Clipping, PrivacyPlan, ProtectedUnit};
+use crate::plan::{Clipping, PrivacyPlan};
 use crate::sampler::PoissonSampler;
 use crate::traced::{Independence, Proofs};
 
+pub use batcher_calls::BatcherCalls;
 pub use step::Step;
+use users::check_unit;
 pub use users::{UserGradient, Users};
 
 /// What a loss closure returns: one loss per example, `[batch]`, or any error.
@@ -66,11 +70,14 @@ pub struct Session<I, O, D, B> {
     schedule: PlannedSchedule,
     per_example: PerExample,
     physical_batch: usize,
+    batcher_calls: BatcherCalls,
     views: usize,
     validated: ValidationSchedule,
     proofs: Proofs,
     /// Programs that no rules cover.
     on_graph: Vec<(std::any::TypeId, std::any::TypeId)>,
+    /// Another rank has such programs.
+    on_graph_elsewhere: bool,
     independence: Independence,
     last_bits_agreed: Option<bool>,
     items: PhantomData<fn() -> (I, O)>,
@@ -189,10 +196,12 @@ where
             schedule,
             per_example: PerExample::default(),
             physical_batch: DEFAULT_PHYSICAL_BATCH,
+            batcher_calls: BatcherCalls::default(),
             views: 1,
             validated: ValidationSchedule::default(),
             proofs: Proofs::default(),
             on_graph: Vec::new(),
+            on_graph_elsewhere: false,
             independence: Independence::default(),
             last_bits_agreed: None,
             items: PhantomData,
@@ -228,6 +237,12 @@ where
     /// How per-example gradients are computed.
     pub fn with_per_example(mut self, per_example: PerExample) -> Self {
         self.per_example = per_example;
+        self
+    }
+
+    /// How a traced step calls the batcher. The other ways to gradients call it once for each physical batch.
+    pub fn with_batcher_calls(mut self, calls: BatcherCalls) -> Self {
+        self.batcher_calls = calls;
         self
     }
 
@@ -332,7 +347,7 @@ where
         let dataset = self.dataset_name.as_deref().unwrap_or("not named (no ledger)");
         let by_rules = match self.per_example {
             PerExample::OneBackward => true,
-            PerExample::Automatic => self.on_graph.is_empty(),
+            PerExample::Automatic => self.on_graph.is_empty() && !self.on_graph_elsewhere,
             PerExample::Traced | PerExample::Loop => false,
         };
         let last_bits = match self.per_example {
@@ -364,24 +379,6 @@ where
     pub fn finish(self) -> Result<PrivacyStatement> {
         self.charges.end()?;
         self.statement()
-    }
-}
-
-/// The plan's unit is what is drawn.
-fn check_unit(plan: &PrivacyPlan, users: Option<&Users>, records: usize) -> Result<()> {
-    let refuse =
-        |given: String, allowed: &str| Err(Error::Plan { field: "protected unit", given, allowed: allowed.into() });
-    match (plan.protected_unit(), users) {
-        (ProtectedUnit::Example, None) => Ok(()),
-        (ProtectedUnit::User, Some(users)) if users.record_count() == records => Ok(()),
-        // The numbers are private.
-        (ProtectedUnit::User, Some(_)) => {
-            refuse("users of another number of records than the data set has".into(), "one user id for each record")
-        }
-        (ProtectedUnit::User, None) => {
-            refuse(plan.protected_unit().to_string(), "start_with_users, which is told whose the records are")
-        }
-        (unit, _) => refuse(unit.to_string(), "start; or give the plan with_protected_unit(ProtectedUnit::User)"),
     }
 }
 

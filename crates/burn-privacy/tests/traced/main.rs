@@ -5,6 +5,7 @@
 mod support;
 
 mod couplings;
+mod host_code;
 mod layers;
 mod programs;
 mod sessions;
