@@ -9,13 +9,14 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::{Autodiff, AutodiffBackend};
 use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Bool, Device, Int, Tensor};
-use burn_capture::{CaptureBackend, CaptureError};
+use burn_capture::{CaptureBackend, CaptureError, CapturedGraph};
 use burn_dispatch::DispatchTensor;
 use burn_ir::TensorId;
 
 use crate::error::{TraceError, UnprotectedText, count_in_words};
 use crate::graph::{Graph, Recorded};
 use crate::public::{Declarations, id_of};
+use crate::rows::RowsOfRecords;
 use crate::types::Types;
 
 type Recording = Autodiff<CaptureBackend>;
@@ -43,42 +44,86 @@ pub fn values_of<M: Module>(model: &M) -> HashMap<ParamId, DispatchTensor> {
     values.0
 }
 
-/// Records what `forward` does with a copy of `model` on a device that only records: it makes the batch on it, and returns one
-/// loss for each of `examples`. `on` is the device that it would be on:
+/// Records what `losses` does with a copy of `model` and the batch that `load` makes, on a device that only records: one loss
+/// for each of `examples`. `on` is the device that it would be on:
 /// the recording has its types of whole numbers and booleans, and autodiff for the batch if it has.
 ///
 /// The model's parameters and buffers are placeholders, of which neither values are copied nor any can be read.
 ///
 /// # Errors
 ///
-/// Those of `forward`; [`TraceError`] if a value is read, a tensor comes from elsewhere, the losses are too few or not connected to a parameter.
-pub fn record<M: Module, E>(
+/// Those of `load` and `losses`; [`TraceError`] if a value is read, a tensor comes from elsewhere, the losses are too few or not
+/// connected to a parameter.
+pub fn record<M: Module, O, E>(
     model: &M,
     examples: usize,
     on: &Device,
-    forward: impl FnOnce(&M, &Device) -> Result<Tensor<1>, E>,
+    load: impl FnOnce(&Device) -> Result<O, E>,
+    losses: impl FnOnce(&M, O) -> Result<Tensor<1>, E>,
 ) -> Result<Graph, RecordError<E>> {
     let autodiff = on.is_autodiff();
+    let originals = values_of(model);
+    let (found, recorded, public) = in_scope(|device| {
+        let program = Program { model, originals: &originals, examples, autodiff };
+        program.record(device, load, losses)
+    })?;
+    let InScope { parameters, gradients, loaded } = found;
+    Graph::of(Recorded {
+        operations: recorded.graph.operations,
+        values: recorded.values,
+        parameters,
+        public,
+        gradients,
+        loaded,
+        examples,
+        types: Types::of(&on.clone().without_autodiff()),
+    })
+    .map_err(RecordError::Trace)
+}
+
+/// Records what `load` puts into tensors of each of `examples` records alone.
+///
+/// # Errors
+///
+/// Those of `load`, and [`TraceError`] as [`record`].
+pub fn record_rows<E>(
+    examples: usize,
+    on: &Device,
+    mut load: impl FnMut(usize, &Device) -> Result<(), E>,
+) -> Result<RowsOfRecords, RecordError<E>> {
+    let autodiff = on.is_autodiff();
+    let (ends, recorded, _) = in_scope(|device| {
+        let of_batch = if autodiff { device.clone().autodiff() } else { device.clone() };
+        (0..examples)
+            .map(|record| {
+                load(record, &of_batch).map_err(RecordError::Forward)?;
+                next_id(device)
+            })
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    let types = Types::of(&on.clone().without_autodiff());
+    Ok(RowsOfRecords::new(recorded.values, &ends, &types))
+}
+
+/// Runs something in a scope that records: what it returns, what was recorded, and what was declared to be public.
+fn in_scope<T, E>(
+    run: impl FnOnce(&Device) -> Result<T, RecordError<E>>,
+) -> Result<(T, CapturedGraph, HashSet<TensorId>), RecordError<E>> {
     let device = DEVICE.with(Clone::clone);
     let declarations = Declarations::on(&device).ok_or(RecordError::Trace(TraceError::Nested))?;
     let taken = RefCell::new(None);
-    let originals = values_of(model);
     let recorded = quietly(AssertUnwindSafe(|| {
         device.capture_scope(|scope| {
-            let found = record_in_scope(model, &originals, examples, &device, autodiff, forward);
-            let outputs: HashSet<TensorId> = match &found {
-                Ok(found) => found.gradients.iter().map(|(_, id)| *id).collect(),
-                Err(_) => HashSet::new(),
-            };
-            *taken.borrow_mut() = Some(found);
-            scope.complete([], outputs)
+            *taken.borrow_mut() = Some(run(&device));
+            // A declared output is searched for in all operations; here the gradients' ids are enough.
+            scope.complete([], [])
         })
     }));
     let recorded = match recorded {
         Ok(recorded) => recorded,
         Err(panic) => return Err(RecordError::Trace(explained(panic))),
     };
-    let InScope { parameters, gradients } = match taken.into_inner() {
+    let found = match taken.into_inner() {
         Some(found) => found?,
         None => return Err(RecordError::Trace(TraceError::Nested)),
     };
@@ -89,59 +134,69 @@ pub fn record<M: Module, E>(
             error => TraceError::Unrecordable(UnprotectedText::new(error.to_string())),
         })
     })?;
-    Graph::of(Recorded {
-        operations: recorded.graph.operations,
-        values: recorded.values,
-        parameters,
-        public: declarations.declared(),
-        gradients,
-        examples,
-        types: Types::of(&on.clone().without_autodiff()),
-    })
-    .map_err(RecordError::Trace)
+    Ok((found, recorded, declarations.declared()))
+}
+
+/// An id that is larger than those of all tensors so far: they count up.
+fn next_id<E>(device: &Device) -> Result<TensorId, RecordError<E>> {
+    id_of(&Tensor::<1>::empty([1], device)).ok_or(RecordError::Trace(TraceError::OutsideTensor))
 }
 
 struct InScope {
     parameters: HashMap<TensorId, ParamId>,
     gradients: Vec<(ParamId, TensorId)>,
+    /// Tensors between these two were made by the loading of the batch.
+    loaded: [TensorId; 2],
 }
 
-fn record_in_scope<M: Module, E>(
-    model: &M,
-    originals: &HashMap<ParamId, DispatchTensor>,
+/// What is recorded.
+struct Program<'a, M> {
+    model: &'a M,
+    originals: &'a HashMap<ParamId, DispatchTensor>,
     examples: usize,
-    device: &Device,
     autodiff: bool,
-    forward: impl FnOnce(&M, &Device) -> Result<Tensor<1>, E>,
-) -> Result<InScope, RecordError<E>> {
-    // Parameters become placeholders; then what else the model holds is moved; then what is trained becomes leaves of a
-    // recorded autodiff graph.
-    let mut found = Settings { trainable: HashSet::new(), flags: Vec::new() };
-    model.visit(&mut found);
-    let flags = found.flags.into_iter();
-    let mut plain = Placeholders { device: device.clone(), ids: HashMap::new(), flags };
-    // Running states are shared between clones, but not with what `valid` gives: no recorded tensor stays in the model. Its flags
-    // (Dropout's) are switched back.
-    let copy = model.valid().map(&mut plain).to_device(device);
-    let (trainable, buffers) = (found.trainable, plain.ids);
-    let recording = device.clone().autodiff();
-    let mut leaves = Leaves { device: recording, trainable, originals, ids: buffers, path: Vec::new() };
-    let copy = copy.map(&mut leaves);
-    let of_batch = if autodiff { device.clone().autodiff() } else { device.clone() };
-    let losses = forward(&copy, &of_batch).map_err(RecordError::Forward)?;
-    let found = losses.dims()[0];
-    if found != examples {
-        return Err(RecordError::Trace(TraceError::LossCount { found: count_in_words(found, examples) }));
+}
+
+impl<M: Module> Program<'_, M> {
+    fn record<O, E>(
+        self,
+        device: &Device,
+        load: impl FnOnce(&Device) -> Result<O, E>,
+        losses: impl FnOnce(&M, O) -> Result<Tensor<1>, E>,
+    ) -> Result<InScope, RecordError<E>> {
+        let Self { model, originals, examples, autodiff } = self;
+        // Parameters become placeholders; then what else the model holds is moved; then what is trained becomes leaves of a
+        // recorded autodiff graph.
+        let mut found = Settings { trainable: HashSet::new(), flags: Vec::new() };
+        model.visit(&mut found);
+        let flags = found.flags.into_iter();
+        let mut plain = Placeholders { device: device.clone(), ids: HashMap::new(), flags };
+        // Running states are shared between clones, but not with what `valid` gives: no recorded tensor stays in the model. Its flags
+        // (Dropout's) are switched back.
+        let copy = model.valid().map(&mut plain).to_device(device);
+        let (trainable, buffers) = (found.trainable, plain.ids);
+        let recording = device.clone().autodiff();
+        let mut leaves = Leaves { device: recording, trainable, originals, ids: buffers, path: Vec::new() };
+        let copy = copy.map(&mut leaves);
+        let of_batch = if autodiff { device.clone().autodiff() } else { device.clone() };
+        let first = next_id(device)?;
+        let batch = load(&of_batch).map_err(RecordError::Forward)?;
+        let loaded = [first, next_id(device)?];
+        let losses = losses(&copy, batch).map_err(RecordError::Forward)?;
+        let found = losses.dims()[0];
+        if found != examples {
+            return Err(RecordError::Trace(TraceError::LossCount { found: count_in_words(found, examples) }));
+        }
+        let untracked = RecordError::Trace(TraceError::Untracked);
+        let Ok(loss) = losses.sum().try_into_primitive::<Recording>() else { return Err(untracked) };
+        let gradients = <Recording as AutodiffBackend>::backward(loss);
+        let mut reached = Reached { gradients: &gradients, found: Vec::new() };
+        copy.visit(&mut reached);
+        if reached.found.is_empty() {
+            return Err(untracked);
+        }
+        Ok(InScope { parameters: leaves.ids, gradients: reached.found, loaded })
     }
-    let untracked = RecordError::Trace(TraceError::Untracked);
-    let Ok(loss) = losses.sum().try_into_primitive::<Recording>() else { return Err(untracked) };
-    let gradients = <Recording as AutodiffBackend>::backward(loss);
-    let mut reached = Reached { gradients: &gradients, found: Vec::new() };
-    copy.visit(&mut reached);
-    if reached.found.is_empty() {
-        return Err(untracked);
-    }
-    Ok(InScope { parameters: leaves.ids, gradients: reached.found })
 }
 
 /// Catches a panic without a word: what Burn says of a recorded tensor would only confuse.

@@ -3,9 +3,11 @@
 //! Both must record the same operations with the same settings on the same tensors, whose shapes differ in at most one axis
 //! each, in proportion to the number of examples. Then the sequence is the program's for every number of examples of which
 //! another recording agrees with it, and the axis that grows is the examples'.
+//!
+//! Operations are compared as they are, without copies: a [`Graph`] keeps shapes beside them.
 
-use burn_backend::{Shape, Slice, TensorData};
-use burn_ir::{BaseOperationIr, IrVisitorMut, OperationIr, TensorIr};
+use burn_backend::TensorData;
+use burn_ir::{BaseOperationIr, OperationIr};
 
 use crate::error::TraceError;
 use crate::graph::{Graph, Source, name_of, number_of};
@@ -13,7 +15,8 @@ use crate::shapes::{Lengths, Mismatch};
 
 /// What two recordings have in common.
 pub(crate) struct Certified {
-    operations: Vec<OperationIr>,
+    /// Without what depends on shapes, as in a [`Graph`].
+    pub(crate) operations: Vec<OperationIr>,
     /// By number of tensor.
     pub(crate) lengths: Vec<Lengths>,
     sources: Vec<Source>,
@@ -22,11 +25,20 @@ pub(crate) struct Certified {
     pub(crate) changed: Option<TraceError>,
 }
 
+/// What is known of the records of two recordings.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Records<'a> {
+    /// Where records of the first recording are in the second: pairs of places.
+    pub places: &'a [(usize, usize)],
+    /// Another recording of the same records, at the same places, as the first: what differs between them is random.
+    pub again: Option<&'a Graph>,
+}
+
 impl Certified {
     /// # Errors
     ///
     /// If the recordings are of one number of examples, or differ in more than the lengths of one axis of each tensor.
-    pub(crate) fn of(first: &Graph, second: &Graph) -> Result<Self, TraceError> {
+    pub(crate) fn of(first: &Graph, second: &Graph, records: Records<'_>) -> Result<Self, TraceError> {
         let other = |at: usize| TraceError::OtherOperations {
             at,
             operations: match (first.operations.get(at), second.operations.get(at)) {
@@ -36,15 +48,17 @@ impl Certified {
             },
         };
         let mut lengths: Vec<Option<Lengths>> = vec![None; first.sources.len()];
-        let mut operations = Vec::with_capacity(first.operations.len());
         let mut changed = None;
         for (position, (a, b)) in first.operations.iter().zip(&second.operations).enumerate() {
-            let (a_normal, b_normal) = (Normal::of(a), Normal::of(b));
-            if a_normal.numbers() != b_normal.numbers() || std::mem::discriminant(a) != std::mem::discriminant(b) {
+            if tensors_of(a) != tensors_of(b) || std::mem::discriminant(a) != std::mem::discriminant(b) {
                 return Err(other(position));
             }
-            for ((number, a_shape), (_, b_shape)) in a_normal.shapes.iter().zip(&b_normal.shapes) {
-                let found = Lengths::of_two((a_shape, first.examples), (b_shape, second.examples));
+            for number in tensors_of(a).into_iter().filter(|number| *number < second.shapes.len()) {
+                if lengths[number].is_some() {
+                    continue;
+                }
+                let (a_shape, b_shape) = (&first.shapes[number], &second.shapes[number]);
+                let found = Lengths::of_two((&a_shape[..], first.examples), (&b_shape[..], second.examples));
                 let found = found.map_err(|mismatch| match mismatch {
                     Mismatch::Rank => other(position),
                     Mismatch::Multiple { .. } if takes_places(a) => TraceError::Coupled {
@@ -61,16 +75,15 @@ impl Certified {
                         near: first.parameter_near(position),
                     },
                 })?;
-                lengths[*number] = Some(found);
+                lengths[number] = Some(found);
             }
-            if a_normal.op != b_normal.op {
+            if a != b {
                 if name_of(a) != name_of(b) {
                     return Err(other(position));
                 }
                 // What couples the examples may say more of it.
                 changed.get_or_insert(TraceError::BatchSize { operation: name_of(a) });
             }
-            operations.push(a_normal.op);
         }
         if first.operations.len() != second.operations.len()
             || !same_parameters(&first.sources, &second.sources)
@@ -79,11 +92,7 @@ impl Certified {
             return Err(other(first.operations.len().min(second.operations.len())));
         }
         let lengths: Vec<Lengths> = lengths.into_iter().flatten().collect();
-        for ((a, b), lengths) in first.sources.iter().zip(&second.sources).zip(&lengths) {
-            if let (Source::Constant(a), Source::Constant(b)) = (a, b) {
-                compare_constants(a, b, lengths)?;
-            }
-        }
+        compare_constants([first, second], &lengths, records)?;
         // Values with a row for each example are never looked at again: they are private, and are not kept.
         let kept = |(source, lengths): (&Source, &Lengths)| match source {
             Source::Constant(_) if lengths.growing().is_some() => {
@@ -92,7 +101,7 @@ impl Certified {
             source => source.clone(),
         };
         let sources = first.sources.iter().zip(&lengths).map(kept).collect();
-        Ok(Self { operations, lengths, sources, gradients: first.gradients.clone(), changed })
+        Ok(Self { operations: first.operations.clone(), lengths, sources, gradients: first.gradients.clone(), changed })
     }
 
     /// Whether another recording is of the same operations, settings and shapes. Its constants must be the same, too.
@@ -105,22 +114,19 @@ impl Certified {
         if graph.operations.len() != self.operations.len()
             || !same_parameters(&self.sources, &graph.sources)
             || graph.gradients != self.gradients
+            || graph.shapes.len() != self.lengths.len()
+            || !self.lengths.iter().zip(&graph.shapes).all(|(lengths, shape)| lengths.fits(shape, graph.examples))
         {
             return Ok(false);
         }
         let mut changed = None;
         for (known, op) in self.operations.iter().zip(&graph.operations) {
-            let normal = Normal::of(op);
-            let fits = |(number, shape): &(usize, Vec<usize>)| self.lengths[*number].fits(shape, graph.examples);
-            if std::mem::discriminant(&normal.op) != std::mem::discriminant(known)
-                || name_of(&normal.op) != name_of(known)
-                || !normal.shapes.iter().all(fits)
-            {
-                return Ok(false);
-            }
-            if normal.op != *known {
-                // Other tensors, and not another setting.
-                if tensors_of(&normal.op) != tensors_of(known) {
+            if op != known {
+                // Another operation or other tensors, and not another setting.
+                if std::mem::discriminant(op) != std::mem::discriminant(known)
+                    || name_of(op) != name_of(known)
+                    || tensors_of(op) != tensors_of(known)
+                {
                     return Ok(false);
                 }
                 changed.get_or_insert_with(|| name_of(op));
@@ -138,6 +144,21 @@ impl Certified {
             }
         }
         Ok(true)
+    }
+}
+
+impl Certified {
+    /// Whether, in two recordings that were admitted, the constants' rows of the examples at these pairs of places are the same.
+    pub(crate) fn rows_agree(&self, first: &Graph, second: &Graph, places: &[(usize, usize)]) -> bool {
+        self.lengths.iter().enumerate().all(|(number, lengths)| {
+            let (Source::Constant(a), Source::Constant(b)) = (&first.sources[number], &second.sources[number]) else {
+                return true;
+            };
+            lengths.growing().is_none_or(|(axis, inner)| {
+                let (a, b) = (Rows::of(a, lengths, axis, inner), Rows::of(b, lengths, axis, inner));
+                places.iter().all(|(here, there)| a.same(*here, &b, *there))
+            })
+        })
     }
 }
 
@@ -159,30 +180,81 @@ fn same_values(a: &TensorData, b: &TensorData) -> bool {
     a.dtype() == b.dtype() && a.shape() == b.shape() && a.as_bytes() == b.as_bytes()
 }
 
-/// A constant without rows must be the same with other records. One with rows must not number them.
-fn compare_constants(a: &TensorData, b: &TensorData, lengths: &Lengths) -> Result<(), TraceError> {
-    let Some((axis, _)) = lengths.growing() else {
-        return match same_values(a, b) {
-            true => Ok(()),
-            false => Err(TraceError::ChangingConstant { shape: a.shape().to_vec() }),
+/// A constant without rows must be the same with other records. In one with rows a record must have the same row wherever it
+/// is and whatever is beside it: rows of the batch's own statistics or numbers differ.
+///
+/// Rows that are drawn on the host at each call say nothing of that. Then no two examples' rows may be the numbers of their
+/// places, from the first or from the last on.
+fn compare_constants(
+    [first, second]: [&Graph; 2],
+    of_tensors: &[Lengths],
+    records: Records<'_>,
+) -> Result<(), TraceError> {
+    for (number, lengths) in of_tensors.iter().enumerate() {
+        let (Source::Constant(a), Source::Constant(b)) = (&first.sources[number], &second.sources[number]) else {
+            continue;
         };
-    };
-    let (rows_of_a, rows_of_b) = (a.shape()[axis], b.shape()[axis]);
-    let bytes = lengths.behind(axis) * a.dtype().size();
-    let row = |data: &[u8], rows: usize, before: usize, row: usize| {
-        let start = (before * rows + row) * bytes;
-        data[start..start + bytes].to_vec()
-    };
-    let common = rows_of_a.min(rows_of_b);
-    let (mut same, mut varied) = (true, false);
-    for before in 0..lengths.before(axis) {
-        for at in 0..common {
-            let here = row(a.as_bytes(), rows_of_a, before, at);
-            same &= here == row(b.as_bytes(), rows_of_b, before, at);
-            varied |= here != row(a.as_bytes(), rows_of_a, before, 0);
+        let Some((axis, inner)) = lengths.growing() else {
+            if same_values(a, b) {
+                continue;
+            }
+            return Err(TraceError::ChangingConstant { shape: a.shape().to_vec() });
+        };
+        let (a, b) = (Rows::of(a, lengths, axis, inner), Rows::of(b, lengths, axis, inner));
+        let again = match records.again.and_then(|again| again.sources.get(number)) {
+            Some(Source::Constant(again)) => Some(Rows::of(again, lengths, axis, inner)),
+            _ => None,
+        };
+        let random = again.is_some_and(|again| (0..a.examples()).any(|row| !a.same(row, &again, row)));
+        if !random && !records.places.is_empty() {
+            if records.places.iter().all(|(here, there)| a.same(*here, &b, *there)) {
+                continue;
+            }
+            return Err(TraceError::NumbersExamples);
+        }
+        let common = a.examples().min(b.examples());
+        let varied = (1..common).any(|row| !a.same(row, &a, 0));
+        let from_start = (0..common).all(|row| a.same(row, &b, row));
+        let from_end = (1..=common).all(|row| a.same(a.examples() - row, &b, b.examples() - row));
+        if varied && (from_start || from_end) {
+            return Err(TraceError::NumbersExamples);
         }
     }
-    if same && varied { Err(TraceError::NumbersExamples) } else { Ok(()) }
+    Ok(())
+}
+
+/// A constant's bytes, example by example.
+struct Rows<'a> {
+    bytes: &'a [u8],
+    before: usize,
+    /// Bytes of an example's part, and of all parts, at each index of the axes before.
+    part: usize,
+    all: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn of(data: &'a TensorData, lengths: &Lengths, axis: usize, inner: usize) -> Self {
+        let row = lengths.behind(axis) * data.dtype().size();
+        let rows = data.shape().get(axis).copied().unwrap_or(0);
+        Self { bytes: data.as_bytes(), before: lengths.before(axis), part: inner * row, all: rows * row }
+    }
+
+    fn examples(&self) -> usize {
+        self.all.checked_div(self.part).unwrap_or(0)
+    }
+
+    /// Whether an example's part is the same as one's of another constant.
+    fn same(&self, here: usize, other: &Rows<'_>, there: usize) -> bool {
+        (0..self.before).all(|before| {
+            let (a, b) = (self.bytes_of(here, before), other.bytes_of(there, before));
+            a.is_some() && a == b
+        })
+    }
+
+    fn bytes_of(&self, example: usize, before: usize) -> Option<&[u8]> {
+        let start = before * self.all + example * self.part;
+        self.bytes.get(start..start + self.part)
+    }
 }
 
 /// The numbers of an operation's tensors.
@@ -208,57 +280,4 @@ fn takes_places(op: &OperationIr) -> bool {
             | OperationIr::BaseInt(BaseOperationIr::Slice(_) | BaseOperationIr::SliceAssign(_))
             | OperationIr::BaseBool(BaseOperationIr::Slice(_) | BaseOperationIr::SliceAssign(_))
     )
-}
-
-/// An operation without what may differ between two numbers of examples.
-struct Normal {
-    op: OperationIr,
-    /// Each tensor's number and shape, in the order of visits.
-    shapes: Vec<(usize, Vec<usize>)>,
-}
-
-impl Normal {
-    fn of(op: &OperationIr) -> Self {
-        let mut op = op.clone();
-        if let OperationIr::BaseFloat(base) | OperationIr::BaseInt(base) | OperationIr::BaseBool(base) = &mut op {
-            match base {
-                BaseOperationIr::Slice(d) => without_whole_axes(&mut d.ranges, &d.tensor),
-                BaseOperationIr::SliceAssign(d) => without_whole_axes(&mut d.ranges, &d.tensor),
-                // The shapes say how often.
-                BaseOperationIr::RepeatDim(d) => d.times = 0,
-                _ => {}
-            }
-        }
-        let mut visitor = Shapes(Vec::new());
-        op.visit_mut(&mut visitor);
-        Self { op, shapes: visitor.0 }
-    }
-
-    fn numbers(&self) -> Vec<usize> {
-        self.shapes.iter().map(|(number, _)| *number).collect()
-    }
-}
-
-/// A range over a whole axis, as one that doesn't say how long it is.
-fn without_whole_axes(ranges: &mut [Slice], tensor: &TensorIr) {
-    for (range, length) in ranges.iter_mut().zip(tensor.shape.to_vec()) {
-        if is_whole(range, length) {
-            *range = Slice::full();
-        }
-    }
-}
-
-/// Whether a range takes an axis of so many entries as it is.
-pub(crate) fn is_whole(range: &Slice, length: usize) -> bool {
-    let end = range.end.unwrap_or(length as isize);
-    range.step == 1 && range.start == 0 && (end == length as isize)
-}
-
-struct Shapes(Vec<(usize, Vec<usize>)>);
-
-impl IrVisitorMut for Shapes {
-    fn visit_tensor_mut(&mut self, tensor: &mut TensorIr) {
-        let shape = std::mem::replace(&mut tensor.shape, Shape::from(Vec::<usize>::new()));
-        self.0.push((number_of(tensor), shape.to_vec()));
-    }
 }

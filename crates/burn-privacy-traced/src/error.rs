@@ -64,12 +64,21 @@ pub enum TraceError {
         /// Its shape.
         shape: Vec<usize>,
     },
-    /// A constant that numbers the examples of a batch.
+    /// A constant whose row for a record depends on its place or on other records.
     #[error(
-        "a constant with a row for each example holds the same numbers for other records (a range that numbers the examples?): \
-         what an example gets would depend on how many others come before it"
+        "a constant that the batcher or the loss closure makes on the host, with a row for each example, has another row for the same record \
+         at another place or beside other records, or the same rows for other records (a range that numbers the examples, a mean or \
+         a largest value of the batch): what an example gets would depend on others. Make a record's row of that record \
+         alone, or compute on tensors"
     )]
     NumbersExamples,
+    /// Other operations or shapes for other records.
+    #[error(
+        "the program records other operations or shapes for other records (a batch padded to its longest record, a branch or a number of \
+         passes that follows the records): what an example gets would depend on others. Pad to a fixed length, compute on tensors, \
+         or train with PerExample::Loop"
+    )]
+    FollowsRecords,
     /// An operation without a rule.
     #[error(
         "there is no rule for operation {operation} of {shapes}. Train with the layers of burn_privacy::nn or with \

@@ -2,10 +2,11 @@
 
 use burn_ir::TensorIr;
 
-use crate::certify::Certified;
+use crate::certify::{Certified, Records};
 use crate::error::TraceError;
-use crate::graph::{Graph, Source, name_of, number_of};
+use crate::graph::{Graph, Source, name_of, number_of, whole};
 use crate::kinds::{Kind, Layout};
+use crate::plan::Plan;
 use crate::rules::{self, Tensors, Why};
 
 /// A program whose operation graph was shown to keep the examples of a batch apart.
@@ -28,17 +29,20 @@ pub struct Proof {
     pub(crate) certified: Certified,
     /// By number of tensor.
     pub(crate) kinds: Vec<Kind>,
+    pub(crate) plan: Plan,
 }
 
 impl Proof {
-    /// The proof for the program of which two recordings with different numbers of examples were made.
+    /// The proof for the program of which two recordings with different numbers of examples were made, and what is known of
+    /// their records.
     ///
     /// # Errors
     ///
     /// [`TraceError::Coupled`] with the operation that mixes examples, [`TraceError::UnknownOperation`], and what makes two
-    /// recordings differ.
-    pub fn of(first: &Graph, second: &Graph) -> Result<Self, TraceError> {
-        let certified = Certified::of(first, second)?;
+    /// recordings differ. [`TraceError::NumbersExamples`] if a record's rows of constants are others in the second recording, unless
+    /// they are random.
+    pub fn of(first: &Graph, second: &Graph, records: Records<'_>) -> Result<Self, TraceError> {
+        let certified = Certified::of(first, second, records)?;
         let mut kinds: Vec<Option<Kind>> = vec![None; first.sources.len()];
         for (number, source) in first.sources.iter().enumerate() {
             let lengths = &certified.lengths[number];
@@ -51,6 +55,8 @@ impl Proof {
             };
         }
         for (position, op) in first.operations.iter().enumerate() {
+            let op = &mut op.clone();
+            whole(op, &first.shapes);
             let tensors = Tensors { lengths: &certified.lengths, kinds: &kinds };
             let found = rules::outputs(op, &tensors).map_err(|why| {
                 let shapes: Vec<String> = op.inputs().map(|input| tensors.lengths(input).to_string()).collect();
@@ -84,7 +90,8 @@ impl Proof {
                 });
             }
         }
-        Ok(Self { certified, kinds })
+        let plan = Plan::of(&certified, &kinds);
+        Ok(Self { certified, kinds, plan })
     }
 
     /// Whether a recording is of the proved program: the same operations and settings on tensors of the same shapes, but for
@@ -95,6 +102,12 @@ impl Proof {
     /// [`TraceError::ChangingConstant`] if it is, but with other values where no example has a row.
     pub fn admits(&self, graph: &Graph) -> Result<bool, TraceError> {
         self.certified.admits(graph)
+    }
+
+    /// Whether, in two recordings that are [admitted](Self::admits), constants have the same rows for the examples at these pairs of
+    /// places.
+    pub fn rows_agree(&self, first: &Graph, second: &Graph, places: &[(usize, usize)]) -> bool {
+        self.certified.rows_agree(first, second, places)
     }
 
     pub(crate) fn kind(&self, tensor: &TensorIr) -> Kind {

@@ -6,7 +6,7 @@ use burn::module::ParamId;
 use burn_backend::ops::{DeformConvOptions, FloatTensorOps, ModuleOps};
 use burn_ir::{
     BaseOperationIr as B, DeformConv2dBackwardOpIr, FloatOperationIr as F, ModuleOperationIr as M,
-    NumericOperationIr as N, OperationIr, TensorIr,
+    NumericOperationIr as N, OperationIr, TensorId, TensorIr,
 };
 
 use crate::contract::{Batch, contract};
@@ -14,12 +14,13 @@ use crate::convolution::{Convolution, Options};
 use crate::error::{TraceError, UnprotectedText};
 use crate::execute::{Operands, execute};
 use crate::gradient::{Gradient, gradient_of};
-use crate::graph::{Graph, Source, name_of, number_of};
+use crate::graph::{Graph, Source, name_of, number_of, whole};
 use crate::kinds::Kind;
 use crate::lift::{Form, flattens, form_of, lifted};
 use crate::per_example::{PerExample, Products, Table, for_each, scalar};
+use crate::plan::Action;
 use crate::proof::Proof;
-use crate::tensors::{D, DispatchDevice, T, dims, flat, from_data, reshape, within};
+use crate::tensors::{D, DispatchDevice, T, dims, flat, from_data, reshape, slice, slice_assign, within};
 
 #[derive(Clone)]
 enum Value {
@@ -33,12 +34,10 @@ struct Replay<'a> {
     examples: usize,
     device: DispatchDevice,
     values: Vec<Option<Value>>,
-    last_use: Vec<usize>,
-    /// Tensors of zeros.
-    zeros: Vec<bool>,
-    position: usize,
-    /// Tensors that the operation reads once.
-    once: Vec<usize>,
+    /// What the operation takes for good.
+    given: &'a [usize],
+    /// Writes into zeros, by the position of the operation that adds them.
+    deferred: HashMap<usize, OperationIr>,
 }
 
 impl Proof {
@@ -61,7 +60,18 @@ impl Proof {
                 "a recording was replayed that the proof is not about",
             )));
         }
-        let Graph { operations, sources, gradients, examples, last_use, types } = graph;
+        self.replay_admitted(graph, parameters, device)
+    }
+
+    /// [`replay`](Self::replay) of a recording that [`admits`](Self::admits) accepted: operations, settings and shapes are the
+    /// proof's own.
+    pub(crate) fn replay_admitted(
+        &self,
+        graph: Graph,
+        parameters: &HashMap<ParamId, T>,
+        device: &DispatchDevice,
+    ) -> Result<Vec<(ParamId, Gradient)>, TraceError> {
+        let Graph { operations, sources, shapes, gradients, examples, types, .. } = graph;
         let values = sources.into_iter().map(|source| {
             Ok(match source {
                 Source::Operation => None,
@@ -73,33 +83,31 @@ impl Proof {
             })
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
-        let zeros = vec![false; values.len()];
-        let mut replay = Replay {
-            proof: self,
-            examples,
-            device: device.clone(),
-            values,
-            last_use,
-            zeros,
-            position: 0,
-            once: Vec::new(),
-        };
-        for (position, op) in operations.iter().enumerate() {
-            replay.position = position;
-            let inputs: Vec<usize> = op.inputs().map(number_of).collect();
-            replay.once = inputs.iter().copied().filter(|a| inputs.iter().filter(|b| *b == a).count() == 1).collect();
+        let mut replay =
+            Replay { proof: self, examples, device: device.clone(), values, given: &[], deferred: HashMap::new() };
+        for (position, (mut op, step)) in operations.into_iter().zip(&self.plan.steps).enumerate() {
+            match step.action {
+                Action::Skip => continue,
+                Action::Defer { by } => {
+                    whole(&mut op, &shapes);
+                    replay.deferred.insert(by, op);
+                    continue;
+                }
+                _ => {}
+            }
+            if let (Some(instead), OperationIr::BaseFloat(B::Slice(d))) = (step.instead, &mut op) {
+                d.tensor.id = TensorId::new(instead as u64);
+            }
+            whole(&mut op, &shapes);
+            replay.given = &step.given;
             let unknown = || {
                 let shapes: Vec<String> =
                     op.inputs().map(|input| format!("{:?}", self.certified.lengths[number_of(input)])).collect();
-                TraceError::UnknownOperation { operation: name_of(op), shapes: shapes.join(", ") }
+                TraceError::UnknownOperation { operation: name_of(&op), shapes: shapes.join(", ") }
             };
-            let found = replay.step(op).ok_or_else(unknown)?;
+            let found = replay.step(&op, step.action, position).ok_or_else(unknown)?;
             op.outputs().map(number_of).zip(found).for_each(|(number, value)| replay.values[number] = Some(value));
-            for input in op.inputs().chain(op.outputs()).map(number_of) {
-                if replay.last_use[input] <= position {
-                    replay.values[input] = None;
-                }
-            }
+            step.freed.iter().for_each(|number| replay.values[*number] = None);
         }
         let mut found = Vec::new();
         for (id, number) in gradients {
@@ -115,11 +123,7 @@ impl Proof {
 
 impl Operands for Replay<'_> {
     fn take(&mut self, tensor: &TensorIr) -> T {
-        let number = number_of(tensor);
-        // The only handle at its last use, so that the backend may write over it.
-        let last = self.last_use[number] == self.position && self.once.contains(&number);
-        let value = if last { self.values[number].take() } else { self.values[number].clone() };
-        match value {
+        match self.value(tensor) {
             Some(Value::Plain(value)) => value,
             Some(Value::PerExample(value)) => value.formed(&self.device),
             None => unreachable!("the proof saw every operation's inputs made before it"),
@@ -132,35 +136,46 @@ impl Replay<'_> {
         self.proof.kind(tensor) == kind
     }
 
-    fn step(&mut self, op: &OperationIr) -> Option<Vec<Value>> {
-        if let OperationIr::BaseFloat(B::Zeros(d)) = op {
-            self.zeros[number_of(&d.out)] = true;
-        }
-        if op.inputs().any(|input| self.is(input, Kind::PerExample)) {
-            return Some(vec![Value::PerExample(self.on_per_example(op)?)]);
-        }
-        if let OperationIr::Module(M::DeformableConv2dBackward(d)) = op {
-            return self.deformable(d);
-        }
-        if op.outputs().any(|output| self.is(output, Kind::PerExample)) {
-            let proof = self.proof;
-            let zeros = self.zeros.clone();
-            let device = self.device.clone();
-            let batch = Batch {
-                examples: self.examples,
-                layout: &|tensor| proof.layout(tensor),
-                is_zero: &|tensor| zeros[number_of(tensor)],
-                device: &device,
-            };
-            return Some(vec![Value::PerExample(contract(op, &batch, self)?)]);
-        }
-        let device = self.device.clone();
-        Some(execute(op, self, &device)?.into_iter().map(Value::Plain).collect())
+    /// A tensor's only handle at its last use, so that the backend may write over it.
+    fn value(&mut self, tensor: &TensorIr) -> Option<Value> {
+        let number = number_of(tensor);
+        if self.given.contains(&number) { self.values[number].take() } else { self.values[number].clone() }
     }
 
-    fn per_example(&self, tensor: &TensorIr) -> Option<PerExample> {
-        match &self.values[number_of(tensor)] {
-            Some(Value::PerExample(value)) => Some(value.clone()),
+    fn step(&mut self, op: &OperationIr, action: Action, position: usize) -> Option<Vec<Value>> {
+        let device = self.device.clone();
+        match (action, op) {
+            (Action::Skip | Action::Defer { .. }, _) => Some(Vec::new()),
+            (Action::AddPart { to }, OperationIr::NumericFloat(_, N::Add(d))) => {
+                let OperationIr::BaseFloat(B::SliceAssign(write)) = self.deferred.remove(&position)? else {
+                    return None;
+                };
+                let tensor = self.take(if number_of(&d.lhs) == to { &d.lhs } else { &d.rhs });
+                let part = slice(tensor.clone(), &write.ranges);
+                let sum = D::float_add(part, self.take(&write.value));
+                Some(vec![Value::Plain(slice_assign(tensor, &write.ranges, sum))])
+            }
+            (Action::AddPart { .. }, _) => None,
+            (Action::Lift, _) => Some(vec![Value::PerExample(self.on_per_example(op)?)]),
+            (Action::Deformable, OperationIr::Module(M::DeformableConv2dBackward(d))) => self.deformable(d),
+            (Action::Deformable, _) => None,
+            (Action::Contract, _) => {
+                let proof = self.proof;
+                let batch = Batch {
+                    examples: self.examples,
+                    layout: &|tensor| proof.layout(tensor),
+                    is_zero: &|tensor| proof.plan.zeros[number_of(tensor)],
+                    device: &device,
+                };
+                Some(vec![Value::PerExample(contract(op, &batch, self)?)])
+            }
+            (Action::Execute, _) => Some(execute(op, self, &device)?.into_iter().map(Value::Plain).collect()),
+        }
+    }
+
+    fn per_example(&mut self, tensor: &TensorIr) -> Option<PerExample> {
+        match self.value(tensor) {
+            Some(Value::PerExample(value)) => Some(value),
             _ => None,
         }
     }
@@ -184,26 +199,37 @@ impl Replay<'_> {
                 let left = self.per_example(&d.lhs)?;
                 return Some(left.plus(self.per_example(&d.rhs)?, &device));
             }
-            OperationIr::BaseFloat(B::SwapDims(d)) => Some(self.per_example(&d.input)?.swapped(d.dim1, d.dim2)),
-            OperationIr::BaseFloat(B::Reshape(d)) => Some(self.per_example(&d.input)?.reshaped(&d.out.shape.to_vec())),
+            OperationIr::BaseFloat(B::SwapDims(d)) => {
+                Some((&d.input, self.per_example(&d.input)?.swapped(d.dim1, d.dim2)))
+            }
+            OperationIr::BaseFloat(B::Reshape(d)) => {
+                Some((&d.input, self.per_example(&d.input)?.reshaped(&d.out.shape.to_vec())))
+            }
             OperationIr::NumericFloat(_, N::MulScalar(d)) => {
-                Some(self.per_example(&d.lhs)?.scaled(|g| D::float_mul_scalar(g, scalar(d.rhs))))
+                Some((&d.lhs, self.per_example(&d.lhs)?.scaled(|g| D::float_mul_scalar(g, scalar(d.rhs)))))
             }
             OperationIr::NumericFloat(_, N::DivScalar(d)) => {
-                Some(self.per_example(&d.lhs)?.scaled(|g| D::float_div_scalar(g, scalar(d.rhs))))
+                Some((&d.lhs, self.per_example(&d.lhs)?.scaled(|g| D::float_div_scalar(g, scalar(d.rhs)))))
             }
-            OperationIr::NumericFloat(_, N::Neg(d)) => Some(self.per_example(&d.input)?.scaled(D::float_neg)),
+            OperationIr::NumericFloat(_, N::Neg(d)) => {
+                Some((&d.input, self.per_example(&d.input)?.scaled(D::float_neg)))
+            }
             OperationIr::Float(_, F::Matmul(d)) if self.is(&d.rhs, Kind::Shared) => {
-                Some(self.per_example(&d.lhs)?.times(&self.shared(&d.rhs)?))
+                let matrix = self.shared(&d.rhs)?;
+                Some((&d.lhs, self.per_example(&d.lhs)?.times(&matrix)))
             }
             OperationIr::Float(_, F::Matmul(d)) if self.is(&d.lhs, Kind::Shared) => {
-                Some(self.per_example(&d.rhs)?.under(&self.shared(&d.lhs)?))
+                let matrix = self.shared(&d.lhs)?;
+                Some((&d.rhs, self.per_example(&d.rhs)?.under(&matrix)))
             }
             OperationIr::Module(module) => return self.module_on_per_example(module),
             _ => None,
         };
-        if let Some(Ok(products)) = lazy {
-            return Some(products);
+        match lazy {
+            Some((_, Ok(products))) => return Some(products),
+            // It is taken again below.
+            Some((tensor, Err(value))) => self.values[number_of(tensor)] = Some(Value::PerExample(value)),
+            None => {}
         }
         // One output is kept: an operation with several has no lifted form.
         if op.outputs().count() != 1 {

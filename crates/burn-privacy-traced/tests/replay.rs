@@ -7,7 +7,7 @@ use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
-use burn_privacy_traced::{Gradient, Graph, Proof, RecordError, TraceError, record, values_of};
+use burn_privacy_traced::{Gradient, Graph, Proof, RecordError, Records, TraceError, record, record_rows, values_of};
 
 #[derive(Module, Debug)]
 struct Model {
@@ -34,13 +34,17 @@ fn squares(model: &Model, x: Tensor<2>) -> Tensor<1> {
 }
 
 fn recorded(model: &Model, from: usize, count: usize, loss: Loss) -> Result<Graph, TraceError> {
-    let found = record(model, count, &Device::flex(), |model: &Model, device| -> Result<Tensor<1>, ()> {
-        Ok(loss(model, rows(from, count, device)))
-    });
+    let load = |device: &Device| -> Result<Tensor<2>, ()> { Ok(rows(from, count, device)) };
+    let found = record(model, count, &Device::flex(), load, |model: &Model, x| Ok(loss(model, x)));
     found.map_err(|error| match error {
         RecordError::Trace(error) => error,
         RecordError::Forward(()) => unreachable!("the loss doesn't fail"),
     })
+}
+
+/// Of recordings that have no records in common.
+fn proved(first: &Graph, second: &Graph) -> Result<Proof, TraceError> {
+    Proof::of(first, second, Records::default())
 }
 
 struct ByParameter<'a>(&'a Gradients, HashMap<ParamId, Vec<f32>>);
@@ -69,8 +73,7 @@ fn formed(gradient: Gradient) -> Tensor<2> {
 #[test]
 fn gradients_are_those_of_each_example_alone() {
     let model = model();
-    let proof =
-        Proof::of(&recorded(&model, 0, 3, squares).unwrap(), &recorded(&model, 7, 4, squares).unwrap()).unwrap();
+    let proof = proved(&recorded(&model, 0, 3, squares).unwrap(), &recorded(&model, 7, 4, squares).unwrap()).unwrap();
     // Another number of examples falls under the same proof.
     let graph = recorded(&model, 20, 6, squares).unwrap();
     assert!(proof.admits(&graph).unwrap());
@@ -97,8 +100,7 @@ fn gradients_are_those_of_each_example_alone() {
 #[test]
 fn a_proof_admits_no_other_program() {
     let model = model();
-    let proof =
-        Proof::of(&recorded(&model, 0, 3, squares).unwrap(), &recorded(&model, 7, 4, squares).unwrap()).unwrap();
+    let proof = proved(&recorded(&model, 0, 3, squares).unwrap(), &recorded(&model, 7, 4, squares).unwrap()).unwrap();
     let others: [Loss; 3] = [
         |model, x| squares(model, x) * 2.0,
         |model, x| {
@@ -124,7 +126,7 @@ fn a_coupling_is_refused_with_its_operation_and_shapes() {
         let sum = x.clone().sum_dim(0);
         squares(model, x - sum)
     };
-    let found = Proof::of(&recorded(&model, 0, 3, centred).unwrap(), &recorded(&model, 7, 4, centred).unwrap());
+    let found = proved(&recorded(&model, 0, 3, centred).unwrap(), &recorded(&model, 7, 4, centred).unwrap());
     match found.err() {
         Some(TraceError::Coupled { operation, shapes, .. }) => {
             assert_eq!((operation.as_str(), shapes.as_str()), ("Sub", "[B, 3], [1, 3]"))
@@ -158,7 +160,7 @@ fn a_setting_that_changes_from_recording_to_recording_is_refused() {
     let model = model();
     // As if the batcher had divided by the largest value that it saw.
     let [twice, thrice]: [Loss; 2] = [|model, x| squares(model, x / 2.0), |model, x| squares(model, x / 3.0)];
-    let proof = Proof::of(&recorded(&model, 0, 3, twice).unwrap(), &recorded(&model, 7, 4, twice).unwrap()).unwrap();
+    let proof = proved(&recorded(&model, 0, 3, twice).unwrap(), &recorded(&model, 7, 4, twice).unwrap()).unwrap();
     assert!(proof.admits(&recorded(&model, 20, 6, twice).unwrap()).unwrap());
     let refusal = proof.admits(&recorded(&model, 20, 6, thrice).unwrap()).unwrap_err();
     assert!(matches!(refusal, TraceError::BatchSize { .. }), "{refusal}");
@@ -175,12 +177,13 @@ fn an_index_out_of_range_stays_in_its_own_example() {
         model.second.forward(relu(model.first.forward(x))).square().gather(1, classes).reshape([n])
     };
     let recorded = |from: usize, count: usize| {
-        let found = record(&model, count, &Device::flex(), |model: &Model, device| -> Result<Tensor<1>, ()> {
-            Ok(losses(model, rows(from, count, device), (from..from + count).map(class).collect(), device))
+        let load = |device: &Device| -> Result<_, ()> { Ok((rows(from, count, device), device.clone())) };
+        let found = record(&model, count, &Device::flex(), load, |model: &Model, (x, device)| {
+            Ok(losses(model, x, (from..from + count).map(class).collect(), &device))
         });
         found.unwrap_or_else(|_| panic!("it can be recorded"))
     };
-    let proof = Proof::of(&recorded(0, 3), &recorded(7, 4)).unwrap();
+    let proof = proved(&recorded(0, 3), &recorded(7, 4)).unwrap();
     let device = Device::flex();
     for (id, gradient) in proof.replay(recorded(20, 6), &values_of(&model), device.as_dispatch()).unwrap() {
         let gradient = formed(gradient);
@@ -198,4 +201,76 @@ fn an_index_out_of_range_stays_in_its_own_example() {
             assert!(difference <= 1e-5 * size, "example {example}: {difference} of {size}");
         }
     }
+}
+
+#[test]
+fn a_row_that_follows_its_place_or_the_batch_is_refused() {
+    let model = model();
+    // A factor for each row, of its place and its record.
+    let recorded = |ids: &[usize], numbers: &dyn Fn(usize, usize) -> f32| {
+        let count = ids.len();
+        let factors: Vec<f32> = ids.iter().enumerate().map(|(place, record)| numbers(place, *record)).collect();
+        let load = |device: &Device| -> Result<_, ()> {
+            let x = Tensor::cat(ids.iter().map(|record| rows(*record, 1, &Device::flex())).collect(), 0);
+            let factor = Tensor::<1>::from_data(TensorData::new(factors, [count]), device);
+            Ok((Tensor::from_data(x.into_data(), device), factor))
+        };
+        let losses = |model: &Model, (x, factor): (Tensor<2>, Tensor<1>)| Ok(squares(model, x) * factor);
+        record(&model, count, &Device::flex(), load, losses).unwrap_or_else(|_| panic!("it can be recorded"))
+    };
+    let record_four = |numbers: &dyn Fn(usize, usize) -> f32| recorded(&[3, 4, 5, 6], numbers);
+    // Each of the four has another place, from the first and from the last on.
+    let with_five = |numbers: &dyn Fn(usize, usize) -> f32| recorded(&[4, 5, 6, 3, 9], numbers);
+    let places = [(1, 0), (2, 1), (3, 2), (0, 3)];
+    let records = Records { places: &places, again: None };
+    let of = |numbers: &dyn Fn(usize, usize) -> f32| {
+        Proof::of(&record_four(numbers), &with_five(numbers), records).map(drop)
+    };
+    // Of the record alone; of its place from the first and from the last on; of how many there are.
+    assert_eq!(of(&|_, record| record as f32), Ok(()));
+    assert_eq!(of(&|place, _| place as f32), Err(TraceError::NumbersExamples));
+    let from_last = |count: usize| move |place: usize, _: usize| (count - place) as f32;
+    let found = Proof::of(&record_four(&from_last(4)), &with_five(&from_last(5)), records);
+    assert_eq!(found.map(drop), Err(TraceError::NumbersExamples));
+    let of_count = |count: usize| move |_: usize, _: usize| count as f32;
+    let found = Proof::of(&record_four(&of_count(4)), &with_five(&of_count(5)), records);
+    assert_eq!(found.map(drop), Err(TraceError::NumbersExamples));
+    // What is drawn on the host at each call is another row each time, and says nothing.
+    let drawn = |call: usize| move |place: usize, record: usize| (call * 7 + place * 3 + record) as f32;
+    let again = record_four(&drawn(3));
+    let records = Records { again: Some(&again), ..records };
+    let found = Proof::of(&record_four(&drawn(1)), &with_five(&drawn(2)), records);
+    assert_eq!(found.map(drop), Ok(()));
+}
+
+#[test]
+fn rows_of_records_that_were_loaded_alone_take_the_place_of_coupled_ones() {
+    let model = model();
+    // As if a batcher added a number of the batch to every row.
+    let recorded_with = |from: usize, count: usize, shift: f32| {
+        let load = |device: &Device| -> Result<Tensor<2>, ()> {
+            let values: Vec<f32> =
+                rows(from, count, &Device::flex()).into_data().iter::<f32>().map(|x| x + shift).collect();
+            Ok(Tensor::from_data(TensorData::new(values, [count, 3]), device))
+        };
+        record(&model, count, &Device::flex(), load, |model: &Model, x| Ok(squares(model, x)))
+            .unwrap_or_else(|_| panic!("it can be recorded"))
+    };
+    let proof = proved(&recorded_with(0, 3, 0.0), &recorded_with(7, 4, 0.0)).unwrap();
+    let alone = record_rows(5, &Device::flex(), |place, device| -> Result<(), ()> {
+        let _ = rows(20 + place, 1, device);
+        Ok(())
+    })
+    .unwrap_or_else(|_| panic!("it can be recorded"));
+    let device = Device::flex();
+    let gradients = |graph: Graph| -> Vec<Vec<f32>> {
+        let found = proof.replay(graph, &values_of(&model), device.as_dispatch()).unwrap();
+        found.into_iter().map(|(_, gradient)| formed(gradient).into_data().try_to_vec().unwrap()).collect()
+    };
+    let expected = gradients(recorded_with(20, 5, 0.0));
+    assert_ne!(gradients(recorded_with(20, 5, 9.0)), expected);
+    assert_eq!(gradients(recorded_with(20, 5, 9.0).with_rows(&proof, &alone).unwrap()), expected);
+    // Of another number of records, or with other constants, they are not the batch's.
+    let found = recorded_with(20, 4, 0.0).with_rows(&proof, &alone).map(drop);
+    assert_eq!(found, Err(TraceError::FollowsRecords));
 }

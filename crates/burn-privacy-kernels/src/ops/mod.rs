@@ -14,6 +14,7 @@ pub mod noise;
 pub mod normalization;
 pub mod pointwise;
 pub mod pooling;
+pub mod recorded;
 pub mod row_weights;
 pub mod squared_norms;
 pub mod standardization;

@@ -1,6 +1,7 @@
 //! Executes one recorded operation on the tensors of a device, exactly as it was recorded.
 
 mod base;
+mod by_kernel;
 mod module;
 mod numeric;
 mod pointwise;
@@ -22,6 +23,11 @@ pub(crate) trait Operands {
 
 /// The outputs, in the order of [`OperationIr::outputs`]; `None` for an operation that this crate does not execute.
 pub(crate) fn execute(op: &OperationIr, from: &mut impl Operands, device: &DispatchDevice) -> Option<Vec<T>> {
+    if by_kernel::serves(device)
+        && let Some(output) = by_kernel::execute(op, from)
+    {
+        return Some(vec![output]);
+    }
     match op {
         OperationIr::BaseFloat(op) => base::execute(op, base::Created::Float, from, device),
         OperationIr::BaseInt(op) => base::execute(op, base::Created::Int, from, device),

@@ -3,7 +3,7 @@
 use burn_ir::{BaseOperationIr as B, FloatOperationIr, NumericOperationIr, OperationIr, SliceOpIr, TensorIr};
 
 use super::{ALONG, LAYOUT, Tensors, Why};
-use crate::certify::is_whole;
+use crate::graph::is_whole;
 use crate::kinds::{Kind, Layout};
 
 /// Whether an operation on nothing but constants makes rows that are all alike, or drawn alike.

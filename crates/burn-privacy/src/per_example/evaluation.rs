@@ -196,7 +196,7 @@ fn relative(difference: f32, size: f32) -> f32 {
 }
 
 /// L2 norm, without overflow of the squares.
-fn norm(parts: impl Iterator<Item = Tensor<2>>) -> Result<f32> {
+pub(crate) fn norm(parts: impl Iterator<Item = Tensor<2>>) -> Result<f32> {
     let mut total = 0.0_f64;
     for part in parts {
         let largest = f64::from(read(part.clone().abs().max().reshape([1]))?[0]);

@@ -41,6 +41,7 @@
 //! | state that the closure, the batcher or the model keeps from call to call (a moving average, the batch before, a count of calls), also in [`PerExample::Loop`] | refused when validated, if it then shows; **promised** where it shows only later |
 //! | another closure or model type, other trainable parameters, another batch size | validated before its first step |
 //! | the same closure or model that changes what it does | validated again before steps 2, 3, 5, 9, 17, 33, 65 with eight examples, before every 128th in full; **promised** between them |
+//! | numbers that the batcher or the closure reads of the batch on the host, on the operation graph | refused if they differ for one of eight records alone, or from step to step; **promised** if they are one number for nearly all records, or are hidden in random augmentation |
 //! | a few particular examples only | **promised** |
 //! | a data set in which none of 32 random records has a finite loss and gradient | refused: nothing could be validated |
 //!
@@ -58,6 +59,7 @@ mod factors;
 mod fixed_ranges;
 mod gradient_sum;
 mod layer_name;
+mod merged_uses;
 mod model_variants;
 mod one_at_a_time;
 mod param;
@@ -77,6 +79,8 @@ pub use burn_privacy_kernels::Rounding;
 pub use burn_privacy_kernels::ops::squared_norms::sum_of_squares_bound;
 pub use burn_privacy_traced::{TraceError, public};
 pub use factors::ClipFactors;
+#[doc(hidden)]
+pub use merged_uses::ProductUse;
 pub(crate) use param::ParamRule;
 pub use param::per_example;
 pub use parameter_gradients::{ParameterGradients, ParameterSum};
@@ -88,12 +92,14 @@ pub(crate) use backward::{clipped_sum, clipped_sum_of_uses, require_one_loss_per
 pub(crate) use buffers::NonTrainable;
 pub(crate) use clipping::StepClipping;
 pub(crate) use coverage::TrainableParameters;
+pub(crate) use evaluation::norm;
 pub(crate) use fixed_ranges::FixedRanges;
 pub(crate) use gradient_sum::{GradientSum, Integers, Total};
-pub(crate) use one_at_a_time::{clipped_gradient_of_one, clipped_gradient_of_parts};
+pub(crate) use model_variants::{Perturb, Quieten, has_enabled_flags};
+pub(crate) use one_at_a_time::{clipped_gradient_of_one, clipped_gradient_of_parts, gradients_of_one};
 pub(crate) use random_records::RandomRecords;
 pub(crate) use validation_schedule::{ValidatedSetting, ValidationSchedule};
-pub(crate) use validator::Validation;
+pub(crate) use validator::{ROUNDS, Tolerance, Validation};
 
 /// How the clipped per-example gradients of a physical batch are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,7 +4,7 @@ use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Distribution, Tensor};
 
 /// Moves every trainable parameter by a tenth of about the size that an initializer would draw.
-pub(super) struct Perturb;
+pub(crate) struct Perturb;
 
 impl ModuleMapper for Perturb {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -23,7 +23,7 @@ impl ModuleMapper for Perturb {
 }
 
 /// Switches dropout and other randomness off.
-pub(super) struct Quieten;
+pub(crate) struct Quieten;
 
 impl ModuleMapper for Quieten {
     fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
@@ -32,7 +32,7 @@ impl ModuleMapper for Quieten {
 }
 
 /// Whether dropout or the like is on.
-pub(super) fn has_enabled_flags<M: Module>(model: &M) -> bool {
+pub(crate) fn has_enabled_flags<M: Module>(model: &M) -> bool {
     struct Flags(bool);
     impl ModuleVisitor for Flags {
         fn visit_flag(&mut self, flag: &Param<Flag>) {

@@ -62,6 +62,16 @@ pub(crate) fn clipped_gradient_of_parts<M: Module>(
     Ok(())
 }
 
+/// The gradients that Burn's own autodiff gives of one loss, `[1]`, without clipping.
+pub(crate) fn gradients_of_one<M: Module>(model: &M, loss: Tensor<1>) -> Result<Vec<ParameterGradients>> {
+    if !loss.is_tracked() {
+        return Err(Error::UntrackedLoss);
+    }
+    let mut collector = Collector { gradients: loss.backward(), found: Vec::new() };
+    model.visit(&mut collector);
+    Ok(collector.found)
+}
+
 pub(super) struct Collector {
     pub(super) gradients: Gradients,
     pub(super) found: Vec<ParameterGradients>,

@@ -29,6 +29,18 @@ pub(crate) enum Thoroughness {
     Short,
 }
 
+impl Thoroughness {
+    /// How many examples are looked at together, where a physical batch has so many.
+    pub(crate) fn examples_of(self, physical_batch: usize) -> usize {
+        match self {
+            Self::Full => physical_batch,
+            Self::Short => physical_batch.min(FEW),
+        }
+    }
+}
+
+/// Examples of a short validation.
+const FEW: usize = 8;
 /// Full validations of one setting are at most so many steps apart.
 const FULL_EVERY: u64 = 128;
 /// Settings that are remembered: enough for several closures in turn, and a bound on memory.

@@ -17,11 +17,9 @@ use burn_privacy_kernels::Rounding;
 
 /// Records that are tried until one has a finite loss and gradient.
 const TRIED: usize = 32;
-/// Examples of a short validation.
-const FEW: usize = 8;
 /// How often a difference in gradients must repeat itself with other records: one that comes from the rounding of a value
 /// beside a kink (a ReLU's zero) does not.
-const ROUNDS: usize = 3;
+pub(crate) const ROUNDS: usize = 3;
 /// Calls of each kind after which random losses are compared: how many of the last of them, and the score below which they
 /// count as alike, from which on the last look refuses. Each of its at most eight scores is that large with a probability
 /// of at most 1.2e-7 (37 of 40 signs: 2e-8). What comes before the last 40 calls lets a state settle.
@@ -77,9 +75,10 @@ impl Validation<'_> {
         model: &M,
         forward: impl FnMut(&M, &[usize]) -> Result<Tensor<1>>,
     ) -> Result<Option<bool>> {
-        let (examples, rounds) = match self.thoroughness {
-            Thoroughness::Full => (self.examples, 2),
-            Thoroughness::Short => (self.examples.min(FEW), 1),
+        let examples = self.thoroughness.examples_of(self.examples);
+        let rounds = match self.thoroughness {
+            Thoroughness::Full => 2,
+            Thoroughness::Short => 1,
         };
         let mut check = Check {
             evaluator: Evaluator {
@@ -108,15 +107,15 @@ impl Validation<'_> {
 
 /// Differences that rounding explains: of losses relative to the loss and to the largest of the batch, of gradients relative
 /// to their norm.
-struct Tolerance {
+pub(crate) struct Tolerance {
     /// The same place in a batch of the same size: the same arithmetic, but for sums in no fixed order.
     same_place: [f32; 3],
     /// Alone and in a batch: other kernels for other shapes.
-    alone: [f32; 3],
+    pub(crate) alone: [f32; 3],
 }
 
 impl Tolerance {
-    fn of(rounding: Rounding) -> Self {
+    pub(crate) fn of(rounding: Rounding) -> Self {
         if rounding == Rounding::SINGLE {
             Self { same_place: [1e-4, 1e-6, 1e-3], alone: [1e-3, 1e-4, 2e-2] }
         } else {

@@ -1,9 +1,11 @@
 //! A training run under a plan: draw, clip, add noise, charge.
 
 mod batch_memory;
+mod batcher_calls;
 mod noise;
 mod physical_batch;
 mod ranks;
+mod replay_check;
 mod start;
 mod step;
 mod traced;
@@ -27,11 +29,12 @@ use crate::error::{Error, Result};
 use crate::exchange::Exchange;
 use crate::ledger::Ledger;
 use crate::per_example::{GradientSum, PerExample, ValidationSchedule};
-use crate::plan::{Clipping, PrivacyPlan, ProtectedUnit};
+use crate::plan::{Clipping, PrivacyPlan};
 use crate::sampler::PoissonSampler;
 use crate::traced::{Independence, Proofs};
 
 pub use batch_memory::PhysicalBatch;
+pub use batcher_calls::BatcherCalls;
 pub use start::StartPlan;
 pub use step::Step;
 pub use users::{UserGradient, Users};
@@ -71,6 +74,7 @@ pub struct Session<I, O, D, B> {
     noise: Noise,
     per_example: PerExample,
     physical_batch: PhysicalBatch,
+    batcher_calls: BatcherCalls,
     /// Examples (views) of a physical batch, at most.
     at_once: usize,
     /// They were found out.
@@ -80,6 +84,8 @@ pub struct Session<I, O, D, B> {
     proofs: Proofs,
     /// Programs that no rules cover.
     on_graph: Vec<(std::any::TypeId, std::any::TypeId)>,
+    /// Another rank has such programs.
+    on_graph_elsewhere: bool,
     independence: Independence,
     last_bits_agreed: Option<bool>,
     items: PhantomData<fn() -> (I, O)>,
@@ -132,12 +138,14 @@ where
             noise: Noise::FloatingPoint,
             per_example: PerExample::default(),
             physical_batch: PhysicalBatch::Auto,
+            batcher_calls: BatcherCalls::default(),
             at_once: batch_memory::MOST_AT_ONCE,
             measured: false,
             views: 1,
             validated: ValidationSchedule::default(),
             proofs: Proofs::default(),
             on_graph: Vec::new(),
+            on_graph_elsewhere: false,
             independence: Independence::default(),
             last_bits_agreed: None,
             items: PhantomData,
@@ -163,6 +171,12 @@ where
     /// How per-example gradients are computed.
     pub fn with_per_example(mut self, per_example: PerExample) -> Self {
         self.per_example = per_example;
+        self
+    }
+
+    /// How a traced step calls the batcher. The other ways to gradients call it once for each physical batch.
+    pub fn with_batcher_calls(mut self, calls: BatcherCalls) -> Self {
+        self.batcher_calls = calls;
         self
     }
 
@@ -275,7 +289,7 @@ where
         let dataset = self.dataset_name.as_deref().unwrap_or("not named (no ledger)");
         let by_rules = match self.per_example {
             PerExample::OneBackward => true,
-            PerExample::Automatic => self.on_graph.is_empty(),
+            PerExample::Automatic => self.on_graph.is_empty() && !self.on_graph_elsewhere,
             PerExample::Traced | PerExample::Loop => false,
         };
         let last_bits = match self.per_example {

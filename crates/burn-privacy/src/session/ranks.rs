@@ -14,6 +14,7 @@ use crate::noisy_gradients::NoisyGradients;
 use crate::per_example::{GradientSum, TrainableParameters};
 use crate::sampler::DrawnBatch;
 use burn_privacy_accounting::Adjacency;
+use burn_privacy_budget::statement::Independence;
 
 /// What rank 0 says before a step.
 const NO_MORE: u32 = 0;
@@ -29,7 +30,8 @@ where
     /// is that of the whole data set, the same at all ranks.
     ///
     /// Every rank takes every step, with the same model, and gets the same update. Rank 0 charges the ledger, if there is one, adds the noise,
-    /// and sees sums without noise. What it releases does not depend on how the sums were added. If a rank is lost or fails,
+    /// and sees sums without noise. What it releases does not depend on how the sums were added. Statements say of the independence of the
+    /// examples what all ranks know, which is the least that one of them does. If a rank is lost or fails,
     /// nobody gets an update, and the step stays charged.
     ///
     /// # Formal guarantee
@@ -107,6 +109,21 @@ pub(super) struct Release<'a, M> {
     pub(super) drawn: usize,
     /// A number for all that must be the same at every rank: the plan, the step's clipping norm, how gradients are computed.
     pub(super) settings: i64,
+    /// How this rank knows that examples are independent, in its steps so far.
+    pub(super) independence: Independence,
+    /// Whether a program of this rank is trained on its own graph.
+    pub(super) on_graph: bool,
+}
+
+/// What a step of several ranks gives each of them.
+pub(super) struct Released {
+    pub(super) update: NoisyGradients,
+    /// The next clipping norm.
+    pub(super) norm: f64,
+    /// The weakest knowledge of all ranks.
+    pub(super) independence: Independence,
+    /// Whether any rank trains a program on its own graph.
+    pub(super) on_graph: bool,
 }
 
 impl<M: Module> Release<'_, M> {
@@ -117,13 +134,21 @@ impl<M: Module> Release<'_, M> {
         exchange: &mut dyn Exchange,
         sum: Result<GradientSum>,
         release: impl FnOnce(GradientSum) -> Result<(NoisyGradients, f64)>,
-    ) -> Result<(NoisyGradients, f64)> {
+    ) -> Result<Released> {
         let first = exchange.rank() == 0;
         // First whether all have a sum, of the same kind, and all together fit: nobody waits for one who has not.
         let on_cpu = GradientSum::is_on_cpu(self.device);
-        let mut status = [i64::from(sum.is_err()), i64::from(on_cpu), self.drawn as i64, self.settings];
+        let [all_steps, first_step, numbers] =
+            [Independence::ProvedAtEveryStep, Independence::ProvedAtFirstStep, Independence::CheckedNumerically];
+        // How many know no more than this.
+        let [at_most_first, at_most_numbers] =
+            [first_step, numbers].map(|known| i64::from(self.independence.weaker(known) == self.independence));
+        let failed = i64::from(sum.is_err());
+        let (on_cpu, on_graph) = (i64::from(on_cpu), i64::from(self.on_graph));
+        let mut status = [failed, on_cpu, self.drawn as i64, self.settings, at_most_first, at_most_numbers, on_graph];
         exchange.sum(&mut status)?;
-        let refusal = if first { self.refusal(status, exchange.ranks()) } else { None };
+        let [failed, on_cpu, drawn, settings, at_most_first, at_most_numbers, on_graph] = status;
+        let refusal = if first { self.refusal([failed, on_cpu, drawn, settings], exchange.ranks()) } else { None };
         let failed_itself = sum.is_err();
         agree(exchange, refusal, failed_itself)?;
         let mut sum = sum?;
@@ -139,7 +164,16 @@ impl<M: Module> Release<'_, M> {
         let failed_itself = matches!(released, Some(Err(_)));
         agree(exchange, failed_itself.then(|| ExchangeError::AnotherRankFailed.into()), failed_itself)?;
         let released = released.transpose()?;
-        self.hand_out(exchange, released)
+        // Rank 0 knows of all of them.
+        let mut known = [at_most_first, at_most_numbers, on_graph].map(|ranks| u32::from(ranks > 0));
+        exchange.broadcast(&mut known)?;
+        let independence = match known {
+            [_, 1, _] => numbers,
+            [1, ..] => first_step,
+            _ => all_steps,
+        };
+        let (update, norm) = self.hand_out(exchange, released)?;
+        Ok(Released { update, norm, independence, on_graph: known[2] > 0 })
     }
 
     /// Why rank 0 goes no further, from what all ranks said.

@@ -4,7 +4,7 @@ use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::module::Module;
 
-use super::ranks::Release;
+use super::ranks::{Release, Released};
 use super::{LossResult, Session};
 use crate::error::{Error, Result};
 use crate::noisy_gradients::{NoisyGradients, OfStep};
@@ -169,9 +169,20 @@ where
         let (update, next_norm) = match &mut session.exchange {
             None => release(sum?)?,
             Some(exchange) => {
-                let drawn = batch.indices.len();
-                let of_ranks = Release { model, trainable: &trainable, device: &session.device, drawn, settings };
-                of_ranks.over(exchange.as_mut(), sum, release)?
+                let of_ranks = Release {
+                    model,
+                    trainable: &trainable,
+                    device: &session.device,
+                    drawn: batch.indices.len(),
+                    settings,
+                    independence: session.independence.so_far(),
+                    on_graph: !session.on_graph.is_empty(),
+                };
+                let Released { update, norm, independence, on_graph } =
+                    of_ranks.over(exchange.as_mut(), sum, release)?;
+                session.independence.also(independence);
+                session.on_graph_elsewhere |= on_graph;
+                (update, norm)
             }
         };
         session.clipping_norm = next_norm;

@@ -63,6 +63,13 @@ where
                     return Err(error);
                 }
             }
+            if per_example == PerExample::Traced
+                && let Err(error) =
+                    self.compare_replay(model, trainable, thoroughness.examples_of(setting.examples), batch.step, loss)
+            {
+                self.validated.refused(&setting);
+                return Err(error);
+            }
         }
         let known = match (per_example, self.validated.known(&setting)) {
             (PerExample::OneBackward, None) if setting.examples > 2 => {

@@ -15,6 +15,11 @@ impl Independence {
         });
     }
 
+    /// The weakest so far. Without a step, nothing speaks against the strongest.
+    pub(crate) fn so_far(&self) -> Stated {
+        self.0.unwrap_or(Stated::ProvedAtEveryStep)
+    }
+
     /// What a statement may say: nothing stronger than what held at every step.
     pub(crate) fn stated(&self) -> Stated {
         self.0.unwrap_or(Stated::CheckedNumerically)

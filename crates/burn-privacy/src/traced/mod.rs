@@ -1,5 +1,7 @@
 //! Training on a model's own operation graph: recordings, their proofs, and what becomes of the gradients.
 
+#[cfg(all(test, feature = "flex"))]
+mod counts;
 mod independence;
 mod layer_uses;
 mod proofs;
@@ -22,6 +24,7 @@ pub(crate) fn explained(error: TraceError, trainable: &TrainableParameters) -> E
                 seen: format!("on the operation graph: {how}; operation {operation} of {shapes}{near}"),
             }
         }
+        error @ TraceError::NumbersExamples => Error::CoupledExamples { seen: error.to_string() },
         TraceError::LossCount { found } => Error::LossPerExample { found },
         TraceError::Untracked => Error::UntrackedLoss,
         TraceError::Nested => Error::NestedRecording,

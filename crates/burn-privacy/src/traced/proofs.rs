@@ -33,13 +33,13 @@ impl Proofs {
         refusal
     }
 
-    /// Proves a program by two of its recordings, and remembers it.
-    pub(crate) fn add(&mut self, program: Program, first: &Graph, second: &Graph) -> Result<Arc<Proof>, TraceError> {
-        let proof = Arc::new(Proof::of(first, second)?);
+    /// Remembers the proof of a program.
+    pub(crate) fn remember(&mut self, program: Program, proof: Proof) -> Arc<Proof> {
+        let proof = Arc::new(proof);
         if self.0.len() == REMEMBERED {
             self.0.remove(0);
         }
         self.0.push((program, proof.clone()));
-        Ok(proof)
+        proof
     }
 }

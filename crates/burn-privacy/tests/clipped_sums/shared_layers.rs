@@ -192,3 +192,32 @@ fn opposite_uses_cancel_before_the_norm_is_taken() {
     assert!((norm([&sum["weight"]]) / expected - 1.0).abs() < 1e-5);
     assert_eq!(sum["bias"], [0.0, 0.0]);
 }
+
+/// A recurrent network of wrapped layers: each is one product over all steps.
+#[derive(Module, Debug)]
+struct Recurrent {
+    input: Linear,
+    hidden: Linear,
+}
+
+#[test]
+fn linear_layers_called_at_every_step_of_a_sequence() {
+    let device = flex();
+    let model =
+        Recurrent { input: LinearConfig::new(3, 4).init(&device), hidden: LinearConfig::new(4, 4).init(&device) };
+    // Steps as ghost norms take them (2 * 2^2 <= 3 * 4), and too many for that.
+    for steps in [2, 9] {
+        let loss = |model: &Recurrent, batch: Batch| {
+            let n = batch.size();
+            let x = batch.shaped::<3>(&[steps, 3]);
+            let mut state = Tensor::<2>::zeros([n, 4], &x.device());
+            for step in 0..steps {
+                let x = x.clone().slice([0..n, step..step + 1, 0..3]).reshape([n, 3]);
+                state = (model.input.forward(x) + model.hidden.forward(state)).tanh();
+            }
+            distance(state, batch.target)
+        };
+        let examples = Values::new(6).examples(7, steps * 3, 4);
+        assert_equals_loop(&device, &with_values(model.clone(), 5), &examples, loss);
+    }
+}

@@ -6,6 +6,7 @@ mod support;
 
 mod couplings;
 mod fine_tuning;
+mod host_code;
 mod layers;
 mod programs;
 mod sessions;

@@ -242,3 +242,41 @@ fn ranks_with_other_plans_or_settings_release_nothing() {
         assert!(refusals[1].contains("releases nothing"), "{refusals:?}");
     }
 }
+
+#[test]
+fn statements_say_what_the_rank_that_knows_least_knows() {
+    let plan = config(Clipping::flat(0.5)).with_steps(1).build().unwrap();
+    for (reads_at, words) in [
+        (None, "proved on the operation graph at the first step"),
+        (Some(1), "checked in part, on records drawn at random"),
+    ] {
+        let statements: Vec<String> = thread::scope(|scope| {
+            let running: Vec<_> = Threads::of(3)
+                .into_iter()
+                .map(|exchange| {
+                    let plan = &plan;
+                    scope.spawn(move || {
+                        let reads = reads_at == Some(exchange.rank());
+                        let shard = InMemDataset::new(Values::new(3).examples(20, 3, 2));
+                        let session = plan.start(shard, Rows, &flex(), Entropy::os()).unwrap();
+                        let mut session = session.with_exchange(exchange).unwrap();
+                        let step = session.next_step().unwrap().unwrap();
+                        let _ = step
+                            .gradients(&model(), |model, batch| {
+                                let losses = losses(model, batch);
+                                // A value that is read hides the graph.
+                                let seen = !reads || losses.clone().sum().into_scalar::<f32>().is_finite();
+                                Ok(if seen { losses } else { losses * 2.0 })
+                            })
+                            .unwrap();
+                        session.finish().unwrap().assumptions.join("\n")
+                    })
+                })
+                .collect();
+            running.into_iter().map(|rank| rank.join().unwrap()).collect()
+        });
+        for statement in statements {
+            assert!(statement.contains(words), "{statement}");
+        }
+    }
+}

@@ -18,6 +18,7 @@ mod on_flex;
 mod outer_products;
 mod pooling;
 mod pooling_shape;
+mod recorded;
 mod row_pairs;
 mod row_product;
 mod rows;
@@ -31,3 +32,4 @@ pub(crate) use autodiff::{activate, attend, convolve, linear, max_pool, normaliz
 pub(crate) use normalization_shape::Normalization;
 pub(crate) use on_flex::*;
 pub(crate) use pooling_shape::Pooling;
+pub(crate) use recorded::{activation_gradient, convolution_input_gradient, linear_input_gradient};
