@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn_privacy_anonymize::columns::{RowWorth, RowWriter, WriteRow};
-use burn_privacy_budget::statement::Statement;
+use burn_privacy_budget::statement::{Caveats, Statement};
 use burn_privacy_mechanisms::PrivacyKey;
 
 use super::error::LocationError;
@@ -177,12 +177,17 @@ impl RowWriter for PlaceWriter {
         let said = |error: LocationError| error.to_string();
         let statement = statement_of_draws(self.mask.statement().map_err(said)?.seeded(self.seeded), count);
         let withheld = locked(&self.seen).withheld;
-        let mut caveats: Vec<String> = statement.caveats().into_iter().flat_map(|caveats| caveats.sentences).collect();
+        let mut caveats: Vec<String> = Vec::new();
+        for Caveats { title, sentences } in statement.caveats() {
+            let assumed = if title == "Assumptions" { "it is assumed that " } else { "" };
+            caveats.extend(sentences.into_iter().map(|sentence| format!("{assumed}{sentence}")));
+        }
         if self.cells.subject.is_none() {
-            caveats.push("each row is another subject's, and its only report".to_owned());
+            caveats.push("it is assumed that each row is another subject's, and its only report".to_owned());
         }
         if self.is_kept() {
-            caveats.push("nobody else has the key, which undoes every mask made under it".to_owned());
+            caveats
+                .push("it is assumed that nobody else has the key, which undoes every mask made under it".to_owned());
             caveats.push("that a subject was at the same place again, which equal reports show".to_owned());
         }
         if withheld > 0 {

@@ -136,7 +136,14 @@ pub(super) fn together(worths: &[&RowWorth], noise: Option<Guarantee>) -> Option
             epsilon: rounded(metric.0),
             unit: (*unit).clone(),
             delta: rounded(metric.1),
-            of: "all places of a row together, as far as each is moved (columns with noise have an epsilon of their own)".into(),
+            of: match record.0 > 0.0 {
+                true => {
+                    "all places and draws of a subject together, as far as each is moved (columns with noise have an \
+                         epsilon of their own)"
+                        .into()
+                }
+                false => "all places and draws of a subject together, as far as each is moved".into(),
+            },
         },
     })
 }
