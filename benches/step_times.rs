@@ -81,7 +81,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         phases.switch(true);
         for _ in 0..args.steps {
-            for contender in contenders.iter_mut().filter(|contender| matches!(contender.mode, Mode::Private | Mode::Exact)) {
+            for contender in
+                contenders.iter_mut().filter(|contender| matches!(contender.mode, Mode::Private | Mode::Exact))
+            {
                 let start = Instant::now();
                 (contender.stepper)();
                 contender.time_of_phases += start.elapsed().as_secs_f64() * 1e3;

@@ -159,7 +159,9 @@ fn main() -> Result<()> {
             ..row(format!("full batches, {of}"), &mnist::PresetName::Tf2.settings(), 60_000)
         });
     }
-    println!("| mechanism | claimed at most | measured at least | auditor | estimate, were the curve Gaussian | seconds |");
+    println!(
+        "| mechanism | claimed at most | measured at least | auditor | estimate, were the curve Gaussian | seconds |"
+    );
     println!("|---|---|---|---|---|---|");
     for row in rows.iter().filter(|row| only.as_ref().is_none_or(|only| row.name.contains(only.as_str()))) {
         let start = Instant::now();

@@ -14,8 +14,14 @@ use burn_privacy_mechanisms::Entropy;
 pub type Harness = (&'static str, fn(&[u8]));
 
 /// All harnesses.
-pub const HARNESSES: [Harness; 6] =
-    [("event", event), ("plan", plan), ("ledger", ledger), ("table", table), ("template", template), ("hierarchy", hierarchy)];
+pub const HARNESSES: [Harness; 6] = [
+    ("event", event),
+    ("plan", plan),
+    ("ledger", ledger),
+    ("table", table),
+    ("template", template),
+    ("hierarchy", hierarchy),
+];
 
 /// An event as JSON.
 pub fn event(bytes: &[u8]) {

@@ -70,7 +70,11 @@ fn run_through_faults(path: &Path, planned: u64, faults: u64, random: &mut Rando
         stop_failing();
         if let Ok(history) = Ledger::read(path) {
             if let Some(charge) = history.charges().first() {
-                assert!(released <= charge.steps && charge.steps <= planned, "{released} <= {} <= {planned}", charge.steps);
+                assert!(
+                    released <= charge.steps && charge.steps <= planned,
+                    "{released} <= {} <= {planned}",
+                    charge.steps
+                );
             } else {
                 assert_eq!(released, 0);
             }
@@ -197,9 +201,10 @@ fn a_clock_that_jumps_changes_no_charge() {
         let end = time.trim_start_matches(|digit: char| digit.is_ascii_digit());
         let body = format!("{start}\"time\":{}{end}", 4_000_000_000 - 1_000_000_000 * at as u64);
         let digits = previous.map(|hash| format!("{hash:016x}")).unwrap_or_default();
-        let hash = digits.bytes().chain(body.bytes()).fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-        });
+        let hash = digits
+            .bytes()
+            .chain(body.bytes())
+            .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3));
         rewritten += &format!("{body},\"check\":\"{hash:016x}\"}}\n");
         previous = Some(hash);
     }

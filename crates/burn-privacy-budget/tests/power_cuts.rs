@@ -103,7 +103,10 @@ fn every_power_cut_leaves_released_charged_planned_in_order() {
         }
         drop(ledger);
         let again = Ledger::open(&path, "patients").unwrap();
-        assert_eq!(again.charges().iter().map(|charge| charge.steps).sum::<u64>(), charged(&path).values().sum::<u64>());
+        assert_eq!(
+            again.charges().iter().map(|charge| charge.steps).sum::<u64>(),
+            charged(&path).values().sum::<u64>()
+        );
     }
     println!("{} states of a ledger after a power cut", cuts.len());
 }

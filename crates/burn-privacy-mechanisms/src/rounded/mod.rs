@@ -154,7 +154,9 @@ mod tests {
         let (noise, std) = (noise(), 2.5e12);
         let mut whole = vec![0_i128; 3 * CHUNK as usize + 100];
         noise.add(0, &mut whole, std).unwrap();
-        for (first, count) in [(0, 1), (1, 63), (63, 2), (64, 64), (100, 5_000), (CHUNK - 1, 2), (CHUNK, CHUNK as usize)] {
+        for (first, count) in
+            [(0, 1), (1, 63), (63, 2), (64, 64), (100, 5_000), (CHUNK - 1, 2), (CHUNK, CHUNK as usize)]
+        {
             let mut part = vec![0; count];
             noise.add(first, &mut part, std).unwrap();
             assert_eq!(part, whole[first as usize..first as usize + count], "{first} {count}");
@@ -202,10 +204,7 @@ mod tests {
     fn what_a_grid_cannot_carry_is_refused() {
         for std in [-1.0, 0.5, 1.2e18, f64::NAN, f64::INFINITY] {
             let mut values = [1, 2];
-            assert!(matches!(
-                noise().add(0, &mut values, std),
-                Err(MechanismError::StandardDeviation { .. })
-            ));
+            assert!(matches!(noise().add(0, &mut values, std), Err(MechanismError::StandardDeviation { .. })));
             assert_eq!(values, [1, 2]);
         }
     }

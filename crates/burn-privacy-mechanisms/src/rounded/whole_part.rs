@@ -104,7 +104,11 @@ fn root_of_inverse_e(bits: u32) -> [BigUint; 2] {
     let (mut sum, mut terms) = (BigInt::ZERO, 0_u32);
     while term != BigUint::ZERO {
         let signed = BigInt::from(term.clone());
-        if terms % 2 == 0 { sum += signed } else { sum -= signed }
+        if terms % 2 == 0 {
+            sum += signed
+        } else {
+            sum -= signed
+        }
         terms += 1;
         term /= 2 * terms;
     }

@@ -46,9 +46,9 @@ impl Operation {
             Self::Sync(path) => Self::Sync(relative(path)),
             Self::Rename { from, to } => Self::Rename { from: relative(from), to: relative(to) },
             Self::Remove(path) => Self::Remove(relative(path)),
-            Self::SyncFolder(path) => Self::SyncFolder(path.canonicalize().map_or(path, |path| {
-                path.strip_prefix(root).map(Path::to_owned).unwrap_or(path)
-            })),
+            Self::SyncFolder(path) => Self::SyncFolder(
+                path.canonicalize().map_or(path, |path| path.strip_prefix(root).map(Path::to_owned).unwrap_or(path)),
+            ),
             Self::Mark(label) => Self::Mark(label),
         }
     }

@@ -126,7 +126,8 @@ pub fn power_cuts(operations: &[Operation]) -> Vec<PowerCut> {
                 namings.push(vec![(path.clone(), None)]);
             }
             Operation::SyncFolder(folder) => {
-                let in_folder = |naming: &Naming| naming.iter().any(|(name, _)| name.parent() == Some(folder.as_path()));
+                let in_folder =
+                    |naming: &Naming| naming.iter().any(|(name, _)| name.parent() == Some(folder.as_path()));
                 for naming in namings.extract_if(.., |naming| in_folder(naming)) {
                     apply(&naming, &mut durable_names);
                 }
