@@ -160,7 +160,7 @@ fn main() -> Result<()> {
         });
     }
     println!(
-        "| mechanism | claimed at most | measured at least | auditor | a Gaussian curve, if it were one | seconds |"
+        "| mechanism | claimed at most | measured at least | auditor | estimate, were the curve Gaussian | seconds |"
     );
     println!("|---|---|---|---|---|---|");
     for row in rows.iter().filter(|row| only.as_ref().is_none_or(|only| row.name.contains(only.as_str()))) {
