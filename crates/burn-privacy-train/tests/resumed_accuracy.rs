@@ -12,7 +12,7 @@ use burn_privacy::prelude::*;
 use burn_privacy_train::{Checkpoints, TrainError, Trainer};
 use line::{LineSession, PointBatcher, Points, RECORDS, data, device, losses, model};
 
-const RUNS: usize = 60;
+const RUNS: usize = 20;
 const STEPS: u64 = 40;
 
 fn plan() -> PrivacyPlan {

@@ -1,11 +1,11 @@
 //! One private training run of several processes, each of which owns a shard of the data: connected by MPI.
 //!
 //! ```text
-//! cargo build --release --workspace --features burn-privacy-examples/mpi --example distributed_dp
+//! cargo build --release --workspace --features burn-privacy/mpi --example distributed_dp
 //! mpirun -n 4 target/release/examples/distributed_dp --ledger runs/distributed.jsonl
 //! ```
 //!
-//! Read `README.md` beside this file for what must be installed, and what was measured.
+//! What must be installed, and what happens when a rank is lost: `docs/src/distributed.md`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,7 +20,6 @@ use burn_privacy::exchange::{Exchange, Mpi};
 use burn_privacy::ledger::Ledger;
 use burn_privacy::nn::{Linear, LinearConfig};
 use burn_privacy::prelude::*;
-use burn_privacy_examples::Result;
 use clap::Parser;
 use sha2::{Digest, Sha256};
 
@@ -52,6 +51,8 @@ struct Arguments {
     #[arg(long, value_names = ["RANK", "STEP"], num_args = 2)]
     die: Option<Vec<u64>>,
 }
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const INPUTS: usize = 256;
 const CLASSES: usize = 10;
@@ -195,7 +196,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            burn_privacy_train::complain(&format!("error: {error}"));
+            eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }

@@ -11,16 +11,16 @@ use burn_privacy::activation::relu;
 use burn_privacy::datasets::{Checksum, Cifar10, ImageDataset, Mnist, MnistVariant, locate_cifar10, locate_mnist};
 use burn_privacy::nn::{Conv2d, Conv2dConfig, Linear, LinearConfig};
 use burn_privacy::prelude::*;
-use burn_privacy_examples::Result;
+
+use super::Result;
 
 pub const CLASSES: usize = 10;
 
 /// An image from -1 to 1, and its class.
 pub type Picture = (Vec<f32>, i64);
 
-/// Pictures to train on, pictures to score on, and the network's kind.
+/// Pictures to train on, pictures to score on, and their channels, rows and columns.
 pub struct Pictures {
-    pub name: &'static str,
     pub train: Vec<Picture>,
     pub test: Vec<Picture>,
     pub shape: [usize; 3],
@@ -110,7 +110,7 @@ pub fn mnist(folder: Option<&Path>) -> Result<Option<Pictures>> {
     let read = |images: &ImageDataset| {
         pictures(images, |pixels| pixels.iter().map(|&pixel| scaled(f32::from(pixel))).collect())
     };
-    Ok(Some(Pictures { name: "MNIST", train: read(&images.train), test: read(&images.test), shape: [1, 28, 28] }))
+    Ok(Some(Pictures { train: read(&images.train), test: read(&images.test), shape: [1, 28, 28] }))
 }
 
 /// CIFAR-10 with the mean of each four pixels, if it is here. It is scored on the last 5,000 of its training images.
@@ -126,7 +126,7 @@ pub fn cifar(folder: Option<&Path>) -> Result<Option<Pictures>> {
     };
     let mut train = pictures(&images.train, quartered);
     let test = train.split_off(45_000);
-    Ok(Some(Pictures { name: "CIFAR-10 (quarter)", train, test, shape: [3, 16, 16] }))
+    Ok(Some(Pictures { train, test, shape: [3, 16, 16] }))
 }
 
 fn scaled(pixel: f32) -> f32 {

@@ -1,18 +1,15 @@
-//! Which style of clipping when: accuracy at one epsilon on three tasks.
+//! Which style of clipping when: accuracy at one epsilon on two tasks.
 
 use burn::data::dataset::InMemDataset;
 use burn::prelude::*;
 use burn_privacy::prelude::*;
-use burn_privacy_examples::Result;
-use burn_privacy_examples::affordability::generated::generated_data;
-use burn_privacy_examples::affordability::{self, r_squared, train_private};
 
 use super::tasks::{Convolutional, Dense, Network, Pictures, Stack, cifar, mnist, trained};
-use super::{Arguments, cell};
+use super::{Arguments, Result, cell};
 
 const EPSILON: f64 = 3.0;
 
-/// A style, where `c` is the norm that the task's own presets use.
+/// A style, where `c` is a norm far below those of most gradients.
 type Style = (&'static str, fn(c: f64, batch: usize) -> Clipping);
 
 const STYLES: [Style; 8] = [
@@ -21,17 +18,12 @@ const STYLES: [Style; 8] = [
     ("flat, 100 C", |c, _| Clipping::flat(100.0 * c)),
     ("per layer, C", |c, _| Clipping::per_layer(c)),
     ("per group, C (two thirds to the first layer)", |c, _| {
-        Clipping::per_group([(first_layer(c), c * (2.0_f64 / 3.0).sqrt()), ("", c * (1.0_f64 / 3.0).sqrt())])
+        Clipping::per_group([("first", c * (2.0_f64 / 3.0).sqrt()), ("", c * (1.0_f64 / 3.0).sqrt())])
     }),
     ("AUTO-S (no norm)", |_, _| Clipping::normalized()),
     ("PSAC, C", |c, _| Clipping::psac(c)),
     ("quantile, from C to the median", |c, batch| Clipping::quantile(c, 0.5, batch as f64 / 20.0)),
 ];
-
-/// The path of the first layer: the households' network calls it otherwise, and has a norm of its own.
-fn first_layer(c: f64) -> &'static str {
-    if c == affordability::CLIPPING_NORM { "hidden" } else { "first" }
-}
 
 /// The images' norm C.
 const OF_IMAGES: f64 = 0.05;
@@ -43,9 +35,8 @@ const OF_CIFAR: (u64, usize) = (100, 300);
 pub fn compare(arguments: &Arguments) -> Result<()> {
     let device = Device::flex().autodiff();
     let (digits, objects) = (mnist(arguments.mnist.as_deref())?, cifar(arguments.cifar.as_deref())?);
-    println!("| style | households, R² | MNIST, % | CIFAR-10, % |\n|---|---|---|---|");
+    println!("| style | MNIST, % | CIFAR-10, % |\n|---|---|---|");
     for (name, clipping) in STYLES {
-        let of_households = cell(&households(clipping, arguments.seeds, &device)?, 3);
         let of_digits = match &digits {
             Some(task) => cell(&pictures::<Dense>(task, OF_MNIST, clipping, arguments.seeds, &device)?, 2),
             None => "-".into(),
@@ -54,7 +45,7 @@ pub fn compare(arguments: &Arguments) -> Result<()> {
             Some(task) => cell(&pictures::<Convolutional>(task, OF_CIFAR, clipping, arguments.seeds, &device)?, 2),
             None => "-".into(),
         };
-        println!("| {name} | {of_households} | {of_digits} | {of_objects} |");
+        println!("| {name} | {of_digits} | {of_objects} |");
     }
     Ok(())
 }
@@ -66,22 +57,6 @@ fn plan(steps: u64, batch: usize, nominal: usize, clipping: Clipping) -> Result<
         .with_steps(steps)
         .with_noise(NoiseLevel::target(EPSILON, 1e-5))
         .build()?)
-}
-
-fn households(clipping: fn(f64, usize) -> Clipping, seeds: u64, device: &Device) -> Result<Vec<f64>> {
-    let data = generated_data()?;
-    let (households, nominal) = (data.households(), data.nominal.get());
-    let batch = nominal / affordability::SAMPLED;
-    let plan = plan(300, batch, nominal, clipping(affordability::CLIPPING_NORM, batch))?;
-    let (test, targets) = data.test_batch(device);
-    let score = |seed| {
-        device.seed(seed);
-        let (network, rate) = (affordability::Network::new(device), affordability::LEARNING_RATE);
-        let entropy = Entropy::seeded(seed);
-        let (network, _) = train_private(network, households.clone(), device, &plan, rate, entropy, None)?;
-        Ok(r_squared(&network.predict(&test), &targets))
-    };
-    (0..seeds).map(score).collect()
 }
 
 fn pictures<N: Network>(

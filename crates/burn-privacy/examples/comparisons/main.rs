@@ -5,8 +5,8 @@
 //! cargo run --release --example comparisons -- users
 //! ```
 //!
-//! Short runs with a fixed seed each, so that nothing of them is private: on generated households, on MNIST, and on CIFAR-10 at a
-//! quarter of its pixels. Data sets that are not here are left out.
+//! Short runs with a fixed seed each, so that nothing of them is private: on MNIST, and on CIFAR-10 at a quarter of its pixels. A
+//! data set that is not here is left out.
 
 mod clipping;
 mod tasks;
@@ -15,8 +15,10 @@ mod users;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use burn_privacy_examples::Result;
 use clap::{Parser, ValueEnum};
+
+/// Errors of these programs are for people: one sentence each.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Comparisons that the documentation rests on.
 #[derive(Parser)]
@@ -54,7 +56,7 @@ fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            burn_privacy_train::complain(&format!("error: {error}"));
+            eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }

@@ -5,10 +5,9 @@ use burn::prelude::*;
 use burn_privacy::plan::ProtectedUnit;
 use burn_privacy::prelude::*;
 use burn_privacy::session::{UserGradient, Users};
-use burn_privacy_examples::Result;
 
 use super::tasks::{Dense, Pictures, Stack, mnist, trained};
-use super::{Arguments, cell};
+use super::{Arguments, Result, cell};
 
 const USERS: usize = 1_000;
 const DELTA: f64 = 1e-5;
