@@ -63,8 +63,10 @@ mod planted {
         let manifest = |name: &str, dependency: &str| {
             format!("[package]\nname = \"{name}\"\n[dependencies]\n{dependency}.workspace = true\n")
         };
-        let for_a_target = "[package]\nname = \"burn-privacy-audit\"\n[target.'cfg(unix)'.dependencies]\nburn-nn = \"1\"\n";
-        let renamed = "[package]\nname = \"burn-privacy-audit\"\n[dependencies]\nx = { package = \"burn\", version = \"1\" }\n";
+        let for_a_target =
+            "[package]\nname = \"burn-privacy-audit\"\n[target.'cfg(unix)'.dependencies]\nburn-nn = \"1\"\n";
+        let renamed =
+            "[package]\nname = \"burn-privacy-audit\"\n[dependencies]\nx = { package = \"burn\", version = \"1\" }\n";
         let up = manifest("burn-privacy-accounting", "burn-privacy-budget");
         let burn = manifest("burn-privacy-budget", "burn");
         let unknown = manifest("burn-privacy-cellar", "serde");
@@ -120,7 +122,8 @@ mod planted {
 
     #[test]
     fn a_crate_that_cannot_be_published() {
-        let manifest = "[package]\nname = \"x\"\ndescription = \"X.\"\nlicense.workspace = true\nreadme = \"README.md\"\n";
+        let manifest =
+            "[package]\nname = \"x\"\ndescription = \"X.\"\nlicense.workspace = true\nreadme = \"README.md\"\n";
         let files = ["README.md", "LICENSE-MIT", "LICENSE-APACHE"].map(|name| (format!("crates/x/{name}"), "x"));
         let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), *text)).collect();
         let with = |manifest: &str, more: &[(&str, &str)]| {
@@ -130,7 +133,12 @@ mod planted {
             violations(6, &all)
         };
         assert!(with(manifest, &[]).is_empty());
-        for (from, to) in [("description = \"X.\"\n", ""), ("\"X.\"", "\"\""), ("license.workspace = true\n", ""), ("README", "README2")] {
+        for (from, to) in [
+            ("description = \"X.\"\n", ""),
+            ("\"X.\"", "\"\""),
+            ("license.workspace = true\n", ""),
+            ("README", "README2"),
+        ] {
             assert_eq!(with(&manifest.replace(from, to), &[]).len(), 1, "{from}");
         }
         assert_eq!(with(&format!("{manifest}publish = false\n"), &[]).len(), 1);

@@ -14,8 +14,7 @@ pub fn check(root: &Path) -> Result<Vec<String>> {
     let mut violations = Vec::new();
     for entry in fs::read_dir(root.join("crates"))? {
         let folder = entry?.path();
-        let manifest: toml::Table =
-            fs::read_to_string(folder.join("Cargo.toml"))?.parse().map_err(Error::other)?;
+        let manifest: toml::Table = fs::read_to_string(folder.join("Cargo.toml"))?.parse().map_err(Error::other)?;
         let name = shown(root, &folder);
         let said = |key: &str| match manifest["package"].get(key) {
             Some(toml::Value::String(text)) => !text.is_empty(),
@@ -38,7 +37,8 @@ pub fn check(root: &Path) -> Result<Vec<String>> {
         }
         let mut files = Vec::new();
         large_files(&folder, &mut files)?;
-        violations.extend(files.iter().map(|file| format!("{} is larger than {LARGEST_FILE} bytes", shown(root, file))));
+        violations
+            .extend(files.iter().map(|file| format!("{} is larger than {LARGEST_FILE} bytes", shown(root, file))));
     }
     Ok(violations)
 }

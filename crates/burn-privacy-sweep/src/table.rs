@@ -61,9 +61,8 @@ impl SweepSummary {
 
     /// The header of a table for people.
     pub(super) fn table_header(&self, score: &str) -> Vec<String> {
-        let mut header = ["noise multiplier", "batch", "clip", "learning rate", "steps", "ε", "ε (RDP)"]
-            .map(str::to_owned)
-            .to_vec();
+        let mut header =
+            ["noise multiplier", "batch", "clip", "learning rate", "steps", "ε", "ε (RDP)"].map(str::to_owned).to_vec();
         if self.simulated {
             header.push("simulated at batch, with noise".into());
             header.push("ε spent on the simulation".into());

@@ -79,7 +79,11 @@ impl Crossing {
     /// As [`Self::advance`], and a little further.
     pub(super) fn advance_beyond(&mut self, beyond: f64) -> bool {
         let Some((at, height)) = self.last else { return true };
-        let step = if height.abs() < FAR { -height / self.line.slope } else { -height.signum() * LONGEST / self.line.slope.signum() };
+        let step = if height.abs() < FAR {
+            -height / self.line.slope
+        } else {
+            -height.signum() * LONGEST / self.line.slope.signum()
+        };
         let mut next = at + step.clamp(-LONGEST, LONGEST) + beyond;
         match (self.below, self.above) {
             (Some(below), Some(above)) => {
@@ -117,9 +121,7 @@ mod tests {
         let bent = |x: f64| -2.0 * (x - 1.3) - 0.3 * (x - 1.3).powi(3);
         let jump = |x: f64| if x < -2.7 { 5.0 } else { -FAR };
         let flat = |x: f64| if x < 4.0 { FAR } else { -0.9 * (x - 5.0) };
-        for (curve, crossing, most) in
-            [(&bent as &dyn Fn(f64) -> f64, 1.3, 8), (&jump, -2.7, 40), (&flat, 5.0, 12)]
-        {
+        for (curve, crossing, most) in [(&bent as &dyn Fn(f64) -> f64, 1.3, 8), (&jump, -2.7, 40), (&flat, 5.0, 12)] {
             let mut search = Crossing::new(Line { at: 0.0, slope: -1.0 }, (-20.0, 20.0));
             let mut looks = 0;
             loop {
@@ -130,7 +132,11 @@ mod tests {
                     break;
                 }
             }
-            assert!((search.at() - crossing).abs() < 1e-5 && looks <= most, "{crossing}: {} after {looks}", search.at());
+            assert!(
+                (search.at() - crossing).abs() < 1e-5 && looks <= most,
+                "{crossing}: {} after {looks}",
+                search.at()
+            );
         }
     }
 

@@ -25,21 +25,22 @@ fn guessed(
     start: Line,
     limits: (f64, f64),
 ) -> Result<Option<Line>> {
-    let by = |numbers: &dyn Fn(f64) -> Result<Option<f64>>, line: Line, near: f64, most: usize| -> Result<Option<Line>> {
-        let mut search = Crossing::new(line, limits);
-        for _ in 0..most {
-            let Some(number) = numbers(search.at().exp())? else { return Ok(None) };
-            let at = height(number, target);
-            search.add(at);
-            if at.abs() <= near {
-                return Ok(Some(search.line()));
+    let by =
+        |numbers: &dyn Fn(f64) -> Result<Option<f64>>, line: Line, near: f64, most: usize| -> Result<Option<Line>> {
+            let mut search = Crossing::new(line, limits);
+            for _ in 0..most {
+                let Some(number) = numbers(search.at().exp())? else { return Ok(None) };
+                let at = height(number, target);
+                search.add(at);
+                if at.abs() <= near {
+                    return Ok(Some(search.line()));
+                }
+                if !search.advance() {
+                    break;
+                }
             }
-            if !search.advance() {
-                break;
-            }
-        }
-        Ok(None)
-    };
+            Ok(None)
+        };
     let start = by(&rough, start, ROUGHLY, MOST_ROUGH)?.unwrap_or(start);
     by(&guess, start, GUESSED, MOST_GUESSES)
 }

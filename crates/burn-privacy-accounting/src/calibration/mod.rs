@@ -176,12 +176,8 @@ pub fn calibrate_steps<A: Accountant>(
     if at_zero > target.epsilon {
         return Err(target.unreachable("number of steps", 0.0, at_zero));
     }
-    let near = steps_near_a_guess(
-        |steps| target.roughly_at(steps),
-        |steps| target.guess_at(steps),
-        epsilon,
-        target.epsilon,
-    )?;
+    let near =
+        steps_near_a_guess(|steps| target.roughly_at(steps), |steps| target.guess_at(steps), epsilon, target.epsilon)?;
     let (mut holding, mut failing) = match near {
         Some(bracket) => bracket,
         None => {

@@ -56,7 +56,8 @@ mod tests {
         let charts = vec![chart("first"), chart("second")];
         let stack = ChartStack { title: "Both".into(), subtitle: "of a run".into(), warning: None, charts };
         let text = svg(&stack, (900, 900)).unwrap();
-        let row = |tag: &str| -> i32 { tag.split_once(" cy=\"").unwrap().1.split_once('"').unwrap().0.parse().unwrap() };
+        let row =
+            |tag: &str| -> i32 { tag.split_once(" cy=\"").unwrap().1.split_once('"').unwrap().0.parse().unwrap() };
         let dots: Vec<i32> = text.split("<circle").skip(1).map(row).collect();
         assert_eq!(dots.len(), 6);
         assert!(dots[..3].iter().max() < dots[3..].iter().min(), "{dots:?}");
