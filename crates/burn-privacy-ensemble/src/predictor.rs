@@ -133,7 +133,8 @@ impl Queries {
 
     /// Charges an answer.
     pub(crate) fn charge(&mut self) -> Result<()> {
-        Ok(self.ledger.charge_step(self.run)?)
+        self.ledger.charge_step(self.run)?;
+        Ok(())
     }
 
     /// Noise that was not drawn before.

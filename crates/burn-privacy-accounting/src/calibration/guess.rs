@@ -98,7 +98,9 @@ pub(super) fn steps_near_a_guess(
     let limits = (0.0, (MAX_COUNT as f64).ln());
     let start = Line { at: 8.0, slope: 0.7 };
     let line = guessed(|steps| rough(whole(steps)), |steps| guess(whole(steps)), target, start, limits)?;
-    let Some(line) = line else { return Ok(None) };
+    // As many as can be counted, and one that can't.
+    let all = Ok(Some((MAX_COUNT, MAX_COUNT + 1)));
+    let Some(line) = line else { return if epsilon(MAX_COUNT)? <= target { all } else { Ok(None) } };
     let mut search = Crossing::new(line, limits);
     let (mut holding, mut failing) = (0, u64::MAX);
     let mut beyond = 0.3 * WEAKER;
@@ -108,7 +110,7 @@ pub(super) fn steps_near_a_guess(
         if reached <= target {
             holding = holding.max(middle);
             if middle == MAX_COUNT {
-                return Ok(None);
+                return all;
             }
         } else {
             failing = failing.min(middle);
