@@ -4,7 +4,6 @@
 //! isn't understood, 3 if no parameter reaches the target.
 
 mod accountants;
-mod accuracy_bands;
 mod answer;
 mod cli;
 mod commands;

@@ -10,4 +10,4 @@ mod training;
 pub use closeness::closeness;
 pub use model::{Network, r_squared};
 pub use polynomial::{Degree, Moments, Polynomial};
-pub use training::{CLIPPING_NORM, LEARNING_RATE, QUIET, SAMPLED, STEPS, train_plain, train_private};
+pub use training::{CLIPPING_NORM, LEARNING_RATE, SAMPLED, STEPS, train_plain, train_private};

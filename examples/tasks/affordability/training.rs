@@ -22,13 +22,8 @@ pub const STEPS: u64 = 1_000;
 /// Of how many households one joins an update of private training, on average.
 pub const SAMPLED: usize = 20;
 
-/// Learning rate of private training at its start, where noise is not large ([`QUIET`]).
-pub const LEARNING_RATE: f64 = 0.1;
-
-/// Up to this standard deviation of the noise of a step's mean gradient, in clipping norms, the learning rate is taken as it is;
-/// beyond, it falls as noise rises. With one rate for all epsilons, one end of the curve is limited by the rate and not by noise:
-/// 0.03 suits epsilon 1, and is too slow at 8 to get as far.
-pub const QUIET: f64 = 0.003;
+/// Learning rate of private training at its start.
+pub const LEARNING_RATE: f64 = 0.03;
 
 /// Clipping norm of a household's gradient.
 pub const CLIPPING_NORM: f64 = 0.1;
@@ -51,7 +46,7 @@ pub fn train_plain(mut network: Network, households: Vec<Household>, device: &De
     network
 }
 
-/// DP-SGD with Adam and a learning rate that falls to 0, and is lower for more noise ([`QUIET`]), charged to a ledger, if one is given, under a run's name.
+/// DP-SGD with Adam and a learning rate that falls to 0, charged to a ledger, if one is given, under a run's name.
 ///
 /// # Errors
 ///
@@ -71,8 +66,6 @@ pub fn train_private(
     if let Some((ledger, run)) = ledger {
         session = session.with_ledger(ledger, run)?;
     }
-    let noise = plan.noise_multiplier() / plan.sampling().expected_batch_size() as f64;
-    let learning_rate = learning_rate * (QUIET / noise).min(1.0);
     let mut done = 0.0;
     while let Some(step) = session.next_step()? {
         let update = step.gradients(&network, |network, batch: Batch| {

@@ -11,7 +11,6 @@ use burn_privacy_output::{InvalidValue, grouped};
 use clap::Args;
 use serde_json::json;
 
-use crate::accuracy_bands::{Measured, around};
 use crate::failure::Failure;
 use crate::flags::{DeltaArg, EpsilonArg};
 use crate::numbers::{real, shortest, whole};
@@ -100,14 +99,7 @@ pub fn recommend(args: &RecommendArgs, out: &mut impl Write) -> Result<(), Failu
             })
         };
         let rows: Vec<_> = choices.iter().map(row).collect();
-        let band = |measured: Option<Measured>| {
-            measured.map(|Measured { records, epsilon, low, high }| {
-                json!({ "records": records, "epsilon": epsilon, "lowest_accuracy": low, "highest_accuracy": high })
-            })
-        };
-        let (below, above) = around(size, args.target.epsilon);
-        let measured = json!({ "task": BANDS_OF, "below": band(below), "above": band(above) });
-        writeln!(out, "{}", json!({ "recommended": row(best), "choices": rows, "measured": measured }))?;
+        writeln!(out, "{}", json!({ "recommended": row(best), "choices": rows }))?;
         return Ok(());
     }
     let (epsilon, delta) = (round_up_for_display(args.target.epsilon), shortest(delta));
@@ -131,27 +123,5 @@ pub fn recommend(args: &RecommendArgs, out: &mut impl Write) -> Result<(), Failu
          rows of norm 1), and choose learning rate times clipping norm on records that are held out: 5, 10, 20 with momentum 0.9\n\
          for a linear head. Trying settings on the private records costs, too."
     )?;
-    writeln!(out, "\n{}", expected(size, args.target.epsilon))?;
     Ok(())
-}
-
-/// What the measured accuracies are of.
-const BANDS_OF: &str = "linear heads on MNIST's scattering features";
-
-/// Accuracies that were measured with about as many records and about this epsilon.
-fn expected(size: u64, epsilon: f64) -> String {
-    let words = |Measured { records, epsilon, low, high }: Measured| {
-        format!("{low:.1} to {high:.1} % ({} records, epsilon {epsilon})", grouped(records as usize))
-    };
-    let found = match around(size, epsilon) {
-        (Some(below), Some(above)) if below == above => words(below),
-        (Some(below), Some(above)) => format!("between {} and {}", words(below), words(above)),
-        (Some(below), None) => format!("at least {}, where the table ends", words(below)),
-        (None, Some(above)) => format!("at most {}, where the table begins", words(above)),
-        (None, None) => "nothing so far".into(),
-    };
-    format!(
-        "Accuracies measured of {BANDS_OF}, several runs each: {found}.\nOther tasks are harder or easier; what a larger epsilon or \
-             more records buy carries over."
-    )
 }
