@@ -88,9 +88,15 @@ fn config(options: &Options, task: &Task) -> SweepConfig {
     let mut epsilons = options.epsilons.clone().unwrap_or_default();
     // An empty list stays empty, and is refused.
     if options.noise_multipliers.is_none() && options.epsilons.is_none() && listed.is_empty() {
-        match defaults.noise {
-            SweptNoise::NoiseMultiplier(multiplier) => multipliers.push(multiplier),
-            SweptNoise::Epsilon(epsilon) => epsilons.push(epsilon),
+        // A private selection costs what its dearest setting does: it gets one.
+        let middle = defaults.noises.len() / 2;
+        let private = options.select == Some(Select::Private);
+        let noises = if private { &defaults.noises[middle..=middle] } else { &defaults.noises[..] };
+        for noise in noises {
+            match *noise {
+                SweptNoise::NoiseMultiplier(multiplier) => multipliers.push(multiplier),
+                SweptNoise::Epsilon(epsilon) => epsilons.push(epsilon),
+            }
         }
     }
     let scoring = match task.scoring {

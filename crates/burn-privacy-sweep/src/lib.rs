@@ -40,6 +40,7 @@
 mod charts;
 mod config;
 mod error;
+mod limits;
 mod log;
 mod planned;
 mod report;

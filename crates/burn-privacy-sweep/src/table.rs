@@ -164,6 +164,7 @@ impl SweepSummary {
                     .into(),
             );
         }
+        notes.extend(self.limits());
         for row in &self.settings {
             if let (Some(error), name) = (row.errors.first(), setting_name(row)) {
                 notes.push(format!("{} failed trials of {name}; the first one: {error}", row.errors.len()));
