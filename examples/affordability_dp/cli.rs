@@ -37,10 +37,10 @@ pub struct Arguments {
     /// [default: 25000 generated households, 5777 families of the survey; --data needs it]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..))]
     pub nominal_size: Option<u32>,
-    /// Predictions that the output mode answers, over all of which its epsilon is spent
+    /// Predictions that the output modes answer, over all of which their epsilon is spent
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub queries: u64,
-    /// Teachers of the output mode, each trained on a shard of its own
+    /// Teachers of the mode output-networks, each trained on a shard of its own (output takes as many as suit epsilon)
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(2..=1_000))]
     pub teachers: u64,
     /// How gradients are bounded in the gradient mode
@@ -59,13 +59,19 @@ pub struct Arguments {
 pub enum Mode {
     /// Nowhere: what privacy costs is measured against this
     None,
-    /// On the data, before anybody collects them (local differential privacy)
+    /// On the data, before anybody collects them (local differential privacy): each household sends a perturbed gradient, once
     Input,
+    /// On every cell of each household's row, and a line fitted with the known noise subtracted (errors in variables)
+    InputRows,
+    /// On every cell of each household's row, from which a network is trained as usual: what `input` improves on
+    InputCells,
     /// On the gradients: DP-SGD, what the handout calls objective perturbation
     #[value(alias = "objective")]
     Gradient,
-    /// On the predictions of an ensemble
+    /// On the predictions of an ensemble of many small models, from which a student learns
     Output,
+    /// On the predictions of an ensemble of networks: what `output` improves on
+    OutputNetworks,
     /// The handout's obfuscation: a fixed noise on the raw columns, and what it amounts to
     Obfuscation,
     /// All of these but the obfuscation
@@ -77,9 +83,12 @@ impl Mode {
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "no privacy",
-            Self::Input => "input (local)",
+            Self::Input => "input (local gradients)",
+            Self::InputRows => "input (every cell, corrected)",
+            Self::InputCells => "input (every cell)",
             Self::Gradient => "gradient (DP-SGD)",
-            Self::Output => "output (ensemble)",
+            Self::Output => "output (small teachers, student)",
+            Self::OutputNetworks => "output (networks)",
             Self::Obfuscation => "obfuscation",
             Self::All => "all",
         }
@@ -88,7 +97,10 @@ impl Mode {
     /// The modes to run.
     pub fn each(self) -> Vec<Self> {
         match self {
-            Self::All => vec![Self::None, Self::Gradient, Self::Output, Self::Input],
+            Self::All => {
+                use Mode::{Gradient, Input, InputCells, InputRows, None, Output, OutputNetworks};
+                vec![None, Gradient, Output, OutputNetworks, Input, InputRows, InputCells]
+            }
             mode => vec![mode],
         }
     }

@@ -9,6 +9,7 @@
 
 mod cli;
 mod input;
+mod local;
 mod modes;
 mod report;
 mod survey;

@@ -97,20 +97,22 @@ fn one_mode(job: &Job<'_>, mode: Mode, repeat: u32, name: &str, results: &mut Re
                 keep(Setting::Deviation(deviation), job.obfuscated(deviation)?);
             }
         }
-        Mode::Output => {
+        Mode::OutputNetworks => {
             let teachers = job.teachers()?;
             for &epsilon in &job.arguments.epsilon {
-                let run = format!("{name}, output, epsilon {epsilon}, {repeat}");
-                keep(Setting::Epsilon(epsilon), job.on_the_output(&teachers, epsilon, &run)?);
+                let run = format!("{name}, networks, epsilon {epsilon}, {repeat}");
+                keep(Setting::Epsilon(epsilon), job.on_networks_output(&teachers, epsilon, &run)?);
             }
         }
-        Mode::Gradient | Mode::Input | Mode::All => {
+        Mode::Gradient | Mode::Output | Mode::Input | Mode::InputRows | Mode::InputCells | Mode::All => {
             for &epsilon in &job.arguments.epsilon {
-                let run = format!("{name}, gradient, epsilon {epsilon}, {repeat}");
-                let outcome = if mode == Mode::Gradient {
-                    job.on_the_gradients(epsilon, &run)?
-                } else {
-                    job.on_the_input(epsilon)?
+                let run = |place: &str| format!("{name}, {place}, epsilon {epsilon}, {repeat}");
+                let outcome = match mode {
+                    Mode::Gradient => job.on_the_gradients(epsilon, &run("gradient"))?,
+                    Mode::Output => job.on_the_output(epsilon, &run("output"))?,
+                    Mode::InputRows => job.on_rows_corrected(epsilon)?,
+                    Mode::InputCells => job.on_every_cell(epsilon)?,
+                    _ => job.on_the_input(epsilon)?,
                 };
                 keep(Setting::Epsilon(epsilon), outcome);
             }

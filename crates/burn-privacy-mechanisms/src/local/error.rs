@@ -69,6 +69,17 @@ pub enum LocalError {
         categories: u32,
     },
 
+    /// Weights that choose nothing.
+    #[error(
+        "{given} weights were given for {needed} numbers: give one for each, finite, and none below a millionth of their sum"
+    )]
+    Weights {
+        /// The number of weights given.
+        given: usize,
+        /// The number of numbers.
+        needed: usize,
+    },
+
     /// No noise reaches the target.
     #[error(transparent)]
     Accounting(#[from] AccountingError),

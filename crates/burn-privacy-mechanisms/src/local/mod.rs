@@ -11,6 +11,7 @@
 //! | [`RealNoise::gaussian`], [`IntegerNoise::gaussian`] | bounded numbers | `(epsilon, delta)` |
 //! | [`RealNoise::obfuscation`], [`IntegerNoise::obfuscation`] | bounded numbers | what a given standard deviation is worth |
 //! | [`Piecewise`], [`Duchi`] | bounded reals | `epsilon` |
+//! | [`SampledPiecewise`] | several bounded reals at once | `epsilon` |
 //! | [`RandomizedResponse`] | categories | `epsilon` |
 //!
 //! # Floating point
@@ -51,6 +52,7 @@ mod grid;
 mod noise;
 mod randomized_response;
 mod randomness;
+mod several;
 mod threshold;
 
 pub use bounded::{Duchi, Piecewise};
@@ -58,6 +60,7 @@ pub use error::LocalError;
 pub use noise::{IntegerNoise, RealNoise};
 pub use randomized_response::RandomizedResponse;
 pub use randomness::CellRandomness;
+pub use several::SampledPiecewise;
 
 pub use randomness::RandomnessBlock;
 
