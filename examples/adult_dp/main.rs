@@ -1,4 +1,4 @@
-//! Linear classifiers on UCI Adult, with the noise in every place where it can go.
+//! Linear classifiers and an additive model on UCI Adult, with the noise in every place where it can go.
 //!
 //! ```text
 //! cargo run --release --example adult_dp -- --data DIR
@@ -8,6 +8,7 @@
 //! Categories, bounds, scales and settings are public: written down here, not read from the records. All randomness is from
 //! seeds, so that the table can be repeated: nothing here is private.
 
+mod additive;
 mod file;
 mod network;
 mod records;
@@ -53,7 +54,7 @@ struct Arguments {
     #[arg(long)]
     tune: bool,
     /// Public number of records in adult.data: rates, rules and everything that is printed are made with it. Modes that exchange a
-    /// record for another (all but `input`, `label` and `gradient`) have a public number of records, which must be this one
+    /// record for another (all but `input`, `label`, `gradient` and `boosting`) have a public number of records, which must be this one
     #[arg(long, value_name = "N", default_value_t = PUBLISHED.0)]
     nominal_size: usize,
     /// Folder for the table and the plots
@@ -82,6 +83,8 @@ enum Mode {
     ObjectiveHinge,
     /// On the objective, Gaussian
     ObjectiveGaussian,
+    /// On the residuals of a boosted additive model of binned columns, as DP-EBM has it
+    Boosting,
 }
 
 impl Mode {
@@ -96,6 +99,7 @@ impl Mode {
             Self::Objective => "objective, pure (rows' hull)",
             Self::ObjectiveHinge => "objective, pure (rows' hull, hinge loss)",
             Self::ObjectiveGaussian => "objective, Gaussian",
+            Self::Boosting => "residuals: boosted additive model (add-or-remove-one)",
         }
     }
 
@@ -113,12 +117,12 @@ impl Mode {
 
     /// Whether neighbors have the same number of records: it is public then, and the sensitivities are made with it.
     fn exchanges_a_record(self) -> bool {
-        !matches!(self, Self::Input | Self::Label | Self::Gradient)
+        !matches!(self, Self::Input | Self::Label | Self::Gradient | Self::Boosting)
     }
 
     /// Whether its delta is 0.
     fn is_pure(self) -> bool {
-        !matches!(self, Self::Gradient | Self::OutputGaussian | Self::ObjectiveGaussian)
+        !matches!(self, Self::Gradient | Self::OutputGaussian | Self::ObjectiveGaussian | Self::Boosting)
     }
 }
 
@@ -139,6 +143,7 @@ struct Job {
     /// Of blocks, for logistic and hinge loss.
     logistic_set: TrainingSet,
     hinge_set: TrainingSet,
+    test: Records,
     test_set: TrainingSet,
     test_labels: Vec<f64>,
     delta: f64,
@@ -175,6 +180,11 @@ impl Job {
             Mode::ObjectiveBall | Mode::ObjectiveGaussian => objective(&self.train_set)?,
             Mode::Objective => objective(&self.logistic_set)?,
             Mode::ObjectiveHinge => objective(&self.hinge_set)?,
+            Mode::Boosting => {
+                let model = additive::boosted(&self.train, self.nominal.get(), epsilon, self.delta, seed)?;
+                let test = self.test.binned()?;
+                return self.score_by((0..test.len()).map(|at| model.score(test.row(at))).collect());
+            }
         };
         self.score_of(&weights)
     }
@@ -182,7 +192,10 @@ impl Job {
     /// On the test records.
     fn score_of(&self, weights: &[f64]) -> Result<Score> {
         let score = |x: &[f64]| x.iter().zip(weights).map(|(x, w)| x * w).sum::<f64>();
-        let scores: Vec<f64> = self.test_set.features().vectors().map(score).collect();
+        self.score_by(self.test_set.features().vectors().map(score).collect())
+    }
+
+    fn score_by(&self, scores: Vec<f64>) -> Result<Score> {
         let right = scores.iter().zip(&self.test_labels).filter(|(score, label)| **score * **label > 0.0).count();
         let auroc = auroc(&scores, &self.test_labels).ok_or("the test records are all of one class")?;
         Ok(Score { accuracy: 100.0 * right as f64 / self.test_labels.len() as f64, auroc })
@@ -217,6 +230,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         train,
         test_set: test.training_set()?,
         test_labels: test.labels(),
+        test,
         delta: arguments.delta,
         nominal,
         device: select_device(DeviceChoice::Cpu)?.device.autodiff(),
@@ -225,7 +239,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         "{} records, {} features, {} others to test on; mean of {} runs",
         job.nominal.get(),
         job.train_set.dimension(),
-        test.len(),
+        job.test.len(),
         arguments.seeds
     );
     let mut report = Report {
@@ -246,7 +260,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     say(&format!("{}, with standard deviation\n\n{}", report.about, report.tables()));
     say(&format!(
-        "Number of records: {}. Gradients and rows: add-or-remove-one adjacency or local, nothing is counted; weights and \
+        "Number of records: {}. Gradients, residuals and rows: add-or-remove-one adjacency or local, nothing is counted; weights and \
          objective: replace-one adjacency, where the number is public.\n",
         job.nominal.origin()
     ));

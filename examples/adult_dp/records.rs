@@ -6,6 +6,7 @@ use std::path::Path;
 use burn_privacy::mechanisms::local::{CellRandomness, Piecewise, RandomizedResponse};
 use burn_privacy::mechanisms::{Entropy, PrivacyKey};
 use burn_privacy_convex::{Block, FeatureMap, Features, Loss, RowScale, TrainingSet};
+use burn_privacy_linear::additive::{BinnedRecords, Column};
 
 use crate::Result;
 use crate::file::{self, COLUMNS, Line};
@@ -47,6 +48,9 @@ const NUMBERS: [(usize, f64, f64, bool); 5] = [
     (11, 0.0, 4_356.0, true),
     (12, 1.0, 99.0, false),
 ];
+
+/// Bins of a number, equally wide between its bounds, in logarithms where it is taken in them.
+const BINS: usize = 32;
 
 /// The largest a number becomes; a category is 1.
 const NUMBER_SIZE: f64 = 1.5;
@@ -149,6 +153,18 @@ impl Records {
                 row
             })
             .collect()
+    }
+
+    /// Numbers in bins of equal width, categories as they are: a column each.
+    pub fn binned(&self) -> Result<BinnedRecords> {
+        let mut columns = vec![Column { bins: BINS, ordered: true }; NUMBERS.len()];
+        columns.extend(lists().iter().map(|(_, list)| Column { bins: list.len() + 1, ordered: false }));
+        let bins = self.0.iter().flat_map(|record| {
+            let bin = |number: f64| ((number / NUMBER_SIZE * BINS as f64) as usize).min(BINS - 1) as u8;
+            record.numbers.iter().map(move |&number| bin(number)).chain(record.categories.iter().map(|&at| at as u8))
+        });
+        let positive = self.0.iter().map(|record| record.rich).collect();
+        Ok(BinnedRecords::new(columns, bins.collect(), positive)?)
     }
 
     /// 1 above 50,000, -1 below.

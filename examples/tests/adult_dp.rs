@@ -45,6 +45,7 @@ fn every_mode_has_a_row() {
         "| objective, pure (ball)",
         "| objective, pure (rows' hull)",
         "| objective, pure (rows' hull, hinge loss)",
+        "| residuals: boosted",
     ] {
         assert!(accuracy(row) > 75.0, "{row}: {shown}");
     }

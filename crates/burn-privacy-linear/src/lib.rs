@@ -39,8 +39,10 @@
 //! ```
 //!
 //! [`FixedFeatureTraining`] is the whole recipe for features of `burn-privacy-features`, their normalization paid for in the same
-//! plan. [`second_moments`] has least squares in closed form and preconditioned gradients.
+//! plan. [`second_moments`] has least squares in closed form and preconditioned gradients, [`additive`] boosted additive models of
+//! binned columns.
 
+pub mod additive;
 pub mod exact;
 pub mod second_moments;
 
