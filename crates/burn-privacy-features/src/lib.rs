@@ -38,9 +38,11 @@ pub mod scattering;
 mod dead_leaves;
 mod error;
 mod images;
+mod patches;
 mod table;
 
 pub use dead_leaves::dead_leaves;
 pub use error::{FeatureError, Result};
 pub use images::ImageFeatures;
+pub use patches::PatchFeatures;
 pub use table::FeatureTable;

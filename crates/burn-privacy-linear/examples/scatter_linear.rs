@@ -9,21 +9,22 @@
 //! settings are chosen so. CIFAR-10 always holds out the last 5,000: the first half of them to choose by (`--hold-out 2500`), the
 //! other as the test.
 
-use std::error::Error;
-use std::io::Read;
+#[path = "support/images.rs"]
+mod images;
+
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn_privacy_budget::PhasedRun;
 use burn_privacy_budget::plan::Sampling;
 use burn_privacy_features::normalization::ChannelBounds;
-use burn_privacy_features::{ImageFeatures, dead_leaves};
+use burn_privacy_features::{FeatureTable, ImageFeatures, PatchFeatures, dead_leaves};
 use burn_privacy_linear::{
     Averaging, FeatureClassifier, FixedFeatureTraining, HeadLoss, HeadTraining, NoiseTarget, Normalization, UpdateRule,
 };
 use burn_privacy_mechanisms::Entropy;
 
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+use images::{Result, cifar, mnist};
 
 /// The command line: `--name value` pairs after the data.
 struct Options(Vec<(String, String)>);
@@ -36,35 +37,34 @@ impl Options {
     }
 }
 
-struct Images {
-    colors: usize,
-    side: usize,
-    pixels: Vec<u8>,
-    labels: Vec<u8>,
+/// Scattering, or with `--patches N` that many filters learned from generated images.
+enum Extract {
+    Scattering(ImageFeatures),
+    Patches(PatchFeatures),
 }
 
-fn unpacked(path: &Path) -> Result<Vec<u8>> {
-    let file = std::fs::File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut bytes = Vec::new();
-    flate2::read::GzDecoder::new(file).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn mnist(folder: &Path, part: &str) -> Result<Images> {
-    let pixels = unpacked(&folder.join(format!("{part}-images-idx3-ubyte.gz")))?.split_off(16);
-    let labels = unpacked(&folder.join(format!("{part}-labels-idx1-ubyte.gz")))?.split_off(8);
-    Ok(Images { colors: 1, side: 28, pixels, labels })
-}
-
-fn cifar(folder: &Path) -> Result<Images> {
-    let mut images = Images { colors: 3, side: 32, pixels: Vec::new(), labels: Vec::new() };
-    for batch in 1..=5 {
-        for record in unpacked(&folder.join(format!("data_batch_{batch}.bin.gz")))?.chunks_exact(3_073) {
-            images.labels.push(record[0]);
-            images.pixels.extend(&record[1..]);
-        }
+impl Extract {
+    fn new(colors: usize, side: usize, mirrored: bool, filters: usize) -> Result<Self> {
+        Ok(match filters {
+            0 => Self::Scattering(ImageFeatures::new(colors, side, mirrored)?),
+            filters => Self::Patches(PatchFeatures::new(colors, side, filters, mirrored)?),
+        })
     }
-    Ok(images)
+
+    fn cached(&self, pixels: &[u8]) -> Result<FeatureTable> {
+        let (cache, show) = (PathBuf::from("target/features"), |done| eprint!("\rfeatures of {done} images "));
+        Ok(match self {
+            Self::Scattering(features) => features.cached(&cache, pixels, show)?,
+            Self::Patches(features) => features.cached(&cache, pixels, show)?,
+        })
+    }
+
+    fn table(&self, pixels: &[u8]) -> Result<FeatureTable> {
+        Ok(match self {
+            Self::Scattering(features) => features.table(pixels)?,
+            Self::Patches(features) => features.table(pixels)?,
+        })
+    }
 }
 
 fn main() -> Result<()> {
@@ -85,11 +85,9 @@ fn run(task: &str, folder: &Path, options: &Options) -> Result<()> {
     let held_out = options.number("--hold-out", 0.0)? as usize;
     let mirrored = options.number("--mirrored", if task == "cifar" { 1.0 } else { 0.0 })? > 0.0;
     let mut train = if task == "mnist" { mnist(folder, "train")? } else { cifar(folder)? };
-    let extract = ImageFeatures::new(train.colors, train.side, mirrored)?;
-    let cache = PathBuf::from("target/features");
-    let features = |pixels: &[u8]| -> Result<_> {
-        Ok(extract.cached(&cache, pixels, |done| eprint!("\rfeatures of {done} images "))?)
-    };
+    let filters = options.number("--patches", 0.0)? as usize;
+    let extract = Extract::new(train.colors, train.side, mirrored, filters)?;
+    let features = |pixels: &[u8]| extract.cached(pixels);
     let all = features(&train.pixels)?;
     let rows = all.rows();
     let (train_rows, evaluated) = match (task, held_out) {

@@ -49,6 +49,30 @@ pub fn targets_phase(nominal_size: usize, noise: PhaseNoise) -> PhaseConfig {
     PhaseConfig { name: TARGETS_PHASE.into(), sampling, contribution: SQRT_2, noise, steps: 1 }
 }
 
+/// The exact sum of `z z^T` of all records, which may serve several releases. As private as the records.
+pub struct SecondMoments {
+    sum: Mat<f64>,
+    records: usize,
+}
+
+impl SecondMoments {
+    /// Of these records.
+    ///
+    /// # Errors
+    ///
+    /// [`LinearError::Invalid`] for more than [`MOST_FEATURES`]; [`LinearError::TooManyRecords`].
+    pub fn of(records: &Records) -> Result<Self> {
+        if records.dimension() >= MOST_FEATURES {
+            return Err(LinearError::invalid(
+                "the number of features",
+                records.dimension(),
+                "at most 8191 for second moments",
+            ));
+        }
+        Ok(Self { sum: moments(records)?, records: records.len() })
+    }
+}
+
 /// `(M + ridge I)^-1` for the mean M of `z z^T` as it was released.
 pub struct Preconditioner {
     factor: Llt<f64>,
@@ -68,20 +92,32 @@ impl Preconditioner {
     /// [`LinearError::Invalid`] for a ridge that is not above 0, or more than [`MOST_FEATURES`]; [`LinearError::NotPositive`];
     /// errors of the ledger.
     pub fn release(records: &Records, run: &mut PhasedRun, ridge: f64) -> Result<Self> {
-        let width = records.dimension() + 1;
-        if !(ridge.is_finite() && ridge > 0.0) {
-            return Err(LinearError::invalid("the ridge", ridge, "a finite number above 0"));
-        }
-        if width > MOST_FEATURES {
-            return Err(LinearError::invalid("the number of features", width - 1, "at most 8191 for second moments"));
-        }
+        Self::check_ridge(ridge)?;
         run.plan().check_population(records.len())?;
+        Self::release_of(&SecondMoments::of(records)?, run, ridge)
+    }
+
+    fn check_ridge(ridge: f64) -> Result<()> {
+        if ridge.is_finite() && ridge > 0.0 {
+            return Ok(());
+        }
+        Err(LinearError::invalid("the ridge", ridge, "a finite number above 0"))
+    }
+
+    /// As [`release`](Self::release), of a sum that was computed before.
+    ///
+    /// # Errors
+    ///
+    /// As [`release`](Self::release).
+    pub fn release_of(moments: &SecondMoments, run: &mut PhasedRun, ridge: f64) -> Result<Self> {
+        Self::check_ridge(ridge)?;
+        let width = moments.sum.nrows();
+        run.plan().check_population(moments.records)?;
         let release = run.charge(MOMENTS_PHASE)?;
         let nominal_size = release.phase().sampling().nominal_size() as f64;
-        let moments = moments(records)?;
         // The lower triangle alone is released; each entry gets noise of its own.
         let mut triangle: Vec<f64> =
-            (0..width).flat_map(|row| moments.row(row).iter().take(row + 1).copied().collect::<Vec<_>>()).collect();
+            (0..width).flat_map(|row| moments.sum.row(row).iter().take(row + 1).copied().collect::<Vec<_>>()).collect();
         release.add_noise(&mut triangle)?;
         let at = |row: usize, column: usize| triangle[row.max(column) * (row.max(column) + 1) / 2 + row.min(column)];
         let matrix = Mat::from_fn(width, width, |row, column| {
@@ -117,7 +153,17 @@ impl Preconditioner {
 ///
 /// As [`Preconditioner::release`].
 pub fn least_squares(records: &Records, run: &mut PhasedRun, ridge: f64) -> Result<LinearHead> {
-    let inverse = Preconditioner::release(records, run, ridge)?;
+    least_squares_with(Preconditioner::release(records, run, ridge)?, records, run)
+}
+
+/// As [`least_squares`], with the inverse that was released before.
+///
+/// # Errors
+///
+/// As [`Preconditioner::apply`]; errors of the ledger.
+pub fn least_squares_with(inverse: Preconditioner, records: &Records, run: &mut PhasedRun) -> Result<LinearHead> {
+    run.plan().check_population(records.len())?;
+    let ridge = inverse.scale;
     let release = run.charge(TARGETS_PHASE)?;
     let nominal_size = release.phase().sampling().nominal_size() as f64;
     let mut weights = sums_by_class(records);
