@@ -14,9 +14,9 @@ use std::process::ExitCode;
 
 use burn_privacy_examples::Result;
 use burn_privacy_examples::cifar::{
-    FEATURES, HandoutCnn, LinearModel, ModelName, QuickCnn, TanhCnn, WideResNet, source,
+    FEATURES, HandoutCnn, LinearModel, ModelName, QuickCnn, ScatterCnn, TanhCnn, WideResNet, source,
 };
-use burn_privacy_examples::image_training::{End, ImageData, Run, Settings, exit_code};
+use burn_privacy_examples::image_training::{End, ImageData, Run, Settings, exit_code, scattered};
 
 fn main() -> ExitCode {
     // Wrong usage ends in here, with status 2.
@@ -29,7 +29,10 @@ fn run(arguments: &cli::Arguments) -> Result<End> {
     let preset = arguments.preset.settings();
     let model = arguments.model.unwrap_or(preset.model);
     let settings = Settings::resolve(arguments.preset, preset, model, training);
-    let data = ImageData::split(source(arguments.data.as_deref(), arguments.download)?, training)?;
+    let mut data = ImageData::split(source(arguments.data.as_deref(), arguments.download)?, training)?;
+    if model == ModelName::ScatterCnn {
+        data = scattered(data, FEATURES.mirrored, &training.features)?;
+    }
     let job = run.job(settings, data, training)?;
     let (device, words) = (job.device(), model.description());
     match model {
@@ -38,6 +41,7 @@ fn run(arguments: &cli::Arguments) -> Result<End> {
         ModelName::Handout => job.finish_with(HandoutCnn::new(device), words),
         ModelName::Wrn => job.finish_with(WideResNet::new(device), words),
         ModelName::Linear => job.finish_with(LinearModel::new(device), words),
+        ModelName::ScatterCnn => job.finish_with(ScatterCnn::new(device), words),
         ModelName::ScatterLinear => job.finish_with_features(FEATURES, &training.features, words),
     }
 }

@@ -237,6 +237,18 @@ fn the_wide_residual_network_trains_with_its_views_and_average() {
 }
 
 #[test]
+fn the_cnn_on_scattering_features_trains() {
+    let features = tempfile::tempdir().unwrap();
+    let scatter = ["--preset", "scatter-cnn", "--features", features.path().to_str().unwrap()];
+    let (_, output, report) = tiny(&scatter);
+    // 9 x 243 x 64 + 64, 9 x 64 x 64 + 64, 256 x 10 + 10.
+    assert!(output.contains("179,530 parameters"), "{output}");
+    assert_eq!(report.settings["average"], 0.98);
+    // Train and test images, kept for the next run.
+    assert_eq!(names(features.path()).len(), 2);
+}
+
+#[test]
 fn a_seeded_run_repeats_bit_for_bit_and_says_that_it_is_not_private() {
     let reports = [(); 2].map(|()| {
         let (folder, output, mut report) = tiny(&["--seed", "7"]);

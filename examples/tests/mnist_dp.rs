@@ -237,6 +237,18 @@ fn data_that_are_not_mnist_are_refused_with_a_sentence() {
     }
 }
 
+/// Where no data lie in a default folder and nothing names another.
+#[test]
+fn fashion_mnist_falls_back_on_generated_digits() {
+    let out = tempfile::tempdir().unwrap();
+    let few = ["--fashion", "--device", "cpu", "--limit-train", "60", "--limit-test", "20", "--batch-size", "10"];
+    let few = [&few[..], &["--max-steps", "1", "--delta", "1e-3"]].concat();
+    let output =
+        command("mnist_dp", &few, out.path()).current_dir(out.path()).env_remove("BURN_PRIVACY_DATA").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("generated digits (not Fashion-MNIST)"), "{}", text(&output.stdout));
+}
+
 /// The real data, where they are: `BURN_PRIVACY_DATA` names their folder or the one above.
 #[test]
 fn the_real_data_are_the_published_ones() {

@@ -150,7 +150,6 @@ fn bad_input_is_one_sentence_before_any_training() {
         (&["--task", "cifar", "--preset", "slow", "--data", "generated"], &out, "quick, tanh, handout, wrn"),
         (&["--preset", "quick"], &out, "knows no --preset"),
         (&["--task", "mnist", "--data", "/no/such/folder"], &out, "/no/such/folder"),
-        (&["--task", "fashion-mnist"], &out, "--download"),
         (&["--task", "cifar", "--data", "generated", "--preset", "scatter-linear"], &out, "can't be swept"),
         (&["--task", "mnist", "--preset", "scatter-linear"], &out, "can't be swept"),
         (&["--noise-multipliers", "1"], &below_a_file, "file"),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use burn_privacy::datasets::{
     Checksum, Cifar10, DATA_VARIABLE, DEFAULT_FOLDER, Download, GENERATED_TRAIN, generated, locate_cifar10,
 };
-pub use models::{HandoutCnn, LinearModel, QuickCnn, TanhCnn, WideResNet};
+pub use models::{HandoutCnn, LinearModel, QuickCnn, ScatterCnn, TanhCnn, WideResNet};
 pub use presets::{FEATURES, ModelName, PresetName};
 
 use crate::Result;

@@ -10,7 +10,7 @@ use burn_privacy::nn::{
     WeightStandardizedConv2d,
 };
 
-use crate::image_training::Classifier;
+use crate::image_training::{Classifier, LARGEST};
 
 /// Classes of the data.
 const CLASSES: usize = 10;
@@ -209,6 +209,42 @@ impl Classifier for WideResNet {
         let x = self.blocks.iter().fold(self.stem.forward(images), |x, block| block.forward(x));
         let x = self.norm.forward(relu(x));
         self.output.forward(adaptive_avg_pool2d(x, [1, 1]).flatten(1, 3))
+    }
+}
+
+/// A CNN on scattering features: 64 maps of the 243, then 64 of these, each with tanh and pooling, as Tramer and Boneh (ICLR 2021) train
+/// one.
+#[derive(Module, Debug)]
+pub struct ScatterCnn {
+    convolutions: Vec<Conv2d>,
+    pool: MaxPool2d,
+    output: Linear,
+}
+
+/// Channels of the scattering transform of three colors, and the side of its maps.
+const SCATTERED: [usize; 2] = [243, 8];
+
+impl ScatterCnn {
+    /// With random weights.
+    pub fn new(device: &Device) -> Self {
+        Self {
+            convolutions: [[SCATTERED[0], 64], [64, 64]].map(|channels| conv3x3(channels, device)).into(),
+            pool: halve(),
+            output: LinearConfig::new(64 * 2 * 2, CLASSES).init(device),
+        }
+    }
+}
+
+impl Classifier for ScatterCnn {
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        // Colors hold their channels one above another; -1 to 1 are features from -LARGEST to LARGEST.
+        let [count, ..] = images.dims();
+        let [channels, side] = SCATTERED;
+        let mut x = images.reshape([count, channels, side, side]) * LARGEST;
+        for convolution in &self.convolutions {
+            x = tanh(self.pool.forward(convolution.forward(x)));
+        }
+        self.output.forward(x.flatten(1, 3))
     }
 }
 

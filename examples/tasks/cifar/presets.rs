@@ -16,6 +16,7 @@ pub enum PresetName {
     Handout,
     Wrn,
     ScatterLinear,
+    ScatterCnn,
 }
 
 impl PresetName {
@@ -27,6 +28,9 @@ impl PresetName {
             Self::Handout => "a small CNN as handouts have it, with their settings, for CIFAR-10",
             Self::Wrn => "the WRN-16-4 of De et al. (2022), for CIFAR-10 and a GPU",
             Self::ScatterLinear => "a linear head on scattering features, for CIFAR-10 in minutes on two cores",
+            Self::ScatterCnn => {
+                "a CNN on scattering features, for CIFAR-10: Tramer and Boneh (ICLR 2021) have 69.3 % at epsilon 3"
+            }
         }
     }
 }
@@ -41,6 +45,7 @@ pub enum ModelName {
     Wrn,
     Linear,
     ScatterLinear,
+    ScatterCnn,
 }
 
 impl ModelName {
@@ -53,6 +58,7 @@ impl ModelName {
             Self::Wrn => "wrn: WRN-16-4 with group norm and standardized weights",
             Self::Linear => "linear: no hidden layer",
             Self::ScatterLinear => "scatter-linear: a linear head on scattering features",
+            Self::ScatterCnn => "scatter-cnn: CNN 64-64 with tanh on scattering features",
         }
     }
 }
@@ -131,6 +137,20 @@ impl PresetName {
                 average: Some(0.98),
                 views: 1,
                 plain_learning_rate: 20.0,
+            },
+            Self::ScatterCnn => Preset {
+                model: ModelName::ScatterCnn,
+                scaling: Scaling::Symmetric,
+                noise: Noise::Epsilon(3.0),
+                delta: 1e-5,
+                clip: 0.1,
+                batch_size: 4096,
+                epochs: 40,
+                learning_rate: 5.0,
+                momentum: 0.9,
+                average: Some(0.98),
+                views: 1,
+                plain_learning_rate: 0.05,
             },
         }
     }

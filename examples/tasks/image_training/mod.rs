@@ -10,6 +10,7 @@ mod plain;
 mod preset;
 mod private;
 mod run;
+mod scattered;
 mod settings;
 
 use burn::prelude::*;
@@ -23,6 +24,7 @@ pub use plain::{PlainTraining, train_plain};
 pub use preset::{ClippingStyle, Noise, Preset, Scaling, preset_table, value_name};
 pub use private::{PrivateTraining, train_private};
 pub use run::{End, Job, Run, exit_code};
+pub use scattered::{LARGEST, scattered};
 pub use settings::{PrivacySettings, Settings, sgd};
 
 /// A model that scores images.

@@ -6,7 +6,7 @@ mod presets;
 use std::path::Path;
 
 use burn_privacy::datasets::{
-    Checksum, DATA_VARIABLE, Download, GENERATED_TRAIN, Mnist, MnistVariant, generated_digits, locate_mnist,
+    Checksum, Download, GENERATED_TRAIN, Mnist, MnistVariant, generated_digits, locate_mnist,
 };
 pub use models::{MnistCnn, ModelName};
 pub use presets::{FEATURES, PresetName};
@@ -14,11 +14,11 @@ pub use presets::{FEATURES, PresetName};
 use crate::Result;
 use crate::image_training::ImageSource;
 
-/// Digits drawn by code, for a machine without MNIST.
-fn drawn() -> ImageSource {
+/// Digits drawn by code, for a machine without the data.
+fn drawn(variant: MnistVariant) -> ImageSource {
     let images = generated_digits();
     ImageSource {
-        name: "generated digits (not MNIST)".into(),
+        name: format!("generated digits (not {})", variant.name()),
         short_name: "generated-digits",
         train: images.train,
         test: Some(images.test),
@@ -26,12 +26,12 @@ fn drawn() -> ImageSource {
     }
 }
 
-/// Finds or fetches the images: at the folder `data`, else where the environment says, else in the default folder, else (for digits)
-/// generated ones.
+/// Finds or fetches the images: at the folder `data`, else where the environment says, else in the default folder, else
+/// generated digits, whichever of the two is asked for: every preset runs on a machine without files.
 ///
 /// # Errors
 ///
-/// If there are none, or not the published ones (unless `checksum` says otherwise), or they can't be fetched.
+/// If the place that was named has none, or not the published ones (unless `checksum` says otherwise), or they can't be fetched.
 pub fn source(variant: MnistVariant, data: Option<&Path>, download: bool, checksum: Checksum) -> Result<ImageSource> {
     let folder = variant.default_folder();
     let path = if download {
@@ -43,15 +43,7 @@ pub fn source(variant: MnistVariant, data: Option<&Path>, download: bool, checks
     } else {
         match locate_mnist(variant, data)? {
             Some(path) => path,
-            None if variant == MnistVariant::Digits => return Ok(drawn()),
-            None => {
-                let (name, folder) = (variant.name(), folder.display());
-                return Err(format!(
-                    "{name} is not here: give its folder with --data or in {DATA_VARIABLE}, or fetch it into {folder} with \
-                     --download"
-                )
-                .into());
-            }
+            None => return Ok(drawn(variant)),
         }
     };
     let images = Mnist::load(variant, &path, checksum)?;
