@@ -88,7 +88,9 @@ fn run() -> Result<()> {
     let (model, statement) = attempt(frozen, &train, &device, false)?;
     println!("   {}\n   Accuracy {}\n", statement.headline(), percent(accuracy(&model, &test, &device)?));
 
-    println!("5. Group norms in the place of the BatchNorms, which normalize each image by itself: the network is generic in its norm.");
+    println!(
+        "5. Group norms in the place of the BatchNorms, which normalize each image by itself: the network is generic in its norm."
+    );
     let from: Network<BatchNorm> = batch_norms(&device);
     let (model, report): (Network<GroupNorm>, _) = with_group_norms(&from, group_norms(&device))?;
     println!("{}\n", indented(&report));

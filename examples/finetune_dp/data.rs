@@ -134,7 +134,11 @@ pub fn features(
         }
         None => {
             let images = generated();
-            (images.train, Some(images.test), Some((burn_privacy::datasets::GENERATED_TRAIN, "this program, which drew the images")))
+            (
+                images.train,
+                Some(images.test),
+                Some((burn_privacy::datasets::GENERATED_TRAIN, "this program, which drew the images")),
+            )
         }
     };
     let nominal = NominalSize::new(None, published)?;

@@ -146,13 +146,11 @@ fn on_own_network(arguments: &Arguments, device: &Device) -> Result<()> {
             for _ in 0..arguments.runs {
                 let model = trained.clone().prepared(*part, private.classes().len(), arguments.rank, device)?;
                 parameters = network::trainable(&model);
-                let loss = |model: &SmallCnn, batch: ImageBatch| {
-                    Ok(cross_entropy(model.forward(batch.images), batch.labels))
-                };
+                let loss =
+                    |model: &SmallCnn, batch: ImageBatch| Ok(cross_entropy(model.forward(batch.images), batch.labels));
                 let images = private.clone();
-                let (model, statement) = trained_privately(
-                    model, images, batcher, private.len(), *epsilon, *part, arguments, device, loss,
-                )?;
+                let (model, statement) =
+                    trained_privately(model, images, batcher, private.len(), *epsilon, *part, arguments, device, loss)?;
                 let model = model.valid();
                 last = Some(statement);
                 let scores = |batch: ImageBatch| (model.forward(batch.images), batch.labels);
@@ -252,7 +250,8 @@ fn trained_privately<M: Module, I, O, D: Dataset<I>, B: Batcher<I, O>>(
     let session = plan.start(images, batcher, device, entropy)?;
     let rate = arguments.rate.unwrap_or(if matches!(part, Part::Scratch | Part::All) { 0.01 } else { 0.02 });
     let steps = arguments.steps as f64;
-    let trainer = Trainer::new(session, rate).with_learning_rate_schedule(move |step| rate * (1.0 - step as f64 / steps));
+    let trainer =
+        Trainer::new(session, rate).with_learning_rate_schedule(move |step| rate * (1.0 - step as f64 / steps));
     let (model, statement) = trainer.train(model, AdamConfig::new().init(), loss, |_, _| Ok(true))?;
     Ok((model, statement))
 }

@@ -29,9 +29,8 @@ const HIDDEN: usize = 64;
 impl SmallCnn {
     /// With random weights.
     pub fn new(classes: usize, device: &Device) -> Self {
-        let conv1 = Conv2dConfig::new([3, 16], [5, 5])
-            .with_stride([2, 2])
-            .with_padding(PaddingConfig2d::Explicit(2, 2, 2, 2));
+        let conv1 =
+            Conv2dConfig::new([3, 16], [5, 5]).with_stride([2, 2]).with_padding(PaddingConfig2d::Explicit(2, 2, 2, 2));
         let conv2 = Conv2dConfig::new([16, 32], [3, 3]).with_padding(PaddingConfig2d::Same);
         Self {
             conv1: conv1.init(device),

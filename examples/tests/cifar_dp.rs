@@ -311,7 +311,9 @@ fn a_run_starts_from_the_weights_of_another_and_says_so() {
     let weights = weights.to_str().unwrap();
     let (_, stdout, report) = tiny(&["--pretrained", weights, "--keep", "^output"]);
     assert!(stdout.contains("Pretrained:  4 of 6 weights"), "{stdout}");
-    let Protection::DifferentialPrivacy { statement, .. } = report.protection else { panic!("{:?}", report.protection) };
+    let Protection::DifferentialPrivacy { statement, .. } = report.protection else {
+        panic!("{:?}", report.protection)
+    };
     assert!(statement.assumptions.iter().any(|text| text.contains(weights) && text.contains("taken to be public")));
     assert_eq!(report.settings["pretrained"], weights);
 
@@ -343,10 +345,13 @@ fn a_head_on_public_features_names_the_public_network_and_its_data() {
     let more = ["--preset", "public-linear", "--pretrained", weights.to_str().unwrap(), "--side", "32", "--features"];
     let (out, stdout, report) = tiny(&[&more[..], &[features.to_str().unwrap()]].concat());
     assert!(stdout.contains("1280 of EfficientNet-Lite0, trained on ImageNet"), "{stdout}");
-    let Protection::PhasedDifferentialPrivacy { statement } = report.protection else { panic!("{:?}", report.protection) };
+    let Protection::PhasedDifferentialPrivacy { statement } = report.protection else {
+        panic!("{:?}", report.protection)
+    };
     assert!(statement.to_string().contains("features of EfficientNet-Lite0, trained on ImageNet"));
     assert!(statement.assumptions.iter().any(|text| text.contains("its training data are not protected")));
     assert!(names(out.path()).contains(&"head.npy".to_owned()));
-    // Public images, training and test images: each once.
-    assert_eq!(names(&features).len(), 3);
+    // Training and test images, each once: their normalization needs no others.
+    assert_eq!(names(&features).len(), 2);
+    assert!(statement.to_string().contains("each image's normalized by itself"));
 }

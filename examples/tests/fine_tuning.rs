@@ -60,9 +60,23 @@ fn finetune_dp_takes_features_of_a_public_network() {
     EfficientNetLite0::new(1000, &Device::flex()).save_file(&weights).unwrap();
     let features = folder.path().join("features");
     let [weights, features] = [&weights, &features].map(|path| path.to_str().unwrap().to_owned());
-    let shown = run("finetune_dp", &[
-        "--pretrained", &weights, "--side", "32", "--features", &features, "--limit", "300", "--steps", "3", "--epsilon", "1,3",
-    ]);
+    let shown = run(
+        "finetune_dp",
+        &[
+            "--pretrained",
+            &weights,
+            "--side",
+            "32",
+            "--features",
+            &features,
+            "--limit",
+            "300",
+            "--steps",
+            "3",
+            "--epsilon",
+            "1,3",
+        ],
+    );
     for words in ["| head | 12810 | 1.00 |", "| head | 12810 | 3.00 |", "trained on ImageNet"] {
         assert!(shown.contains(words), "{words:?} is not in:\n{shown}");
     }

@@ -73,7 +73,8 @@ fn one_changed_line_makes_it_private() {
         .unwrap();
     let mut session = plan.start(InMemDataset::new(records.clone()), Stack, &device, Entropy::seeded(1)).unwrap();
     while let Some(step) = session.next_step().unwrap() {
-        let gradients = step.gradients(&model, |model, (values, classes)| Ok(cross_entropy(model.forward(values), classes)));
+        let gradients =
+            step.gradients(&model, |model, (values, classes)| Ok(cross_entropy(model.forward(values), classes)));
         model = optimizer.step(0.01, model, gradients.unwrap().into());
     }
     let statement = session.finish().unwrap();

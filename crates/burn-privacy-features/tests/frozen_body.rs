@@ -204,15 +204,9 @@ fn layers_that_do_not_fit_are_refused() {
         other => panic!("{other:?}"),
     };
     assert_eq!(refused(FrozenBody::new(stem(), vec![], layers[9].folded_dense())), "input channels of the head");
-    let wrong = InvertedResidual {
-        expand: None,
-        depthwise: layers[4].folded_depthwise(),
-        project: layers[5].folded_dense(),
-    };
-    assert_eq!(
-        refused(FrozenBody::new(stem(), vec![wrong], layers[9].folded_dense())),
-        "input channels of a block"
-    );
+    let wrong =
+        InvertedResidual { expand: None, depthwise: layers[4].folded_depthwise(), project: layers[5].folded_dense() };
+    assert_eq!(refused(FrozenBody::new(stem(), vec![wrong], layers[9].folded_dense())), "input channels of a block");
     assert!(Dense::new(&[1.0; 5], [2, 3, 1], 1, &norm(1, 2), true).is_err());
     assert!(Dense::new(&[1.0; 6], [2, 3, 1], 1, &norm(1, 3), true).is_err());
     assert!(Depthwise::new(&[1.0; 9], [1, 3], 0, &norm(1, 1)).is_err());

@@ -91,7 +91,8 @@ impl WeightFile {
         let mut module = module;
         let result = module.apply(offered, None, Some(adapter), from_pytorch);
 
-        let (kept, missing) = result.missing.into_iter().map(|(name, _)| name).partition::<Vec<_>, _>(|name| is_kept(name));
+        let (kept, missing) =
+            result.missing.into_iter().map(|(name, _)| name).partition::<Vec<_>, _>(|name| is_kept(name));
         let (mut differing, mut broken) = (Vec::new(), Vec::new());
         for error in result.errors {
             match error {

@@ -19,8 +19,8 @@ use burn_privacy_output::grouped;
 use burn_privacy_train::{Checkpoints, INTERRUPTED, Interrupt, Monitor, RunLength, RunSummary};
 
 use super::{
-    Classifier, FeatureSource, ImageData, PlainTraining, PretrainedArguments, PrivacySettings, PrivateTraining, Recipe, Settings, TrainingArguments,
-    accuracy, complain, fixed_features, percent, say, train_plain, train_private,
+    Classifier, FeatureSource, ImageData, PlainTraining, PretrainedArguments, PrivacySettings, PrivateTraining, Recipe,
+    Settings, TrainingArguments, accuracy, complain, fixed_features, percent, say, train_plain, train_private,
 };
 use crate::{Result, require_writable};
 

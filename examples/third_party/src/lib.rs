@@ -3,7 +3,9 @@
 //! `examples/tests/third_party.rs` trains it as its author would, and privately with one line changed.
 
 use burn::nn::conv::{Conv1d, Conv1dConfig};
-use burn::nn::{Dropout, DropoutConfig, Gru, GruConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig, PaddingConfig1d};
+use burn::nn::{
+    Dropout, DropoutConfig, Gru, GruConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig, PaddingConfig1d,
+};
 use burn::prelude::*;
 use burn::tensor::activation::gelu;
 

@@ -80,7 +80,9 @@ impl<F: Fn(&str) -> bool> ModuleMapper for Choose<F> {
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use burn::module::ModuleVisitor;
-    use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig};
+    use burn::nn::{
+        BatchNorm, BatchNormConfig, Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig,
+    };
     use burn::prelude::*;
 
     use super::*;
