@@ -326,7 +326,7 @@ fn a_run_starts_from_the_weights_of_another_and_says_so() {
         (&["--preset", "scatter-linear"], "no weights to load"),
         (&["--preset", "public-linear"], "Not in the file: blocks.0."),
     ] {
-        let output = run(&[&TINY, &["--pretrained", weights], more].concat(), folder.path());
+        let output = run(&[&TINY[..], &["--pretrained", weights], more].concat(), folder.path());
         let message = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{more:?}: {message}");
         assert!(message.contains(words), "{words:?} is not in: {message}");

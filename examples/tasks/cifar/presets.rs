@@ -149,13 +149,13 @@ impl PresetName {
                 noise: Noise::Epsilon(3.0),
                 delta: 1e-5,
                 clip: 0.1,
-                batch_size: 4096,
-                epochs: 40,
-                learning_rate: 120.0,
+                batch_size: 2048,
+                epochs: 27,
+                learning_rate: 80.0,
                 momentum: 0.9,
                 average: Some(0.98),
                 views: 1,
-                plain_learning_rate: 20.0,
+                plain_learning_rate: 10.0,
             },
         }
     }
