@@ -1,5 +1,6 @@
 //! A small residual network of stock layers, generic in its norm.
 
+use burn::module::ModuleDisplay;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, GroupNorm, GroupNormConfig, Linear, LinearConfig, PaddingConfig2d};
@@ -7,7 +8,7 @@ use burn::prelude::*;
 use burn::tensor::activation::relu;
 
 /// A norm over the channels of images.
-pub trait Norm: Module {
+pub trait Norm: Module + ModuleDisplay {
     /// `[batch, channels, rows, columns]` to the same.
     fn normalized(&self, x: Tensor<4>) -> Tensor<4>;
 }

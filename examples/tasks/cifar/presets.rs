@@ -2,13 +2,14 @@
 
 use clap::ValueEnum;
 
-use crate::image_training::{Noise, Preset, Recipe, Scaling};
+use crate::image_training::{FeatureScaling, Noise, Preset, Recipe, Scaling};
 
 /// Fixed features of these images.
-pub const FEATURES: Recipe = Recipe { mirrored: true, norms_noise: 32.0, statistics_noise: 6.0 };
+pub const FEATURES: Recipe =
+    Recipe { mirrored: true, scaling: FeatureScaling::Channels { norms_noise: 32.0, statistics_noise: 6.0 } };
 
 /// Features of a public network.
-pub const PUBLIC_FEATURES: Recipe = Recipe { mirrored: false, norms_noise: 32.0, statistics_noise: 6.0 };
+pub const PUBLIC_FEATURES: Recipe = Recipe { mirrored: false, scaling: FeatureScaling::Groups(1) };
 
 /// Side in pixels to which images are enlarged for [`PUBLIC_FEATURES`].
 pub const SIDE: u64 = 96;
@@ -168,13 +169,13 @@ impl PresetName {
                 noise: Noise::Epsilon(3.0),
                 delta: 1e-5,
                 clip: 0.1,
-                batch_size: 4096,
-                epochs: 40,
-                learning_rate: 120.0,
+                batch_size: 2048,
+                epochs: 27,
+                learning_rate: 80.0,
                 momentum: 0.9,
                 average: Some(0.98),
                 views: 1,
-                plain_learning_rate: 20.0,
+                plain_learning_rate: 10.0,
             },
         }
     }

@@ -34,6 +34,7 @@ pub struct HelpArguments {
 /// The part of the command line that programs which train on images have in common.
 #[derive(Args, Debug)]
 pub struct TrainingArguments {
+    /// Weights to start from.
     #[command(flatten)]
     pub weights: PretrainedArguments,
 

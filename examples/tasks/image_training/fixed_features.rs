@@ -29,10 +29,22 @@ const EVALUATIONS: u64 = 10;
 pub struct Recipe {
     /// Features are the mean of an image's and its mirror image's.
     pub mirrored: bool,
-    /// Noise multiplier of the two norms of channel statistics.
-    pub norms_noise: f64,
-    /// Noise multiplier of the channels' statistics.
-    pub statistics_noise: f64,
+    /// How features are brought to comparable sizes.
+    pub scaling: FeatureScaling,
+}
+
+/// How features are brought to comparable sizes.
+#[derive(Clone, Copy, Debug)]
+pub enum FeatureScaling {
+    /// By channels' statistics over all images, which are paid for.
+    Channels {
+        /// Noise multiplier of the two norms of channel statistics.
+        norms_noise: f64,
+        /// Noise multiplier of the channels' statistics.
+        statistics_noise: f64,
+    },
+    /// By each image's own mean and variance in so many groups of channels, which is free.
+    Groups(usize),
 }
 
 /// What came out of it.
@@ -63,6 +75,7 @@ pub(super) fn train(
     }
     let nominal = data.nominal_size().get();
     let extract = Extractor::new(source, colors, rows, recipe.mirrored)?;
+    let paid = matches!(recipe.scaling, FeatureScaling::Channels { .. });
     let (recipe, target, delta) = plan_of(recipe, settings, &extract, cache, nominal)?;
     let plan = recipe.plan(target, delta)?;
     let private = settings.privacy.is_some();
@@ -143,18 +156,18 @@ pub(super) fn train(
         None => None,
     };
     let test_accuracy = accuracy(&model, &test)?;
-    let method = format!("DP-SGD of a linear head on {}, their normalization included", extract.words());
+    let included = if paid { ", their normalization included" } else { ", each image's normalized by itself" };
+    let method = format!("DP-SGD of a linear head on {}{included}", extract.words());
     let mut statement = run.finish(data.train.name(), &method)?;
     statement.assumptions.extend(extract.assumption());
     statement.assumptions.push(data.nominal_size().assumption());
-    statement.assumptions.push(
-        "the features' transform, the images that units are taken from, and all settings were chosen without looking at the \
-         private images"
-            .into(),
-    );
-    // The default list of what is left out speaks of normalization statistics, which this plan pays for.
+    let units = if paid { ", the images that units are taken from," } else { "" };
+    statement.assumptions.push(format!(
+        "the features' transform{units} and all settings were chosen without looking at the private images"
+    ));
+    // The default list of what is left out speaks of normalization statistics, which such a plan pays for.
     for sentence in &mut statement.not_covered {
-        if sentence.starts_with("preprocessing") {
+        if paid && sentence.starts_with("preprocessing") {
             *sentence =
                 "preprocessing that looked at the private data, other than the channel statistics of this plan".into();
         }
@@ -188,7 +201,12 @@ fn plan_of(
     cache: &Path,
     nominal: usize,
 ) -> Result<(FixedFeatureTraining, NoiseTarget, f64)> {
-    let bounds = extract.public_bounds(cache)?;
+    let normalization = match recipe.scaling {
+        FeatureScaling::Channels { norms_noise, statistics_noise } => {
+            Normalization::Channels { bounds: extract.public_bounds(cache)?, norms_noise, statistics_noise }
+        }
+        FeatureScaling::Groups(groups) => Normalization::Groups(groups),
+    };
     let (target, delta, clip) = match &settings.privacy {
         Some(privacy) => {
             for (given, why) in [
@@ -213,11 +231,7 @@ fn plan_of(
         None => (NoiseTarget::Multiplier(0.0), 0.5 / nominal as f64, 2.0),
     };
     let training = FixedFeatureTraining {
-        normalization: Normalization::Channels {
-            bounds,
-            norms_noise: recipe.norms_noise,
-            statistics_noise: recipe.statistics_noise,
-        },
+        normalization,
         head: HeadTraining {
             loss: HeadLoss::CrossEntropy,
             rate: settings.learning_rate * clip,

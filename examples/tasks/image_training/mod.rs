@@ -22,7 +22,7 @@ pub use arguments::{DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, a
 pub use data::{ImageData, ImageSource};
 pub use evaluation::{accuracy, right_guesses};
 pub use extractor::FeatureSource;
-pub use fixed_features::Recipe;
+pub use fixed_features::{FeatureScaling, Recipe};
 pub use plain::{PlainTraining, train_plain};
 pub use preset::{ClippingStyle, Noise, Preset, Scaling, preset_table, value_name};
 pub use pretrained::PretrainedArguments;

@@ -3,10 +3,11 @@
 use clap::ValueEnum;
 
 use super::ModelName;
-use crate::image_training::{Noise, Preset, Recipe, Scaling};
+use crate::image_training::{FeatureScaling, Noise, Preset, Recipe, Scaling};
 
 /// Fixed features of these images.
-pub const FEATURES: Recipe = Recipe { mirrored: false, norms_noise: 32.0, statistics_noise: 6.0 };
+pub const FEATURES: Recipe =
+    Recipe { mirrored: false, scaling: FeatureScaling::Channels { norms_noise: 32.0, statistics_noise: 6.0 } };
 
 /// Settings as others published them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
