@@ -276,8 +276,7 @@ fn extreme_targets_need_few_questions() {
         assert!(epsilon(found) <= target, "{rate} {steps} {target}: {found}");
         assert!(found == 0.01 || epsilon(found * (1.0 - 1e-6)) > target, "{rate} {steps} {target}: {found}");
     }
-    for (rate, noise, target, delta) in
-        [(0.005, 100.0, 3.0, 1e-5), (0.005, 1e6, 3.0, 1e-5), (1.2e-4, 1.6, 2.18, 6e-7)]
+    for (rate, noise, target, delta) in [(0.005, 100.0, 3.0, 1e-5), (0.005, 1e6, 3.0, 1e-5), (1.2e-4, 1.6, 2.18, 6e-7)]
     {
         asked.set((0, 0));
         let found = calibrate_steps(|steps| training(rate, noise, steps), target, delta, new).unwrap();
