@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::exchange::Exchange;
 use crate::ledger::Ledger;
 use crate::per_example::{GradientSum, PerExample, ValidationSchedule};
-use crate::plan::{Clipping, PrivacyPlan};
+use crate::plan::{Clipping, PrivacyPlan, ProtectedUnit};
 use crate::sampler::PoissonSampler;
 use crate::traced::{Independence, Proofs};
 
