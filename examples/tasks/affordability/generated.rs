@@ -81,44 +81,26 @@ fn yearly_payment(loan: f64, age: f64) -> f64 {
     loan * INTEREST / (1.0 - (1.0 + INTEREST).powf(-years))
 }
 
-/// First names that are invented.
-pub const FIRST_NAMES: [&str; 12] =
-    ["Ada", "Alan", "Blaise", "Carl", "Edith", "Emmy", "Grace", "Henri", "Mary", "Niels", "Sofia", "Srini"];
-
-/// Last names that nobody has.
-pub const LAST_NAMES: [&str; 10] = [
-    "Sampleton",
-    "Placeholder",
-    "Fictive",
-    "Notreal",
-    "Exemplar",
-    "Madeup",
-    "Imaginaire",
-    "Beispiel",
-    "Invento",
-    "Nonesuch",
-];
-
-/// The address of a household's number: example.invalid can't receive mail (RFC 2606).
-pub fn email(first: &str, last: &str, number: usize) -> String {
-    format!("{}.{}.{number}@example.invalid", first.to_lowercase(), last.to_lowercase())
-}
-
 /// Writes all households with names, e-mail addresses and post codes that nobody has, for exercises in anonymization.
 ///
 /// # Errors
 ///
 /// If the file can't be written.
 pub fn write(path: &Path) -> Result<()> {
-    write_some(path, households()?.into_iter().enumerate())
-}
-
-/// As [`write`], of some households by their number.
-///
-/// # Errors
-///
-/// If the file can't be written.
-pub fn write_some(path: &Path, households: impl IntoIterator<Item = (usize, Row)>) -> Result<()> {
+    const FIRST: [&str; 12] =
+        ["Ada", "Alan", "Blaise", "Carl", "Edith", "Emmy", "Grace", "Henri", "Mary", "Niels", "Sofia", "Srini"];
+    const LAST: [&str; 10] = [
+        "Sampleton",
+        "Placeholder",
+        "Fictive",
+        "Notreal",
+        "Exemplar",
+        "Madeup",
+        "Imaginaire",
+        "Beispiel",
+        "Invento",
+        "Nonesuch",
+    ];
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
         "name",
@@ -130,11 +112,11 @@ pub fn write_some(path: &Path, households: impl IntoIterator<Item = (usize, Row)
         "house_price",
         "affordability",
     ])?;
-    for (index, row) in households {
-        let (first, last) = (FIRST_NAMES[index * 7 % FIRST_NAMES.len()], LAST_NAMES[index * 3 % LAST_NAMES.len()]);
-        // No post code begins with ZZ.
-        let postcode = format!("ZZ{:02} {}QX", index % 100, index % 10);
-        let mut fields = vec![format!("{first} {last}"), email(first, last, index), postcode];
+    for (index, row) in households()?.into_iter().enumerate() {
+        let (first, last) = (FIRST[index * 7 % FIRST.len()], LAST[index * 3 % LAST.len()]);
+        // example.invalid can't receive mail (RFC 2606), and no post code begins with ZZ.
+        let email = format!("{}.{}.{index}@example.invalid", first.to_lowercase(), last.to_lowercase());
+        let mut fields = vec![format!("{first} {last}"), email, format!("ZZ{:02} {}QX", index % 100, index % 10)];
         fields.extend(row.iter().map(f64::to_string));
         writer.write_record(&fields)?;
     }
