@@ -11,11 +11,13 @@ PLANTED names the fault that is on. The first run has none on, and must pass. A 
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+MOST_SECONDS = 600
 ROOT = Path(__file__).resolve().parents[2]
 QUESTION = '''
 #[doc(hidden)]
@@ -71,9 +73,16 @@ def cargo(scratch, group, binary, tests, name=None, build_only=False):
     environment = {key: value for key, value in os.environ.items() if key != "PLANTED"}
     if name:
         environment["PLANTED"] = name
-    run = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, errors="replace")
-    failed = re.findall(r"^test (\S+) \.\.\. FAILED$", run.stdout, re.M)
-    return run.returncode, failed, run.stdout + run.stderr
+    with subprocess.Popen(
+        command, cwd=scratch, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        errors="replace", start_new_session=True,
+    ) as run:
+        try:
+            text = run.communicate(timeout=None if build_only or not name else MOST_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            os.killpg(run.pid, signal.SIGKILL)
+            return 1, ["a test that does not end"], run.communicate()[0]
+    return run.returncode, re.findall(r"^test (\S+) \.\.\. FAILED$", text, re.M), text
 
 
 def main():

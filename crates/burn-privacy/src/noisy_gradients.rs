@@ -108,7 +108,7 @@ impl From<NoisyGradients> for GradientsParams {
 
 /// The noise of one step.
 pub(crate) enum OfStep {
-    Floating(StepNoise),
+    Floating(Box<StepNoise>),
     Rounded(RoundedStepNoise),
 }
 
@@ -116,7 +116,7 @@ impl OfStep {
     pub(crate) fn new(noise: Noise, key: &PrivacyKey, step: u64) -> Result<Self> {
         match noise {
             Noise::ExactRounded => Ok(Self::Rounded(RoundedStepNoise::new(key, step)?)),
-            _ => Ok(Self::Floating(StepNoise::new(key, step)?)),
+            _ => Ok(Self::Floating(Box::new(StepNoise::new(key, step)?))),
         }
     }
 
@@ -179,7 +179,7 @@ impl Release<'_> {
         let divisor = self.expected_batch_size;
         let (first, std) = (self.next_element, self.noise_standard_deviation);
         let noise = match &self.noise {
-            OfStep::Floating(noise) => noise,
+            OfStep::Floating(noise) => &**noise,
             OfStep::Rounded(noise) => {
                 let Integers { values, spacing, device } = self.sum.take_integers(id, zeros)?;
                 let mut values: Vec<i128> = values.into_par_iter().map(i128::from).collect();

@@ -87,6 +87,30 @@ fn the_unit_is_part_of_the_plan_and_of_what_it_says() {
 }
 
 #[test]
+fn a_seeded_run_has_no_finite_epsilon() {
+    use crate::statement::{LastBits, Noise, statement};
+    let plan = config().build().unwrap();
+    let so_far = |private| {
+        let found = statement(&plan, "letters", 10, private, LastBits::OfTheRecordAlone, Noise::FloatingPoint).unwrap();
+        found.epsilon_so_far.into_iter().map(|report| report.epsilon).collect::<Vec<_>>()
+    };
+    assert!(so_far(true).iter().all(|epsilon| epsilon.is_finite() && *epsilon > 0.0));
+    assert!(so_far(false).iter().all(|epsilon| *epsilon == f64::INFINITY));
+}
+
+#[test]
+fn a_public_size_must_be_the_stated_one() {
+    let plan = config().with_adjacency(Adjacency::ZeroOut).build().unwrap();
+    let stated = plan.sampling().nominal_size();
+    plan.check_population(stated).unwrap();
+    for other in [0, stated - 1, stated + 1] {
+        assert!(plan.check_population(other).is_err(), "{other}");
+    }
+    // Under add-or-remove-one the number is private.
+    config().build().unwrap().check_population(stated + 1).unwrap();
+}
+
+#[test]
 fn a_plan_survives_json_and_a_forged_one_does_not() {
     let plan = config().with_noise(NoiseLevel::target(3.0, 1e-5)).build().unwrap();
     let json = serde_json::to_string(&plan).unwrap();

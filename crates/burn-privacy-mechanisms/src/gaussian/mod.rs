@@ -240,6 +240,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_added_is_what_would_be_filled_in() {
+        let noise = StepNoise::new(&key(), 4).unwrap();
+        let (std, divisor) = (2.5, 8.0);
+        let mut filled = [0.0_f64; 300];
+        noise.fill_f64(70, &mut filled, std).unwrap();
+        let (mut wide, mut narrow) = ([3.0_f64; 300], [3.0_f32; 300]);
+        noise.add_f64(70, &mut wide, std, divisor).unwrap();
+        noise.add_f32(70, &mut narrow, std, divisor as f32).unwrap();
+        for ((filled, wide), narrow) in filled.into_iter().zip(wide).zip(narrow) {
+            assert_eq!(wide, (3.0 + filled) / divisor);
+            assert_eq!(narrow, (3.0 + filled as f32) / divisor as f32);
+        }
+    }
+
+    #[test]
     fn noise_follows_the_documented_layout() {
         // From an independent ChaCha20 and the standard library's functions; elements enough for a dozen refined radii.
         let (key, step, std) = (key(), 9, 2.5);

@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn rounded_normal_values_have_their_probabilities_from_one_digit_or_many() {
-        for std in [1.0, 1.5, 2.718_281_828, 7.25] {
+        for std in [1.0, 1.5, 2.73, 7.25] {
             check(Few::<64>(1), std, 200_000);
             check(Few::<32>(2), std, 200_000);
             check(Pairs(Few(5)), std, 200_000);

@@ -24,8 +24,7 @@ const CUMULATIVE: [u64; 10] = [
 pub(super) fn draw<D: Digits>(digits: &mut D) -> u64 {
     let mut uniform = Uniform::draw(digits);
     let first = uniform.first();
-    let mut k = 0;
-    for cumulative in CUMULATIVE {
+    for (k, cumulative) in (0..).zip(CUMULATIVE) {
         // What is below F(k), by one digit, and what is at least F(k).
         let cumulative = cumulative >> (64 - D::BITS);
         if first < cumulative {
@@ -34,7 +33,6 @@ pub(super) fn draw<D: Digits>(digits: &mut D) -> u64 {
         if first == cumulative {
             break;
         }
-        k += 1;
     }
     by_more_digits(&mut uniform, digits)
 }

@@ -10,7 +10,8 @@
 //! - each new name, renaming and removal, or not, in any combination: also a later one without an earlier one. A renaming is one
 //!   step: the old name is there or the new one.
 //!
-//! Not assumed: that names wait for contents (some file systems write them in this order, the standard doesn't say so). Assumed: that what the disk says it has written it has, and that a sector is written whole.
+//! Not assumed: that names wait for contents (some file systems write them in this order, the standard does not say so). Assumed: that
+//! what the disk says it has written it has, and that a sector is written whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
