@@ -57,7 +57,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1)]
     runs: u64,
     /// Updates
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 40)]
     steps: u64,
     /// Expected number of images in a batch
     #[arg(long, default_value_t = 400)]

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod data;
+mod end;
 mod evaluation;
 mod extractor;
 mod fixed_features;
@@ -20,6 +21,7 @@ pub use burn_privacy_train::{complain, percent, say};
 
 pub use arguments::{DATA, HelpArguments, RUNNING, TRAINING, TrainingArguments, at_least_one, help_tail, parse};
 pub use data::{ImageData, ImageSource};
+pub use end::{End, exit_code};
 pub use evaluation::{accuracy, right_guesses};
 pub use extractor::FeatureSource;
 pub use fixed_features::{FeatureScaling, Recipe};
@@ -27,7 +29,7 @@ pub use plain::{PlainTraining, train_plain};
 pub use preset::{ClippingStyle, Noise, Preset, Scaling, preset_table, value_name};
 pub use pretrained::PretrainedArguments;
 pub use private::{PrivateTraining, train_private};
-pub use run::{End, Job, Run, exit_code};
+pub use run::{Job, Run};
 pub use scattered::{LARGEST, scattered};
 pub use settings::{PrivacySettings, Settings, sgd};
 

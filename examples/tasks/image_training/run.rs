@@ -1,7 +1,6 @@
 //! A run of a program, from its start to the files that it leaves.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 use burn::prelude::*;
@@ -16,36 +15,16 @@ use burn_privacy::report::{
 };
 use burn_privacy_linear::Normalizer;
 use burn_privacy_output::grouped;
-use burn_privacy_train::{Checkpoints, INTERRUPTED, Interrupt, Monitor, RunLength, RunSummary};
+use burn_privacy_train::{Checkpoints, Interrupt, Monitor, RunLength, RunSummary};
 
 use super::{
-    Classifier, FeatureSource, ImageData, PlainTraining, PretrainedArguments, PrivacySettings, PrivateTraining, Recipe,
-    Settings, TrainingArguments, accuracy, complain, fixed_features, percent, say, train_plain, train_private,
+    Classifier, End, FeatureSource, ImageData, PlainTraining, PretrainedArguments, PrivacySettings, PrivateTraining,
+    Recipe, Settings, TrainingArguments, accuracy, fixed_features, percent, say, train_plain, train_private,
 };
 use crate::{Result, require_writable};
 
 /// Steps between the checkpoints of a resumed run, if nothing else is said.
 const CHECKPOINT_EVERY: u64 = 100;
-
-/// How a run ended.
-pub enum End {
-    /// All planned steps were made.
-    Finished,
-    /// Somebody pressed Ctrl-C.
-    Interrupted,
-}
-
-/// What a program ends with, after a sentence on standard error if it failed.
-pub fn exit_code(outcome: Result<End>) -> ExitCode {
-    match outcome {
-        Ok(End::Finished) => ExitCode::SUCCESS,
-        Ok(End::Interrupted) => ExitCode::from(INTERRUPTED),
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            ExitCode::FAILURE
-        }
-    }
-}
 
 /// A run of a program, from its start on.
 pub struct Run {
