@@ -106,7 +106,7 @@ where
     /// Burn takes other operations for one example, and beyond some sizes of its matrix products. Where two numbers of examples
     /// have no sequence in common, another one is recorded, with records of the batch a second time behind it, whose
     /// gradients are left out.
-    fn proved<M: Module, F: FnMut(&M, O) -> LossResult>(
+    pub(super) fn proved<M: Module, F: FnMut(&M, O) -> LossResult>(
         &mut self,
         model: &M,
         trainable: &TrainableParameters,
