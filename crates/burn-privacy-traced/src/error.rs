@@ -75,7 +75,7 @@ pub enum TraceError {
     /// Other operations or shapes for other records.
     #[error(
         "the program records other operations or shapes for other records (a batch padded to its longest record, a branch or a number of \
-         passes that follows the records): what an example gets would depend on others. Pad to a fixed length, compute on tensors, \
+         passes that follows the records): what an example gets depends on other examples of the batch. Pad to a fixed length, compute on tensors, \
          or train with PerExample::Loop"
     )]
     FollowsRecords,

@@ -9,8 +9,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::wrapped_layer::wrapped_layer;
 use crate::per_example::{
-    BatchLayout, ClipFactors, LayerUse, ParameterGradients, ParameterSum, PerExampleRule, ProductUse, Rounding,
-    is_recording, known_use, record, recording_layout,
+    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, is_recording, record, recording_layout,
 };
 use burn_privacy_kernels::ops::examples::rows_of;
 use burn_privacy_kernels::ops::linear::{ghost_norms, linear, outer_product_norms, weight_gradients, weighted_sums};
@@ -115,17 +114,6 @@ impl LinearRule {
         Self { input, views: 1, weight: Some(weight), bias: None, d_output }
     }
 
-    /// The use of one layer whose uses are these, at least one.
-    pub(crate) fn use_of_products(products: Vec<ProductUse>) -> Box<dyn LayerUse> {
-        let [first, ..] = &products[..] else { unreachable!("a group of uses has one") };
-        let (weight, bias) = (Some(first.weight), first.bias);
-        let (inputs, gradients): (Vec<_>, Vec<_>) =
-            products.into_iter().map(|product| (product.input, product.output_gradient)).unzip();
-        let (input, gradient) = (Tensor::cat(inputs, 1), Tensor::cat(gradients, 1));
-        let [examples, _, d_output] = gradient.dims();
-        known_use(BatchLayout::new(examples, 1), gradient, Self { input, views: 1, weight, bias, d_output })
-    }
-
     fn positions(&self) -> usize {
         self.input.dims()[1]
     }
@@ -163,11 +151,6 @@ impl<const O: usize> PerExampleRule<O> for LinearRule {
 
     fn adds_up_views(&self) -> bool {
         true
-    }
-
-    fn product(&self, output_gradient: &Tensor<O>) -> Option<ProductUse> {
-        let (input, output_gradient) = (self.input.clone(), self.flat(output_gradient.clone()));
-        Some(ProductUse { weight: self.weight?, bias: self.bias, input, output_gradient, merge: Self::use_of_products })
     }
 
     fn entries(&self) -> usize {

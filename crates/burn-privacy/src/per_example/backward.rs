@@ -9,7 +9,6 @@ use super::clipping::SquaredNorms;
 use super::coverage::TrainableParameters;
 use super::factors::ClipFactors;
 use super::gradient_sum::{GradientSum, PartSums};
-use super::merged_uses::merged;
 use super::parameter_gradients::ParameterGradients;
 use super::rule::{Chunk, ENTRIES_AT_ONCE, chunks_of_leaves};
 use super::tape::{GradientMemory, LayerUse, NormBound, Tape};
@@ -54,7 +53,6 @@ pub(crate) fn clipped_sum_of_uses(
     sum: &mut GradientSum,
 ) -> Result<()> {
     let norms = trace_span!("norms").entered();
-    let uses = merged(uses);
     let mut memory = GradientMemory::of(&uses);
     let mut squared_norms = Vec::new();
     let mut contributions = Vec::new();

@@ -59,7 +59,6 @@ mod factors;
 mod fixed_ranges;
 mod gradient_sum;
 mod layer_name;
-mod merged_uses;
 mod model_variants;
 mod one_at_a_time;
 mod param;
@@ -79,8 +78,6 @@ pub use burn_privacy_kernels::Rounding;
 pub use burn_privacy_kernels::ops::squared_norms::sum_of_squares_bound;
 pub use burn_privacy_traced::{TraceError, public};
 pub use factors::ClipFactors;
-#[doc(hidden)]
-pub use merged_uses::ProductUse;
 pub(crate) use param::ParamRule;
 pub use param::per_example;
 pub use parameter_gradients::{ParameterGradients, ParameterSum};

@@ -6,7 +6,6 @@ use burn::module::ParamId;
 use burn::tensor::Tensor;
 
 use super::factors::ClipFactors;
-use super::merged_uses::ProductUse;
 use super::parameter_gradients::{ParameterGradients, ParameterSum};
 use burn_privacy_kernels::Rounding;
 
@@ -38,14 +37,6 @@ pub trait PerExampleRule<const O: usize>: 'static {
     #[doc(hidden)]
     fn adds_up_views(&self) -> bool {
         false
-    }
-
-    /// Inputs and output gradients of this use, if its gradients are nothing but their products: uses of one layer are then put
-    /// together. For this crate's own layers.
-    #[doc(hidden)]
-    fn product(&self, output_gradient: &Tensor<O>) -> Option<ProductUse> {
-        let _ = output_gradient;
-        None
     }
 
     /// Entries of one example's gradient, summed over [`parameters`](Self::parameters).

@@ -10,7 +10,6 @@ use super::batch_layout::BatchLayout;
 use super::factors::ClipFactors;
 use super::gradient_sum::{GradientSum, PartSums};
 use super::layer_name::layer_name;
-use super::merged_uses::ProductUse;
 use super::parameter_gradients::ParameterGradients;
 use super::rule::{Chunk, ENTRIES_AT_ONCE, PerExampleRule, chunks_of_leaves};
 use crate::error::{Error, Result};
@@ -125,8 +124,6 @@ pub(crate) trait LayerUse {
     fn gradients_of_examples(&self, range: Range<usize>) -> Vec<ParameterGradients>;
     /// Entries of one example's gradients, each view's counted.
     fn entries_of_views(&self) -> usize;
-    /// Inputs and output gradients, where there is nothing else to the gradients than their products.
-    fn product(&self) -> Option<ProductUse>;
 }
 
 /// The gradients of some examples.
@@ -329,10 +326,6 @@ impl<const O: usize, R: PerExampleRule<O>> LayerUse for RecordedUse<O, R> {
 
     fn entries_of_views(&self) -> usize {
         self.views() * self.rule.entries()
-    }
-
-    fn product(&self) -> Option<ProductUse> {
-        self.rule.product(&self.output_gradient())
     }
 }
 

@@ -1,7 +1,5 @@
 //! Training on a model's own operation graph: recordings, their proofs, and what becomes of the gradients.
 
-#[cfg(all(test, feature = "flex"))]
-mod counts;
 mod independence;
 mod layer_uses;
 mod proofs;

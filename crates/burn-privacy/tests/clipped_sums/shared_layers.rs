@@ -193,7 +193,7 @@ fn opposite_uses_cancel_before_the_norm_is_taken() {
     assert_eq!(sum["bias"], [0.0, 0.0]);
 }
 
-/// A recurrent network of wrapped layers: each is one product over all steps.
+/// A recurrent network of wrapped layers: each is used at every step.
 #[derive(Module, Debug)]
 struct Recurrent {
     input: Linear,
