@@ -67,6 +67,9 @@ pub(super) fn taken<T: DeserializeOwned>(table: &mut toml::Table, key: &str) -> 
         .map_err(|error| AnonymizeError::Schema { problem: format!("{key}: {}", error.to_string().trim_end()) })
 }
 
+/// A column that waits for its reader: its place and role, its name and keys.
+type Waiting = (usize, Role, (String, toml::Table));
+
 /// Rules of a schema's columns, those of `readers` among them, in their order.
 pub(super) fn rules(
     columns: Vec<toml::Table>,
@@ -74,7 +77,7 @@ pub(super) fn rules(
     readers: &[&dyn RowTreatmentReader],
 ) -> Result<Vec<ColumnRule>, AnonymizeError> {
     let mut rules: Vec<Option<ColumnRule>> = Vec::with_capacity(columns.len());
-    let mut waiting: Vec<Vec<(usize, Role, (String, toml::Table))>> = vec![Vec::new(); readers.len()];
+    let mut waiting: Vec<Vec<Waiting>> = vec![Vec::new(); readers.len()];
     for (place, mut keys) in columns.into_iter().enumerate() {
         let treatment = keys.get("treatment").and_then(toml::Value::as_str).unwrap_or_default();
         let Some(reader) = readers.iter().position(|reader| reader.name() == treatment) else {
