@@ -98,7 +98,7 @@ impl HouseholdTask {
 }
 
 /// Why fixed features are not swept.
-pub const NO_SWEEP: &str = "presets on scattering features can't be swept: a sweep charges one kind of step, and their plans have \
+pub const NO_SWEEP: &str = "presets on fixed features can't be swept: a sweep charges one kind of step, and their plans have \
      phases, or their features are made first. Run mnist_dp or cifar_dp with them, once for each setting";
 
 #[derive(Clone, Copy)]

@@ -40,7 +40,9 @@ impl Task {
                 Model::Cifar(cifar::ModelName::Linear) => {
                     self.image_trial(task, under, trial, || cifar::LinearModel::new(device))
                 }
-                Model::Cifar(cifar::ModelName::ScatterLinear | cifar::ModelName::ScatterCnn)
+                Model::Cifar(
+                    cifar::ModelName::ScatterLinear | cifar::ModelName::ScatterCnn | cifar::ModelName::PublicLinear,
+                )
                 | Model::Mnist(mnist::ModelName::ScatterLinear) => Err(NO_SWEEP.into()),
                 Model::Mnist(name) => self.image_trial(task, under, trial, || mnist::MnistCnn::new(name, device)),
             },

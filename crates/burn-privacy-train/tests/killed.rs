@@ -44,7 +44,7 @@ fn child() {
     }
     let mut released = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("released")).unwrap();
     let mut first = true;
-    trainer
+    let _statement = trainer
         .train(model(&device()), SgdConfig::new().init(), losses, |_, _| {
             // Asked before the first step, and after each update.
             if !std::mem::take(&mut first) {

@@ -49,7 +49,7 @@ fn final_loss(interruptions: &[u64]) -> f64 {
     };
     let mut resuming = false;
     for updates in interruptions {
-        train(*updates, resuming).unwrap();
+        let _ = train(*updates, resuming).unwrap();
         resuming = true;
     }
     let (line, statement) = train(u64::MAX, resuming).unwrap();
