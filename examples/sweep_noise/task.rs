@@ -127,7 +127,10 @@ impl Task {
             TaskName::Cifar => {
                 let preset = preset::<cifar::PresetName>(options, cifar::PresetName::Quick)?.settings();
                 let source = cifar::source(data, arguments.download)?;
-                if matches!(preset.model, cifar::ModelName::ScatterLinear | cifar::ModelName::ScatterCnn) {
+                if matches!(
+                    preset.model,
+                    cifar::ModelName::ScatterLinear | cifar::ModelName::ScatterCnn | cifar::ModelName::PublicLinear
+                ) {
                     return Err(NO_SWEEP.into());
                 }
                 let words = preset.model.description();

@@ -221,7 +221,7 @@ fn the_curve_goes_on() {
     let history = TrainingHistory::default();
     let session = place.session(config(30), "points", "line");
     let trainer = Trainer::new(session, 0.1).with_checkpoints(place.checkpoints(), 4).with_history(history.clone());
-    trainer.train(model(&device()), SgdConfig::new().init(), losses, |_, _| Ok(true)).unwrap();
+    let _ = trainer.train(model(&device()), SgdConfig::new().init(), losses, |_, _| Ok(true)).unwrap();
     assert!(history.curve().is_empty());
     assert!(place.checkpoints().newest().unwrap().curve().is_empty());
 }

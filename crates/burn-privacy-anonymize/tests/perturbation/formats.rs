@@ -106,7 +106,7 @@ fn what_is_not_read_is_named_with_what_to_do() {
     // A table of one column may hold semicolons in its name, if the schema says so.
     let one = "[[column]]\nname = 'a;b'\nkind = 'integer'\nlo = 0\nhi = 1\ndefault = 0\ntreatment = 'randomize'\n\
                epsilon = 1.0\n";
-    perturb(one, "a;b\n1\n", TableFormat::default()).unwrap();
+    let _ = perturb(one, "a;b\n1\n", TableFormat::default()).unwrap();
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_delta_that_means_nothing_for_the_rows_is_refused() {
     let schema =
         SCHEMA.replacen("treatment = 'randomize'", "treatment = 'randomize'\nmechanism = 'gaussian'\ndelta = 1e-3", 1);
     let table = |rows| format!("income,age,member\n{}", "1,2,yes\n".repeat(rows));
-    perturb(&schema, table(999), TableFormat::default()).unwrap();
+    let _ = perturb(&schema, table(999), TableFormat::default()).unwrap();
     let error = perturb(&schema, table(1_000), TableFormat::default()).unwrap_err();
     assert!(matches!(error, TableError::Delta { rows: 1_000, .. }), "{error}");
 }

@@ -87,7 +87,7 @@ fn perturb(input: &Path, output: &Path, chunk_records: usize) -> Result<Perturba
 fn perturbed(text: impl AsRef<[u8]>) -> String {
     let folder = Folder::new();
     let input = folder.write(text);
-    perturb(&input, &folder.path("out.csv"), 1_000).unwrap();
+    let _ = perturb(&input, &folder.path("out.csv"), 1_000).unwrap();
     fs::read_to_string(folder.path("out.csv")).unwrap()
 }
 
@@ -165,7 +165,7 @@ fn the_result_does_not_depend_on_chunks_or_threads() {
     // A fresh key gives another result.
     let output = folder.path("fresh.csv");
     let fresh = PerturbOptions::new(Entropy::os());
-    perturb_table(&schema(), &input, &output, &fresh, &mut |_| {}).unwrap();
+    let _ = perturb_table(&schema(), &input, &output, &fresh, &mut |_| {}).unwrap();
     assert_ne!(fs::read(output).unwrap(), results[0]);
 }
 
@@ -182,7 +182,8 @@ fn progress_ends_at_the_end() {
     let input = folder.write(format!("{HEADER}{}", "1,0,50,a,s\n".repeat(10_000)));
     let mut seen: Vec<Progress> = Vec::new();
     let options = seeded(1_000);
-    perturb_table(&schema(), &input, &folder.path("out.csv"), &options, &mut |progress| seen.push(progress)).unwrap();
+    let _ = perturb_table(&schema(), &input, &folder.path("out.csv"), &options, &mut |progress| seen.push(progress))
+        .unwrap();
     assert_eq!(seen.len(), 10);
     assert!(seen.windows(2).all(|pair| pair[0].records < pair[1].records && pair[0].bytes <= pair[1].bytes));
     let last = seen.last().unwrap();
@@ -198,7 +199,7 @@ fn files_are_replaced_on_demand_only_and_never_the_input() {
     assert!(matches!(perturb(&input, &output, 1), Err(TableError::OutputExists { .. })));
     assert_eq!(fs::read_to_string(&output).unwrap(), "old");
     let replace = PerturbOptions { replace: true, ..seeded(1) };
-    perturb_table(&schema(), &input, &output, &replace, &mut |_| {}).unwrap();
+    let _ = perturb_table(&schema(), &input, &output, &replace, &mut |_| {}).unwrap();
     assert!(fs::read_to_string(&output).unwrap().starts_with("id,number"));
     let error = perturb_table(&schema(), &input, &input, &replace, &mut |_| {});
     assert!(matches!(error, Err(TableError::SameFile { .. })));

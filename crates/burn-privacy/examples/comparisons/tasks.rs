@@ -158,7 +158,7 @@ pub fn trained<N: Network>(
         })?;
         model = optimizer.step(rate * left, model, update.into());
     }
-    session.finish()?;
+    let _ = session.finish()?;
     let (model, device) = (model.valid(), device.clone().without_autodiff());
     let mut right = 0;
     for part in test.chunks(500) {

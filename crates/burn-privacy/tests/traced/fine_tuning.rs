@@ -132,9 +132,9 @@ fn biases_heads_and_frozen_norms_give_the_loops_sums() {
 
 /// Operations of the recorded forward and backward pass, and of the forward pass alone.
 fn operations(model: &Stock) -> usize {
-    let input = |device: &Device| Tensor::<4>::zeros([3, 2, 3, 3], device);
-    let graph = record(model, 3, &flex(), |model, device| {
-        Ok::<_, burn_privacy::Error>(mean_squared_error(model.forward(input(device)), Tensor::zeros([3, 2], device)))
+    let load = |device: &Device| Ok((Tensor::<4>::zeros([3, 2, 3, 3], device), Tensor::<2>::zeros([3, 2], device)));
+    let graph = record(model, 3, &flex(), load, |model, (input, target)| {
+        Ok::<_, burn_privacy::Error>(mean_squared_error(model.forward(input), target))
     });
     match graph {
         Ok(graph) => graph.operations(),
