@@ -61,7 +61,8 @@ fn run(arguments: &Arguments) -> Result<()> {
     std::fs::create_dir_all(&arguments.out)?;
     let raw = arguments.out.join("households.csv");
     // Every fifth household is held out, raw, to test on. No release holds it.
-    let (test, train): (Vec<(usize, Row)>, Vec<(usize, Row)>) =
+    type Numbered = Vec<(usize, Row)>;
+    let (test, train): (Numbered, Numbered) =
         generated::households()?.into_iter().enumerate().partition(|(number, _)| number % 5 == 4);
     generated::write_some(&raw, train.iter().copied())?;
     say(&format!(

@@ -6,7 +6,7 @@ use burn_privacy_budget::ledger::Ledger;
 use burn_privacy_budget::plan::{
     Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, ProtectedUnit, Sampling, StepFunction,
 };
-use burn_privacy_budget::statement::{LastBits, statement};
+use burn_privacy_budget::statement::{LastBits, Noise, statement};
 use burn_privacy_budget::{LedgerRun, Result};
 
 fn config() -> PrivacyPlanConfig {
@@ -108,7 +108,7 @@ fn a_statement_of_scheduled_noise_is_that_of_each_step() {
         .with_steps(100)
         .build()
         .unwrap();
-    let found = statement(&plan, "data", 50, true, LastBits::OfTheClosure).unwrap();
+    let found = statement(&plan, "data", 50, true, LastBits::OfTheClosure, Noise::FloatingPoint).unwrap();
     assert!(found.planned_epsilon[0].epsilon <= 2.0 && found.planned_epsilon[0].epsilon > 1.99);
     let mut accountant = PldAccountant::new(plan.adjacency());
     for (noise, steps) in [(1.5, 40), (1.0, 10)] {
@@ -137,7 +137,7 @@ fn a_statement_of_users_by_records_names_the_user_and_how_many_records_count() {
         .with_noise(NoiseLevel::target(3.0, 1e-5))
         .with_steps(50);
     let plan = config.clone().build().unwrap();
-    let found = statement(&plan, "data", 50, true, LastBits::OfTheClosure).unwrap();
+    let found = statement(&plan, "data", 50, true, LastBits::OfTheClosure, Noise::FloatingPoint).unwrap();
     assert!(found.protected_unit.contains("one user") && found.protected_unit.contains("at most 4 items"));
     // Renyi divergences of such a mixture are not known.
     assert_eq!(found.planned_epsilon.len(), 1);

@@ -19,7 +19,7 @@ fn records(offset: usize) -> BinnedRecords {
         let uniform = |k: f64| (at as f64 * 0.618_034 * k).fract();
         let row = [(uniform(1.0) * 32.0) as u8, (uniform(1.7) * 16.0) as u8, (uniform(2.3) * 9.0) as u8];
         bins.extend(row);
-        positive.push((row[0] as i32 - 16).abs() + if row[2] % 2 == 0 { 4 } else { -4 } < 9);
+        positive.push((row[0] as i32 - 16).abs() + if row[2].is_multiple_of(2) { 4 } else { -4 } < 9);
     }
     BinnedRecords::new(columns, bins, positive).unwrap()
 }

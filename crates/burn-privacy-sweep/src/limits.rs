@@ -150,7 +150,8 @@ fn edges(points: &[Point<'_>]) -> Vec<String> {
     // Settings calibrated to one epsilon differ by rounding.
     let here: Vec<&Point<'_>> = points.iter().filter(|point| point.epsilon > 0.99 * most).collect();
     let mut found = Vec::new();
-    let kinds: [(&str, fn(&Point<'_>) -> f64); 2] = [
+    type OfPoint = fn(&Point<'_>) -> f64;
+    let kinds: [(&str, OfPoint); 2] = [
         ("clipping norm", |point| point.planned.setting.clip),
         ("learning rate", |point| point.planned.setting.learning_rate),
     ];

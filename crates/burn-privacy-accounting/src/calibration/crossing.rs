@@ -91,7 +91,7 @@ impl Crossing {
                     return false;
                 }
                 // Every fourth look halves what encloses it, however the curve bends.
-                if !(below < next && next < above) || (self.looks % 4 == 0 && height.abs() > 0.01) {
+                if !(below < next && next < above) || (self.looks.is_multiple_of(4) && height.abs() > 0.01) {
                     next = 0.5 * (below + above);
                 }
             }

@@ -187,7 +187,7 @@ mod tests {
         let Some(Guarantee::Metric { epsilon, delta, .. }) = together(&[&metric(0.1), &metric(0.2)], None) else {
             panic!()
         };
-        assert!(epsilon >= 0.1 + 0.2 && epsilon < 0.300_001 && delta >= 2e-21);
+        assert!((0.1 + 0.2..0.300_001).contains(&epsilon) && delta >= 2e-21);
         let Some(Guarantee::DifferentialPrivacy { epsilon, .. }) = together(&[&worth(local(1.0))], Some(local(2.0)))
         else {
             panic!()

@@ -154,7 +154,6 @@ impl TableSchema {
     }
 
     /// What a table perturbed under this schema is worth, with this randomness.
-    #[must_use]
     pub fn statement(&self, entropy: &Entropy) -> PerturbationStatement {
         let (mut guarantees, mut kept, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
         for Column { name, label, treatment } in &self.columns {

@@ -149,7 +149,7 @@ fn a_count_of_clipped_gradients_takes_its_share_of_the_noise() {
     // 1.1^-2 - 2^-2 = 0.5764...
     assert!((plan.gradient_noise_multiplier() - (1.1_f64.powi(-2) - 0.25).sqrt().recip()).abs() < 1e-12);
     assert!((plan.noise_standard_deviation() - 0.1 * plan.gradient_noise_multiplier()).abs() < 1e-15);
-    assert_eq!(plan.noise_standard_deviation_at(0.3), 0.3 * plan.gradient_noise_multiplier());
+    assert_eq!(plan.noise_standard_deviation_in(0, 0.3), 0.3 * plan.gradient_noise_multiplier());
     assert_eq!(plan.count_noise_standard_deviation(), Some(1.0));
     let event = serde_json::to_string(&plan.step_event().unwrap()).unwrap();
     assert!(event.contains("composed"), "{event}");

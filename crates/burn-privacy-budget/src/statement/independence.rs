@@ -47,7 +47,6 @@ impl Independence {
 
 impl PrivacyStatement {
     /// The statement with what is known of the independence of the examples in the place of the weakest that it says.
-    #[must_use]
     pub fn with_independence(mut self, independence: Independence) -> Self {
         let weakest = Independence::CheckedNumerically.assumption();
         self.assumptions.iter_mut().filter(|text| *text == weakest).for_each(|text| {

@@ -111,12 +111,13 @@ impl FrozenBody {
     /// SHA-256 of all weights, in hexadecimal digits.
     #[must_use]
     pub fn fingerprint(&self) -> String {
+        type Add<'a> = dyn FnMut(&[usize], &[f32], &[f32]) + 'a;
         let mut hash = Sha256::new();
         let mut add = |numbers: &[usize], weights: &[f32], bias: &[f32]| {
             numbers.iter().for_each(|&number| hash.update((number as u64).to_le_bytes()));
             [weights, bias].iter().for_each(|values| values.iter().for_each(|value| hash.update(value.to_le_bytes())));
         };
-        let dense = |layer: &Dense, add: &mut dyn FnMut(&[usize], &[f32], &[f32])| {
+        let dense = |layer: &Dense, add: &mut Add<'_>| {
             let numbers = [layer.inputs, layer.outputs(), layer.kernel, layer.stride, usize::from(layer.relu6)];
             add(&numbers, &layer.weights, &layer.bias);
         };

@@ -200,7 +200,7 @@ impl Depthwise {
                     }
                 }
                 for (out, sum) in pixel[start..start + LANES].iter_mut().zip(sums) {
-                    *out = sum.max(0.0).min(6.0);
+                    *out = sum.clamp(0.0, 6.0);
                 }
             }
             for channel in whole..channels {
@@ -211,7 +211,7 @@ impl Depthwise {
                         sum += self.weights[(y * kernel + x) * channels + channel] * value;
                     }
                 }
-                pixel[channel] = sum.max(0.0).min(6.0);
+                pixel[channel] = sum.clamp(0.0, 6.0);
             }
         }
     }
@@ -248,7 +248,7 @@ fn finish(out: &mut [f32], bias: &[f32], residual: Option<&[f32]>, relu6: bool) 
             *out += bias;
         }
         if relu6 {
-            row.iter_mut().for_each(|out| *out = out.max(0.0).min(6.0));
+            row.iter_mut().for_each(|out| *out = out.clamp(0.0, 6.0));
         }
     }
     if let Some(residual) = residual {
