@@ -34,7 +34,7 @@ pub enum FeatureSource<'a> {
 
 /// Makes features of images of one shape.
 pub(super) enum Extractor {
-    Scattering { features: ImageFeatures, colors: usize, side: usize },
+    Scattering { features: Box<ImageFeatures>, colors: usize, side: usize },
     Public { features: Box<PublicFeatures>, colors: usize, side: usize, enlarged: usize },
 }
 
@@ -45,7 +45,8 @@ impl Extractor {
     pub(super) fn new(source: FeatureSource<'_>, colors: usize, side: usize, mirrored: bool) -> Result<Self> {
         match source {
             FeatureSource::Scattering => {
-                Ok(Self::Scattering { features: ImageFeatures::new(colors, side, mirrored)?, colors, side })
+                let features = Box::new(ImageFeatures::new(colors, side, mirrored)?);
+                Ok(Self::Scattering { features, colors, side })
             }
             FeatureSource::EfficientNet { weights, side: enlarged } => {
                 if colors != 3 {
