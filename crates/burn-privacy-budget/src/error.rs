@@ -40,3 +40,8 @@ pub enum BudgetError {
     #[error(transparent)]
     Ledger(#[from] crate::ledger::LedgerError),
 }
+
+/// [`BudgetError::Plan`].
+pub(crate) fn refuse(field: &'static str, given: impl ToString, allowed: impl Into<String>) -> BudgetError {
+    BudgetError::Plan { field, given: given.to_string(), allowed: allowed.into() }
+}

@@ -7,8 +7,6 @@
 #[path = "../../burn-privacy-kernels/src/backends/cube/on_adapter.rs"]
 mod on_adapter;
 mod support;
-#[path = "software_gpu/traced.rs"]
-mod traced;
 
 use burn::data::dataset::InMemDataset;
 use burn::module::Param;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Result, refuse};
+use crate::error::{Result, refuse};
 
 /// How a per-example gradient is bounded before gradients are added up.
 ///

@@ -2,12 +2,12 @@
 
 use burn_privacy_accounting::{Adjacency, PldAccountant, calibrate_noise_multiplier, steps_of_epochs};
 
+use super::PrivacyPlan;
 use super::clipping::Clipping;
 use super::parts::{NoiseLevel, Sampling};
 use super::step_function::StepFunction;
 use super::stretch::Mechanism;
-use super::{PrivacyPlan, refuse};
-use crate::error::{BudgetError, Result};
+use crate::error::{BudgetError, Result, refuse};
 use crate::plan::ProtectedUnit;
 
 /// How long the plan runs.

@@ -16,6 +16,8 @@ use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, EpsilonReport, Pla
 use stretch::Mechanism;
 
 pub use crate::error::{BudgetError, Result};
+
+use crate::error::refuse;
 pub use clipping::{Clipping, ClippingGroup};
 pub use config::PrivacyPlanConfig;
 pub use parts::{NoiseLevel, Sampling};
@@ -259,12 +261,4 @@ impl PrivacyPlan {
             adjacency => Err(BudgetError::DatasetSize { stated, adjacency: adjacency.to_string() }),
         }
     }
-}
-
-fn refuse(field: &'static str, given: impl ToString, allowed: impl Into<String>) -> BudgetError {
-    BudgetError::Plan { field, given: given.to_string(), allowed: allowed.into() }
-}
-
-fn step_event(sampling: Sampling, noise_multiplier: f64) -> burn_privacy_accounting::Result<DpEvent> {
-    DpEvent::poisson_sampled(sampling.rate(), DpEvent::gaussian(noise_multiplier)?)
 }

@@ -4,8 +4,9 @@
 use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, PldAccountant, calibrate_noise_multiplier};
 
 use super::config::{check_delta, check_sampling};
-use super::{Sampling, refuse, step_event};
-use crate::error::{BudgetError, Result};
+use super::parts::Sampling;
+use super::stretch::step_event;
+use crate::error::{BudgetError, Result, refuse};
 
 /// How much noise a phase gets.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,7 +3,7 @@
 use burn_privacy_accounting::Adjacency;
 use serde::{Deserialize, Serialize};
 
-use super::{Result, refuse};
+use crate::error::{Result, refuse};
 
 /// What a guarantee protects: the unit that is sampled, whose contribution is clipped, and that neighbors differ by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

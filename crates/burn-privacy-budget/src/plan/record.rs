@@ -4,8 +4,8 @@ use burn_privacy_accounting::Adjacency;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling, StepFunction, refuse};
-use crate::error::{BudgetError, Result};
+use super::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling, StepFunction};
+use crate::error::{BudgetError, Result, refuse};
 use crate::plan::ProtectedUnit;
 
 /// What a plan looks like as data.

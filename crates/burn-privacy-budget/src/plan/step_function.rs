@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Result, refuse};
+use crate::error::{Result, refuse};
 
 /// A factor for each step of a plan, constant over stretches of steps.
 ///

@@ -2,7 +2,10 @@
 
 use burn_privacy_accounting::{DpEvent, Result};
 
-use super::{Clipping, ProtectedUnit, Sampling, StepFunction, step_event};
+use super::clipping::Clipping;
+use super::parts::Sampling;
+use super::protected_unit::ProtectedUnit;
+use super::step_function::StepFunction;
 
 /// Equal steps, one after another.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,4 +60,9 @@ pub(super) fn stretches(mechanism: &Mechanism<'_>, noise_multiplier: f64) -> Res
         Ok(Stretch { first_step, steps, event: mechanism.step(noise_multiplier * factor)? })
     };
     mechanism.noise_schedule.stretches(mechanism.steps).into_iter().map(stretch).collect()
+}
+
+/// The event of one step.
+pub(super) fn step_event(sampling: Sampling, noise_multiplier: f64) -> burn_privacy_accounting::Result<DpEvent> {
+    DpEvent::poisson_sampled(sampling.rate(), DpEvent::gaussian(noise_multiplier)?)
 }
