@@ -113,7 +113,7 @@ pub fn write(path: &Path) -> Result<()> {
     write_some(path, households()?.into_iter().enumerate())
 }
 
-/// As [`write`], of some households by their number.
+/// As [`write()`], of some households by their number.
 ///
 /// # Errors
 ///
