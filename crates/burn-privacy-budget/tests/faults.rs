@@ -1,32 +1,17 @@
 //! A ledger whose writes fail, whose process is killed, and whose folder cannot be written.
 #![allow(missing_docs)]
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use burn_privacy_budget::ledger::{Ledger, LedgerError, RunDescription};
+use burn_privacy_budget::ledger::{Ledger, LedgerError};
 use burn_privacy_output::trace::{fail_after, stop_failing};
-use serde_json::json;
-
-fn description(name: &str, planned_steps: u64) -> RunDescription {
-    RunDescription {
-        name: name.to_owned(),
-        event_per_step: json!({"poisson": {"rate": 0.005, "event": {"gaussian": {"noise_multiplier": 1.1}}}}),
-        planned_steps,
-        adjacency: "add-or-remove-one".to_owned(),
-        private: true,
-        delta: Some(1e-5),
-        mechanism: None,
-    }
-}
-
-fn folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
-}
+use support::{description, folder};
 
 struct Random(u64);
 

@@ -2,35 +2,19 @@
 //! file is accepted.
 #![allow(missing_docs)]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use burn_privacy_budget::ledger::{Ledger, LedgerError, RunDescription};
+use burn_privacy_budget::ledger::{Ledger, LedgerError};
 use burn_privacy_output::trace::{Operation, PowerCut, mark, power_cuts, record};
 use burn_privacy_output::{AtomicFile, write_atomically};
-use serde_json::json;
+use support::{description, folder};
 
 const PLANNED: u64 = 40;
-
-fn description(name: &str) -> RunDescription {
-    RunDescription {
-        name: name.to_owned(),
-        event_per_step: json!({"poisson": {"rate": 0.005, "event": {"gaussian": {"noise_multiplier": 1.1}}}}),
-        planned_steps: PLANNED,
-        adjacency: "add-or-remove-one".to_owned(),
-        private: true,
-        delta: Some(1e-5),
-        mechanism: None,
-    }
-}
-
-/// A folder in memory where there is one: synchronizing a file thousands of times takes a disk minutes.
-fn folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
-}
 
 /// Three runs in one ledger, opened twice: one closed, one left, one that is spent. Every released step is marked.
 fn trace_of_runs() -> Vec<Operation> {
@@ -38,23 +22,23 @@ fn trace_of_runs() -> Vec<Operation> {
     let path = folder.path().join("data.ledger");
     let ((), operations) = record(folder.path(), || {
         let mut ledger = Ledger::open(&path, "patients").unwrap().with_block_target(Duration::ZERO);
-        let run = ledger.begin(description("closed")).unwrap();
+        let run = ledger.begin(description("closed", PLANNED)).unwrap();
         for _ in 0..3 {
             ledger.charge_step(run).unwrap();
             mark("closed");
         }
         ledger.reserve(run, 2).unwrap();
         ledger.close(run, 3).unwrap();
-        let run = ledger.begin(description("left")).unwrap();
+        let run = ledger.begin(description("left", PLANNED)).unwrap();
         ledger.charge_step(run).unwrap();
         mark("left");
         drop(ledger);
         let mut ledger = Ledger::open(&path, "patients").unwrap();
-        let run = ledger.resume(&description("left")).unwrap();
+        let run = ledger.resume(&description("left", PLANNED)).unwrap();
         while ledger.charge_step(run).is_ok() {
             mark("left");
         }
-        let run = ledger.begin(description("begun")).unwrap();
+        let run = ledger.begin(description("begun", PLANNED)).unwrap();
         ledger.charge_step(run).unwrap();
         mark("begun");
     });
@@ -92,7 +76,7 @@ fn every_power_cut_leaves_released_charged_planned_in_order() {
         // It goes on, and is sound afterwards.
         let before = charged(&path);
         for name in ["closed", "left", "begun", "new"] {
-            let run = match ledger.begin_or_resume(description(name)) {
+            let run = match ledger.begin_or_resume(description(name, PLANNED)) {
                 Ok(run) => run,
                 Err(LedgerError::BudgetSpent { .. }) => continue,
                 Err(error) => panic!("{error}"),
