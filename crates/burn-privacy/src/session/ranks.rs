@@ -69,7 +69,8 @@ where
     /// rank that lies.
     pub(super) fn settings_of_ranks(&self, clipping_norm: f64) -> i64 {
         let mut hasher = DefaultHasher::new();
-        format!("{:?} {:?} {:?} {}", self.plan, clipping_norm, self.per_example, self.views).hash(&mut hasher);
+        format!("{:?} {clipping_norm:?} {:?} {:?} {}", self.plan, self.noise, self.per_example, self.views)
+            .hash(&mut hasher);
         hasher.finish() as i64
     }
 
@@ -107,7 +108,8 @@ pub(super) struct Release<'a, M> {
     pub(super) device: &'a Device,
     /// Of this rank.
     pub(super) drawn: usize,
-    /// A number for all that must be the same at every rank: the plan, the step's clipping norm, how gradients are computed.
+    /// A number for all that must be the same at every rank: the plan, the step's clipping norm, how gradients are computed, and the
+    /// noise, of which every rank's statement tells.
     pub(super) settings: i64,
     /// How this rank knows that examples are independent, in its steps so far.
     pub(super) independence: Independence,

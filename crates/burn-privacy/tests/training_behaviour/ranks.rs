@@ -218,18 +218,24 @@ fn ranks_with_other_plans_or_settings_release_nothing() {
         .unwrap();
     // The shard's size in place of the data set's: its records would be drawn too often.
     let other_rate = config().with_sampling(Sampling::poisson(16, RECORDS / 2)).build().unwrap();
-    for (plan, mode) in
-        [(&other_norm, PerExample::Loop), (&other_rate, PerExample::Loop), (&same, PerExample::OneBackward)]
-    {
+    let floating = Noise::FloatingPoint;
+    for (plan, mode, noise) in [
+        (&other_norm, PerExample::Loop, floating),
+        (&other_rate, PerExample::Loop, floating),
+        (&same, PerExample::OneBackward, floating),
+        // Rank 0 adds it, and every rank's statement tells of it.
+        (&same, PerExample::Loop, Noise::ExactRounded),
+    ] {
         let refusals: Vec<String> = thread::scope(|scope| {
             let running: Vec<_> = Threads::of(2)
                 .into_iter()
                 .map(|exchange| {
-                    let (plan, mode) = if exchange.rank() == 0 { (&same, PerExample::Loop) } else { (plan, mode) };
+                    let (plan, mode, noise) =
+                        if exchange.rank() == 0 { (&same, PerExample::Loop, floating) } else { (plan, mode, noise) };
                     scope.spawn(move || {
                         let shard = InMemDataset::new(Values::new(3).examples(RECORDS / 2, 3, 2));
                         let session = plan.start(shard, Rows, &flex(), Entropy::os()).unwrap().with_per_example(mode);
-                        let mut session = session.with_exchange(exchange).unwrap();
+                        let mut session = session.with_noise(noise).with_exchange(exchange).unwrap();
                         let step = session.next_step().unwrap().unwrap();
                         let update = step.gradients(&model(), |model, batch| Ok(losses(model, batch)));
                         update.err().map_or("an update".to_owned(), |error| error.to_string())
