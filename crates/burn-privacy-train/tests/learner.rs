@@ -1,6 +1,7 @@
 //! Burn's own learner under a plan: what is charged, what the dashboard's log shows, what is saved and resumed, what is refused.
 #![cfg(all(feature = "flex", feature = "train"))]
 
+#[path = "running/line/mod.rs"]
 mod line;
 
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! A classifier of short recordings that somebody else wrote: `burn` is its only dependency, and nothing in it knows of privacy.
 //!
-//! `examples/tests/third_party.rs` trains it as its author would, and privately with one line changed.
+//! `examples/tests/programs/third_party.rs` trains it as its author would, and privately with one line changed.
 
 use burn::nn::conv::{Conv1d, Conv1dConfig};
 use burn::nn::{

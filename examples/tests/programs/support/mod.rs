@@ -1,7 +1,5 @@
 //! The programs, from the outside.
 
-#![allow(dead_code)] // Each test program uses a part.
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -1,13 +1,11 @@
 //! The program `affordability_dp` from the outside.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use crate::support::{command, text};
 use burn_privacy::ledger::Ledger;
-use support::{command, text};
 
 fn run(arguments: &[&str], out: &Path) -> Output {
     command("affordability_dp", arguments, out).output().unwrap()

@@ -1,14 +1,12 @@
 //! The program `sweep_noise` from the outside.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::{command, text};
 use burn_privacy::ledger::Ledger;
-use support::{command, text};
 
 /// Two settings, and trials that take half a second; how many is said apart.
 const SMALL: [&str; 8] = ["--noise-multipliers", "1,4", "--epochs", "10", "--seed", "3", "--task", "affordability"];

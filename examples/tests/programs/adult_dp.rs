@@ -1,11 +1,9 @@
 //! The program `adult_dp` from the outside, on a few invented records.
 
-mod support;
-
+use crate::support::program;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-use support::program;
 
 fn run(folder: &Path, more: &[&str]) -> Output {
     Command::new(program("adult_dp")).current_dir(folder).arg("--data").arg(folder).args(more).output().unwrap()

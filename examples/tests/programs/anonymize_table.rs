@@ -1,10 +1,8 @@
 //! The program `anonymize_table` from the outside.
 
-mod support;
-
 use std::fs;
 
-use support::{command, text};
+use crate::support::{command, text};
 
 #[test]
 fn hashes_fall_pseudonyms_stand_and_each_level_is_compared() {

@@ -1,13 +1,11 @@
 //! The programs `finetune_dp` and `convert_dp` from the outside.
 
-mod support;
-
 use std::process::Command;
 
+use crate::support::{program, text};
 use burn::module::Module;
 use burn::prelude::*;
 use burn_privacy_pretrained::EfficientNetLite0;
-use support::{program, text};
 
 fn run(name: &str, arguments: &[&str]) -> String {
     let output = Command::new(program(name)).args(arguments).env_remove("BURN_PRIVACY_DATA").output().unwrap();

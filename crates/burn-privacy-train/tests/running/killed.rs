@@ -1,21 +1,19 @@
 //! A run that is killed at random instants and resumed each time: what was charged is never less than what was released, and
 //! never more than planned.
 //!
-//! The child is this test binary itself, which runs one training until it is killed.
+//! The child is this test program itself, which runs one training until it is killed.
 #![cfg(all(feature = "flex", unix))]
-
-mod line;
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::line::{RECORDS, data, device, losses, model};
 use burn::optim::SgdConfig;
 use burn_privacy::ledger::Ledger;
 use burn_privacy::prelude::*;
 use burn_privacy_train::{Checkpoints, Trainer};
-use line::{RECORDS, data, device, losses, model};
 
 const FOLDER: &str = "BURN_PRIVACY_TEST_FOLDER";
 const STEPS: u64 = 4_000;
@@ -34,7 +32,7 @@ fn child() {
         .build()
         .unwrap();
     let ledger = Ledger::open(folder.join("ledger.jsonl"), "points").unwrap();
-    let session = plan.start(data(), line::PointBatcher, &device(), Entropy::os()).unwrap();
+    let session = plan.start(data(), crate::line::PointBatcher, &device(), Entropy::os()).unwrap();
     let session = session.with_ledger(ledger, "line").unwrap();
     let checkpoints = Checkpoints::in_folder(folder.join("checkpoints"));
     let resume = checkpoints.newest().is_ok();
@@ -61,7 +59,7 @@ fn kill_again_and_again(kills: usize) {
     let at = |name: &str| folder.path().join(name);
     let start = || {
         Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child", "--quiet"])
+            .args(["--exact", "killed::child", "--quiet"])
             .env(FOLDER, folder.path())
             .stdout(Stdio::null())
             .spawn()

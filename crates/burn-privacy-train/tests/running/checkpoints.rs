@@ -1,15 +1,13 @@
 //! Checkpoints: a resumed run is the run that was not interrupted, spoiled files are found, other runs' are refused by name.
 #![cfg(feature = "flex")]
 
-mod line;
-
+use crate::line::{LineSession, RECORDS, data, device, losses, model, weights};
 use burn::optim::SgdConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn_privacy::ledger::Ledger;
 use burn_privacy::plan::StepFunction;
 use burn_privacy::prelude::*;
 use burn_privacy_train::{CheckpointError, Checkpoints, TrainError, Trainer, TrainingHistory};
-use line::{LineSession, RECORDS, data, device, losses, model, weights};
 use tempfile::TempDir;
 
 fn config(steps: u64) -> PrivacyPlanConfig {
@@ -32,7 +30,7 @@ impl Place {
     fn session(&self, config: PrivacyPlanConfig, dataset: &str, run: &str) -> LineSession {
         let ledger = Ledger::open(self.0.path().join("ledger.jsonl"), dataset).unwrap();
         let plan = config.build().unwrap();
-        let session = plan.start(data(), line::PointBatcher, &device(), Entropy::os()).unwrap();
+        let session = plan.start(data(), crate::line::PointBatcher, &device(), Entropy::os()).unwrap();
         session.with_ledger(ledger, run).unwrap()
     }
 
@@ -121,7 +119,8 @@ fn a_run_whose_plan_is_spent_has_nothing_to_resume() {
     let place = Place::new();
     place.train(u64::MAX, false).unwrap();
     let ledger = Ledger::open(place.0.path().join("ledger.jsonl"), "points").unwrap();
-    let session = config(30).build().unwrap().start(data(), line::PointBatcher, &device(), Entropy::os()).unwrap();
+    let session =
+        config(30).build().unwrap().start(data(), crate::line::PointBatcher, &device(), Entropy::os()).unwrap();
     let error = session.with_ledger(ledger, "line").unwrap_err().to_string();
     assert!(error.contains("30"), "{error}");
 }
@@ -185,7 +184,7 @@ fn another_version_plan_data_set_or_run_is_refused_by_name() {
     let elsewhere = Place::new();
     refused(elsewhere.session(config(30), "lines", "line"), &["data set", "points", "lines"]);
     let without_ledger =
-        config(30).build().unwrap().start(data(), line::PointBatcher, &device(), Entropy::os()).unwrap();
+        config(30).build().unwrap().start(data(), crate::line::PointBatcher, &device(), Entropy::os()).unwrap();
     refused(without_ledger, &["ledger"]);
 
     let newest = place.files().pop().unwrap();

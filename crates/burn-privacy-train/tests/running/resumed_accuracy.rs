@@ -1,8 +1,7 @@
 //! Runs that were interrupted and resumed end where uninterrupted ones do: the same distribution of the final loss.
 #![cfg(feature = "flex")]
 
-mod line;
-
+use crate::line::{LineSession, PointBatcher, Points, RECORDS, data, device, losses, model};
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::optim::SgdConfig;
@@ -10,7 +9,6 @@ use burn::optim::momentum::MomentumConfig;
 use burn_privacy::ledger::Ledger;
 use burn_privacy::prelude::*;
 use burn_privacy_train::{Checkpoints, TrainError, Trainer};
-use line::{LineSession, PointBatcher, Points, RECORDS, data, device, losses, model};
 
 const RUNS: usize = 20;
 const STEPS: u64 = 40;
@@ -54,7 +52,7 @@ fn final_loss(interruptions: &[u64]) -> f64 {
     }
     let (line, statement) = train(u64::MAX, resuming).unwrap();
     assert_eq!(statement.charged_steps, STEPS);
-    let all: Vec<line::Point> = (0..RECORDS).map(|index| data().get(index).unwrap()).collect();
+    let all: Vec<crate::line::Point> = (0..RECORDS).map(|index| data().get(index).unwrap()).collect();
     let points: Points = PointBatcher.batch(all, &device());
     f64::from(losses(&line, points).unwrap().mean().into_scalar::<f32>())
 }

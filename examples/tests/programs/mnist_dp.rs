@@ -1,16 +1,14 @@
 //! The program `mnist_dp` from the outside, on a few images that this test draws.
 
-mod support;
-
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::Output;
 
+use crate::support::{command, text};
 use burn_privacy::report::{Protection, RunReport};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use support::{command, text};
 use tempfile::TempDir;
 
 /// Bars whose place tells the class, in MNIST's format: 300 images to train on, 50 to test on.

@@ -1,18 +1,16 @@
 //! The program `cifar_dp` from the outside: what it prints, what it leaves behind, and how it ends.
 
-mod support;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::support::{command, program, text};
 use burn::module::Module;
 use burn::prelude::*;
 use burn_privacy::ledger::Ledger;
 use burn_privacy::report::{Protection, RunReport};
 use burn_privacy_pretrained::EfficientNetLite0;
-use support::{command, program, text};
 use tempfile::TempDir;
 
 /// A run so small that it takes a second.

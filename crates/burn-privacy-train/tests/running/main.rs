@@ -1,0 +1,8 @@
+//! Training from its start to its end, and again after it was interrupted.
+
+mod checkpoints;
+mod killed;
+mod line;
+mod other_backend;
+mod resumed_accuracy;
+mod training;
