@@ -64,14 +64,14 @@ impl Certified {
                     Mismatch::Multiple { .. } if takes_places(a) => TraceError::Coupled {
                         how: "it takes some examples out of the batch by their places".into(),
                         operation: name_of(a),
-                        shapes: in_examples(a_shape, first.examples),
+                        shapes: in_examples(a_shape, first.examples, b_shape),
                         near: first.parameter_near(position),
                     },
                     Mismatch::Multiple { axis } => TraceError::Length { axis, operation: name_of(a) },
                     Mismatch::Pairs { axes: [one, two] } => TraceError::Coupled {
                         how: format!("axes {one} and {two} of one tensor both grow with the batch: it pairs examples with each other"),
                         operation: name_of(a),
-                        shapes: in_examples(a_shape, first.examples),
+                        shapes: in_examples(a_shape, first.examples, b_shape),
                         near: first.parameter_near(position),
                     },
                 })?;
@@ -262,14 +262,16 @@ fn tensors_of(op: &OperationIr) -> Vec<usize> {
     op.inputs().map(number_of).chain(op.outputs().map(number_of)).collect()
 }
 
-/// A shape in terms of the number of examples `B`, which is private where a batch is drawn.
-fn in_examples(shape: &[usize], examples: usize) -> String {
-    let length = |length: &usize| match (length / examples.max(1), length % examples.max(1)) {
-        (1, 0) => "B".to_owned(),
-        (times, 0) if times > 0 => format!("{times} B"),
-        _ => length.to_string(),
+/// A shape in terms of the number of examples `B`, which is private where a batch is drawn, beside the same tensor's with another
+/// number. A length that grows, but not as a multiple of `B`, would tell it.
+fn in_examples(shape: &[usize], examples: usize, other: &[usize]) -> String {
+    let length = |(axis, &length): (usize, &usize)| match (other.get(axis), length.checked_rem(examples)) {
+        (Some(&same), _) if same == length => length.to_string(),
+        (Some(_), Some(0)) if length == examples => "B".to_owned(),
+        (Some(_), Some(0)) if length > 0 => format!("{} B", length / examples),
+        _ => "?".to_owned(),
     };
-    format!("[{}]", shape.iter().map(length).collect::<Vec<_>>().join(", "))
+    format!("[{}]", shape.iter().enumerate().map(length).collect::<Vec<_>>().join(", "))
 }
 
 /// Whether an operation chooses parts of a tensor by numbers that the program gives.
@@ -280,4 +282,23 @@ fn takes_places(op: &OperationIr) -> bool {
             | OperationIr::BaseInt(BaseOperationIr::Slice(_) | BaseOperationIr::SliceAssign(_))
             | OperationIr::BaseBool(BaseOperationIr::Slice(_) | BaseOperationIr::SliceAssign(_))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_do_not_tell_how_many_examples_were_drawn() {
+        for (shape, other, said) in [
+            ([41, 10], [7, 10], "[?, 10]"),
+            ([42, 10], [8, 10], "[B, 10]"),
+            ([84, 41], [16, 41], "[2 B, 41]"),
+            ([0, 10], [4, 10], "[?, 10]"),
+        ] {
+            assert_eq!(in_examples(&shape, 42, &other), said);
+        }
+        assert_eq!(in_examples(&[41], 42, &[]), "[?]");
+        assert_eq!(in_examples(&[41], 0, &[8]), "[?]");
+    }
 }

@@ -66,9 +66,12 @@ impl Layout {
             let behind = from.behind(self.axis) * (all / outer);
             let (outer, inner) = (before / to.before(axis).max(1), behind / to.behind(axis).max(1));
             let fits = outer * to.before(axis) == before && inner * to.behind(axis) == behind && outer * inner == times;
-            // Alike still, if the new axis is a part of the old one.
-            let uniform =
-                self.uniform && to.before(axis) >= from.before(self.axis) && to.behind(axis) >= from.behind(self.axis);
+            // Alike still, if the entries along the new axis are entries along the old one: each step is a number of whole old
+            // steps, and a whole run along the new axis lies in one along the old.
+            let within = |new: usize, old: usize| new.is_multiple_of(old.max(1));
+            let uniform = self.uniform
+                && within(to.before(axis), from.before(self.axis))
+                && within(to.behind(axis), from.behind(self.axis));
             fits.then_some(Self { axis, outer, inner, uniform })
         })
     }
@@ -108,6 +111,17 @@ mod tests {
         assert_eq!(zeros.reshaped(&flat, &tbd), Some(Layout { axis: 1, outer: 1, inner: 1, uniform: true }));
         let merged = lengths(&[Growing(28)]);
         assert_eq!(zeros.reshaped(&flat, &merged).map(|layout| layout.uniform), Some(false));
+        // Two rows of 3 B, each alike, in rows of 2 B: the second has entries of both.
+        let alike = Layout { axis: 1, outer: 1, inner: 3, uniform: true };
+        let [rows, others] = [[Fixed(2), Growing(3)], [Fixed(3), Growing(2)]].map(|of| lengths(&of));
+        assert!(alike.reshaped(&rows, &others).is_none_or(|layout| !layout.uniform));
+        let [columns, others] = [[Growing(3), Fixed(2)], [Growing(2), Fixed(3)]].map(|of| lengths(&of));
+        assert!(alike.at(0).reshaped(&columns, &others).is_none_or(|layout| !layout.uniform));
+        let four = Layout { axis: 1, outer: 1, inner: 4, uniform: true };
+        let parts = lengths(&[Fixed(4), Growing(1), Fixed(2)]);
+        let [rows, columns] = [[Fixed(2), Growing(4)], [Growing(4), Fixed(2)]].map(|of| lengths(&of));
+        assert_eq!(four.reshaped(&rows, &parts).map(|layout| layout.uniform), Some(true));
+        assert_eq!(four.at(0).reshaped(&columns, &parts).map(|layout| layout.uniform), Some(true));
         let data = Layout { axis: 0, outer: 7, inner: 1, uniform: false };
         assert_eq!(zeros.with(data), Some(data));
         assert_eq!(data.with(Layout { outer: 1, inner: 7, ..data }), None);

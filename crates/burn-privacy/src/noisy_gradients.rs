@@ -132,7 +132,8 @@ impl OfStep {
                 // Halves are multiples of it, so that nothing is rounded but the noise.
                 const SPACING: f64 = 1.0 / (1_u64 << 40) as f64;
                 let mut share = [(count / SPACING) as i128];
-                noise.add(element, &mut share, multiple(std, SPACING))?;
+                // In a tile of its own: elements that share one are independent at one standard deviation only.
+                noise.add(RoundedStepNoise::whole_tiles(element), &mut share, multiple(std, SPACING))?;
                 Ok(share[0] as f64 * SPACING / divisor)
             }
         }
@@ -289,6 +290,10 @@ mod tests {
             assert!((deviation - 0.2).abs() < 6.0 * 0.2 / 1_000_f64.sqrt(), "{deviation}");
         }
         let exact = OfStep::new(Noise::ExactRounded, &key, 0).unwrap();
+        // Beside 63 entries of another standard deviation: in their tile its words would now and then be those of an entry.
+        let mut beside = [0_i128];
+        RoundedStepNoise::new(&key, 0).unwrap().add(64, &mut beside, (2_f64 * 2_f64.powi(40)).next_up()).unwrap();
+        assert_eq!(exact.noisy_count(0.0, 63, 2.0, 1.0).unwrap(), beside[0] as f64 / 2_f64.powi(40));
         assert_eq!(exact.noisy_count(-3.5, 77, 0.0, 10.0).unwrap(), -0.35);
     }
 }

@@ -40,10 +40,7 @@ pub fn noisy_mean(sum: Tensor<1>, of: NoiseRun<'_>, divisor: f64) -> Result<Tens
         Err(sum) => sum,
     };
     let [entries] = sum.dims();
-    #[cfg(feature = "gpu-kernels")]
-    if cube::drops_launches() {
-        return Err(MechanismError::DroppedByTheDevice);
-    }
+    require_launches()?;
     #[cfg(feature = "gpu-kernels")]
     let sum = match cube::noisy_mean(sum, || noise.for_kernel(first, entries, std), divisor) {
         Ok(mean) => return mean,
@@ -53,4 +50,18 @@ pub fn noisy_mean(sum: Tensor<1>, of: NoiseRun<'_>, divisor: f64) -> Result<Tens
     noise.fill_f32(first, &mut values, std)?;
     let values = Tensor::<1>::from_data(TensorData::new(values, [entries]), &sum.device());
     Ok((sum + values) / divisor)
+}
+
+/// Whether a GPU does what it is told. In a dry run of CubeCL every one drops it, memory holds what it held before, and nothing
+/// says so.
+///
+/// # Errors
+///
+/// [`MechanismError::DroppedByTheDevice`] in a dry run.
+pub fn require_launches() -> Result<(), MechanismError> {
+    #[cfg(feature = "gpu-kernels")]
+    if cube::drops_launches() {
+        return Err(MechanismError::DroppedByTheDevice);
+    }
+    Ok(())
 }

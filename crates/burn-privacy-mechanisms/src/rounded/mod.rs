@@ -49,7 +49,8 @@ const LARGEST: f64 = (1_u64 << 60) as f64;
 ///
 /// Each step has a key of its own, of [`Purpose::RoundedNoise`], words 0 to 7. With that key, stream `t` gives elements
 /// `64 t .. 64 t + 64` in order: first a 64-bit number whose bit `i` is the sign of element `i`, then the digits that each of them
-/// takes, a word each.
+/// takes, a word each. How many words an element takes depends on the standard deviation, too: the elements of a tile are
+/// independent if all are drawn with one. Noise of another begins at [`whole_tiles`](Self::whole_tiles).
 ///
 /// # Sources
 ///
@@ -67,6 +68,11 @@ impl RoundedStepNoise {
     /// [`MechanismError::StepOutOfRange`].
     pub fn new(key: &PrivacyKey, step: u64) -> Result<Self, MechanismError> {
         Ok(Self { key: KeyStream::open(key, Purpose::RoundedNoise, step, 0)?.derive_key(key) })
+    }
+
+    /// The first element from `element` on that begins a tile, and so shares its words with none before it.
+    pub fn whole_tiles(element: u64) -> u64 {
+        element.div_ceil(TILE).saturating_mul(TILE)
     }
 
     /// Adds noise of standard deviation `std`, from element `first_element` on: `values` and `std` in units of the grid.
@@ -176,6 +182,27 @@ mod tests {
         let before = sums.clone();
         noise.add(7, &mut sums, 0.0).unwrap();
         assert_eq!(sums, before);
+    }
+
+    #[test]
+    fn noise_of_another_standard_deviation_has_a_tile_of_its_own() {
+        for (element, first) in [(0, 0), (1, 64), (63, 64), (64, 64), (65, 128), (7_850, 7_872)] {
+            assert_eq!(RoundedStepNoise::whole_tiles(element), first);
+        }
+        // With a standard deviation of 2^59 nearly every element takes more words: in the entries' own tile it would soon begin
+        // where one of them began, and have its size to all its digits.
+        let same = |first| {
+            (0..300).any(|step| {
+                let noise = RoundedStepNoise::new(&PrivacyKey::from_bytes([9; 32]), step).unwrap();
+                let (mut entries, mut count) = ([0_i128; 63], [0_i128]);
+                noise.add(0, &mut entries, 2_f64.powi(40)).unwrap();
+                noise.add(first, &mut count, 2_f64.powi(59)).unwrap();
+                let size = count[0].abs() as f64 / 2_f64.powi(59);
+                entries.iter().any(|entry| (entry.abs() as f64 / 2_f64.powi(40) - size).abs() < 1e-10)
+            })
+        };
+        assert!(same(63));
+        assert!(!same(RoundedStepNoise::whole_tiles(63)));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::parameter_gradients::ParameterSum;
 use crate::error::{Error, Result};
 use burn_privacy_kernels::Rounding;
 use burn_privacy_kernels::ops::exact_grid::{in_f64, sums_in_f64, whole_multiples};
+use burn_privacy_kernels::ops::noise::require_launches;
 
 /// The running sum of clipped per-example gradients of one logical batch, over its physical batches.
 ///
@@ -161,9 +162,13 @@ impl GradientSum {
                 Ok(Integers { values, spacing, device })
             }
             Total::Words(words) => {
+                // In a dry run memory holds anything, gradients of single records too; a number that is none would become 0.
+                require_launches()?;
+                let no_number = || Error::Execution("a sum is no number: an operation before it did not run".into());
                 let read = |part: Tensor<1>| {
                     let data = part.try_into_data().map_err(|error| Error::Execution(format!("{error:?}")))?;
-                    Ok::<_, Error>(data.iter::<f32>().map(|value| value as i64).collect::<Vec<_>>())
+                    let whole = data.iter::<f32>().map(|value| value.is_finite().then_some(value as i64));
+                    whole.collect::<Option<Vec<_>>>().ok_or_else(no_number)
                 };
                 let spacing = words.spacing / LOWER_STEPS;
                 let (upper, lower) = (read(words.upper)?, read(words.lower)?);
@@ -298,6 +303,18 @@ mod tests {
         for (found, each) in found.iter().zip([3e-6_f32, -1e-3]) {
             let expected = 1_000.0 * (f64::from(each) / grid).round() * grid;
             assert!((f64::from(*found) - expected).abs() <= expected.abs() * 1e-7, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_whole_number() {
+        let id = ParamId::new();
+        for lost in [f32::NAN, f32::INFINITY] {
+            let tensor = |values: [f32; 2]| Tensor::<1>::from_floats(values, &Device::flex());
+            let words = Words { upper: tensor([3.0, lost]), lower: tensor([0.0, 0.0]), spacing: UPPER_SPACING };
+            let mut sum = GradientSum::new(1.0);
+            sum.sums.insert(id, Total::Words(Box::new(words)));
+            assert!(sum.take_integers(id, tensor([0.0, 0.0])).is_err());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod batch_memory;
 mod batcher_calls;
+mod made;
 mod noise;
 mod physical_batch;
 mod ranks;
@@ -20,8 +21,7 @@ use burn::data::dataset::Dataset;
 use burn::tensor::{Device, Tensor};
 use burn_privacy_accounting::PlannedSchedule;
 use burn_privacy_budget::LedgerRun;
-use burn_privacy_budget::statement::{LastBits, Noise, PrivacyStatement, statement};
-use burn_privacy_kernels::ops::exact_grid::sums_in_f64;
+use burn_privacy_budget::statement::{Independence as Stated, Noise, PrivacyStatement, statement};
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 use crate::charges::Charges;
@@ -32,6 +32,8 @@ use crate::per_example::{GradientSum, PerExample, ValidationSchedule};
 use crate::plan::{Clipping, PrivacyPlan, ProtectedUnit};
 use crate::sampler::PoissonSampler;
 use crate::traced::{Independence, Proofs};
+
+use made::StepsMade;
 
 pub use batch_memory::PhysicalBatch;
 pub use batcher_calls::BatcherCalls;
@@ -87,6 +89,7 @@ pub struct Session<I, O, D, B> {
     /// Another rank has such programs.
     on_graph_elsewhere: bool,
     independence: Independence,
+    made: StepsMade,
     last_bits_agreed: Option<bool>,
     items: PhantomData<fn() -> (I, O)>,
 }
@@ -147,6 +150,7 @@ where
             on_graph: Vec::new(),
             on_graph_elsewhere: false,
             independence: Independence::default(),
+            made: StepsMade::default(),
             last_bits_agreed: None,
             items: PhantomData,
         })
@@ -202,6 +206,10 @@ where
         self.dataset_name = Some(run.dataset().to_owned());
         self.charges.continue_in(run)?;
         self.next = self.charged_steps();
+        if self.next > 0 {
+            self.made.also_unknown();
+            self.independence.also(Stated::CheckedNumerically);
+        }
         Ok(self)
     }
 
@@ -280,26 +288,21 @@ where
         if self.private { Ok(self.schedule.epsilon_after(steps)?) } else { Ok(f64::INFINITY) }
     }
 
-    /// What can be said now: the planned guarantee, and epsilon so far.
+    /// What can be said now: the planned guarantee, and epsilon so far. How gradients were computed and noise was drawn is said of all
+    /// charged steps, so that it is the weakest of them; of those of an earlier session nothing better is known.
     ///
     /// # Errors
     ///
     /// None for a plan that was built; the type is the accounting crate's.
     pub fn statement(&self) -> Result<PrivacyStatement> {
         let dataset = self.dataset_name.as_deref().unwrap_or("not named (no ledger)");
-        let by_rules = match self.per_example {
-            PerExample::OneBackward => true,
-            PerExample::Automatic => self.on_graph.is_empty() && !self.on_graph_elsewhere,
-            PerExample::Traced | PerExample::Loop => false,
-        };
-        let last_bits = match self.per_example {
-            PerExample::Loop => LastBits::OfTheRecordAlone,
-            _ if by_rules && sums_in_f64(&Tensor::<1>::zeros([1], &self.device)) => LastBits::OfTheClosure,
-            // Burn's own products choose how they compute by the number of rows.
-            _ => LastBits::OfTheBatch,
-        };
-        let statement = statement(&self.plan, dataset, self.charged_steps(), self.private, last_bits, self.noise)?;
-        Ok(statement.with_independence(self.independence.stated()))
+        let (last_bits, noise) = self.made.with(self.last_bits(), self.noise);
+        let statement = statement(&self.plan, dataset, self.charged_steps(), self.private, last_bits, noise)?;
+        let mut statement = statement.with_independence(self.independence.stated());
+        if self.exchange.is_some() {
+            statement.assumptions.extend(ranks::ASSUMED.map(str::to_owned));
+        }
+        Ok(statement)
     }
 
     /// Whether, at the last validation, a record had the same loss and the same gradients alone and in a batch, to the last bit;

@@ -16,6 +16,13 @@ use crate::sampler::DrawnBatch;
 use burn_privacy_accounting::Adjacency;
 use burn_privacy_budget::statement::Independence;
 
+/// What a statement of one rank of several rests on, too.
+pub(super) const ASSUMED: [&str; 2] = [
+    "each record (or user) is in the shard of one rank only: one that is in several shards is drawn by each of them, and \
+     contributes as often",
+    "rank 0, and whoever can read what ranks send each other, sees sums without noise: the guarantee is towards everybody else",
+];
+
 /// What rank 0 says before a step.
 const NO_MORE: u32 = 0;
 const STEP: u32 = 1;
@@ -69,8 +76,8 @@ where
     /// rank that lies.
     pub(super) fn settings_of_ranks(&self, clipping_norm: f64) -> i64 {
         let mut hasher = DefaultHasher::new();
-        format!("{:?} {clipping_norm:?} {:?} {:?} {}", self.plan, self.noise, self.per_example, self.views)
-            .hash(&mut hasher);
+        let of_step = (&self.plan, clipping_norm, self.private, self.noise, self.per_example, self.views);
+        format!("{of_step:?}").hash(&mut hasher);
         hasher.finish() as i64
     }
 
@@ -93,7 +100,13 @@ where
             [NO_MORE, ..] => Ok(None),
             [STEP, low, high] => {
                 // What rank 0 has charged is what all have.
-                self.charges.follow(u64::from(high) << 32 | u64::from(low));
+                let step = u64::from(high) << 32 | u64::from(low);
+                self.charges.follow(step);
+                if step > 0 && self.made.is_none() {
+                    // The run began in another session.
+                    self.made.also_unknown();
+                    self.independence.also(Independence::CheckedNumerically);
+                }
                 sampler.next_batch()
             }
             _ => Err(ExchangeError::AnotherRankFailed.into()),
@@ -108,8 +121,8 @@ pub(super) struct Release<'a, M> {
     pub(super) device: &'a Device,
     /// Of this rank.
     pub(super) drawn: usize,
-    /// A number for all that must be the same at every rank: the plan, the step's clipping norm, how gradients are computed, and the
-    /// noise, of which every rank's statement tells.
+    /// A number for all that must be the same at every rank: the plan, the step's clipping norm, how gradients are computed, the
+    /// noise, and whether the randomness is secret. Every rank's statement tells of rank 0's noise, and rank 0's of everybody's coins.
     pub(super) settings: i64,
     /// How this rank knows that examples are independent, in its steps so far.
     pub(super) independence: Independence,

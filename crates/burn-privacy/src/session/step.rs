@@ -186,6 +186,7 @@ where
             }
         };
         session.clipping_norm = next_norm;
+        session.made.also(session.last_bits(), session.noise);
         Ok(update)
     }
 }

@@ -69,6 +69,19 @@ const COUPLINGS: &[(&str, Loss, &[&str])] = &[
         &[OTHERS, GRAPH, "mean over the examples", "first.bias"],
     ),
     (
+        "times one of two weights, by the example's place in the batch",
+        |m, b| {
+            let n = b.size();
+            let weights =
+                Tensor::<2>::from_floats([[1.0], [2.0]], &b.input.device()).expand([2, 3 * n]).reshape([3, 2 * n]);
+            let wide = Tensor::cat(vec![b.input.clone(), b.input.clone().narrow(1, 0, 2)], 1);
+            let weighted = (wide.reshape([2 * n, 3]).swap_dims(0, 1) * weights).swap_dims(0, 1).reshape([n, 6]);
+            let h = m.first.forward(weighted.narrow(1, 0, 4)).tanh();
+            losses_of(m, h, b)
+        },
+        &[GRAPH],
+    ),
+    (
         "minus the batch's mean, detached",
         |m, b| {
             let h = hidden(m, &b);

@@ -2,6 +2,7 @@
 
 use burn::data::dataset::InMemDataset;
 use burn::prelude::*;
+use burn_privacy::ledger::Ledger;
 use burn_privacy::nn::{Linear, LinearConfig};
 use burn_privacy::prelude::*;
 
@@ -48,4 +49,44 @@ fn the_librarys_layers_give_a_record_its_own_bits_and_other_products_do_not() {
 
     let (agreed, sentences) = shown(PerExample::Loop, ours);
     assert_eq!((agreed, sentences.len()), (None, 0));
+}
+
+#[test]
+fn statements_tell_of_all_steps_what_holds_of_the_weakest() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = PrivacyPlanConfig::new()
+        .with_sampling(Sampling::full_batch(40))
+        .with_clipping(Clipping::flat(1.0))
+        .with_noise(NoiseLevel::multiplier(1.0))
+        .with_delta(1e-6)
+        .with_steps(3)
+        .build()
+        .unwrap();
+    let model = LinearConfig::new(WIDTH, 6).init(&flex());
+    let start = || {
+        let examples = Values::new(3).examples(40, WIDTH, 6);
+        let session = plan.start(InMemDataset::new(examples), Rows, &flex(), Entropy::os()).unwrap();
+        session.with_ledger(Ledger::open(folder.path().join("ledger.jsonl"), "data").unwrap(), "run").unwrap()
+    };
+    let loss = |model: &Linear, batch: Batch| Ok(distance(model.forward(batch.shaped::<2>(&[WIDTH])), batch.target));
+
+    let mut session = start().with_per_example(PerExample::Loop).with_noise(Noise::ExactRounded);
+    let _ = session.next_step().unwrap().unwrap().gradients(&model, loss).unwrap();
+    let text = session.statement().unwrap().assumptions.join("\n");
+    assert!(text.contains("drawn exactly") && !text.contains("last bits"), "{text}");
+    // Another step with less, and settings that come too late for both.
+    session = session.with_per_example(PerExample::OneBackward).with_noise(Noise::FloatingPoint);
+    let _ = session.next_step().unwrap().unwrap().gradients(&model, loss).unwrap();
+    session = session.with_per_example(PerExample::Loop).with_noise(Noise::ExactRounded);
+    let text = session.finish().unwrap().assumptions.join("\n");
+    assert!(!text.contains("drawn exactly") && text.contains("lowest bits") && text.contains("last bits"), "{text}");
+
+    // Of the steps of an earlier session a later one knows the number.
+    let mut resumed = start().with_per_example(PerExample::Traced).with_noise(Noise::ExactRounded);
+    let _ = resumed.next_step().unwrap().unwrap().gradients(&model, loss).unwrap();
+    let statement = resumed.finish().unwrap();
+    assert_eq!(statement.charged_steps, 3);
+    let text = statement.assumptions.join("\n");
+    assert!(!text.contains("drawn exactly") && text.contains("last bits"), "{text}");
+    assert!(!text.contains("proved on the operation graph at every step"), "{text}");
 }

@@ -218,23 +218,29 @@ fn ranks_with_other_plans_or_settings_release_nothing() {
         .unwrap();
     // The shard's size in place of the data set's: its records would be drawn too often.
     let other_rate = config().with_sampling(Sampling::poisson(16, RECORDS / 2)).build().unwrap();
-    let floating = Noise::FloatingPoint;
-    for (plan, mode, noise) in [
-        (&other_norm, PerExample::Loop, floating),
-        (&other_rate, PerExample::Loop, floating),
-        (&same, PerExample::OneBackward, floating),
+    let (floating, secret, seeded) = (Noise::FloatingPoint, Entropy::os, || Entropy::seeded(4));
+    // What rank 0 has, and what rank 1 has.
+    type Settings<'a> = (&'a PrivacyPlan, PerExample, Noise, fn() -> Entropy);
+    let usual: Settings<'_> = (&same, PerExample::Loop, floating, secret);
+    let cases: [[Settings<'_>; 2]; 6] = [
+        [usual, (&other_norm, PerExample::Loop, floating, secret)],
+        [usual, (&other_rate, PerExample::Loop, floating, secret)],
+        [usual, (&same, PerExample::OneBackward, floating, secret)],
         // Rank 0 adds it, and every rank's statement tells of it.
-        (&same, PerExample::Loop, Noise::ExactRounded),
-    ] {
+        [usual, (&same, PerExample::Loop, Noise::ExactRounded, secret)],
+        // Coins that everybody knows amplify nothing, and noise that everybody knows hides nothing.
+        [usual, (&same, PerExample::Loop, floating, seeded)],
+        [(&same, PerExample::Loop, floating, seeded), usual],
+    ];
+    for settings in cases {
         let refusals: Vec<String> = thread::scope(|scope| {
             let running: Vec<_> = Threads::of(2)
                 .into_iter()
                 .map(|exchange| {
-                    let (plan, mode, noise) =
-                        if exchange.rank() == 0 { (&same, PerExample::Loop, floating) } else { (plan, mode, noise) };
+                    let (plan, mode, noise, entropy) = settings[exchange.rank()];
                     scope.spawn(move || {
                         let shard = InMemDataset::new(Values::new(3).examples(RECORDS / 2, 3, 2));
-                        let session = plan.start(shard, Rows, &flex(), Entropy::os()).unwrap().with_per_example(mode);
+                        let session = plan.start(shard, Rows, &flex(), entropy()).unwrap().with_per_example(mode);
                         let mut session = session.with_noise(noise).with_exchange(exchange).unwrap();
                         let step = session.next_step().unwrap().unwrap();
                         let update = step.gradients(&model(), |model, batch| Ok(losses(model, batch)));
@@ -283,6 +289,7 @@ fn statements_say_what_the_rank_that_knows_least_knows() {
         });
         for statement in statements {
             assert!(statement.contains(words), "{statement}");
+            assert!(statement.contains("in the shard of one rank only"), "{statement}");
         }
     }
 }

@@ -1,0 +1,85 @@
+//! How the steps of a session so far were made: what a statement may say of all of them is what holds of the weakest.
+
+use burn::data::dataloader::batcher::Batcher;
+use burn::data::dataset::Dataset;
+use burn::tensor::Tensor;
+use burn_privacy_budget::statement::{LastBits, Noise};
+use burn_privacy_kernels::ops::exact_grid::sums_in_f64;
+
+use super::Session;
+use crate::per_example::PerExample;
+
+/// The weakest of the steps so far; `None` before the first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct StepsMade(Option<(LastBits, Noise)>);
+
+impl StepsMade {
+    /// Whether no step was made.
+    pub(super) fn is_none(self) -> bool {
+        self.0.is_none()
+    }
+
+    /// One more step.
+    pub(super) fn also(&mut self, last_bits: LastBits, noise: Noise) {
+        self.0 = Some(self.with(last_bits, noise));
+    }
+
+    /// Steps of an earlier session, of which nothing is recorded but their number.
+    pub(super) fn also_unknown(&mut self) {
+        self.also(LastBits::OfTheBatch, Noise::FloatingPoint);
+    }
+
+    /// The weakest if one more step were made.
+    pub(super) fn with(self, last_bits: LastBits, noise: Noise) -> (LastBits, Noise) {
+        let Some((last_bits_so_far, noise_so_far)) = self.0 else { return (last_bits, noise) };
+        let last_bits = match (last_bits_so_far, last_bits) {
+            (LastBits::OfTheBatch, _) | (_, LastBits::OfTheBatch) => LastBits::OfTheBatch,
+            (LastBits::OfTheClosure, _) | (_, LastBits::OfTheClosure) => LastBits::OfTheClosure,
+            (LastBits::OfTheRecordAlone, LastBits::OfTheRecordAlone) => LastBits::OfTheRecordAlone,
+        };
+        let exact = (noise_so_far, noise) == (Noise::ExactRounded, Noise::ExactRounded);
+        (last_bits, if exact { Noise::ExactRounded } else { Noise::FloatingPoint })
+    }
+}
+
+impl<I, O, D, B> Session<I, O, D, B>
+where
+    D: Dataset<I>,
+    B: Batcher<I, O>,
+{
+    /// What the last bits of a contribution depend on as the session is set now.
+    pub(super) fn last_bits(&self) -> LastBits {
+        let by_rules = match self.per_example {
+            PerExample::OneBackward => true,
+            PerExample::Automatic => self.on_graph.is_empty() && !self.on_graph_elsewhere,
+            PerExample::Traced | PerExample::Loop => false,
+        };
+        match self.per_example {
+            PerExample::Loop => LastBits::OfTheRecordAlone,
+            _ if by_rules && sums_in_f64(&Tensor::<1>::zeros([1], &self.device)) => LastBits::OfTheClosure,
+            // Burn's own products choose how they compute by the number of rows.
+            _ => LastBits::OfTheBatch,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_of_all_steps_that_one_of_them_did_not_have() {
+        let mut made = StepsMade::default();
+        let best = (LastBits::OfTheRecordAlone, Noise::ExactRounded);
+        assert_eq!(made.with(best.0, best.1), best);
+        made.also(best.0, best.1);
+        made.also(LastBits::OfTheClosure, Noise::ExactRounded);
+        assert_eq!(made.with(best.0, best.1), (LastBits::OfTheClosure, Noise::ExactRounded));
+        made.also(LastBits::OfTheRecordAlone, Noise::FloatingPoint);
+        assert_eq!(made.with(best.0, best.1), (LastBits::OfTheClosure, Noise::FloatingPoint));
+        let mut resumed = StepsMade::default();
+        resumed.also_unknown();
+        resumed.also(best.0, best.1);
+        assert_eq!(resumed.with(best.0, best.1), (LastBits::OfTheBatch, Noise::FloatingPoint));
+    }
+}
