@@ -164,9 +164,13 @@ impl AtomicFile {
         })
     }
 
-    fn name(mut self, give: impl FnOnce(Unfinished, &Path) -> io::Result<()>) -> Result<(), OutputError> {
+    fn synchronize(&mut self) -> io::Result<()> {
         traced!(crate::trace::Operation::Sync(self.traced_as.clone()));
-        let synced = self.unfinished.file().sync_all();
+        self.unfinished.file().sync_all()
+    }
+
+    fn name(mut self, give: impl FnOnce(Unfinished, &Path) -> io::Result<()>) -> Result<(), OutputError> {
+        let synced = self.synchronize();
         synced
             .and_then(|()| give(self.unfinished, &self.path))
             .map_err(|source| OutputError::File { path: self.path.clone(), source })?;
