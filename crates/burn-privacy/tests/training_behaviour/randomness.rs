@@ -55,6 +55,38 @@ fn two_runs_with_the_operating_systems_entropy_differ() {
 }
 
 #[test]
+fn sessions_share_neither_noise_nor_coins() {
+    // The same step of two sessions of one plan, as of a run that goes on in another process.
+    let records = 1_000;
+    let plan = PrivacyPlanConfig::new()
+        .with_sampling(Sampling::poisson(records / 2, records))
+        .with_noise(NoiseLevel::multiplier(1.0))
+        .with_delta(1e-4)
+        .with_steps(1)
+        .build()
+        .unwrap();
+    let model = burn::module::Param::from_tensor(Tensor::<1>::zeros([records], &flex()));
+    for kind in [Noise::FloatingPoint, Noise::ExactRounded] {
+        let [first, second] = std::array::from_fn(|_| {
+            let nothing = InMemDataset::<crate::support::Example>::new(Vec::new());
+            let mut session = plan.start(nothing, Rows, &flex(), Entropy::os()).unwrap().with_noise(kind);
+            let step = session.next_step().unwrap().unwrap();
+            let update = step.gradients(&model, |_, _: Batch| unreachable!("an empty batch")).unwrap();
+            crate::support::by_path(&model, &update.into(), 1.0).remove("").unwrap()
+        });
+        // Two floats of some 2^25 likely ones meet by chance: 3e-5 times in a thousand.
+        let same = first.iter().zip(&second).filter(|(x, y)| x == y).count();
+        assert!(same < 4, "{kind:?}: {same} values of 1,000 are equal");
+    }
+    let [first, second] = std::array::from_fn(|_| {
+        let many = InMemDataset::new(vec![crate::support::Example::new(Vec::new(), Vec::new()); records]);
+        let mut drawing = plan.start::<_, Batch, _, _>(many, Rows, &flex(), Entropy::os()).unwrap();
+        drawing.take_sampler().unwrap().next_batch().unwrap().unwrap().unprotected_indices().to_vec()
+    });
+    assert_ne!(first, second);
+}
+
+#[test]
 fn sampling_and_noise_share_no_randomness_under_one_seed() {
     // Coins at rate 1/2 against the signs of the noise: independent, so they agree half of the time.
     let records = 20_000;
