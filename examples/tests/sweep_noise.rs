@@ -143,7 +143,7 @@ fn bad_input_is_one_sentence_before_any_training() {
     fs::write(&empty, "noise_multipliers = []\n").unwrap();
     for (arguments, out, words) in [
         (&["--config", empty.to_str().unwrap()][..], &out, "no noise multiplier or epsilon"),
-        (&["--noise-multipliers", "1,0"], &out, "noise multiplier is 0, but must be"),
+        (&["--noise-multipliers", "1,0"], &out, "noise multiplier = 0 is not possible"),
         (&["--noise-multipliers=-1"], &out, "noise multiplier = -1"),
         (&["--epsilons", "NaN"], &out, "epsilon = NaN"),
         (&["--task", "imagenet"], &out, "possible values: affordability, cifar, mnist"),

@@ -1,10 +1,8 @@
 //! Why a sweep is refused, or can't go on.
 
-use std::borrow::Cow;
-use std::fmt::Display;
 use std::path::PathBuf;
 
-use burn_privacy_output::{DurableLogError, InvalidValue};
+use burn_privacy_output::DurableLogError;
 
 /// `std::result::Result` with this crate's [`SweepError`].
 pub type Result<T, E = SweepError> = std::result::Result<T, E>;
@@ -22,8 +20,15 @@ pub enum SweepError {
         what: &'static str,
     },
     /// A value can't be used.
-    #[error(transparent)]
-    Value(#[from] InvalidValue),
+    #[error("{what} = {given} is not possible in a sweep: {allowed}")]
+    Value {
+        /// What was given.
+        what: &'static str,
+        /// Its value.
+        given: String,
+        /// What is allowed, and what to do.
+        allowed: String,
+    },
     /// A setting makes no plan.
     #[error("setting {number} of the sweep ({setting}): {source}")]
     Setting {
@@ -99,6 +104,6 @@ impl From<DurableLogError> for SweepError {
 }
 
 /// Refuses a value.
-pub(super) fn refuse(what: &'static str, given: impl Display, allowed: impl Into<Cow<'static, str>>) -> SweepError {
-    InvalidValue::new(what, given, allowed).into()
+pub(super) fn refuse(what: &'static str, given: impl ToString, allowed: impl Into<String>) -> SweepError {
+    SweepError::Value { what, given: given.to_string(), allowed: allowed.into() }
 }
