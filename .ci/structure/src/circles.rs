@@ -2,7 +2,7 @@
 //!
 //! A file uses another if it names one of its items by a path that begins with `crate` or `super` (in a `use` or in code, but
 //! not in comments or behind `#[cfg(test)]`). A name that a `mod.rs` or `lib.rs` hands on with `pub use` leads to the file that
-//! it hands on from. Macros and names that come by a glob are not seen.
+//! it hands on from. Not seen are macros, names that come by a glob, and calls of a file that a `mod.rs` declares itself (`child::f()`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,5 +1,9 @@
 //! The one error type of the crate.
 
+use std::borrow::Cow;
+
+use burn_privacy_output::InvalidValue;
+
 use crate::Adjacency;
 
 /// Everything that can go wrong in this crate.
@@ -9,15 +13,8 @@ use crate::Adjacency;
 #[non_exhaustive]
 pub enum AccountingError {
     /// A number or a list is outside of what the formula is defined for.
-    #[error("{name} is {given}, but must be {allowed}")]
-    InvalidParameter {
-        /// Name of the parameter as it is written in the event or in the function's signature.
-        name: &'static str,
-        /// The value that was given, printed.
-        given: String,
-        /// The values that are allowed and, where it helps, what to do.
-        allowed: String,
-    },
+    #[error(transparent)]
+    InvalidParameter(#[from] InvalidValue),
 
     /// The accountant has no theorem for this event under this adjacency.
     #[error("the {accountant} accountant does not support `{event}` under {adjacency} adjacency: {advice}")]
@@ -136,9 +133,9 @@ pub type Result<T, E = AccountingError> = core::result::Result<T, E>;
 pub(crate) fn invalid(
     name: &'static str,
     given: impl std::fmt::Display,
-    allowed: impl Into<String>,
+    allowed: impl Into<Cow<'static, str>>,
 ) -> AccountingError {
-    AccountingError::InvalidParameter { name, given: given.to_string(), allowed: allowed.into() }
+    InvalidValue::new(name, given, allowed).into()
 }
 
 /// Refuses an estimate.

@@ -1,7 +1,11 @@
 //! What can be wrong with a table, a hierarchy or a parameter, in sentences.
 
+use std::borrow::Cow;
+use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
+
+use burn_privacy_output::InvalidValue;
 
 /// Why a table could not be anonymized, attacked or inspected.
 #[derive(Debug, thiserror::Error)]
@@ -96,19 +100,12 @@ pub enum AnonymizeError {
         value: String,
     },
     /// A parameter is outside its range.
-    #[error("{name} is {given}: it must be {allowed}")]
-    Parameter {
-        /// The parameter.
-        name: &'static str,
-        /// What was given.
-        given: String,
-        /// What is allowed.
-        allowed: String,
-    },
+    #[error(transparent)]
+    Parameter(#[from] InvalidValue),
     /// A model could not be trained or asked.
     #[error("the model could not be trained: {0}")]
     Model(String),
-    /// No randomness was to be had.
+    /// The operating system gave no randomness.
     #[error("no randomness: {0}")]
     Randomness(String),
     /// Nothing reaches what was asked for.
@@ -121,8 +118,8 @@ pub enum AnonymizeError {
 
 impl AnonymizeError {
     /// A parameter that is refused.
-    pub(crate) fn parameter(name: &'static str, given: impl ToString, allowed: impl Into<String>) -> Self {
-        Self::Parameter { name, given: given.to_string(), allowed: allowed.into() }
+    pub(crate) fn parameter(name: &'static str, given: impl Display, allowed: impl Into<Cow<'static, str>>) -> Self {
+        InvalidValue::new(name, given, allowed).into()
     }
 
     /// An error of the CSV parser, as ours.

@@ -1,7 +1,10 @@
 //! The one error type of the crate.
 
+use std::borrow::Cow;
+
 use burn_privacy_accounting::AccountingError;
 use burn_privacy_mechanisms::MechanismError;
+use burn_privacy_output::InvalidValue;
 
 /// Everything that can go wrong in this crate.
 ///
@@ -12,15 +15,8 @@ use burn_privacy_mechanisms::MechanismError;
 #[non_exhaustive]
 pub enum ConvexError {
     /// A public parameter is outside of what the theorem is proved for.
-    #[error("{name} is {given}, but must be {allowed}")]
-    InvalidParameter {
-        /// Name of the parameter.
-        name: &'static str,
-        /// The value that was given, printed.
-        given: String,
-        /// The values that are allowed.
-        allowed: String,
-    },
+    #[error(transparent)]
+    InvalidParameter(#[from] InvalidValue),
 
     /// There is nothing to train on.
     #[error("there are no {what}: at least one is needed, and the number of records counts as public")]
@@ -95,8 +91,12 @@ pub enum ConvexError {
 pub type Result<T, E = ConvexError> = core::result::Result<T, E>;
 
 /// Refuses a parameter.
-pub(crate) fn invalid(name: &'static str, given: impl std::fmt::Display, allowed: impl Into<String>) -> ConvexError {
-    ConvexError::InvalidParameter { name, given: given.to_string(), allowed: allowed.into() }
+pub(crate) fn invalid(
+    name: &'static str,
+    given: impl std::fmt::Display,
+    allowed: impl Into<Cow<'static, str>>,
+) -> ConvexError {
+    InvalidValue::new(name, given, allowed).into()
 }
 
 /// Lets a finite number above zero pass.

@@ -1,5 +1,10 @@
 //! Why an ensemble's answers are refused.
 
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use burn_privacy_output::InvalidValue;
+
 /// `std::result::Result` with this crate's [`EnsembleError`].
 pub type Result<T, E = EnsembleError> = std::result::Result<T, E>;
 
@@ -8,15 +13,8 @@ pub type Result<T, E = EnsembleError> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum EnsembleError {
     /// A value that can't be used.
-    #[error("{field} = {given} is not possible: {allowed}")]
-    Plan {
-        /// Name of the value.
-        field: &'static str,
-        /// What was given.
-        given: String,
-        /// What is allowed and what to do.
-        allowed: String,
-    },
+    #[error(transparent)]
+    Plan(#[from] InvalidValue),
     /// Every planned answer was charged.
     #[error("the plan's {steps} answers are spent. Make a new plan; its cost adds to this one.")]
     BudgetSpent {
@@ -38,7 +36,7 @@ pub enum EnsembleError {
 }
 
 impl EnsembleError {
-    pub(crate) fn plan(field: &'static str, given: impl ToString, allowed: impl Into<String>) -> Self {
-        Self::Plan { field, given: given.to_string(), allowed: allowed.into() }
+    pub(crate) fn plan(field: &'static str, given: impl Display, allowed: impl Into<Cow<'static, str>>) -> Self {
+        InvalidValue::new(field, given, allowed).into()
     }
 }

@@ -22,7 +22,7 @@ impl Shards {
     /// [`EnsembleError::Plan`] for no shards; if the operating system gives no randomness.
     pub fn draw(population: usize, shards: usize, entropy: Entropy) -> Result<Self> {
         if shards == 0 {
-            return Err(EnsembleError::Plan { field: "shards", given: "0".into(), allowed: "at least 1".into() });
+            return Err(EnsembleError::plan("shards", 0, "at least 1"));
         }
         let key = PrivacyKey::draw(&entropy)?;
         let mut coins = vec![0.0; population];

@@ -1,11 +1,14 @@
 //! What can be wrong with places, in sentences.
 
+use std::borrow::Cow;
+use std::fmt::Display;
+
 use burn_privacy_accounting::AccountingError;
 use burn_privacy_budget::BudgetError;
 use burn_privacy_budget::ledger::LedgerError;
 use burn_privacy_mechanisms::MechanismError;
 use burn_privacy_mechanisms::local::LocalError;
-use burn_privacy_output::OutputError;
+use burn_privacy_output::{InvalidValue, OutputError};
 
 use burn_privacy_anonymize::AnonymizeError;
 
@@ -34,15 +37,8 @@ pub enum LocationError {
         problem: String,
     },
     /// A parameter is outside its range.
-    #[error("{name} is {given}: it must be {allowed}")]
-    Parameter {
-        /// The parameter.
-        name: &'static str,
-        /// What was given.
-        given: String,
-        /// What is allowed.
-        allowed: String,
-    },
+    #[error(transparent)]
+    Parameter(#[from] InvalidValue),
     /// Nothing reaches what was asked for.
     #[error("nothing reaches the target: {reason}")]
     Unreachable {
@@ -82,8 +78,8 @@ pub enum LocationError {
 
 impl LocationError {
     /// A parameter that is refused.
-    pub(crate) fn parameter(name: &'static str, given: impl ToString, allowed: impl Into<String>) -> Self {
-        Self::Parameter { name, given: given.to_string(), allowed: allowed.into() }
+    pub(crate) fn parameter(name: &'static str, given: impl Display, allowed: impl Into<Cow<'static, str>>) -> Self {
+        InvalidValue::new(name, given, allowed).into()
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! [`AtomicFile`] and [`write_atomically`] write a file so that nobody ever finds half of it. A [`DurableLog`] appends
 //! lines that are on the disk when it returns, under a lock, and notices if its file is replaced. An [`InvalidValue`]
-//! says what was given and what is allowed; [`printable`] text has no control characters; a [`fingerprint`] tells settings apart. With the feature `plot`, [`plot::LineChart`]
+//! says what was given and what is allowed; [`printable`] text has no control characters; a [`fingerprint`] tells settings apart. Without the default feature `files`,
+//! only the last two are there (no fingerprint), for crates that write nothing. With the feature `plot`, [`plot::LineChart`]
 //! draws curves, with error bars if there are any, as PNG and SVG; the font is built in, so that the same data gives the
 //! same picture everywhere. The feature `trace` is for tests: it records what is asked of the file system, and replays power cuts.
 //!
@@ -15,6 +16,7 @@
 //! ```
 
 /// Notes an operation on the file system, where those are recorded.
+#[cfg(feature = "files")]
 macro_rules! traced {
     ($operation:expr) => {
         #[cfg(feature = "trace")]
@@ -22,11 +24,15 @@ macro_rules! traced {
     };
 }
 
+#[cfg(feature = "files")]
 mod atomic_file;
 mod digits;
+#[cfg(feature = "files")]
 mod durable_log;
 mod error;
+#[cfg(feature = "files")]
 mod file_identity;
+#[cfg(feature = "files")]
 mod fingerprint;
 mod invalid_value;
 #[cfg(feature = "plot")]
@@ -35,10 +41,13 @@ mod printable;
 #[cfg(feature = "trace")]
 pub mod trace;
 
+#[cfg(feature = "files")]
 pub use atomic_file::{AtomicFile, write_atomically};
 pub use digits::grouped;
+#[cfg(feature = "files")]
 pub use durable_log::{DurableLog, DurableLogError};
 pub use error::OutputError;
+#[cfg(feature = "files")]
 pub use fingerprint::fingerprint;
 pub use invalid_value::InvalidValue;
 pub use printable::{printable, printable_lines, printable_markdown};

@@ -46,8 +46,8 @@ impl RunReport {
         }
         facts.push(("Evaluation records", self.data.evaluation.clone()));
         facts.push(("Epsilon of this run", round_up_for_display(self.epsilon)));
-        let (total, rate) = (self.timing.total_seconds, self.timing.images_per_second);
-        facts.push(("Wall time", format!("{total:.1} s, {rate:.0} images/s in training steps")));
+        let (total, rate) = (self.timing.total_seconds, self.timing.examples_per_second);
+        facts.push(("Wall time", format!("{total:.1} s, {rate:.0} examples/s in training steps")));
         facts
     }
 }

@@ -136,7 +136,8 @@ pub struct Timing {
     /// In evaluations.
     pub evaluation_seconds: f64,
     /// Expected (public) batch size times steps by training seconds.
-    pub images_per_second: f64,
+    #[serde(alias = "images_per_second")]
+    pub examples_per_second: f64,
 }
 
 /// What a run was built from.

@@ -86,7 +86,7 @@ pub(crate) fn report(protection: Protection, curve: Vec<CurvePoint>) -> RunRepor
             total_seconds: 100.0 / 3.0,
             training_seconds: 30.0,
             evaluation_seconds: 3.0,
-            images_per_second: 2_000.0 / 3.0,
+            examples_per_second: 2_000.0 / 3.0,
         },
         versions: Versions::current(),
     }
@@ -211,4 +211,11 @@ fn all_files_are_written_and_none_is_left_unfinished() {
     let csv = fs::read_to_string(target.join("curve.csv")).unwrap();
     assert!(csv.starts_with("step,epoch,epsilon,test_accuracy\n40,1,"), "{csv}");
     assert_eq!(csv.lines().count(), 11);
+}
+
+#[test]
+fn the_version_of_burn_is_the_one_that_the_workspace_pins() {
+    // A package stands alone, without the workspace's manifest.
+    let Ok(manifest) = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml")) else { return };
+    assert!(manifest.contains(&format!("\nburn = {{ version = \"={}\"", Versions::current().burn)));
 }

@@ -40,6 +40,7 @@
 mod charts;
 mod config;
 mod error;
+mod free_memory;
 mod limits;
 mod log;
 mod planned;
@@ -53,10 +54,11 @@ mod trial;
 
 pub use config::{Setting, SweepConfig, SweptNoise};
 pub use error::{Result, SweepError};
+pub use free_memory::jobs_that_fit;
 pub use log::{TRIALS_FILE, TrialEnd, TrialRecord};
 pub use planned::{PlanFigures, PlannedSetting};
 pub use report::SweepDescription;
-pub use runner::{Sweep, SweepProgress, jobs_that_fit};
+pub use runner::{Sweep, SweepProgress};
 pub use selection::{PrivateSelection, Selected};
 pub use summary::{SettingSummary, SweepSummary};
 pub use trial::{Trial, TrialOutcome, TrialResult};

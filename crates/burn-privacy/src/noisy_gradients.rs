@@ -74,7 +74,7 @@ impl NoisyGradients {
         reader.found.unwrap_or_else(|| Ok(Vec::new()))
     }
 
-    /// What another rank released, of whose bits nobody can tell whether they travelled.
+    /// What another rank released, of whose bits nobody can tell whether they traveled.
     pub(crate) fn received<M: Module>(model: &M, entries: &[(ParamId, Vec<u32>)]) -> Self {
         struct Writer<'a> {
             entries: &'a [(ParamId, Vec<u32>)],

@@ -202,7 +202,7 @@ impl Job {
                 total_seconds: self.run.clock.elapsed().as_secs_f64(),
                 training_seconds: results.training.as_secs_f64(),
                 evaluation_seconds: results.evaluation.as_secs_f64(),
-                images_per_second: results.examples_per_second,
+                examples_per_second: results.examples_per_second,
             },
             versions: Versions::current(),
         };

@@ -262,7 +262,7 @@ fn a_seeded_run_repeats_bit_for_bit_and_says_that_it_is_not_private() {
         report.timing.total_seconds = 0.0;
         report.timing.training_seconds = 0.0;
         report.timing.evaluation_seconds = 0.0;
-        report.timing.images_per_second = 0.0;
+        report.timing.examples_per_second = 0.0;
         (report.to_json().unwrap(), fs::read(folder.path().join("curve.png")).unwrap())
     });
     assert_eq!(reports[0], reports[1]);

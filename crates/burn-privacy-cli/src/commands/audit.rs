@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn_privacy_audit::membership::{References, lira, logit, loss_score, rmia};
 use burn_privacy_audit::{AuditReport, Guesses, Roc, Runs, Scores, one_run, one_run_gaussian, p_value};
 use burn_privacy_output::plot::{self, Axis, LineChart, Series, Stroke};
-use burn_privacy_output::write_atomically;
+use burn_privacy_output::{InvalidValue, write_atomically};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
@@ -300,9 +300,7 @@ fn write_roc(roc: &Roc, report: &AuditReport, path: &Path) -> Result<(), Failure
     match extension {
         Some("png") => Ok(write_atomically(path, plot::png(&chart, SIZE)?)?),
         Some("svg") => Ok(write_atomically(path, plot::svg(&chart, SIZE)?)?),
-        _ => {
-            Err(Failure::Input(format!("--roc is {}, but must be a name ending in .csv, .png or .svg", path.display())))
-        }
+        _ => Err(InvalidValue::new("--roc", path.display(), "a name ending in .csv, .png or .svg").into()),
     }
 }
 

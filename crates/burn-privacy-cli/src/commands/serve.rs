@@ -17,6 +17,7 @@ use burn_privacy_anonymize::FileFormat;
 use burn_privacy_anonymize::columns::{ColumnSchema, TransformOptions, transform_bytes};
 use burn_privacy_anonymize::pseudonym::PseudonymKey;
 use burn_privacy_budget::statement::json;
+use burn_privacy_output::InvalidValue;
 use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -92,9 +93,9 @@ pub fn serve(args: ServeArgs, out: &mut impl Write) -> Result<(), Failure> {
     if schema.needs_key() && key.is_none() {
         return Err(Failure::Input("the schema has pseudonyms: give --key".to_owned()));
     }
-    let positive = |name: &str, value: u64| match usize::try_from(value) {
+    let positive = |name: &'static str, value: u64| match usize::try_from(value) {
         Ok(value) if value > 0 => Ok(value),
-        _ => Err(Failure::Input(format!("{name} is {value}: it must be at least 1"))),
+        _ => Err(Failure::from(InvalidValue::new(name, value, "at least 1"))),
     };
     let (input, output) = (args.from.into(), args.to.into());
     let service = Service {

@@ -7,10 +7,9 @@ use burn::module::{Initializer, ParamId};
 use burn::nn::PaddingConfig2d;
 use burn::tensor::{Device, Tensor};
 
-use super::linear::trainable;
 use super::wrapped_layer::wrapped_layer;
 use crate::per_example::{
-    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, is_recording, record,
+    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, is_recording, record, trainable,
 };
 use burn_privacy_kernels::ops::convolution::{
     Convolution, convolve, ghost_norms, kernel_gradients, weighted_kernel_gradient,

@@ -6,11 +6,10 @@ use burn::config::Config;
 use burn::module::{Initializer, ParamId};
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor};
 
-use super::linear::trainable;
 use super::wrapped_layer::wrapped_layer;
 use crate::index_range::clamped;
 use crate::per_example::{
-    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, is_recording, record,
+    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, is_recording, record, trainable,
 };
 use burn_privacy_kernels::ops::embedding::weighted_table_gradient;
 use burn_privacy_kernels::ops::squared_norms::{add_error, sum_of_squares_bound};

@@ -4,9 +4,8 @@ use burn::config::Config;
 use burn::tensor::{Device, Tensor};
 
 use super::affine_rule::AffineRule;
-use super::linear::trainable;
 use super::wrapped_layer::wrapped_layer;
-use crate::per_example::{is_recording, record};
+use crate::per_example::{is_recording, record, trainable};
 use burn_privacy_kernels::ops::normalization::layer_norm;
 use burn_privacy_kernels::ops::weights::untracked;
 

@@ -10,6 +10,7 @@ use burn::tensor::{Device, Tensor};
 use super::wrapped_layer::wrapped_layer;
 use crate::per_example::{
     ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, is_recording, record, recording_layout,
+    trainable,
 };
 use burn_privacy_kernels::ops::examples::rows_of;
 use burn_privacy_kernels::ops::linear::{ghost_norms, linear, outer_product_norms, weight_gradients, weighted_sums};
@@ -92,11 +93,6 @@ impl Linear {
         let input = recorded.reshape([rows, positions, d_input]);
         record(output, LinearRule { input, views, weight, bias, d_output })
     }
-}
-
-/// The id of a parameter if it requires a gradient.
-pub(super) fn trainable<const D: usize>(param: &burn::module::Param<Tensor<D>>) -> Option<ParamId> {
-    param.val().is_require_grad().then_some(param.id)
 }
 
 pub(crate) struct LinearRule {

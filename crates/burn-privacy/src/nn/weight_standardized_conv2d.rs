@@ -7,9 +7,8 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
 
 use super::conv2d::Conv2dRule;
-use super::linear::trainable;
 use crate::per_example::{
-    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, is_recording, record,
+    ClipFactors, ParameterGradients, ParameterSum, PerExampleRule, Rounding, is_recording, record, trainable,
 };
 use burn_privacy_kernels::ops::exact_grid::sums_in_f64;
 use burn_privacy_kernels::ops::squared_norms::add_error;

@@ -151,6 +151,7 @@ impl ModuleVisitor for Visitor {
     }
 
     fn visit_flag(&mut self, flag: &Param<Flag>) {
+        // By the struct's name: a visitor is told no other thing about a module's type.
         let in_batch_norm = self.layers.last().is_some_and(|layer| layer == "BatchNorm");
         if in_batch_norm && flag.val().is_enabled() && self.batch_norm.is_none() {
             self.batch_norm = Some(self.path[..self.path.len() - 1].join("."));

@@ -45,6 +45,11 @@ pub fn per_example<const D: usize, const O: usize>(param: &Param<Tensor<D>>, exa
     if recorded { record(copies, ParamRule { id: param.id, examples, entries }) } else { copies }
 }
 
+/// The id of a parameter if it requires a gradient.
+pub(crate) fn trainable<const D: usize>(param: &Param<Tensor<D>>) -> Option<ParamId> {
+    param.val().is_require_grad().then_some(param.id)
+}
+
 /// The gradient of a per-example copy *is* the per-example gradient.
 pub(crate) struct ParamRule {
     pub(crate) id: ParamId,

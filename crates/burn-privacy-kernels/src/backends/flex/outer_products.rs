@@ -18,7 +18,7 @@ use super::small_product::{MOST_COLUMNS, is_small, rows_of_a_task};
 ///
 /// Squares of f32 and their products are far from the ends of f64's range, so that only its rounding counts: at most a
 /// factor of `1 + n 2^-53` for `n` squares (Higham, section 4.2). The result is rounded up to f32. It is not finite, and
-/// the example left out, where `|a|^2` or `|g|^2` is none in f32: the scaled gradient, which may lose what lies below
+/// the example left out, where `|a|^2` or `|g|^2` is not representable in f32: the scaled gradient, which may lose what lies below
 /// f32's range, is then multiplied by inputs of at most 2^64.
 pub(super) fn squared_norms(pairs: RowPairs<'_>, ones: f64) -> Vec<f32> {
     let RowPairs { inputs, d_input, gradients, d_output } = pairs;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn_privacy_location::aggregation::read_areas;
 use burn_privacy_location::{Place, PlaceMap, is_geojson, read_places, read_points};
-use burn_privacy_output::{plot, write_atomically};
+use burn_privacy_output::{InvalidValue, plot, write_atomically};
 use clap::Args;
 
 use super::input::ColumnArgs;
@@ -46,7 +46,7 @@ pub fn map(args: &MapArgs, out: &mut impl Write) -> Result<(), Failure> {
     if let Some(radius) = args.radius
         && !(radius > 0.0 && radius <= 5e6)
     {
-        return Err(Failure::Input(format!("--radius {radius}: it must be above 0 and at most 5,000,000 meters")));
+        return Err(InvalidValue::new("--radius", radius, "above 0 and at most 5,000,000 meters").into());
     }
     let map = PlaceMap {
         title: args.title.clone(),
