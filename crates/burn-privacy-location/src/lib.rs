@@ -45,6 +45,7 @@ mod laplace_radius;
 mod mask;
 mod mask_choice;
 mod mask_file;
+mod masked_rows;
 mod neighbors;
 mod optimal_mechanism;
 mod place;
