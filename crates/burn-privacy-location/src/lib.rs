@@ -88,7 +88,7 @@ pub use public_grid::PublicGrid;
 pub use radial::{Disc, Donut, GaussianDisplacement};
 pub use randomness::PointRandomness;
 pub use remapping::{BayesianAdversary, Guess, Remapping};
-pub use repeated_reports::{ReportCharge, ReportCount, statement_of_draws};
+pub use repeated_reports::{JITTER, ReportCharge, ReportCount, statement_of_draws};
 pub use statement::PlaceStatement;
 
 #[cfg(test)]

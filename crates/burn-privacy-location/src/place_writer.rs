@@ -15,7 +15,7 @@ use super::mask::PointMask;
 use super::place::{DECIMALS, Place};
 use super::place_text::{PlaceText, of_degrees};
 use super::randomness::PointRandomness;
-use super::repeated_reports::{ReportCount, statement_of_draws};
+use super::repeated_reports::{JITTER, ReportCount, statement_of_draws};
 
 /// What a mutex holds, also after a thread with it has panicked: counts are never half made.
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -216,6 +216,7 @@ impl RowWriter for PlaceWriter {
             caveats
                 .push("it is assumed that nobody else has the key, which undoes every mask made under it".to_owned());
             caveats.push("that a subject was at the same place again, which equal reports show".to_owned());
+            caveats.push(JITTER.to_owned());
         }
         if widened > 0 {
             caveats.push(format!(

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use burn_privacy_anonymize::pseudonym::PseudonymKey;
 use burn_privacy_budget::ledger::Ledger;
 use burn_privacy_location::{
-    Draws, KeptDraws, MaskChoice, MaskFileOptions, MaskMethod, MaskedRows, PointMask, ReportCharge, SubjectColumns,
-    count_reports, mask_file, statement_of_draws,
+    Draws, JITTER, KeptDraws, MaskChoice, MaskFileOptions, MaskMethod, MaskedRows, PointMask, ReportCharge,
+    SubjectColumns, count_reports, mask_file, statement_of_draws,
 };
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 use clap::{Args, ValueEnum};
@@ -185,12 +185,15 @@ pub fn mask(args: &MaskArgs, out: &mut impl Write) -> Result<(), Failure> {
         (None, _) => statement.assumption("each row is another subject's, and its only report"),
         (Some(_), None) => statement.fact("Draws", "anew for each row"),
         (Some(_), Some(_)) if args.first_place => statement
-            .fact("Draws", "kept: one for each subject and period, of the subject's first place in the file, under a secret key")
+            .fact(
+                "Draws",
+                "kept: one for each subject and period, of the subject's first place in the file, under a secret key",
+            )
             .assumption("nobody else has the key, which undoes every mask made under it"),
         (Some(_), Some(_)) => statement
             .fact("Draws", "kept: one for each subject, period and place, under a secret key")
             .not_covered("that a subject was at the same place again, which equal reports show")
-            .not_covered("a place that jitters is another one each time, whose draws average out: a coarser grid, or the first place of a period, keeps one")
+            .not_covered(JITTER)
             .assumption("nobody else has the key, which undoes every mask made under it"),
     };
     if !args.keep.is_empty() {
