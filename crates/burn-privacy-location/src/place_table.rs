@@ -98,7 +98,8 @@ impl PlaceTable {
             }
         }
         let mut position = csv::Position::new();
-        position.set_line(number as u64);
+        // Lines count from 1, features from 0.
+        position.set_line(number as u64 + 1);
         record.set_position(Some(position));
         Ok(true)
     }
@@ -128,7 +129,7 @@ impl PlaceCells {
     pub(super) fn wrong(&self, record: &ByteRecord, problem: String) -> LocationError {
         let line = record.position().map_or(0, csv::Position::line);
         if is_geojson(&self.file) {
-            return wrong_feature(&self.file, line, &problem);
+            return wrong_feature(&self.file, line.saturating_sub(1), &problem);
         }
         LocationError::Line { file: self.file.display().to_string(), line, problem }
     }
@@ -206,4 +207,25 @@ pub fn read_traces(
         }
     }
     Ok(traces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_rows_whose_properties_are_cells() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("homes.geojson");
+        let text = r#"{"type":"FeatureCollection","features":[
+            {"type":"Feature","properties":{"user":"ann","people":3,"latitude":"x"},"geometry":{"type":"Point","coordinates":[10,60,5]}},
+            {"type":"Feature","properties":null,"geometry":null}]}"#;
+        std::fs::write(&file, text).unwrap();
+        let columns = PlaceColumns::default();
+        let traces = read_traces(&file, &columns, "user", Some("people")).unwrap();
+        assert_eq!(traces["ann"], [(Place::new(60.0, 10.0).unwrap(), "3".to_owned())]);
+        let error = read_population(&file, &columns, Some("people")).unwrap_err().to_string();
+        assert!(error.contains("feature 1: there is no place"), "{error}");
+        assert!(read_traces(&file, &columns, "name", None).is_err());
+    }
 }
