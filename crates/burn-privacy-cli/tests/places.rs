@@ -139,3 +139,110 @@ fn attacks_counts_and_maps_read_what_masks_write() {
     }
     assert!(refused(at, "map --before homes.csv --output map.pdf").contains(".html"));
 }
+
+#[test]
+fn geojson_goes_in_and_out_with_the_properties_to_keep() {
+    let folder = street();
+    let at = folder.path();
+    answered(at, "mask homes.csv --method grid --grid 5 --keep user,name --output homes.geojson");
+    let read = |file: &str| -> serde_json::Value { serde_json::from_slice(&fs::read(at.join(file)).unwrap()).unwrap() };
+    let homes = read("homes.geojson");
+    assert_eq!(homes["features"].as_array().unwrap().len(), 300);
+    assert_eq!(homes["features"][3]["properties"], serde_json::json!({ "user": "u3", "name": "Ann 3" }));
+    let moved = "mask homes.geojson --method planar-laplace --epsilon 0.01 --subject user";
+    let said = answered(at, &format!("{moved} --keep user --output moved.geojson"));
+    assert!(said.contains("all 5 draws"), "{said}");
+    let features = read("moved.geojson")["features"].as_array().unwrap().clone();
+    assert!(features.len() == 300 && features[7]["properties"] == serde_json::json!({ "user": "u7" }));
+    answered(at, "mask homes.geojson --method disc --radius 9 --output back.csv");
+    assert_eq!(fs::read_to_string(at.join("back.csv")).unwrap().lines().count(), 301);
+    answered(at, "attack averaging moved.geojson --truth homes.geojson --subject user --population homes.geojson");
+    let found = answered(at, "attack nearest-address moved.geojson --truth homes.csv --population homes.csv");
+    assert!(found.contains("before masking") && found.contains("1.000"), "{found}");
+    answered(at, "aggregate quadtree homes.geojson --k 20 --output q.geojson");
+    answered(at, "map --before homes.geojson --after moved.geojson --output map.html");
+    // A feature without a point is a row without a place.
+    let none = homes.to_string().replacen(r#"{"coordinates":[10.0"#, r#"{"was":[10.0"#, 1);
+    fs::write(at.join("none.geojson"), none).unwrap();
+    assert!(refused(at, "mask none.geojson --method disc --radius 9 --output n.csv").contains("none.geojson"));
+    let point = |geometry: &str| {
+        format!(
+            r#"{{"type":"FeatureCollection","features":[{{"type":"Feature","properties":{{}},"geometry":{geometry}}}]}}"#
+        )
+    };
+    for (geometry, words) in [
+        ("null", "feature 0: there is no place"),
+        (r#"{"type":"Point","coordinates":[51.5,-122.4]}"#, "feature 0: this is no place"),
+        (r#"{"type":"LineString","coordinates":[[1,2],[3,4]]}"#, "feature 0: it is no point"),
+    ] {
+        fs::write(at.join("one.geojson"), point(geometry)).unwrap();
+        let error = refused(at, "mask one.geojson --method disc --radius 9 --output n.csv");
+        assert!(error.contains(words), "{error}");
+    }
+    fs::write(at.join("one.geojson"), point("null")).unwrap();
+    answered(at, "mask one.geojson --method disc --radius 9 --skip-unplaced --output n.geojson");
+    assert_eq!(read("n.geojson")["features"], serde_json::json!([]));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_in_sentences() {
+    let folder = street();
+    let at = folder.path();
+    fs::write(at.join("nobody.csv"), "latitude,longitude,people\n60,10,0\n60.1,10,0\n").unwrap();
+    fs::write(at.join("two.csv"), "latitude,longitude,people\n60,10,30\n60,10,40\n").unwrap();
+    fs::write(at.join("empty.csv"), "").unwrap();
+    fs::write(at.join("header.csv"), "latitude,longitude\n").unwrap();
+    for (arguments, words) in [
+        (
+            "--method remapped-laplace --epsilon 0.01 --population nobody.csv --people people",
+            "number of all people is 0",
+        ),
+        ("--method adaptive-donut --k 301 --population homes.csv", "whole population of 300"),
+        ("--method adaptive-donut --k 5 --population empty.csv", "no header"),
+        ("--method adaptive-donut --k 5 --population header.csv", "the population is empty"),
+        ("--method optimal --epsilon 0.01 --population two.csv", "two at one place"),
+        ("--method disc --radius 2e6", "at most 1000000 meters"),
+        ("--method disc --radius -5", "radius is -5"),
+        ("--method disc --radius nan", "nan"),
+        ("--method donut --inner 300 --radius 200", "inner radius"),
+        ("--method planar-laplace --epsilon -0.01", "epsilon is -0.01"),
+        ("--method planar-laplace --epsilon 0.01 --grid 1e-5", "spacing"),
+        ("--method grid --grid 0", "spacing is 0"),
+        ("--method planar-laplace --epsilon 0.01 --latitude name", "no number of degrees"),
+        ("--method planar-laplace --epsilon 0.01 --latitude latitude --longitude latitude", "one column"),
+    ] {
+        let error = refused(at, &format!("mask homes.csv {arguments} --output n.csv"));
+        assert!(error.to_lowercase().contains(words), "{arguments}: {error}");
+    }
+    assert!(!at.join("n.csv").exists());
+    assert!(refused(at, "mask empty.csv --method disc --radius 9 --output n.csv").contains("no header"));
+    let none = answered(at, "mask header.csv --method disc --radius 9 --output none.csv");
+    assert!(none.contains("Rows released"), "{none}");
+    assert_eq!(fs::read_to_string(at.join("none.csv")).unwrap(), "latitude,longitude\n");
+    assert!(refused(at, "map --before header.csv --output m.html").contains("no place to draw"));
+    // Everybody at one point: nobody is nearer than anybody else.
+    let said =
+        answered(at, "mask two.csv --method adaptive-donut --k 70 --population two.csv --people people --output d.csv");
+    assert!(said.contains("0 never did"), "{said}");
+}
+
+#[test]
+fn the_first_place_of_a_period_is_one_draw_however_it_jitters() {
+    let folder = street();
+    let at = folder.path();
+    fs::write(at.join("key"), "5a".repeat(32)).unwrap();
+    let mut text = "user,latitude,longitude,day\n".to_owned();
+    for (hour, day) in [(3, 2), (1, 1), (2, 1), (9, 2)] {
+        text += &format!("ann,60.00{hour},10,2026-11-0{day}\n");
+    }
+    fs::write(at.join("trace.csv"), text).unwrap();
+    let mask = "mask trace.csv --method planar-laplace --epsilon 0.01 --subject user --key key --period day";
+    let said = answered(at, &format!("{mask} --output kept.csv"));
+    assert!(said.contains("all 4 draws") && said.contains("jitters"), "{said}");
+    let said = answered(at, &format!("{mask} --first-place --output first.csv"));
+    assert!(said.contains("all 2 draws"), "{said}");
+    let text = fs::read_to_string(at.join("first.csv")).unwrap();
+    let rows: Vec<&str> = text.lines().skip(1).collect();
+    assert!(rows[0] == rows[3] && rows[1] == rows[2] && rows[0] != rows[1], "{rows:?}");
+    assert!(refused(at, "mask trace.csv --method disc --radius 9 --first-place --output n.csv").contains("--key"));
+}

@@ -111,6 +111,10 @@ impl PointMask for AdaptiveDonut {
         self.checked(place, randomness).map(|point| point.place)
     }
 
+    fn mask_checked(&self, place: Place, randomness: &PointRandomness) -> (Option<Place>, u64) {
+        self.checked(place, randomness).map_or((None, ATTEMPTS), |point| (Some(point.place), point.widened))
+    }
+
     fn parameters(&self) -> Vec<u64> {
         vec![4, self.k.to_bits(), self.population.fingerprint()]
     }

@@ -1,8 +1,8 @@
-//! Points of GeoJSON files, in and out.
+//! Points of GeoJSON files, in and out, and polygons out.
 
 use std::path::Path;
 
-use geojson::{GeoJson, GeometryValue};
+use geojson::{GeoJson, GeometryValue, JsonObject};
 use serde_json::{Value, json};
 
 use super::error::LocationError;
@@ -15,12 +15,16 @@ pub fn is_geojson(file: &Path) -> bool {
     file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("geojson") || ending.eq_ignore_ascii_case("json"))
 }
 
-/// Reads the points of a collection of features, one a feature; their properties are not read.
-///
-/// # Errors
-///
-/// [`LocationError`] if the file can't be read, is no collection, or has a feature that is no point or no place.
-pub fn read_points(file: &Path) -> Result<Vec<Place>, LocationError> {
+/// A feature's latitude and longitude, if it has a point, and its properties.
+pub(super) type PointFeature = (Option<[f64; 2]>, JsonObject);
+
+/// An error in a feature, counted from 0.
+pub(super) fn wrong_feature(file: &Path, number: u64, problem: &str) -> LocationError {
+    LocationError::GeoJson { file: file.display().to_string(), problem: format!("feature {number}: {problem}") }
+}
+
+/// The features of a collection, each of which is a point or has no geometry.
+pub(super) fn read_features(file: &Path) -> Result<Vec<PointFeature>, LocationError> {
     let text =
         std::fs::read_to_string(file).map_err(|source| AnonymizeError::Read { file: file.to_owned(), source })?;
     let refused = |problem: String| LocationError::GeoJson { file: file.display().to_string(), problem };
@@ -30,18 +34,41 @@ pub fn read_points(file: &Path) -> Result<Vec<Place>, LocationError> {
         return Err(refused("a collection of features is needed".to_owned()));
     };
     let point = |(number, feature): (usize, geojson::Feature)| {
-        let wrong = |problem: String| refused(format!("feature {number}: {problem}"));
-        match feature.geometry.map(|geometry| geometry.value) {
+        let wrong = |problem: &str| Err(wrong_feature(file, number as u64, problem));
+        let at = match feature.geometry.map(|geometry| geometry.value) {
+            None => None,
             Some(GeometryValue::Point { coordinates }) => match coordinates.as_slice() {
-                [longitude, latitude, ..] => {
-                    Place::new(*latitude, *longitude).map_err(|error| wrong(error.to_string()))
-                }
-                _ => Err(wrong("a position needs two numbers".to_owned())),
+                [longitude, latitude, ..] => Some([*latitude, *longitude]),
+                _ => return wrong("a position needs two numbers"),
             },
-            _ => Err(wrong("it is no point".to_owned())),
-        }
+            Some(_) => return wrong("it is no point"),
+        };
+        Ok((at, feature.properties.unwrap_or_default()))
     };
     collection.features.into_iter().enumerate().map(point).collect()
+}
+
+/// Reads the points of a collection of features, one a feature; their properties are not read.
+///
+/// # Errors
+///
+/// [`LocationError`] if the file can't be read, is no collection, or has a feature that is no point or no place.
+pub fn read_points(file: &Path) -> Result<Vec<Place>, LocationError> {
+    let place = |(number, (at, _)): (usize, PointFeature)| {
+        let wrong = |problem: &str| wrong_feature(file, number as u64, problem);
+        let [latitude, longitude] = at.ok_or_else(|| wrong("it is no point"))?;
+        Place::new(latitude, longitude).map_err(|error| wrong(&error.to_string()))
+    };
+    read_features(file)?.into_iter().enumerate().map(place).collect()
+}
+
+/// The feature of a place, with properties.
+pub(super) fn point_feature(place: Place, properties: &Value) -> Value {
+    json!({
+        "type": "Feature",
+        "geometry": { "type": "Point", "coordinates": position(place) },
+        "properties": properties,
+    })
 }
 
 /// A collection of points, without properties.
@@ -50,14 +77,11 @@ pub fn points_document(places: &[Place]) -> String {
     collection(places.iter().map(|place| (json!({ "type": "Point", "coordinates": position(*place) }), json!({}))))
 }
 
-/// A collection of features of polygons, each of which is one ring of places, with properties.
+/// A collection of features of polygons, each of which is one ring of places, with properties. Neighbors of a ring are less than
+/// half the globe apart; a ring around a pole contains the nearer one.
 #[must_use]
 pub fn polygons_document(features: &[(Vec<Vec<Place>>, Value)]) -> String {
-    let closed = |ring: &Vec<Place>| {
-        let mut positions: Vec<Value> = unwrapped(ring);
-        positions.extend(positions.first().cloned());
-        positions
-    };
+    let closed = |ring: &Vec<Place>| closed(ring);
     collection(features.iter().map(|(rings, properties)| {
         let geometry = match rings.as_slice() {
             [ring] => json!({ "type": "Polygon", "coordinates": [closed(ring)] }),
@@ -83,16 +107,23 @@ fn position(place: Place) -> Value {
     json!([rounded(place.longitude()), rounded(place.latitude())])
 }
 
-/// Positions of a ring whose longitudes go on past the antimeridian: viewers then draw no line around the globe.
-fn unwrapped(ring: &[Place]) -> Vec<Value> {
-    let first = ring.first().map_or(0.0, Place::longitude);
-    ring.iter()
-        .map(|place| {
-            let turn = ((first - place.longitude()) / 360.0).round() * 360.0;
-            let rounded = |degrees: f64| (degrees * 1e7).round() / 1e7;
-            json!([rounded(place.longitude() + turn), rounded(place.latitude())])
-        })
-        .collect()
+/// Positions of a closed ring whose longitudes go on past the antimeridian: viewers then draw no line around the globe.
+fn closed(ring: &[Place]) -> Vec<Value> {
+    let Some(first) = ring.first() else { return Vec::new() };
+    let mut unwrapped: Vec<[f64; 2]> = Vec::with_capacity(ring.len() + 4);
+    let mut last = first.longitude();
+    for place in ring.iter().chain([first]) {
+        last = place.longitude() + ((last - place.longitude()) / 360.0).round() * 360.0;
+        unwrapped.push([last, place.latitude()]);
+    }
+    // A ring that has gone around a pole comes back by way of it.
+    let around = last - first.longitude();
+    if around.abs() > 1.0 {
+        let pole = if ring.iter().map(Place::latitude).sum::<f64>() < 0.0 { -90.0 } else { 90.0 };
+        unwrapped.extend([[last, pole], [first.longitude(), pole], [first.longitude(), first.latitude()]]);
+    }
+    let rounded = |degrees: f64| (degrees * 1e7).round() / 1e7;
+    unwrapped.into_iter().map(|at| json!(at.map(rounded))).collect()
 }
 
 #[cfg(test)]
@@ -117,5 +148,24 @@ mod tests {
         let document = polygons_document(&[(vec![ring.clone()], json!({ "count": 3 }))]);
         assert!(document.contains("[181.0,0.0]") && document.contains("\"count\":3"), "{document}");
         assert!(polygons_document(&[(vec![ring.clone(), ring], json!({}))]).contains("MultiPolygon"));
+    }
+
+    #[test]
+    fn a_ring_around_a_pole_contains_it() {
+        let ring = [0.0, 90.0, 180.0, 270.0].map(|x| Place::new(-80.0, x).unwrap());
+        assert_eq!(
+            Value::from(closed(&ring)),
+            json!([
+                [0.0, -80.0],
+                [90.0, -80.0],
+                [180.0, -80.0],
+                [270.0, -80.0],
+                [360.0, -80.0],
+                [360.0, -90.0],
+                [0.0, -90.0],
+                [0.0, -80.0]
+            ])
+        );
+        assert!(closed(&[]).is_empty());
     }
 }

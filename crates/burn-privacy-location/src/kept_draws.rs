@@ -24,22 +24,41 @@ impl KeptDraws {
     }
 
     /// What a mask releases for a subject at a place within a period: the same each time; none as [`PointMask::mask`] says.
+    ///
+    /// Subject and period are bytes: names in an encoding that is not UTF-8 stay apart.
     #[must_use]
-    pub fn report(&self, mask: &dyn PointMask, subject: &str, period: &str, place: Place) -> Option<Place> {
-        mask.mask(place, &self.randomness(&mask.parameters(), subject, period, mask.drawn_for(place)))
+    pub fn report(
+        &self,
+        mask: &dyn PointMask,
+        subject: impl AsRef<[u8]>,
+        period: impl AsRef<[u8]>,
+        place: Place,
+    ) -> Option<Place> {
+        self.report_checked(mask, subject.as_ref(), period.as_ref(), place).0
+    }
+
+    /// As [`Self::report`], with the second number of [`PointMask::mask_checked`].
+    pub(super) fn report_checked(
+        &self,
+        mask: &dyn PointMask,
+        subject: &[u8],
+        period: &[u8],
+        place: Place,
+    ) -> (Option<Place>, u64) {
+        mask.mask_checked(place, &self.randomness(&mask.parameters(), subject, period, mask.drawn_for(place)))
     }
 
     /// The randomness of one mask for a subject at a place (two numbers that name it) within a period.
-    fn randomness(&self, mask: &[u64], subject: &str, period: &str, place: [u64; 2]) -> PointRandomness {
+    fn randomness(&self, mask: &[u64], subject: &[u8], period: &[u8], place: [u64; 2]) -> PointRandomness {
         let mut mac = keyed(&self.key);
         // Lengths first, so that no two lists of parts run together to the same bytes.
         mac.update(&(mask.len() as u64).to_le_bytes());
         for number in mask {
             mac.update(&number.to_le_bytes());
         }
-        for text in [subject, period] {
-            mac.update(&(text.len() as u64).to_le_bytes());
-            mac.update(text.as_bytes());
+        for bytes in [subject, period] {
+            mac.update(&(bytes.len() as u64).to_le_bytes());
+            mac.update(bytes);
         }
         for number in place {
             mac.update(&number.to_le_bytes());
@@ -74,10 +93,12 @@ mod tests {
     fn a_kept_draw_is_the_same_for_subject_period_and_place_alone() {
         let key = PseudonymKey::from_hex(&"17".repeat(32)).unwrap();
         let draws = KeptDraws::new(&key);
-        let words = |subject: &str, period: &str, place| draws.randomness(&[1], subject, period, place).words;
+        let words = |subject: &str, period: &str, place| {
+            draws.randomness(&[1], subject.as_bytes(), period.as_bytes(), place).words
+        };
         let first = words("ada", "2026-11", [1, 2]);
-        assert_eq!(first, KeptDraws::new(&key).randomness(&[1], "ada", "2026-11", [1, 2]).words);
-        assert_ne!(first, draws.randomness(&[2], "ada", "2026-11", [1, 2]).words);
+        assert_eq!(first, KeptDraws::new(&key).randomness(&[1], b"ada", b"2026-11", [1, 2]).words);
+        assert_ne!(first, draws.randomness(&[2], b"ada", b"2026-11", [1, 2]).words);
         for other in [
             words("bob", "2026-11", [1, 2]),
             words("ada", "2026-12", [1, 2]),
@@ -86,6 +107,9 @@ mod tests {
         ] {
             assert_ne!(first, other);
         }
+        // Two names of Latin-1 are no UTF-8, and two people all the same.
+        let of_bytes = |subject: &[u8]| draws.randomness(&[1], subject, b"2026-11", [1, 2]).words;
+        assert_ne!(of_bytes(b"Ren\xe9"), of_bytes(b"Ren\xe8"));
     }
 
     #[test]

@@ -45,6 +45,7 @@ mod laplace_radius;
 mod mask;
 mod mask_choice;
 mod mask_file;
+mod masked_rows;
 mod neighbors;
 mod optimal_mechanism;
 mod place;
@@ -87,7 +88,7 @@ pub use public_grid::PublicGrid;
 pub use radial::{Disc, Donut, GaussianDisplacement};
 pub use randomness::PointRandomness;
 pub use remapping::{BayesianAdversary, Guess, Remapping};
-pub use repeated_reports::{ReportCharge, ReportCount, statement_of_draws};
+pub use repeated_reports::{JITTER, ReportCharge, ReportCount, statement_of_draws};
 pub use statement::PlaceStatement;
 
 #[cfg(test)]

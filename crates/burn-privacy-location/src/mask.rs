@@ -11,6 +11,11 @@ pub trait PointMask: Send + Sync {
     /// the mask promises can be released for it.
     fn mask(&self, place: Place, randomness: &PointRandomness) -> Option<Place>;
 
+    /// As [`Self::mask`], and how often what was drawn had failed the mask's own check before: never, where it has none.
+    fn mask_checked(&self, place: Place, randomness: &PointRandomness) -> (Option<Place>, u64) {
+        (self.mask(place, randomness), 0)
+    }
+
     /// All that makes this mask another one: a number for its method, its parameters, a fingerprint of its places. Kept draws of
     /// masks that differ are independent: two masks with the same coins tell, together, far more than each.
     fn parameters(&self) -> Vec<u64>;

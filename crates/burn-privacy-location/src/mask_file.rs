@@ -1,4 +1,4 @@
-//! Masks a CSV file row by row, in constant memory; the output appears complete or not at all.
+//! Masks a file row by row, CSV in constant memory; the output appears complete or not at all.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -11,17 +11,19 @@ use rayon::prelude::*;
 use super::error::LocationError;
 use super::kept_draws::KeptDraws;
 use super::mask::PointMask;
-use super::place::{DECIMALS, Place};
+use super::masked_rows::OutputRows;
+use super::place::Place;
 use super::place_table::{PlaceCells, PlaceColumns, PlaceTable};
 use super::randomness::PointRandomness;
 use super::repeated_reports::ReportCount;
-use burn_privacy_anonymize::AnonymizeError;
 use burn_privacy_anonymize::UnfinishedFile;
 
 /// Rows that one thread masks at a time.
 const BLOCK: usize = 4_096;
 /// Blocks held in memory at once.
 const BLOCKS: usize = 16;
+/// What is said of a file that changes while it is read.
+const CHANGED: &str = "the file has changed since its reports were counted: run again";
 
 /// Which column says whose place a row has, and which period it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +34,9 @@ pub struct SubjectColumns {
     pub period: Option<String>,
     /// How many characters of the period count: 7 makes months of dates like 2026-11-29. None for all.
     pub period_length: Option<usize>,
+    /// Takes a subject's first place in the file of each period for all of that period: one kept draw for each subject and period,
+    /// however much the place jitters. Memory grows with their number. Needs [`Draws::Kept`].
+    pub first_place: bool,
 }
 
 /// Where the randomness of rows comes from.
@@ -67,6 +72,8 @@ pub struct MaskedRows {
     pub released: u64,
     /// Rows left out because the mask found nothing that it promises, or they had no place.
     pub left_out: u64,
+    /// Rows released whose first draws failed the mask's own check, so that it was widened.
+    pub widened: u64,
 }
 
 /// How often the subjects of a file report under a mask: the file is read once. Memory grows with the number of subjects,
@@ -98,7 +105,9 @@ pub fn count_reports(
         let Some(who) = &who else { continue };
         let subject = hasher.hash_one(who.subject(&record));
         // A collision of 64 bits would count one draw too few: below 1e-7 for a million of them.
-        let new = !kept || seen.insert(hasher.hash_one((subject, who.period(&record), mask.drawn_for(place))));
+        // The first place of a period is the only one that is drawn for.
+        let drawn_for = if who.first_place { [0; 2] } else { mask.drawn_for(place) };
+        let new = !kept || seen.insert(hasher.hash_one((subject, who.period(&record), drawn_for)));
         *draws.entry(subject).or_insert(0) += u64::from(new);
     }
     match who {
@@ -111,7 +120,8 @@ pub fn count_reports(
     Ok(count)
 }
 
-/// Masks a file. Output has the columns of places and those to keep, in the input's order.
+/// Masks a file (CSV, or GeoJSON by its name) into another. Output has the columns of places and those to keep, in the input's
+/// order; as GeoJSON, a point for each row, with what is kept as properties.
 ///
 /// # Errors
 ///
@@ -136,11 +146,23 @@ pub fn mask_file(
     }
     columns.sort_unstable();
     columns.dedup();
-    let row = Row { mask, draws, who, cells, columns, options };
+    let first_places = match &who {
+        Some(who) if who.first_place => {
+            if matches!(draws, Draws::Fresh(_)) {
+                let allowed = "left out where draws are not kept: a hundred draws of one place average out";
+                return Err(LocationError::parameter("the first place of a period", "asked for", allowed));
+            }
+            first_places(input, who, options)?
+        }
+        _ => HashMap::new(),
+    };
+    let row = Row { mask, draws, who, first_places, cells, columns, options };
 
     let mut file = UnfinishedFile::new(output, options.replace)?;
-    file.write(&row.line(row.columns.iter().map(|&column| table.header[column].as_bytes()))?)?;
-    let mut rows = MaskedRows { released: 0, left_out: 0 };
+    let names: Vec<String> = row.columns.iter().map(|&column| table.header[column].clone()).collect();
+    let format = OutputRows::new(output, names, cells_at(&row), options.columns.separator);
+    file.write(&format.head()?)?;
+    let mut rows = MaskedRows { released: 0, left_out: 0, widened: 0 };
     let mut first = 0;
     let mut records = vec![ByteRecord::new(); BLOCK * BLOCKS];
     loop {
@@ -151,24 +173,49 @@ pub fn mask_file(
         if filled == 0 {
             break;
         }
-        let blocks: Vec<(Vec<u8>, u64)> = records[..filled]
+        let blocks: Vec<(Vec<u8>, [u64; 2])> = records[..filled]
             .par_chunks(BLOCK)
             .enumerate()
-            .map(|(block, records)| row.block(records, first + (block * BLOCK) as u64))
+            .map(|(block, records)| row.block(&format, records, first + (block * BLOCK) as u64))
             .collect::<Result<_, _>>()?;
-        for (bytes, released) in blocks {
+        for (bytes, [released, widened]) in blocks {
+            if rows.released > 0 && released > 0 {
+                file.write(format.between())?;
+            }
             file.write(&bytes)?;
             rows.released += released;
+            rows.widened += widened;
         }
         first += filled as u64;
     }
     rows.left_out = first - rows.released;
     if options.expected_rows.is_some_and(|expected| expected != first) {
-        let problem = "the file has changed since its reports were counted: run again".to_owned();
+        let problem = CHANGED.to_owned();
         return Err(LocationError::Line { file: input.display().to_string(), line: 0, problem });
     }
+    file.write(format.tail())?;
     file.finish()?;
     Ok(rows)
+}
+
+/// Where the columns of latitude and longitude are among those that are released.
+fn cells_at(row: &Row<'_>) -> [usize; 2] {
+    let of = |wanted: usize| row.columns.iter().position(|&column| column == wanted).unwrap_or_default();
+    row.cells.columns().map(of)
+}
+
+/// The first place of each subject and period.
+type FirstPlaces = HashMap<(Vec<u8>, Vec<u8>), Place>;
+
+fn first_places(input: &Path, who: &Who, options: &MaskFileOptions) -> Result<FirstPlaces, LocationError> {
+    let mut table = PlaceTable::open(input, &options.columns)?;
+    let (cells, mut record, mut first) = (table.places(), ByteRecord::new(), HashMap::new());
+    while table.read(&mut record)? {
+        if let Some(place) = cells.place(&record)? {
+            first.entry((who.subject(&record).to_vec(), who.period(&record).to_vec())).or_insert(place);
+        }
+    }
+    Ok(first)
 }
 
 /// How a row is masked.
@@ -176,78 +223,54 @@ struct Row<'a> {
     mask: &'a dyn PointMask,
     draws: &'a Draws,
     who: Option<Who>,
+    first_places: FirstPlaces,
     cells: PlaceCells,
     columns: Vec<usize>,
     options: &'a MaskFileOptions,
 }
 
 impl Row<'_> {
-    /// The lines of a block of records, and how many there are.
-    fn block(&self, records: &[ByteRecord], first: u64) -> Result<(Vec<u8>, u64), LocationError> {
+    /// The rows of a block of records, how many there are, and for how many the mask was widened.
+    fn block(
+        &self,
+        format: &OutputRows,
+        records: &[ByteRecord],
+        first: u64,
+    ) -> Result<(Vec<u8>, [u64; 2]), LocationError> {
         let fresh = match self.draws {
             Draws::Fresh(key) => PointRandomness::fresh_rows(key, first, records.len())?,
             Draws::Kept(_) => Vec::new(),
         };
-        let mut writer = csv::WriterBuilder::new()
-            .delimiter(self.options.columns.separator)
-            .from_writer(Vec::with_capacity(records.len() * 32));
-        let mut released = 0;
-        let (mut latitude, mut longitude) = (Vec::new(), Vec::new());
+        let mut writer = format.writer(records.len());
+        let (mut released, mut widened) = (0, 0);
         for (number, record) in records.iter().enumerate() {
             let Some(place) = self.cells.place(record)? else {
                 if self.options.skip_unplaced {
                     continue;
                 }
-                let line = record.position().map_or(0, csv::Position::line);
                 let problem = "there is no place in this row: give it one, or leave such rows out".to_owned();
-                return Err(LocationError::Line { file: "the input".to_owned(), line, problem });
+                return Err(self.cells.wrong(record, problem));
             };
-            let masked = match (self.draws, &self.who) {
+            let (masked, failures) = match (self.draws, &self.who) {
                 (Draws::Kept(draws), Some(who)) => {
-                    let (subject, period) = (text(who.subject(record)), text(who.period(record)));
-                    draws.report(self.mask, &subject, &period, place)
+                    let (subject, period) = (who.subject(record), who.period(record));
+                    let place = if who.first_place {
+                        let first = self.first_places.get(&(subject.to_vec(), period.to_vec()));
+                        *first.ok_or_else(|| self.cells.wrong(record, CHANGED.to_owned()))?
+                    } else {
+                        place
+                    };
+                    draws.report_checked(self.mask, subject, period, place)
                 }
-                _ => self.mask.mask(place, &fresh[number]),
+                _ => self.mask.mask_checked(place, &fresh[number]),
             };
             let Some(masked) = masked else { continue };
-            write_degrees(&mut latitude, &mut longitude, masked);
-            let [of_latitude, of_longitude] = self.cells.columns();
-            let cells = self.columns.iter().map(|&column| match column {
-                _ if column == of_latitude => latitude.as_slice(),
-                _ if column == of_longitude => longitude.as_slice(),
-                _ => record.get(column).unwrap_or_default(),
-            });
-            writer.write_record(cells).map_err(|error| AnonymizeError::csv(Path::new("the output"), error))?;
+            writer.write(masked, self.columns.iter().map(|&column| record.get(column).unwrap_or_default()))?;
             released += 1;
+            widened += u64::from(failures > 0);
         }
-        Ok((finished(writer)?, released))
+        Ok((writer.finish()?, [released, widened]))
     }
-
-    fn line<'b>(&self, cells: impl Iterator<Item = &'b [u8]>) -> Result<Vec<u8>, LocationError> {
-        let mut writer = csv::WriterBuilder::new().delimiter(self.options.columns.separator).from_writer(Vec::new());
-        writer.write_record(cells).map_err(|error| AnonymizeError::csv(Path::new("the output"), error))?;
-        finished(writer)
-    }
-}
-
-fn finished(writer: csv::Writer<Vec<u8>>) -> Result<Vec<u8>, LocationError> {
-    writer.into_inner().map_err(|error| {
-        let source = std::io::Error::other(error.to_string());
-        AnonymizeError::Write { file: "the output".into(), source }.into()
-    })
-}
-
-fn write_degrees(latitude: &mut Vec<u8>, longitude: &mut Vec<u8>, place: Place) {
-    use std::io::Write;
-    for (cell, degrees) in [(latitude, place.latitude()), (longitude, place.longitude())] {
-        cell.clear();
-        // Writing to memory does not fail.
-        let _ = write!(cell, "{degrees:.DECIMALS$}");
-    }
-}
-
-fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
 }
 
 /// Whose place a row has, and when.
@@ -255,6 +278,7 @@ struct Who {
     subject: usize,
     period: Option<usize>,
     length: usize,
+    first_place: bool,
 }
 
 impl Who {
@@ -262,7 +286,8 @@ impl Who {
         let Some(columns) = columns else { return Ok(None) };
         let subject = table.column(&columns.subject)?;
         let period = columns.period.as_deref().map(|name| table.column(name)).transpose()?;
-        Ok(Some(Self { subject, period, length: columns.period_length.unwrap_or(usize::MAX) }))
+        let (length, first_place) = (columns.period_length.unwrap_or(usize::MAX), columns.first_place);
+        Ok(Some(Self { subject, period, length, first_place }))
     }
 
     fn subject<'a>(&self, record: &'a ByteRecord) -> &'a [u8] {

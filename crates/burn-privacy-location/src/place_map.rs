@@ -11,6 +11,8 @@ use super::place::Place;
 const CORNERS: usize = 72;
 /// Width of the drawing in its own units.
 const WIDTH: f64 = 1_000.0;
+/// The largest height of the drawing.
+const HIGHEST: f64 = 1_500.0;
 /// The most points of each kind that are drawn: every n-th beyond, and the page says so.
 const MOST_POINTS: usize = 20_000;
 /// The most circles and lines that are drawn.
@@ -79,9 +81,11 @@ impl PlaceMap {
         let ((west, east), (north, south)) = (range(&|point| point.0), range(&|point| point.1));
         // A margin of a twentieth, and at least ten meters where all is one point.
         let margin = 0.05 * (east - west).max(south - north).max(2e-3);
-        let unit = WIDTH / (east - west + 2.0 * margin);
-        let at = |(x, y): (f64, f64)| ((x - west + margin) * unit, (y - north + margin) * unit);
-        let height = ((south - north + 2.0 * margin) * unit).clamp(0.2 * WIDTH, 1.5 * WIDTH);
+        let (wide, high) = (east - west + 2.0 * margin, south - north + 2.0 * margin);
+        let unit = (WIDTH / wide).min(HIGHEST / high);
+        let height = (high * unit).max(0.2 * WIDTH);
+        let (left, above) = (0.5 * (WIDTH - wide * unit), 0.5 * (height - high * unit));
+        let at = |(x, y): (f64, f64)| (left + (x - west + margin) * unit, above + (y - north + margin) * unit);
         let meters_a_unit = 111_195.0 / unit;
         let meters = nice(meters_a_unit * WIDTH / 5.0);
         let every = all.len().div_ceil(2 * MOST_POINTS).max(1);
@@ -94,9 +98,11 @@ impl PlaceMap {
                 .outlines
                 .iter()
                 .flat_map(|area| area.polygons.iter().flatten())
-                .map(|ring| {
-                    let corner = |[x, y]: &[f64; 2]| at(flat(Place::wrapped(*y, *x)));
-                    ring.iter().map(corner).collect()
+                .flat_map(|ring| {
+                    let corners: Vec<_> = ring.iter().map(|[x, y]| flat(Place::wrapped(*y, *x))).collect();
+                    // An outline that leaves the map on one side comes in on the other: no line joins them.
+                    let pieces = corners.chunk_by(|from, to| (from.0 - to.0).abs() < 180.0 * shrink);
+                    pieces.map(|piece| piece.iter().copied().map(at).collect()).collect::<Vec<Vec<_>>>()
                 })
                 .collect(),
             circles: circles.into_iter().map(|circle| circle.into_iter().map(at).collect()).collect(),
@@ -117,9 +123,7 @@ impl PlaceMap {
         let path = |line: &[(f64, f64)]| {
             let mut path = String::new();
             for (number, (x, y)) in line.iter().enumerate() {
-                // A jump over half the globe is no border.
-                let jumps = number > 0 && (x - line[number - 1].0).abs() > 1e5;
-                let _ = write!(path, "{}{x:.2} {y:.2}", if number == 0 || jumps { 'M' } else { 'L' });
+                let _ = write!(path, "{}{x:.2} {y:.2}", if number == 0 { 'M' } else { 'L' });
             }
             path
         };
@@ -140,6 +144,11 @@ impl PlaceMap {
         };
         let every = if drawn.every > 1 { format!(" One of {} points is drawn.", drawn.every) } else { String::new() };
         let radius = self.radius.map_or(String::new(), |radius| format!(" Circles have a radius of {radius:.0} m."));
+        let first = if self.before.len() > MOST_CIRCLES && drawn.circles.len() + drawn.moves.len() > 0 {
+            format!(" Circles and moves are drawn of the first {MOST_CIRCLES} places.")
+        } else {
+            String::new()
+        };
         Some(
             include_str!("place_map.html")
                 .replace("{title}", &escaped(&self.title))
@@ -149,7 +158,7 @@ impl PlaceMap {
                 .replace("{scale}", &scale)
                 .replace("{before}", &self.before.len().to_string())
                 .replace("{after}", &self.after.len().to_string())
-                .replace("{notes}", &format!("{radius}{every}"))
+                .replace("{notes}", &format!("{radius}{every}{first}"))
                 .replace("{layers}", &body),
         )
     }
@@ -204,6 +213,26 @@ mod tests {
             "{page}"
         );
         assert!(PlaceMap::default().page().is_none());
+    }
+
+    #[test]
+    fn everything_is_in_the_picture_however_narrow_it_is() {
+        for (latitude, longitude) in [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0), (-70.0, 20.0), (40.0, 179.0)] {
+            let places = vec![Place::new(0.0, 0.0).unwrap(), Place::new(latitude, longitude).unwrap()];
+            let drawn = PlaceMap { before: places, ..PlaceMap::default() }.drawn().unwrap();
+            let (width, height) = drawn.size;
+            assert!(
+                drawn.before.iter().all(|(x, y)| (0.0..=width).contains(x) && (0.0..=height).contains(y)),
+                "{drawn:?}"
+            );
+        }
+        // A border around the globe is cut where the map ends.
+        let ring = (0..=36).map(|step| [f64::from(step) * 10.0 - 180.0, 20.0]).collect();
+        let outlines = vec![Area { name: String::new(), polygons: vec![vec![ring]] }];
+        let before = vec![Place::new(0.0, 100.0).unwrap(), Place::new(0.0, -100.0).unwrap()];
+        let drawn = PlaceMap { before, outlines, ..PlaceMap::default() }.drawn().unwrap();
+        let steps = drawn.outlines.iter().flat_map(|line| line.windows(2)).map(|pair| (pair[0].0 - pair[1].0).abs());
+        assert!(drawn.outlines.len() >= 2 && steps.fold(0.0, f64::max) < 400.0, "{:?}", drawn.outlines);
     }
 
     #[test]

@@ -1,11 +1,14 @@
-//! Tables with a place in each row: CSV files with columns of degrees, read row by row.
+//! Tables with a place in each row: CSV files with columns of degrees, read row by row, and GeoJSON files of points.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use csv::ByteRecord;
+use serde_json::Value;
 
 use super::error::LocationError;
+use super::geojson_points::{PointFeature, is_geojson, read_features, wrong_feature};
 use super::place::Place;
 use super::place_text::of_degrees;
 use super::population::Population;
@@ -29,9 +32,16 @@ impl Default for PlaceColumns {
     }
 }
 
-/// A table that is being read.
+/// Rows of a CSV file, or features that are all in memory.
+enum Rows {
+    Csv(Box<csv::Reader<File>>),
+    Features(std::iter::Enumerate<std::vec::IntoIter<PointFeature>>),
+}
+
+/// A table that is being read. Features are rows whose columns are those of places, by the names that are asked for, and their
+/// properties.
 pub(super) struct PlaceTable {
-    reader: csv::Reader<File>,
+    rows: Rows,
     pub(super) header: Vec<String>,
     pub(super) file: PathBuf,
     latitude: usize,
@@ -41,14 +51,25 @@ pub(super) struct PlaceTable {
 impl PlaceTable {
     /// Opens a file and finds its columns.
     pub(super) fn open(file: &Path, columns: &PlaceColumns) -> Result<Self, LocationError> {
-        let (reader, header) = open_csv(file, columns.separator)?;
+        let (rows, header) = if is_geojson(file) {
+            let features = read_features(file)?;
+            let mut header = vec![columns.latitude.clone(), columns.longitude.clone()];
+            let mut known: HashSet<&str> = HashSet::from([columns.latitude.as_str(), columns.longitude.as_str()]);
+            // The geometry is the place, whatever properties of these names say.
+            let names = features.iter().flat_map(|(_, properties)| properties.keys());
+            header.extend(names.filter(|name| known.insert(name)).cloned());
+            (Rows::Features(features.into_iter().enumerate()), header)
+        } else {
+            let (reader, header) = open_csv(file, columns.separator)?;
+            (Rows::Csv(Box::new(reader)), header)
+        };
         let latitude = place_of(file, &header, &columns.latitude)?;
         let longitude = place_of(file, &header, &columns.longitude)?;
         if latitude == longitude {
             let problem = "latitude and longitude are one column: name two".to_owned();
             return Err(AnonymizeError::Structure { file: file.to_owned(), line: 1, problem }.into());
         }
-        Ok(Self { reader, header, file: file.to_owned(), latitude, longitude })
+        Ok(Self { rows, header, file: file.to_owned(), latitude, longitude })
     }
 
     /// Where another column is.
@@ -58,19 +79,41 @@ impl PlaceTable {
 
     /// Reads the next row; false at the end.
     pub(super) fn read(&mut self, record: &mut ByteRecord) -> Result<bool, LocationError> {
-        self.reader.read_byte_record(record).map_err(|error| AnonymizeError::csv(&self.file, error).into())
+        let features = match &mut self.rows {
+            Rows::Csv(reader) => {
+                return reader.read_byte_record(record).map_err(|error| AnonymizeError::csv(&self.file, error).into());
+            }
+            Rows::Features(features) => features,
+        };
+        record.clear();
+        let Some((number, (at, properties))) = features.next() else { return Ok(false) };
+        for cell in at.map_or([const { String::new() }; 2], |at| at.map(|degrees| degrees.to_string())) {
+            record.push_field(cell.as_bytes());
+        }
+        for name in &self.header[2..] {
+            match properties.get(name) {
+                None | Some(Value::Null) => record.push_field(b""),
+                Some(Value::String(text)) => record.push_field(text.as_bytes()),
+                Some(other) => record.push_field(other.to_string().as_bytes()),
+            }
+        }
+        let mut position = csv::Position::new();
+        // Lines count from 1, features from 0.
+        position.set_line(number as u64 + 1);
+        record.set_position(Some(position));
+        Ok(true)
     }
 
     /// How a row's place is read, for use by several threads.
     pub(super) fn places(&self) -> PlaceCells {
-        PlaceCells { file: self.file.display().to_string(), latitude: self.latitude, longitude: self.longitude }
+        PlaceCells { file: self.file.clone(), latitude: self.latitude, longitude: self.longitude }
     }
 }
 
 /// Finds the place of a row.
 #[derive(Debug, Clone)]
 pub(super) struct PlaceCells {
-    file: String,
+    file: PathBuf,
     latitude: usize,
     longitude: usize,
 }
@@ -78,13 +121,17 @@ pub(super) struct PlaceCells {
 impl PlaceCells {
     /// The place of a row; none where both cells are empty.
     pub(super) fn place(&self, record: &ByteRecord) -> Result<Option<Place>, LocationError> {
-        let wrong = |problem: String| LocationError::Line {
-            file: self.file.clone(),
-            line: record.position().map_or(0, csv::Position::line),
-            problem,
-        };
         let cell = |column: usize| record.get(column).unwrap_or_default();
-        of_degrees(cell(self.latitude), cell(self.longitude)).map_err(wrong)
+        of_degrees(cell(self.latitude), cell(self.longitude)).map_err(|problem| self.wrong(record, problem))
+    }
+
+    /// An error in a row.
+    pub(super) fn wrong(&self, record: &ByteRecord, problem: String) -> LocationError {
+        let line = record.position().map_or(0, csv::Position::line);
+        if is_geojson(&self.file) {
+            return wrong_feature(&self.file, line.saturating_sub(1), &problem);
+        }
+        LocationError::Line { file: self.file.display().to_string(), line, problem }
     }
 
     /// The columns of latitude and longitude.
@@ -93,7 +140,7 @@ impl PlaceCells {
     }
 }
 
-/// Reads all places of a file, which must have one in each row.
+/// Reads all places of a file (CSV, or GeoJSON by its name), which must have one in each row.
 ///
 /// # Errors
 ///
@@ -120,11 +167,7 @@ fn read_weighted(
     let people = people.map(|name| table.column(name)).transpose()?;
     let (cells, mut record, mut all) = (table.places(), ByteRecord::new(), Vec::new());
     while table.read(&mut record)? {
-        let wrong = |problem: String| LocationError::Line {
-            file: file.display().to_string(),
-            line: record.position().map_or(0, csv::Position::line),
-            problem,
-        };
+        let wrong = |problem: String| cells.wrong(&record, problem);
         let place = cells.place(&record)?.ok_or_else(|| wrong("there is no place in this row".to_owned()))?;
         let weight = match people {
             None => 1.0,
@@ -164,4 +207,25 @@ pub fn read_traces(
         }
     }
     Ok(traces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_rows_whose_properties_are_cells() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("homes.geojson");
+        let text = r#"{"type":"FeatureCollection","features":[
+            {"type":"Feature","properties":{"user":"ann","people":3,"latitude":"x"},"geometry":{"type":"Point","coordinates":[10,60,5]}},
+            {"type":"Feature","properties":null,"geometry":null}]}"#;
+        std::fs::write(&file, text).unwrap();
+        let columns = PlaceColumns::default();
+        let traces = read_traces(&file, &columns, "user", Some("people")).unwrap();
+        assert_eq!(traces["ann"], [(Place::new(60.0, 10.0).unwrap(), "3".to_owned())]);
+        let error = read_population(&file, &columns, Some("people")).unwrap_err().to_string();
+        assert!(error.contains("feature 1: there is no place"), "{error}");
+        assert!(read_traces(&file, &columns, "name", None).is_err());
+    }
 }

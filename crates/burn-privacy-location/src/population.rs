@@ -43,13 +43,18 @@ impl Population {
     ///
     /// # Errors
     ///
-    /// [`LocationError::Parameter`] for no place at all, or a number of people that is not finite or below 0.
+    /// [`LocationError::Parameter`] for no place at all, nobody in all of them, or a number of people that is not finite or
+    /// below 0.
     pub fn new(places: Vec<(Place, f64)>) -> Result<Self, LocationError> {
         if places.is_empty() {
             return Err(LocationError::parameter("the population", "empty", "at least one place"));
         }
         if let Some((_, people)) = places.iter().find(|(_, people)| !(*people >= 0.0 && people.is_finite())) {
             return Err(LocationError::parameter("a number of people", people, "finite and at least 0"));
+        }
+        let all: f64 = places.iter().map(|(_, people)| people).sum();
+        if !(all > 0.0 && all.is_finite()) {
+            return Err(LocationError::parameter("the number of all people", all, "above 0 and finite"));
         }
         let points =
             places.iter().enumerate().map(|(number, (place, _))| GeomWithData::new(position(*place), number)).collect();
@@ -140,6 +145,8 @@ mod tests {
         assert!((population.radius_of(place(179.999), 7.0).unwrap() - 219.0).abs() < 2.0);
         assert_eq!(population.radius_of(place(0.0), 13.0), None);
         assert_eq!(population.people_as_near(place(180.0), place(179.999), 1e9), 7.0);
-        assert!(Population::new(vec![]).is_err() && Population::new(vec![(place(0.0), f64::NAN)]).is_err());
+        for refused in [vec![], vec![f64::NAN], vec![-1.0], vec![0.0, 0.0], vec![f64::MAX, f64::MAX]] {
+            assert!(Population::new(refused.iter().map(|people| (place(0.0), *people)).collect()).is_err());
+        }
     }
 }

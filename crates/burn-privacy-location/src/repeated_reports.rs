@@ -10,6 +10,10 @@ use super::mask::PointMask;
 use super::planar_laplace::MOST_SCALES;
 use super::statement::PlaceStatement;
 
+/// What kept draws leave open: they are of places, and a place that is measured again is another one.
+pub const JITTER: &str = "a place that jitters is another one each time, whose draws average out and are counted: a coarser \
+    grid, or the first place of a period, keeps one draw";
+
 /// How often subjects report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReportCount {

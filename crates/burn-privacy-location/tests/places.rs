@@ -76,6 +76,7 @@ fn options(subjects: bool) -> MaskFileOptions {
             subject: "user".to_owned(),
             period: Some("day".to_owned()),
             period_length: Some(7),
+            first_place: false,
         }),
         keep: vec!["user".to_owned()],
         skip_unplaced: false,
@@ -134,6 +135,27 @@ fn a_hundred_reports_average_out_and_are_charged_unless_draws_are_kept() {
     let first = fs::read(&output).unwrap();
     mask_file(&input, &output, &noise, &kept, &options(true)).unwrap();
     assert_eq!(first, fs::read(&output).unwrap());
+
+    // A place that jitters by 20 m is another one each time, and kept draws of it average out. The first one of a month does not.
+    let jittering = folder.path().join("jittering.csv");
+    let mut text = "user,latitude,longitude,day\n".to_owned();
+    for report in 0..100 {
+        for (subject, home) in homes.iter().enumerate() {
+            let at = displaced(*home, f64::from(report) * 2.4, 20.0);
+            text += &format!("u{subject},{},{},2026-11-{:02}\n", at.latitude(), at.longitude(), report % 28 + 1);
+        }
+    }
+    fs::write(&jittering, text).unwrap();
+    let mut first = options(true);
+    first.subjects = first.subjects.map(|subjects| SubjectColumns { first_place: true, ..subjects });
+    for (options, draws, least, most) in [(options(true), 20, 0.0, 0.3), (first, 1, 1.0 - 1e-6, 1.0 + 1e-6)] {
+        let count = count_reports(&jittering, &noise, true, &options).unwrap();
+        assert!(count.most_draws >= draws && (draws > 1 || count.most_draws == 1), "{}", count.most_draws);
+        mask_file(&jittering, &output, &noise, &kept, &options).unwrap();
+        let (single, mean) = attack(&output, &homes);
+        assert!((least..=most).contains(&(mean / single)), "{single} {mean}");
+        assert!(draws > 1 || mask_file(&jittering, &output, &noise, &fresh, &options).is_err());
+    }
 
     // Both runs stand in the ledger, and a name is charged once.
     let charges = ledger.history().charges();

@@ -3,10 +3,14 @@
 use std::path::Path;
 
 use geojson::{GeoJson, GeometryValue};
+use rayon::prelude::*;
 
 use super::super::error::LocationError;
 use super::super::place::Place;
 use burn_privacy_anonymize::AnonymizeError;
+
+/// The farthest longitude of a corner: rings that cross the antimeridian go on beyond 180 degrees.
+const FARTHEST: f64 = 540.0;
 
 /// A named area: polygons, each an outer ring and holes, of longitude and latitude.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,22 +23,34 @@ pub struct Area {
 
 impl Area {
     /// Whether a place is inside: edges are straight in degrees, as RFC 7946 says, and an area that crosses the antimeridian is
-    /// cut there. A place on an edge that two areas share is in one of them.
+    /// cut there, or goes on beyond 180 degrees. A place on an edge that two areas share is in one of them.
     #[must_use]
     pub fn contains(&self, place: Place) -> bool {
         let (x, y) = (place.longitude(), place.latitude());
-        // A place on the antimeridian is on both sides of it.
         let inside =
             |x: f64| self.polygons.iter().any(|rings| rings.iter().filter(|ring| crosses(ring, x, y)).count() % 2 == 1);
-        inside(x) || (x == -180.0 && inside(180.0))
+        // A place on the antimeridian is on both sides of it, and longitudes may go on beyond it.
+        inside(x) || inside(x + 360.0) || inside(x - 360.0)
+    }
+
+    /// South, north, west and east of all corners; none of an area without any.
+    fn bounds(&self) -> Option<[f64; 4]> {
+        let corners = self.polygons.iter().flatten().flatten();
+        corners.fold(None, |bounds, &[x, y]| {
+            let [south, north, west, east] = bounds.unwrap_or([y, y, x, x]);
+            Some([south.min(y), north.max(y), west.min(x), east.max(x)])
+        })
     }
 }
 
-/// Whether a ray to the east crosses a ring an odd number of times.
+/// Whether a ray to the east crosses a ring an odd number of times. The last corner is joined to the first, also where a file
+/// does not repeat it.
 fn crosses(ring: &[[f64; 2]], x: f64, y: f64) -> bool {
     let mut odd = false;
-    for pair in ring.windows(2) {
-        let ([x1, y1], [x2, y2]) = (pair[0], pair[1]);
+    let mut last = ring.last();
+    for corner in ring {
+        let Some(&[x1, y1]) = last.replace(corner) else { continue };
+        let [x2, y2] = *corner;
         if (y1 > y) != (y2 > y) && x < x1 + (y - y1) / (y2 - y1) * (x2 - x1) {
             odd = !odd;
         }
@@ -46,7 +62,7 @@ fn crosses(ring: &[[f64; 2]], x: f64, y: f64) -> bool {
 ///
 /// # Errors
 ///
-/// [`LocationError`] if the file can't be read, is no GeoJSON, or has no area.
+/// [`LocationError`] if the file can't be read, is no GeoJSON, has no area, or has a corner that is no place.
 pub fn read_areas(file: &Path, name: &str) -> Result<Vec<Area>, LocationError> {
     let text =
         std::fs::read_to_string(file).map_err(|source| AnonymizeError::Read { file: file.to_owned(), source })?;
@@ -63,9 +79,11 @@ pub fn read_areas(file: &Path, name: &str) -> Result<Vec<Area>, LocationError> {
             Some(other) if !other.is_null() => other.to_string(),
             _ => number.to_string(),
         };
-        let ring = |ring: &Vec<geojson::Position>| -> Option<Vec<[f64; 2]>> {
-            ring.iter().map(|at| Some([*at.as_slice().first()?, *at.as_slice().get(1)?])).collect()
+        let corner = |at: &geojson::Position| {
+            let at = [*at.as_slice().first()?, *at.as_slice().get(1)?];
+            (at[0].abs() <= FARTHEST && at[1].abs() <= 90.0).then_some(at)
         };
+        let ring = |ring: &Vec<geojson::Position>| ring.iter().map(corner).collect::<Option<Vec<[f64; 2]>>>();
         let polygon = |rings: &Vec<Vec<geojson::Position>>| rings.iter().map(ring).collect::<Option<Vec<_>>>();
         let polygons = match feature.geometry.as_ref().map(|geometry| &geometry.value) {
             Some(GeometryValue::Polygon { coordinates }) => vec![polygon(coordinates)],
@@ -73,8 +91,11 @@ pub fn read_areas(file: &Path, name: &str) -> Result<Vec<Area>, LocationError> {
             _ => continue,
         };
         let polygons = polygons.into_iter().collect::<Option<Vec<_>>>();
-        areas
-            .push(Area { name, polygons: polygons.ok_or_else(|| refused("a position needs two numbers".to_owned()))? });
+        let wrong = || {
+            let needed = "a corner needs a longitude and a latitude in degrees, in this order: are these meters?";
+            refused(format!("feature {number}: {needed}"))
+        };
+        areas.push(Area { name, polygons: polygons.ok_or_else(wrong)? });
     }
     if areas.is_empty() {
         return Err(refused("there is no polygon".to_owned()));
@@ -85,9 +106,19 @@ pub fn read_areas(file: &Path, name: &str) -> Result<Vec<Area>, LocationError> {
 /// How many places are in each area, the first that has them; and how many are in none.
 #[must_use]
 pub fn count_areas(areas: &[Area], places: &[Place]) -> (Vec<u64>, u64) {
+    let bounds: Vec<_> = areas.iter().map(Area::bounds).collect();
+    let may_contain = |bounds: &Option<[f64; 4]>, place: Place| {
+        let (x, y) = (place.longitude(), place.latitude());
+        bounds.is_some_and(|[south, north, west, east]| {
+            (south..=north).contains(&y) && [x, x + 360.0, x - 360.0].iter().any(|x| (west..=east).contains(x))
+        })
+    };
+    let area_of = |place: &Place| {
+        areas.iter().zip(&bounds).position(|(area, bounds)| may_contain(bounds, *place) && area.contains(*place))
+    };
     let (mut counts, mut outside) = (vec![0; areas.len()], 0);
-    for &place in places {
-        match areas.iter().position(|area| area.contains(place)) {
+    for found in places.par_iter().map(area_of).collect::<Vec<_>>() {
+        match found {
             Some(area) => counts[area] += 1,
             None => outside += 1,
         }
@@ -116,6 +147,18 @@ mod tests {
         let place = |latitude, longitude| Place::new(latitude, longitude).unwrap();
         let places = [place(5.0, 5.0), place(5.0, 2.0), place(0.0, 180.0), place(0.0, -175.0), place(0.0, 175.0)];
         assert_eq!(count_areas(&areas, &places), (vec![1, 3], 1));
+        // A ring that goes on beyond the antimeridian, and one whose first corner is not repeated.
+        let square = "[[170,-5],[190,-5],[190,5],[170,5],[170,-5]]";
+        for ring in [square, &square.replace(",[170,-5]]", "]")] {
+            let one = format!(
+                r#"{{"type":"FeatureCollection","features":[{{"type":"Feature","properties":null,"geometry":{{"type":"Polygon","coordinates":[{ring}]}}}}]}}"#
+            );
+            std::fs::write(&file, &one).unwrap();
+            let areas = read_areas(&file, "name").unwrap();
+            assert_eq!(count_areas(&areas, &places), (vec![3], 2));
+            std::fs::write(&file, one.replace("-5", "-500000")).unwrap();
+            assert!(read_areas(&file, "name").unwrap_err().to_string().contains("feature 0"));
+        }
         std::fs::write(&file, "{}").unwrap();
         assert!(read_areas(&file, "name").unwrap_err().to_string().contains("no GeoJSON"));
     }

@@ -19,6 +19,22 @@ pub struct QuadtreeCell {
     pub count: u64,
 }
 
+impl QuadtreeCell {
+    /// The rectangles as rings of places for [`polygons_document`](crate::polygons_document): sides along parallels have a corner
+    /// every 90 degrees at least, so that it is clear which way around the globe they go.
+    #[must_use]
+    pub fn rings(&self) -> Vec<Vec<Place>> {
+        let ring = |&[south, west, north, east]: &Bounds| {
+            let steps = ((east - west) / 90.0).ceil().max(1.0);
+            let along = |step: f64| west + (east - west) * step / steps;
+            let to_east = (0..=steps as u32).map(|step| Place::wrapped(south, along(f64::from(step))));
+            let to_west = (0..=steps as u32).rev().map(|step| Place::wrapped(north, along(f64::from(step))));
+            to_east.chain(to_west).collect()
+        };
+        self.parts.iter().map(ring).collect()
+    }
+}
+
 /// Divides the globe into quarters, and quarters again, as far as every cell keeps at least `k` rows. Quarters with fewer are
 /// counted together, and where they are still too few, with a cell of the smallest of the others.
 ///
@@ -102,6 +118,23 @@ pub fn quadtree_statement(cells: &[QuadtreeCell], k: u64) -> Result<PlaceStateme
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rings_of_halves_of_the_globe_are_on_their_side() {
+        let place = |longitude| Place::new(10.0, longitude).unwrap();
+        let places = [place(-170.0), place(-10.0), place(20.0), place(170.0)];
+        let cells = quadtree(&places, 2).unwrap();
+        let features: Vec<_> = cells.iter().map(|cell| (cell.rings(), serde_json::json!({}))).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("cells.geojson");
+        std::fs::write(&file, crate::polygons_document(&features)).unwrap();
+        let areas = super::super::read_areas(&file, "name").unwrap();
+        let (counts, outside) = super::super::count_areas(&areas, &places);
+        assert_eq!((counts, outside), (cells.iter().map(|cell| cell.count).collect(), 0));
+        let whole = QuadtreeCell { parts: vec![[-90.0, -180.0, 90.0, 180.0]], count: 2 };
+        let document = crate::polygons_document(&[(whole.rings(), serde_json::json!({}))]);
+        assert!(document.contains("[180.0,90.0]") && !document.contains("270"), "{document}");
+    }
 
     #[test]
     fn every_cell_has_k_rows_and_no_row_is_lost() {

@@ -8,7 +8,7 @@ use burn_privacy_location::aggregation::{
     CellSystem, CountedCells, DiscreteLaplace, NoisyCounts, count_areas, count_cells, quadtree, quadtree_statement,
     read_areas,
 };
-use burn_privacy_location::{LocationError, Place, PlaceStatement, polygons_document, read_places};
+use burn_privacy_location::{LocationError, PlaceStatement, polygons_document, read_places};
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 use burn_privacy_output::AtomicFile;
 use clap::{Args, Subcommand, ValueEnum};
@@ -166,16 +166,7 @@ fn document(system: CellSystem, counted: &CountedCells) -> Result<String, Failur
 fn squares(args: &QuadtreeArgs, out: &mut impl Write) -> Result<(), Failure> {
     let places = read_places(&args.files.data, &args.files.columns.columns())?;
     let cells = quadtree(&places, args.k)?;
-    let mut polygons = Vec::with_capacity(cells.len());
-    for cell in &cells {
-        // The antimeridian is written as the west's; as the east's it is a place, too.
-        let corner = |latitude, longitude: f64| Place::new(latitude, longitude.min(180.0 - 1e-9));
-        let ring = |&[south, west, north, east]: &[f64; 4]| -> Result<Vec<Place>, LocationError> {
-            Ok(vec![corner(south, west)?, corner(south, east)?, corner(north, east)?, corner(north, west)?])
-        };
-        let rings: Vec<Vec<Place>> = cell.parts.iter().map(ring).collect::<Result<_, _>>()?;
-        polygons.push((rings, json!({ "count": cell.count })));
-    }
+    let polygons: Vec<_> = cells.iter().map(|cell| (cell.rings(), json!({ "count": cell.count }))).collect();
     write(&args.files, &polygons_document(&polygons), &quadtree_statement(&cells, args.k)?, out)
 }
 
@@ -195,7 +186,10 @@ fn areas(args: &AreasArgs, out: &mut impl Write) -> Result<(), Failure> {
             lines.extend(shown.iter().map(|(area, count)| format!("{},{count}", quoted(&area.name))));
             PlaceStatement::syntactic(format!("each released area holds at least {k} rows"))?
                 .fact("Areas", format!("{} released of {}", shown.len(), areas.len()))
-                .fact("Rows in no area", outside)
+                .fact(
+                    "Rows in no area",
+                    if (1..k).contains(&outside) { format!("fewer than {k}") } else { outside.to_string() },
+                )
                 .assumption("each person is in one row")
                 .not_covered(
                     "differences between this and other counts of the same rows, which can single somebody out",

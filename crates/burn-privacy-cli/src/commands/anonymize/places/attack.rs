@@ -2,9 +2,10 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn_privacy_location::{
-    BayesianAdversary, ErrorSummary, Place, PlanarLaplace, PublicGrid, averaged, distance, home_and_work,
+    BayesianAdversary, ErrorSummary, Place, PlanarLaplace, Population, PublicGrid, averaged, distance, home_and_work,
     nearest_address, read_places, read_traces, summary,
 };
 use clap::{Args, Subcommand};
@@ -47,6 +48,8 @@ pub struct PairArgs {
 pub struct AveragingArgs {
     #[command(flatten)]
     pub pair: PairArgs,
+    #[command(flatten)]
+    pub population: PopulationArgs,
     /// Column of subjects, in both files
     #[arg(long, value_name = "COLUMN")]
     pub subject: String,
@@ -81,6 +84,8 @@ pub struct AddressArgs {
 pub struct HomeArgs {
     #[command(flatten)]
     pub pair: PairArgs,
+    #[command(flatten)]
+    pub population: PopulationArgs,
     /// Column of subjects, in both files
     #[arg(long, value_name = "COLUMN")]
     pub subject: String,
@@ -140,6 +145,33 @@ impl Findings {
     }
 }
 
+/// How many people of a population, if one is given, live as near to a guess as the truth is.
+struct PeopleAsNear(Option<Arc<Population>>, Vec<f64>);
+
+impl PeopleAsNear {
+    fn new(args: &PopulationArgs, columns: &ColumnArgs) -> Result<Self, Failure> {
+        let population = args.population.is_some().then(|| args.read(columns, "this attack")).transpose()?;
+        Ok(Self(population, Vec::new()))
+    }
+
+    fn add(&mut self, guess: Place, truth: Place) {
+        if let Some(population) = &self.0 {
+            self.1.push(population.people_as_near(guess, truth, f64::INFINITY));
+        }
+    }
+
+    fn facts(mut self) -> Vec<(&'static str, f64)> {
+        self.1.sort_by(f64::total_cmp);
+        let median = self.1.get(self.1.len() / 2);
+        self.1
+            .first()
+            .map(|fewest| ("fewest people as near", *fewest))
+            .into_iter()
+            .chain(median.map(|median| ("people as near, median", *median)))
+            .collect()
+    }
+}
+
 /// Released and true places, row by row.
 fn pairs(args: &PairArgs) -> Result<Vec<(Place, Place)>, Failure> {
     let columns = args.columns.columns();
@@ -161,18 +193,22 @@ fn averaging(args: &AveragingArgs, out: &mut impl Write) -> Result<(), Failure> 
     let traces = |file: &Path| read_traces(file, &columns, &args.subject, None);
     let (released, truth) = (traces(&args.pair.released)?, traces(&args.pair.truth)?);
     let (mut single, mut mean, mut reports) = (Vec::new(), Vec::new(), 0);
+    let mut people = PeopleAsNear::new(&args.population, &args.pair.columns)?;
     for (subject, trace) in &released {
         // Where a subject has several true places, their mean is what averaging could find at best.
         let places = |trace: &[(Place, String)]| trace.iter().map(|(place, _)| *place).collect::<Vec<_>>();
         let Some(home) = truth.get(subject).and_then(|trace| averaged(&places(trace))) else { continue };
         let all = places(trace);
         single.extend(all.iter().map(|place| distance(*place, home)));
-        mean.extend(averaged(&all).map(|guess| distance(guess, home)));
+        let guess = averaged(&all);
+        mean.extend(guess.map(|guess| distance(guess, home)));
+        guess.into_iter().for_each(|guess| people.add(guess, home));
         reports += all.len();
     }
     let each = reports as f64 / mean.len().max(1) as f64;
     let rows = vec![("a single report", summary(single)), ("the mean of a subject's reports", summary(mean))];
-    Findings { rows, facts: vec![("reports a subject", each)] }.print(args.pair.json, out)
+    let facts = [("reports a subject", each)].into_iter().chain(people.facts()).collect();
+    Findings { rows, facts }.print(args.pair.json, out)
 }
 
 fn bayes(args: &BayesArgs, out: &mut impl Write) -> Result<(), Failure> {
@@ -212,7 +248,12 @@ fn bayes(args: &BayesArgs, out: &mut impl Write) -> Result<(), Failure> {
 fn address(args: &AddressArgs, out: &mut impl Write) -> Result<(), Failure> {
     let addresses = args.population.read(&args.pair.columns, "this attack")?;
     let (mut errors, mut hits, mut people) = (Vec::new(), 0_u64, Vec::new());
+    let (mut before, mut hits_before) = (Vec::new(), 0_u64);
     for (released, truth) in pairs(&args.pair)? {
+        if let Some(guess) = nearest_address(&addresses, truth, truth) {
+            before.push(guess.error);
+            hits_before += u64::from(guess.error <= 1.0);
+        }
         let Some(guess) = nearest_address(&addresses, released, truth) else { continue };
         hits += u64::from(guess.error <= 1.0);
         errors.push(guess.error);
@@ -222,11 +263,13 @@ fn address(args: &AddressArgs, out: &mut impl Write) -> Result<(), Failure> {
     let at = |share: usize| people.get(people.len() * share / 100).copied().unwrap_or(0.0);
     let facts = vec![
         ("share of addresses found", hits as f64 / errors.len().max(1) as f64),
+        ("share found before masking", hits_before as f64 / before.len().max(1) as f64),
         ("fewest people as near", people.first().copied().unwrap_or(0.0)),
         ("people as near, 1 % have fewer", at(1)),
         ("people as near, median", at(50)),
     ];
-    Findings { rows: vec![("the nearest address", summary(errors))], facts }.print(args.pair.json, out)
+    let rows = vec![("before masking", summary(before)), ("the nearest address", summary(errors))];
+    Findings { rows, facts }.print(args.pair.json, out)
 }
 
 fn home(args: &HomeArgs, out: &mut impl Write) -> Result<(), Failure> {
@@ -235,12 +278,15 @@ fn home(args: &HomeArgs, out: &mut impl Write) -> Result<(), Failure> {
     let (released, truth) = (traces(&args.pair.released)?, traces(&args.pair.truth)?);
     let spacing = PublicGrid::new(args.spacing)?;
     let (mut homes, mut works) = (Vec::new(), Vec::new());
+    let mut people = PeopleAsNear::new(&args.population, &args.pair.columns)?;
     for (subject, trace) in &truth {
         let before = home_and_work(trace, spacing);
         let after = released.get(subject).map(|trace| home_and_work(trace, spacing)).unwrap_or_default();
         homes.extend(before.home.zip(after.home).map(|(a, b)| distance(a, b)));
+        before.home.zip(after.home).into_iter().for_each(|(truth, guess)| people.add(guess, truth));
         works.extend(before.work.zip(after.work).map(|(a, b)| distance(a, b)));
     }
     let rows = vec![("home", summary(homes)), ("work", summary(works))];
-    Findings { rows, facts: vec![("subjects", truth.len() as f64)] }.print(args.pair.json, out)
+    let facts = [("subjects", truth.len() as f64)].into_iter().chain(people.facts()).collect();
+    Findings { rows, facts }.print(args.pair.json, out)
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use burn_privacy_anonymize::pseudonym::PseudonymKey;
 use burn_privacy_budget::ledger::Ledger;
 use burn_privacy_location::{
-    Draws, KeptDraws, MaskChoice, MaskFileOptions, MaskMethod, PointMask, ReportCharge, SubjectColumns, count_reports,
-    mask_file, statement_of_draws,
+    Draws, JITTER, KeptDraws, MaskChoice, MaskFileOptions, MaskMethod, MaskedRows, PointMask, ReportCharge,
+    SubjectColumns, count_reports, mask_file, statement_of_draws,
 };
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 use clap::{Args, ValueEnum};
@@ -65,7 +65,7 @@ impl From<Method> for MaskMethod {
 /// `anonymize places mask`.
 #[derive(Debug, Args)]
 pub struct MaskArgs {
-    /// CSV file with a header
+    /// CSV file with a header, or points of GeoJSON by the name
     pub data: PathBuf,
     #[command(flatten)]
     pub columns: ColumnArgs,
@@ -73,19 +73,19 @@ pub struct MaskArgs {
     #[arg(long, value_enum)]
     pub method: Method,
     /// Epsilon per meter: noise is 2 / epsilon meters on average (of cells, epsilon of a report)
-    #[arg(long, value_parser = real, allow_hyphen_values = true)]
+    #[arg(long, value_parser = real, allow_negative_numbers = true)]
     pub epsilon: Option<f64>,
-    /// Spacing of the public grid in meters [default: 0.01 / epsilon]
-    #[arg(long, value_name = "METERS", value_parser = real)]
+    /// Spacing of the public grid in meters [default: 0.01 / epsilon, and at least 0.05 / sqrt(epsilon)]
+    #[arg(long, value_name = "METERS", value_parser = real, allow_negative_numbers = true)]
     pub grid: Option<f64>,
     /// Outer radius, or standard deviation, in meters
-    #[arg(long, value_name = "METERS", value_parser = real)]
+    #[arg(long, value_name = "METERS", value_parser = real, allow_negative_numbers = true)]
     pub radius: Option<f64>,
     /// Inner radius in meters [default: 0]
-    #[arg(long, value_name = "METERS", value_parser = real)]
+    #[arg(long, value_name = "METERS", value_parser = real, allow_negative_numbers = true)]
     pub inner: Option<f64>,
     /// People who must live as near to a released point as its true place
-    #[arg(long, value_name = "K", value_parser = real)]
+    #[arg(long, value_name = "K", value_parser = real, allow_negative_numbers = true)]
     pub k: Option<f64>,
     #[command(flatten)]
     pub population: PopulationArgs,
@@ -98,6 +98,10 @@ pub struct MaskArgs {
     /// Characters of the period's column that count, such as 7 for months of 2026-11-29
     #[arg(long, value_name = "N", value_parser = whole, requires = "period")]
     pub period_length: Option<u64>,
+    /// Takes a subject's first place in the file of each period for all of it: one draw a subject and period, however much the place
+    /// jitters
+    #[arg(long, requires = "key")]
+    pub first_place: bool,
     /// Key file (`anonymize key`): draws are kept, the same for one subject, period and place
     #[arg(long, value_name = "FILE", requires = "subject")]
     pub key: Option<PathBuf>,
@@ -117,12 +121,12 @@ pub struct MaskArgs {
     #[arg(long, value_name = "NAME", requires = "ledger", default_value = "places")]
     pub run: String,
     /// What is charged for: places up to this many meters apart count as neighbors
-    #[arg(long, value_name = "METERS", value_parser = real, requires = "ledger")]
+    #[arg(long, value_name = "METERS", value_parser = real, allow_negative_numbers = true, requires = "ledger")]
     pub within: Option<f64>,
     /// A fixed seed, for tests: nothing is then private
     #[arg(long, value_name = "N", conflicts_with = "key")]
     pub seed: Option<u64>,
-    /// CSV file to write; beside it what it is worth (.statement.txt, .statement.json)
+    /// File to write, CSV or GeoJSON by the name; beside it what it is worth (.statement.txt, .statement.json)
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
     /// Replaces an output that exists
@@ -146,6 +150,7 @@ pub fn mask(args: &MaskArgs, out: &mut impl Write) -> Result<(), Failure> {
         subject,
         period: args.period.clone(),
         period_length: args.period_length.map(|length| usize::try_from(length).unwrap_or(usize::MAX)),
+        first_place: args.first_place,
     });
     let options = MaskFileOptions {
         columns: args.columns.columns(),
@@ -174,13 +179,21 @@ pub fn mask(args: &MaskArgs, out: &mut impl Write) -> Result<(), Failure> {
     let rows = mask_file(&args.data, &args.output, mask.as_ref(), &draws, &options)?;
     statement = statement
         .fact("Rows released", rows.released)
-        .fact("Rows left out", format!("{} (without a place, or nothing found that the mask promises)", rows.left_out));
+        .fact("Rows left out", format!("{} without a place", count.unplaced))
+        .fact("Failures", failures(rows, count.unplaced));
     statement = match (&args.subject, &args.key) {
         (None, _) => statement.assumption("each row is another subject's, and its only report"),
         (Some(_), None) => statement.fact("Draws", "anew for each row"),
+        (Some(_), Some(_)) if args.first_place => statement
+            .fact(
+                "Draws",
+                "kept: one for each subject and period, of the subject's first place in the file, under a secret key",
+            )
+            .assumption("nobody else has the key, which undoes every mask made under it"),
         (Some(_), Some(_)) => statement
             .fact("Draws", "kept: one for each subject, period and place, under a secret key")
             .not_covered("that a subject was at the same place again, which equal reports show")
+            .not_covered(JITTER)
             .assumption("nobody else has the key, which undoes every mask made under it"),
     };
     if !args.keep.is_empty() {
@@ -189,6 +202,15 @@ pub fn mask(args: &MaskArgs, out: &mut impl Write) -> Result<(), Failure> {
     write_statement(&statements, &statement)?;
     write!(out, "{statement}")?;
     Ok(())
+}
+
+/// How often what the mask promises was found later, or never.
+fn failures(rows: MaskedRows, unplaced: u64) -> String {
+    let never = rows.left_out.saturating_sub(unplaced);
+    format!(
+        "{} rows passed the mask's check only after it was widened, {never} never did and were left out",
+        rows.widened
+    )
 }
 
 /// The mask that was asked for.
