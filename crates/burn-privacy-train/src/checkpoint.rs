@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::optimizer_trace::{self, OptimizerTrace};
+
 /// Why a checkpoint was not written, or not gone on from. Steps that were charged stay charged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -93,7 +95,9 @@ pub enum CheckpointError {
 const MAGIC: &str = "burn-privacy/checkpoint ";
 
 /// The version of the format.
-pub(crate) const FORMAT: u32 = 1;
+///
+/// 2: what the optimizer does.
+pub(crate) const FORMAT: u32 = 2;
 
 /// A run at some step: what it needs to go on.
 ///
@@ -117,6 +121,7 @@ struct Header {
     charged_steps: u64,
     clipping_norm: f64,
     average: Option<Average>,
+    optimizer: OptimizerTrace,
     curve: Vec<CurvePoint>,
     /// Lengths in bytes: model, optimizer and, with an average, the model of averages.
     sections: Vec<u64>,
@@ -139,7 +144,31 @@ pub(crate) struct RunState<'a, M> {
     pub(crate) curve: Vec<CurvePoint>,
     pub(crate) model: &'a M,
     pub(crate) optimizer: &'a ModuleOptimizer,
+    pub(crate) optimizer_trace: &'a OptimizerTrace,
     pub(crate) average: Option<&'a WeightAverage>,
+}
+
+/// Whose a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) dataset: String,
+    pub(crate) run: String,
+    pub(crate) charged_steps: u64,
+}
+
+impl Owner {
+    /// From a file's first three lines, which nothing guards against changes: good enough to choose among files, not to go on from
+    /// one. `None` for a file of another version, or of nobody.
+    pub(crate) fn of(first_lines: &[u8]) -> Option<Self> {
+        let (version, rest) = line(first_lines)?;
+        if version.strip_prefix(MAGIC)? != FORMAT.to_string() {
+            return None;
+        }
+        let (_, rest) = line(rest)?;
+        let (header, _) = line(rest)?;
+        let header: Header = serde_json::from_str(header).ok()?;
+        Some(Self { dataset: header.dataset, run: header.run, charged_steps: header.charged_steps })
+    }
 }
 
 /// What a file turned out to be.
@@ -203,6 +232,7 @@ impl Checkpoint {
             charged_steps: state.charged_steps,
             clipping_norm: state.clipping_norm,
             average: state.average.map(|average| Average { decay: average.decay(), steps: average.steps() }),
+            optimizer: state.optimizer_trace.clone(),
             curve: state.curve,
             sections: sections.iter().map(|section| section.len() as u64).collect(),
         };
@@ -259,14 +289,8 @@ impl Checkpoint {
         plan: &PrivacyPlan,
         charged: u64,
     ) -> Result<(), CheckpointError> {
-        let another = |field: &str, recorded: &dyn ToString, given: &dyn ToString| CheckpointError::Another {
-            path: self.path.clone(),
-            field: field.to_owned(),
-            recorded: recorded.to_string(),
-            given: given.to_string(),
-        };
         if self.header.dataset != dataset {
-            return Err(another("data set", &self.header.dataset, &dataset));
+            return Err(self.another("data set", &self.header.dataset, &dataset));
         }
         let plan = serde_json::to_value(plan).map_err(|error| CheckpointError::Encode(error.to_string()))?;
         if self.header.plan != plan {
@@ -274,21 +298,54 @@ impl Checkpoint {
             for (name, value) in &given {
                 let before = recorded.iter().find(|(other, _)| other == name).map_or(&Value::Null, |(_, value)| value);
                 if before != value {
-                    return Err(another(&format!("plan ({name})"), before, value));
+                    return Err(self.another(&format!("plan ({name})"), before, value));
                 }
             }
-            return Err(another("plan", &self.header.plan, &plan));
+            return Err(self.another("plan", &self.header.plan, &plan));
         }
         if self.header.run != run {
-            return Err(another("run in the ledger", &self.header.run, &run));
+            return Err(self.another("run in the ledger", &self.header.run, &run));
         }
         // A ledger with fewer charges than were released was lost, restored or replaced: it would be charged for them again
         // by nobody.
         if charged < self.header.charged_steps {
             let recorded = format!("{} (charged before this checkpoint was written)", self.header.charged_steps);
-            return Err(another("number of charged steps in the ledger", &recorded, &charged));
+            return Err(self.another("number of charged steps in the ledger", &recorded, &charged));
         }
         Ok(())
+    }
+
+    /// The optimizer, its settings and the average of weights must be those of the run: Burn takes a state that is not the
+    /// optimizer's for none, and says nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Another`].
+    pub(crate) fn require_updates(
+        &self,
+        optimizer: &OptimizerTrace,
+        average: Option<&WeightAverage>,
+    ) -> Result<(), CheckpointError> {
+        if let Some((recorded, given)) = optimizer_trace::difference(&self.header.optimizer, optimizer) {
+            return Err(self.another("optimizer, or another setting of it", &recorded, &given));
+        }
+        let (recorded, given) = (self.header.average.map(|average| average.decay), average.map(WeightAverage::decay));
+        // JSON may lose the last bit.
+        let same = match (recorded, given) {
+            (Some(recorded), Some(given)) => (recorded - given).abs() <= 1e-12,
+            (recorded, given) => recorded == given,
+        };
+        let words = |decay: Option<f64>| decay.map_or("no average".to_owned(), |decay| decay.to_string());
+        if same { Ok(()) } else { Err(self.another("decay of the weight average", &words(recorded), &words(given))) }
+    }
+
+    fn another(&self, field: &str, recorded: &dyn ToString, given: &dyn ToString) -> CheckpointError {
+        CheckpointError::Another {
+            path: self.path.clone(),
+            field: field.to_owned(),
+            recorded: recorded.to_string(),
+            given: given.to_string(),
+        }
     }
 
     /// The saved weights in a model of the same kind, on its device.

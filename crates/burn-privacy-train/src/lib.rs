@@ -28,6 +28,7 @@ mod interrupt;
 #[cfg(feature = "train")]
 pub mod learner;
 mod monitor;
+mod optimizer_trace;
 mod ordinary_trainer;
 mod progress;
 mod run_length;

@@ -10,6 +10,7 @@ use burn_privacy::session::{LossResult, Session};
 use burn_privacy::statement::PrivacyStatement;
 
 use crate::checkpoint::RunState;
+use crate::optimizer_trace::{self, OptimizerTrace};
 use crate::{BoxedError, CheckpointError, Checkpoints, Result, TrainError, TrainingHistory};
 
 /// A learning rate for each step, from 0.
@@ -115,7 +116,10 @@ where
         self
     }
 
-    /// Goes on from the newest whole checkpoint, whose plan, data set and run must be this session's.
+    /// Goes on from the run's newest whole checkpoint, whose plan and data set must be this session's.
+    ///
+    /// Optimizer, its settings and the [average](Self::with_weight_average) must be those that the checkpoint was made with. Not
+    /// the learning rate, which is given anew.
     ///
     /// Model, optimizer, average and clipping norm are those of the checkpoint; keys are new, and the steps that are left are those
     /// that the plan has and the session's ledger has not charged. Steps between the checkpoint and a crash are lost: they were
@@ -152,18 +156,20 @@ where
     ) -> Result<(M, PrivacyStatement)> {
         let Self { mut session, learning_rate, mut average, checkpoints, resuming, history } = self;
         let (mut earlier, mut charged_before) = (0, 0);
+        // Only checkpoints need it.
+        let trace =
+            checkpoints.as_ref().map_or_else(OptimizerTrace::new, |_| optimizer_trace::trace(&model, &optimizer));
         if resuming {
             let (folder, _) = checkpoints.as_ref().ok_or(CheckpointError::NoFolder)?;
             let (Some(dataset), Some(run)) = (session.dataset_name(), session.run_name()) else {
                 return Err(CheckpointError::NoLedger.into());
             };
-            let found = folder.newest()?;
+            let found = folder.newest_of(dataset, run)?;
             found.require(dataset, run, session.plan(), session.charged_steps())?;
             model = found.model(model)?;
+            found.require_updates(&trace, average.as_ref())?;
             optimizer = found.optimizer(optimizer)?;
-            if average.is_some() {
-                average = found.average(&model)?.or(average);
-            }
+            average = found.average(&model)?;
             // Any other norm is the plan's, which may have a schedule.
             if matches!(session.plan().clipping(), Clipping::Quantile { .. }) {
                 session = session.with_clipping_norm(found.clipping_norm())?;
@@ -187,14 +193,21 @@ where
             if let Some((folder, every)) = &checkpoints
                 && (earlier + done).is_multiple_of(*every)
             {
-                folder.save(state(&session, earlier + done, &history, &model, &optimizer, average.as_ref()))?;
+                folder.save(state(
+                    &session,
+                    earlier + done,
+                    &history,
+                    &model,
+                    (&optimizer, &trace),
+                    average.as_ref(),
+                ))?;
             }
         }
         if let Some((folder, every)) = &checkpoints
             && done > 0
             && !(earlier + done).is_multiple_of(*every)
         {
-            folder.save(state(&session, earlier + done, &history, &model, &optimizer, average.as_ref()))?;
+            folder.save(state(&session, earlier + done, &history, &model, (&optimizer, &trace), average.as_ref()))?;
         }
         // Closes the ledger with the number of steps that were really made.
         let statement = session.finish()?;
@@ -208,7 +221,7 @@ fn state<'a, I, O, D: Dataset<I>, B: Batcher<I, O>, M>(
     steps: u64,
     history: &TrainingHistory,
     model: &'a M,
-    optimizer: &'a ModuleOptimizer,
+    (optimizer, optimizer_trace): (&'a ModuleOptimizer, &'a OptimizerTrace),
     average: Option<&'a WeightAverage>,
 ) -> RunState<'a, M> {
     RunState {
@@ -221,6 +234,7 @@ fn state<'a, I, O, D: Dataset<I>, B: Batcher<I, O>, M>(
         curve: history.curve(),
         model,
         optimizer,
+        optimizer_trace,
         average,
     }
 }

@@ -126,7 +126,8 @@ where
             let released = (starting_epoch as u64 - 1).saturating_mul(self.steps_per_epoch).min(session.plan().steps());
             if session.charged_steps() < released {
                 return Err(refusal(&format!(
-                    "a checkpoint of epoch {} with a ledger of {} charged steps, where at least {released} were released: the ledger                      was lost, restored or replaced; go on with the one that was charged, or begin a new run",
+                    "a checkpoint of epoch {} with a ledger of {} charged steps, where at least {released} were released: the \
+                     ledger was lost, restored or replaced; go on with the one that was charged, or begin a new run",
                     starting_epoch - 1,
                     session.charged_steps()
                 )));

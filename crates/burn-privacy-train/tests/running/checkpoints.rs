@@ -2,8 +2,8 @@
 #![cfg(feature = "flex")]
 
 use crate::line::{LineSession, RECORDS, data, device, losses, model, weights};
-use burn::optim::SgdConfig;
 use burn::optim::momentum::MomentumConfig;
+use burn::optim::{AdamConfig, SgdConfig};
 use burn_privacy::ledger::Ledger;
 use burn_privacy::plan::StepFunction;
 use burn_privacy::prelude::*;
@@ -163,7 +163,8 @@ fn a_spoiled_file_is_found_and_the_one_before_it_taken() {
     for path in place.files() {
         std::fs::write(path, "torn").unwrap();
     }
-    assert!(matches!(place.checkpoints().newest(), Err(CheckpointError::AllDamaged { count: 3, .. })));
+    // The last three, and the one that was cut off, which names no run that could remove it.
+    assert!(matches!(place.checkpoints().newest(), Err(CheckpointError::AllDamaged { count: 4, .. })));
 }
 
 #[test]
@@ -188,9 +189,85 @@ fn another_version_plan_data_set_or_run_is_refused_by_name() {
     refused(without_ledger, &["ledger"]);
 
     let newest = place.files().pop().unwrap();
-    let later = String::from_utf8_lossy(&std::fs::read(&newest).unwrap()).replacen("checkpoint 1", "checkpoint 2", 1);
-    std::fs::write(&newest, later).unwrap();
-    refused(place.session(config(30), "points", "line"), &["version 2", "version 1"]);
+    let bytes = std::fs::read(&newest).unwrap();
+    for (version, words) in [("checkpoint 3", "version 3"), ("checkpoint 1", "version 1")] {
+        let other = String::from_utf8_lossy(&bytes).replacen("checkpoint 2", version, 1);
+        std::fs::write(&newest, other).unwrap();
+        refused(place.session(config(30), "points", "line"), &[words, "version 2"]);
+    }
+}
+
+#[test]
+fn another_optimizer_setting_or_average_is_refused_by_name() {
+    let place = Place::new();
+    place.train(8, false).unwrap();
+    let momentum = |factor| SgdConfig::new().with_momentum(Some(MomentumConfig::new().with_momentum(factor))).init();
+    let (optimizer, decay) = ("another optimizer", "another decay of the weight average");
+    for (given, average, words) in [
+        (AdamConfig::new().init(), Some(0.8), optimizer),
+        (SgdConfig::new().init(), Some(0.8), optimizer),
+        (momentum(0.8), Some(0.8), optimizer),
+        (momentum(0.9), Some(0.99), decay),
+        (momentum(0.9), None, decay),
+    ] {
+        let session = place.session(config(30), "points", "line");
+        let mut trainer = Trainer::new(session, 0.1).with_checkpoints(place.checkpoints(), 4).resuming();
+        if let Some(decay) = average {
+            trainer = trainer.with_weight_average(decay).unwrap();
+        }
+        let outcome = trainer.train(model(&device()), given, losses, |_, _| Ok(true));
+        let refusal = outcome.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(refusal.contains(words), "{average:?}, {words}: {refusal}");
+    }
+    assert_eq!(place.train(u64::MAX, true).unwrap().1, 30);
+
+    // An average where the file has none.
+    let place = Place::new();
+    let trainer = |average: bool| {
+        let session = place.session(config(30), "points", "line");
+        let trainer = Trainer::new(session, 0.1).with_checkpoints(place.checkpoints(), 4);
+        if average { trainer.resuming().with_weight_average(0.8).unwrap() } else { trainer }
+    };
+    let mut asked = 0;
+    let go_on = |_: &burn_privacy::nn::Linear, _| {
+        asked += 1;
+        Ok(asked <= 5)
+    };
+    let _ = trainer(false).train(model(&device()), momentum(0.9), losses, go_on).unwrap();
+    let outcome = trainer(true).train(model(&device()), momentum(0.9), losses, |_, _| Ok(true));
+    let refusal = outcome.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(refusal.contains(decay) && refusal.contains("no average"), "{refusal}");
+}
+
+#[test]
+fn a_new_run_in_an_old_folder_keeps_what_it_writes() {
+    let place = Place::new();
+    place.train(18, false).unwrap();
+    for path in place.files() {
+        std::fs::write(path, "torn").unwrap();
+    }
+    place.train(8, false).unwrap();
+    assert_eq!(place.checkpoints().newest().unwrap().steps(), 8);
+    assert_eq!(place.files().len(), 5, "what names no run stays");
+
+    // The same where the files before are whole: the newest is the one after most charged steps.
+    let place = Place::new();
+    place.train(18, false).unwrap();
+    place.train(8, false).unwrap();
+    let newest = place.checkpoints().newest().unwrap();
+    assert_eq!((newest.steps(), newest.charged_steps()), (8, 26));
+    assert_eq!(place.files().len(), 3);
+}
+
+#[test]
+fn each_run_in_a_folder_goes_on_from_its_own() {
+    let place = Place::new();
+    place.train(18, false).unwrap();
+    let other = || place.session(config(30), "points", "other");
+    place.train_session(other(), 8, false).unwrap();
+    let found = place.train_session(other(), 2, true).unwrap();
+    assert_eq!(found, Place::new().train(10, false).unwrap());
+    assert_eq!(place.checkpoints().newest().unwrap().run(), "line", "it is not removed");
 }
 
 #[test]

@@ -192,13 +192,21 @@ where
     /// # Errors
     ///
     /// If the ledger refuses: another plan under the name, a run that is spent or does not fit into the data set's
-    /// budget, a file that can't be written. If steps were already taken, or the sampler was.
+    /// budget, a file that can't be written. If steps were already taken, or the sampler was; at another rank than the first, which
+    /// charges for all.
     pub fn with_ledger(mut self, ledger: Ledger, run: &str) -> Result<Self> {
         if self.charged_steps() > 0 || self.dataset_name.is_some() || self.sampler.is_none() {
             return Err(Error::Plan {
                 field: "ledger",
                 given: format!("after {} steps, another ledger or take_sampler()", self.charged_steps()),
                 allowed: "open one ledger before anything else, so that every step is in it".into(),
+            });
+        }
+        if let Some(rank) = self.exchange.as_ref().map(|exchange| exchange.rank()).filter(|rank| *rank > 0) {
+            return Err(Error::Plan {
+                field: "ledger",
+                given: format!("a ledger at rank {rank}"),
+                allowed: "a ledger at rank 0, which charges for all".into(),
             });
         }
         self.run_name = Some(run.to_owned());

@@ -191,6 +191,20 @@ fn what_ranks_cannot_do_is_refused() {
     let session = plan.start(records(), Rows, &flex(), Entropy::os()).unwrap();
     let with_ledger = session.with_ledger(Ledger::open(folder.path().join("l"), "d").unwrap(), "r").unwrap();
     assert!(error_of(with_ledger, two.remove(1)).contains("ledger at rank 0"));
+    // In the other order, too: nothing is begun in the ledger.
+    let mut others = Threads::of(2);
+    for rank in [1, 0] {
+        let file = folder.path().join(format!("joined {rank}"));
+        let session = plan.start(records(), Rows, &flex(), Entropy::os()).unwrap();
+        let joined = session.with_exchange(others.remove(rank)).unwrap();
+        let outcome = joined.with_ledger(Ledger::open(&file, "d").unwrap(), "r");
+        match outcome.err().map(|error| error.to_string()) {
+            Some(refusal) => assert!(rank == 1 && refusal.contains("ledger at rank 0"), "{refusal}"),
+            None => assert_eq!(rank, 0, "rank 1 has a ledger of its own"),
+        }
+        let runs = Ledger::read(&file).map_or(0, |history| history.charges().len());
+        assert_eq!(runs, usize::from(rank == 0), "runs in the ledger of rank {rank}");
+    }
     let replacing = config(Clipping::flat(0.5)).with_adjacency(Adjacency::ReplaceOne).build().unwrap();
     let session = replacing.start(records(), Rows, &flex(), Entropy::os()).unwrap();
     assert!(error_of(session, two.remove(0)).contains("add-or-remove-one"));
