@@ -97,7 +97,7 @@ pub(crate) fn discrete_laplace(inverse_scale: f64, sensitivity: u64, order: f64)
         let bound = discrete_laplace_by_exponents(m, sensitivity, order);
         return if bound >= 0.0 { bound.min(worst) } else { worst };
     }
-    // (1+w)^a - 1 - a w with 1+w = e^loss, the linear parts cancelled.
+    // (1+w)^a - 1 - a w with 1+w = e^loss, the linear parts canceled.
     let excess = |loss: f64| exp_m1_minus(order * loss) - order * exp_m1_minus(loss);
     let slack = |loss: f64| exp_m1_minus(order * loss) + order * exp_m1_minus(loss);
     let t = (-m).exp();

@@ -8,7 +8,7 @@ use crate::{IMAGE_BYTES, IMAGE_SHAPE};
 
 /// Half the size of a shape in pixels, from and to. Smaller is harder.
 const SHAPE_SIZE: (f32, f32) = (7.0, 13.0);
-/// Half the size of a striped or chequered patch in pixels. Smaller is harder.
+/// Half the size of a striped or checkered patch in pixels. Smaller is harder.
 const PATCH_SIZE: (f32, f32) = (8.0, 14.0);
 /// The length of one light and one dark stripe together in pixels. A wider range is harder.
 const PERIOD: (f32, f32) = (4.0, 8.0);
