@@ -28,8 +28,12 @@ impl Rounding {
         // So that -0.4 is 0, not -0.
         let rounded = times * self.to + 0.0;
         // Memory does not fail.
-        let _ =
-            if rounded.abs() < 1e15 { write!(out, "{rounded:.*}", self.decimals) } else { write!(out, "{rounded:e}") };
+        let _ = match (rounded.abs() < 1e15, self.decimals) {
+            // A whole number, below 2^53: the same digits as by the way below, which is slow for these.
+            (true, 0) => write!(out, "{}", rounded as i64),
+            (true, decimals) => write!(out, "{rounded:.decimals$}"),
+            (false, _) => write!(out, "{rounded:e}"),
+        };
         Ok(())
     }
 }
@@ -90,6 +94,8 @@ mod tests {
             (10.0, "15", "20"),
             (10.0, "25", "20"),
             (10.0, "-4", "0"),
+            (10.0, "-46", "-50"),
+            (1.0, "999999999999999.4", "999999999999999"),
             (0.25, "0.3", "0.25"),
             (0.1, "0.25", "0.2"),
             (1.0, "1e5", "100000"),

@@ -25,7 +25,7 @@ impl SampleUniques {
     ///
     /// # Errors
     ///
-    /// [`AnonymizeError::Parameter`] for `most` = 0 or more sets than 100,000.
+    /// [`AnonymizeError::Parameter`] for `most` = 0, more sets than 100,000, or columns of unequal length.
     pub fn find(columns: &[&[u32]], most: usize) -> Result<Self, AnonymizeError> {
         if most == 0 {
             return Err(AnonymizeError::parameter("the number of columns of a combination", most, "at least 1"));
@@ -36,12 +36,18 @@ impl SampleUniques {
         for size in 1..=most as u128 {
             of_size = of_size * (columns.len() as u128 + 1 - size) / size;
             combinations += of_size;
-        }
-        if combinations > MOST_COMBINATIONS {
-            let allowed = "at most 100000: look at fewer columns, or at smaller combinations";
-            return Err(AnonymizeError::parameter("the number of combinations", combinations, allowed));
+            // Before the next size is counted: the numbers of many columns are beyond any integer.
+            if combinations > MOST_COMBINATIONS {
+                let given = format!("{combinations} or more");
+                let allowed = "at most 100000: look at fewer columns, or at smaller combinations";
+                return Err(AnonymizeError::parameter("the number of combinations", given, allowed));
+            }
         }
         let rows = columns.first().map_or(0, |column| column.len());
+        if let Some(other) = columns.iter().find(|column| column.len() != rows) {
+            let allowed = format!("{rows}, as the first column has");
+            return Err(AnonymizeError::parameter("the number of rows of a column", other.len(), allowed));
+        }
         let mut found = Self { by_size: vec![0; most], rows: 0, share_by_column: vec![0.0; columns.len()] };
         // For each row the sets on which it is a minimal unique so far.
         let mut sets: Vec<Vec<Vec<usize>>> = vec![Vec::new(); rows];
@@ -104,5 +110,8 @@ mod tests {
         assert!(SampleUniques::find(&[one], 0).is_err());
         let many = vec![one; 200];
         assert!(SampleUniques::find(&many, 3).unwrap_err().to_string().contains("1333500"));
+        // The number of all sets of a thousand columns is beyond 128 bits.
+        assert!(SampleUniques::find(&vec![one; 1000], 1000).unwrap_err().to_string().contains("at most 100000"));
+        assert!(SampleUniques::find(&[one, &two[1..]], 2).unwrap_err().to_string().contains("number of rows"));
     }
 }

@@ -177,6 +177,9 @@ impl CategoricalGrouping {
         .fact("groups", self.recoding.classes().len())
         .fact("mean distance of a cell from what is shown, 0 to 1", format!("{:.6}", self.distance))
         .caveat("cells show values that the row need not have: a release looks exact and is not")
+        .caveat(
+            "a value that is shown is that of at least one row of its group: a rare one tells that it is in the table",
+        )
         .caveat("what all rows of a group have in common (homogeneity): nothing bounds it here")
         .caveat("how the groups were chosen depends on all rows; two releases can be compared"))
     }

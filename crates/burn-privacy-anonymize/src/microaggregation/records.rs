@@ -181,14 +181,19 @@ pub(super) fn squared_distance(one: &[f64], other: &[f64]) -> f64 {
     one.iter().zip(other).map(|(one, other)| (one - other) * (one - other)).sum()
 }
 
-/// The mean of some records.
-pub(super) fn centroid(records: &Records, group: impl ExactSizeIterator<Item = usize>) -> Vec<f64> {
+/// The mean of some records. What is summed are shares of the records, if the sum of whole ones is beyond the numbers.
+pub(super) fn centroid(records: &Records, group: impl ExactSizeIterator<Item = usize> + Clone) -> Vec<f64> {
     let size = group.len() as f64;
     let mut sum = vec![0.0; records.names.len()];
-    for index in group {
+    for index in group.clone() {
         sum.iter_mut().zip(records.record(index)).for_each(|(sum, value)| *sum += value);
     }
-    sum.iter_mut().for_each(|sum| *sum /= size);
+    for (column, sum) in sum.iter_mut().enumerate() {
+        *sum = match sum.is_finite() {
+            true => *sum / size,
+            false => group.clone().map(|index| records.record(index)[column] / size).sum(),
+        };
+    }
     sum
 }
 

@@ -27,8 +27,8 @@ pub struct TClosenessGrouping {
 ///
 /// # Errors
 ///
-/// [`AnonymizeError::Parameter`] for `t` outside 0 to 1 or another number of sensitive values than of records, and those of
-/// [`super::mdav()`].
+/// [`AnonymizeError::Parameter`] for `t` outside 0 to 1 or another number of sensitive values than of records or one that is not
+/// finite, and those of [`super::mdav()`].
 pub fn t_close_mdav(
     records: &Records,
     sensitive: &[f64],
@@ -40,6 +40,9 @@ pub fn t_close_mdav(
     if sensitive.len() != records.len() {
         let allowed = format!("{}, one a record", records.len());
         return Err(AnonymizeError::parameter("the number of sensitive values", sensitive.len(), allowed));
+    }
+    if let Some(value) = sensitive.iter().find(|value| !value.is_finite()) {
+        return Err(AnonymizeError::parameter("a sensitive value", value, "a finite number"));
     }
     let mut distinct = sensitive.to_vec();
     distinct.sort_by(f64::total_cmp);

@@ -18,14 +18,19 @@ pub(super) struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// # Errors
     ///
-    /// [`AnonymizeError::Parameter`] for models that the table can't serve, [`AnonymizeError::Hierarchy`] for hierarchies
-    /// without a top.
+    /// [`AnonymizeError::Parameter`] for models that the table or overlapping cells can't serve, [`AnonymizeError::Hierarchy`]
+    /// for hierarchies without a top.
     pub(super) fn new(table: &'a Table, models: &'a [PrivacyModel]) -> Result<Self, AnonymizeError> {
         let distribution = table.sensitive_distribution();
         for model in models {
             model.check(distribution.as_ref())?;
         }
         table.check_population(models)?;
+        if let Some(model) = models.iter().find(|model| matches!(model, PrivacyModel::DeltaPresence { .. })) {
+            // A person may fit the cells of several classes, whose shares of the population then say nothing about them.
+            let allowed = "met by full-domain generalization (search): cells of local recodings overlap";
+            return Err(AnonymizeError::parameter("a model of a local recoding", model, allowed));
+        }
         for column in table.columns() {
             if column.hierarchy.labels_at(column.hierarchy.levels() - 1) > 1 {
                 let problem = "has no label above all values: add a top level (*)".to_owned();

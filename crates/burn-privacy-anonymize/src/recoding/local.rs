@@ -24,7 +24,7 @@ pub struct LocalRecoding {
     pub recoding: Recoding,
     /// Mean loss of a cell.
     pub loss: f64,
-    /// No recoding by these hierarchies that meets the models loses less, of whatever kind
+    /// No recoding by these hierarchies whose classes meet the models loses less, however they are made
     /// ([`super::loss_lower_bound`], and for models of sensitive values a bound of its own).
     pub lower_bound: f64,
 }
@@ -38,7 +38,8 @@ pub struct LocalRecoding {
 /// # Errors
 ///
 /// [`AnonymizeError::Parameter`] for models that the table can't serve, [`AnonymizeError::Hierarchy`] for hierarchies
-/// without a top, [`AnonymizeError::Unreachable`] if the whole table in one class fails a model.
+/// without a top, [`AnonymizeError::Unreachable`] if the whole table in one class fails a model. Delta-presence is refused: a
+/// person may fit the cells of several classes, whose shares of the population then bound nothing.
 pub fn recode_locally(table: &Table, models: &[PrivacyModel], passes: usize) -> Result<LocalRecoding, AnonymizeError> {
     let judge = Judge::new(table, models)?;
     judge.check_whole()?;
@@ -63,7 +64,7 @@ pub fn recode_by_clusters(table: &Table, models: &[PrivacyModel], passes: usize)
     by_clusters(&judge, &pairs, &bounds, passes)
 }
 
-/// A lower bound of the loss over **every** recoding that meets the models, of whatever kind; `known` is one of them, from
+/// A lower bound of the loss over **every** recoding whose classes meet the models, however they are made; `known` is one of them, from
 /// which the search for the bound sets out.
 ///
 /// # Errors

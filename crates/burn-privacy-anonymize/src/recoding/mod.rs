@@ -28,6 +28,8 @@ pub use top_down::recode_top_down;
 
 use std::collections::HashMap;
 
+use rustc_hash::FxHashMap;
+
 use crate::AnonymizeError;
 use crate::statement::TableStatement;
 use crate::table::{Partition, PrivacyModel, Table};
@@ -55,13 +57,14 @@ impl Recoding {
     /// A full-domain recoding.
     pub fn full_domain(table: &Table, partition: &Partition) -> Self {
         let released: Vec<_> = partition.released().collect();
-        let places: HashMap<&[u32], usize> =
+        let places: FxHashMap<&[u32], usize> =
             released.iter().enumerate().map(|(place, class)| (class.codes.as_slice(), place)).collect();
+        let mut codes: Vec<u32> = Vec::with_capacity(table.columns().len());
         let assigned = (0..table.tuples())
             .map(|tuple| {
                 let cells = table.tuple(tuple).iter().zip(table.columns()).zip(&partition.levels);
-                let codes: Vec<u32> =
-                    cells.map(|((&leaf, column), &level)| column.hierarchy.generalize(leaf, level)).collect();
+                codes.clear();
+                codes.extend(cells.map(|((&leaf, column), &level)| column.hierarchy.generalize(leaf, level)));
                 places.get(codes.as_slice()).map(|&place| (place, table.count(tuple))).into_iter().collect()
             })
             .collect();
@@ -153,22 +156,32 @@ impl Recoding {
         let needed = models.iter().any(PrivacyModel::needs_population);
         let values = table.sensitive().map_or(0, |sensitive| sensitive.values.len());
         // By text: labels of different levels can read the same.
-        let mut shown: HashMap<Vec<&str>, (u64, Vec<u64>, usize)> = HashMap::new();
+        let mut shown: HashMap<Vec<&str>, (u64, Vec<u64>, Vec<usize>)> = HashMap::new();
         for tuple in 0..table.tuples() {
             for &(class, rows) in &self.assigned[tuple] {
                 let labels = self.labels(table, class);
-                let (sum, histogram, _) = shown.entry(labels).or_insert_with(|| (0, vec![0; values], class));
+                let (sum, histogram, classes) = shown.entry(labels).or_insert_with(|| (0, vec![0; values], Vec::new()));
                 *sum += rows;
+                if needed && !classes.contains(&class) {
+                    classes.push(class);
+                }
                 if let Some(code) = table.sensitive_code(tuple) {
                     histogram[code as usize] += rows;
                 }
             }
         }
-        for (labels, (rows, histogram, class)) in &shown {
-            let people = if needed { table.population_under(&self.classes[*class].cells) } else { None };
-            if let Some(model) =
-                models.iter().find(|model| !model.is_met(*rows, histogram, distribution.as_ref(), people))
-            {
+        for (labels, (rows, histogram, classes)) in &shown {
+            // Labels that read the same on two levels cover different people: each reading has to meet the models.
+            let mut people: Vec<Option<u64>> =
+                classes.iter().map(|&class| table.population_under(&self.classes[class].cells)).collect();
+            people.dedup();
+            if people.is_empty() {
+                people.push(None);
+            }
+            let fails = |model: &&PrivacyModel| {
+                people.iter().any(|&people| !model.is_met(*rows, histogram, distribution.as_ref(), people))
+            };
+            if let Some(model) = models.iter().find(fails) {
                 let reason = format!("the class {} of {rows} rows does not meet {model}", labels.join(", "));
                 return Err(AnonymizeError::Unreachable { reason });
             }

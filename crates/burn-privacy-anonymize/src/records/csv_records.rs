@@ -5,7 +5,7 @@
 
 use std::io::Cursor;
 
-use memchr::{memchr, memchr_iter, memchr2_iter};
+use memchr::{memchr, memchr_iter, memchr2_iter, memchr3};
 
 use super::batch::{Batch, Released, Span};
 use crate::perturb::{Broken, StructureProblem, TableReader};
@@ -199,7 +199,14 @@ pub(crate) fn write_csv(
     chosen: impl Fn(usize) -> bool,
     out: &mut Vec<u8>,
 ) {
-    let bare: Vec<bool> = columns.iter().map(|column| batch.plain && matches!(column, Released::Input(..))).collect();
+    // Columns none of whose cells needs quotes are looked at once, not cell by cell.
+    let is_bare = |column: &Released| match column {
+        Released::Input(..) => batch.plain,
+        Released::Made { bytes, .. } => {
+            memchr3(separator, b'"', b'\n', bytes).is_none() && memchr(b'\r', bytes).is_none()
+        }
+    };
+    let bare: Vec<bool> = columns.iter().map(is_bare).collect();
     for row in (0..batch.rows).filter(|&row| chosen(row)) {
         let start = out.len();
         for (place, (column, &bare)) in columns.iter().zip(&bare).enumerate() {

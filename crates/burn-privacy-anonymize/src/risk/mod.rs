@@ -45,9 +45,9 @@ impl ClassSizes {
         self.sizes.iter().map(|(_, classes)| classes).sum()
     }
 
-    /// Number of rows.
+    /// Number of rows, at most the largest number that can be counted.
     pub fn rows(&self) -> u64 {
-        self.sizes.iter().map(|(size, classes)| size * classes).sum()
+        rows_of(&self.sizes)
     }
 
     /// Rows of the smallest class; 0 without classes.
@@ -62,10 +62,13 @@ impl ClassSizes {
 
     /// Share of the rows in classes of at most this size: those that are found with probability 1 / `size` or more.
     pub fn share_up_to(&self, size: u64) -> f64 {
-        let rows: u64 =
-            self.sizes.iter().take_while(|(known, _)| *known <= size).map(|(size, count)| size * count).sum();
+        let rows = rows_of(&self.sizes[..self.sizes.partition_point(|(known, _)| *known <= size)]);
         if self.rows() == 0 { 0.0 } else { rows as f64 / self.rows() as f64 }
     }
+}
+
+fn rows_of(sizes: &[(u64, u64)]) -> u64 {
+    sizes.iter().fold(0, |sum, (size, classes)| sum.saturating_add(size.saturating_mul(*classes)))
 }
 
 /// The risks of a table.
@@ -146,6 +149,8 @@ mod tests {
         assert_eq!((found.sizes.share_up_to(2), found.sizes.share_up_to(6)), (0.25, 1.0));
         let alone = risk(&[(2, None), (6, Some(60))]);
         assert_eq!((alone.marketer, alone.journalist_highest), (None, None));
+        let huge = ClassSizes::new([u64::MAX, u64::MAX]);
+        assert_eq!((huge.rows(), huge.share_up_to(5)), (u64::MAX, 0.0));
         let none = risk(&[]);
         assert_eq!((none.prosecutor_highest, none.prosecutor_mean, none.sizes.smallest()), (0.0, 0.0, 0));
     }

@@ -19,6 +19,9 @@ use crate::AnonymizeError;
 /// Sampling fraction up to which Pitman's formula is preferred.
 const SMALL_FRACTION: f64 = 0.1;
 
+/// People of a population at most: beyond that the logarithms of factorials differ by more than their rounding allows.
+const MOST_PEOPLE: u64 = 1_000_000_000_000;
+
 /// Estimates of the number of population uniques.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PopulationUniques {
@@ -42,7 +45,7 @@ pub struct PopulationUniques {
 ///
 /// # Errors
 ///
-/// [`AnonymizeError::Parameter`] for a population smaller than the sample, or a sample without rows.
+/// [`AnonymizeError::Parameter`] for a population smaller than the sample or above 10^12, or a sample without rows.
 pub fn population_uniques(sizes: &ClassSizes, population: u64) -> Result<PopulationUniques, AnonymizeError> {
     let rows = sizes.rows();
     if rows == 0 {
@@ -50,6 +53,9 @@ pub fn population_uniques(sizes: &ClassSizes, population: u64) -> Result<Populat
     }
     if population < rows {
         return Err(AnonymizeError::parameter("the population", population, format!("at least the {rows} rows")));
+    }
+    if population > MOST_PEOPLE {
+        return Err(AnonymizeError::parameter("the population", population, "at most 10^12"));
     }
     let fraction = rows as f64 / population as f64;
     let zayatz = zayatz(sizes, population);
@@ -296,6 +302,10 @@ mod tests {
         let found = population_uniques(&classes, 10).unwrap();
         assert_eq!((found.zayatz, found.snb), (3.0, Some(3.0)));
         assert!(population_uniques(&classes, 9).is_err() && population_uniques(&ClassSizes::default(), 9).is_err());
+        assert!(population_uniques(&classes, u64::MAX).unwrap_err().to_string().contains("at most 10^12"));
+        // Far from everybody: an estimate is a number of people still.
+        let far = population_uniques(&classes, MOST_PEOPLE).unwrap();
+        assert!((0.0..=MOST_PEOPLE as f64).contains(&far.zayatz) && (0.0..=MOST_PEOPLE as f64).contains(&far.chosen));
         let none = population_uniques(&ClassSizes::new([4, 6]), 100).unwrap();
         assert_eq!((none.zayatz, none.snb, none.chosen), (0.0, Some(0.0), 0.0));
     }

@@ -26,10 +26,8 @@ pub(super) fn bounds_by_level(problem: &Problem, classes: &Classes, depth: usize
     match problem.metric {
         Metric::Loss => {
             let mut by_leaf = vec![0_u64; attribute.levels[0].code_of_leaf.len()];
-            for group in &classes.groups {
-                for entry in &classes.entries[group.start as usize..group.end as usize] {
-                    by_leaf[attribute.leaf[entry.tuple as usize] as usize] += u64::from(entry.rows);
-                }
+            for entry in classes.groups.iter().flat_map(|group| classes.of(group)) {
+                by_leaf[attribute.steps[entry.suffix as usize].leaf as usize] += u64::from(entry.rows);
             }
             let cells = problem.depth() as f64 * problem.rows as f64;
             // Rows that are held back cost everything already, and it is not known which they are: at most 1 each here.
@@ -54,11 +52,12 @@ pub(super) fn bound_of_lower_levels(problem: &Problem, classes: &Classes, levels
     let suppressed = classes.suppressed + classes.held;
     match problem.metric {
         Metric::Loss => {
-            let chosen = &problem.attributes[above.len()].levels[last];
+            let attribute = &problem.attributes[above.len()];
+            let chosen = &attribute.levels[last].loss;
             let of_group = |group: &super::classes::Group| {
                 let tuple = classes.entries[group.start as usize].tuple as usize;
-                let loss = (group.loss - chosen.loss[chosen.code[tuple] as usize]).max(0.0);
-                (group.rows - group.held) as f64 * loss
+                let loss = (group.loss - chosen[attribute.code(last, tuple) as usize]).max(0.0);
+                f64::from(group.rows - group.held) * loss
             };
             let columns = problem.depth() as f64;
             let released: f64 = classes.groups.iter().map(of_group).sum();
@@ -78,26 +77,27 @@ pub(super) fn bound_of_lower_levels(problem: &Problem, classes: &Classes, levels
 
 /// A suppressed row costs 1 a column, another at least what its chosen labels cost.
 fn loss(problem: &Problem, classes: &Classes) -> f64 {
-    let released: f64 = classes.groups.iter().map(|group| (group.rows - group.held) as f64 * group.loss).sum();
+    let released: f64 = classes.groups.iter().map(|group| f64::from(group.rows - group.held) * group.loss).sum();
     let columns = problem.depth() as f64;
     (released + (classes.suppressed + classes.held) as f64 * columns) / (columns * problem.rows as f64)
 }
 
 /// A row ends in a class of at least its entry's rows and of at least k, or is suppressed, which costs more than either.
 fn discernibility(problem: &Problem, classes: &Classes, complete: bool) -> f64 {
-    let least = problem.least_rows;
-    let mut sum = u128::from(classes.suppressed) * u128::from(problem.rows);
-    for group in &classes.groups {
-        let entries = &classes.entries[group.start as usize..group.end as usize];
-        // At full depth a group is a class, whose entries differ in the sensitive value only.
-        sum += if complete {
-            u128::from(group.rows) * u128::from(group.rows)
-        } else {
-            let rows = entries.iter().map(|entry| u64::from(entry.rows) * u64::from(entry.rows).max(least));
-            rows.map(u128::from).sum()
-        };
-    }
-    sum as f64
+    // All of this is below 2^64, since a table has below 2^32 rows, and a class needs no more than there are.
+    let released: u64 = classes
+        .groups
+        .iter()
+        .map(|group| {
+            // At full depth a group is a class, whose entries differ in the sensitive value only.
+            if complete {
+                return u64::from(group.rows) * u64::from(group.rows);
+            }
+            let entries = classes.of(group).iter().map(|entry| u64::from(entry.rows));
+            entries.map(|rows| rows * rows.max(problem.least_rows)).sum()
+        })
+        .sum();
+    (released + classes.suppressed * problem.rows) as f64
 }
 
 /// Each class has at least k rows, and is made of whole entries: those with k rows or more may stand alone, all others
@@ -108,11 +108,13 @@ fn average_class_size(problem: &Problem, classes: &Classes, complete: bool) -> f
         classes.groups.len() as u64
     } else {
         let of_group = |group: &super::classes::Group| {
-            let (mut large, mut small) = (0, 0);
-            for entry in &classes.entries[group.start as usize..group.end as usize] {
-                if u64::from(entry.rows) >= least { large += 1 } else { small += u64::from(entry.rows) }
+            let (mut large, mut rows_of_large) = (0, 0);
+            for entry in classes.of(group) {
+                let alone = u64::from(u64::from(entry.rows) >= least);
+                large += alone;
+                rows_of_large += alone * u64::from(entry.rows);
             }
-            large + small / least
+            large + (u64::from(group.rows) - rows_of_large) / least
         };
         classes.groups.iter().map(of_group).sum()
     };
@@ -131,7 +133,7 @@ fn entropy(problem: &Problem, classes: &Classes, levels: &[usize]) -> f64 {
             let mut suppressed = chosen.rows.clone();
             for group in &classes.groups {
                 let tuple = classes.entries[group.start as usize].tuple as usize;
-                suppressed[chosen.code[tuple] as usize] -= group.rows;
+                suppressed[attribute.code(level, tuple) as usize] -= u64::from(group.rows);
             }
             bits += histogram_bits(suppressed.iter().copied());
         }

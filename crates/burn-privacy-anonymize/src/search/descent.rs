@@ -1,11 +1,16 @@
-//! A good choice to begin with: from the middle of the lattice and from its top, one level changed at a time.
+//! A good choice to begin with: from the middle of the lattice and from its top, one level changed at a time. The tail, if
+//! there is one, always has its best levels.
 
 use super::classes::Classes;
 use super::{Choice, Search};
 
 /// Lets `search` know the best of what single changes reach.
 pub(super) fn descend(search: &mut Search<'_>) {
-    let top: Vec<usize> = search.problem.attributes.iter().map(|attribute| attribute.levels.len() - 1).collect();
+    let single = &search.problem.attributes[..search.single_depths()];
+    if single.is_empty() {
+        return;
+    }
+    let top: Vec<usize> = single.iter().map(|attribute| attribute.levels.len() - 1).collect();
     let middle: Vec<usize> = top.iter().map(|level| level.div_ceil(2)).collect();
     let mut walk = Walk::new(search);
     let mut best = [(walk.value(search, &top), top.clone()), (walk.value(search, &middle), middle)]
@@ -45,7 +50,7 @@ struct Walk {
 
 impl Walk {
     fn new(search: &Search<'_>) -> Self {
-        let depth = search.problem.depth();
+        let depth = search.single_depths();
         Self {
             root: Classes::root(search.problem),
             levels: vec![0; depth],
@@ -73,6 +78,9 @@ impl Walk {
             }
             self.valid = depth + 1;
         }
-        value
+        match levels.len().checked_sub(1).map(|last| &self.classes[last]) {
+            Some(classes) => search.complete(classes, levels).unwrap_or(value),
+            None => value,
+        }
     }
 }

@@ -15,9 +15,11 @@ mod classes;
 mod descent;
 mod problem;
 mod releasable;
+mod tail;
 
 use classes::{Classes, Scratch};
 use problem::Problem;
+use tail::Tail;
 
 use crate::AnonymizeError;
 use crate::table::{Metric, Partition, PrivacyModel, Quality, Table};
@@ -137,6 +139,8 @@ struct Search<'a> {
     choices: u64,
     max_choices: u64,
     scratch: Scratch,
+    /// The last attributes, if they are chosen all at once.
+    tail: Option<Tail>,
     /// The classes of each level at each depth, kept for their memory.
     memory: Vec<Vec<Classes>>,
 }
@@ -153,6 +157,7 @@ impl<'a> Search<'a> {
             choices: 0,
             max_choices,
             scratch: Scratch::default(),
+            tail: Tail::new(problem),
             memory,
         }
     }
@@ -187,9 +192,28 @@ impl<'a> Search<'a> {
         Choice::Open { bound, lower_levels }
     }
 
+    /// Depths that are chosen one by one; the tail, if there is one, begins there.
+    fn single_depths(&self) -> usize {
+        self.tail.as_ref().map_or(self.problem.depth(), |tail| tail.depth)
+    }
+
+    /// Where the tail begins: the best value of all completions of `levels`, infinite if none is allowed.
+    fn complete(&mut self, classes: &Classes, levels: &[usize]) -> Option<f64> {
+        let tail = self.tail.as_ref().filter(|tail| tail.depth == levels.len())?;
+        self.choices += tail.choices();
+        let Some((value, rest)) = tail.best(self.problem, classes) else { return Some(f64::INFINITY) };
+        if !self.is_cut(value) {
+            self.best = Some(Best { levels: levels.iter().chain(rest).copied().collect(), value });
+        }
+        Some(value)
+    }
+
     /// All completions of `levels`, whose classes these are and whose bound this is.
     fn explore(&mut self, classes: &Classes, bound: f64, levels: &mut Vec<usize>) {
         let depth = levels.len();
+        if self.complete(classes, levels).is_some() {
+            return;
+        }
         let mut children = std::mem::take(&mut self.memory[depth]);
         let mut open: Vec<(f64, usize)> = Vec::with_capacity(children.len());
         let before = bounds::bounds_by_level(self.problem, classes, depth, bound);

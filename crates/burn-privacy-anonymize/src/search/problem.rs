@@ -8,8 +8,8 @@ use crate::table::{Metric, PrivacyModel, SensitiveDistribution, Table, generaliz
 
 /// One attribute level, as the search needs it.
 pub(super) struct AttributeLevel {
-    /// Code of each tuple.
-    pub(super) code: Vec<u32>,
+    /// Code of each suffix from this attribute on.
+    pub(super) code_of_suffix: Vec<u32>,
     /// Code of each leaf.
     pub(super) code_of_leaf: Vec<u32>,
     /// Loss of each code, between 0 and 1.
@@ -27,15 +27,32 @@ pub(super) struct Attribute {
     /// Code at level 0 of each tuple.
     pub(super) leaf: Vec<u32>,
     pub(super) levels: Vec<AttributeLevel>,
+    /// For each suffix from this attribute on.
+    pub(super) steps: Vec<Step>,
+}
+
+/// A suffix is what a tuple holds in some attribute, in all that are deeper, and in the sensitive column, as a number. Tuples
+/// with the same suffix are neighbors; those of the first attribute are the tuples themselves.
+#[derive(Clone, Copy)]
+pub(super) struct Step {
+    /// Its code at level 0 in that attribute.
+    pub(super) leaf: u32,
+    /// The suffix from the next attribute on.
+    pub(super) next: u32,
+}
+
+impl Attribute {
+    /// The code of a tuple on a level.
+    pub(super) fn code(&self, level: usize, tuple: usize) -> u32 {
+        self.levels[level].code_of_leaf[self.leaf[tuple] as usize]
+    }
 }
 
 /// What is searched.
 pub(super) struct Problem {
     /// By depth.
     pub(super) attributes: Vec<Attribute>,
-    /// `suffix[d][t]`: a number for what tuple `t` holds in attributes `d..` and in the sensitive column. Tuples with the
-    /// same number are neighbors.
-    pub(super) suffix: Vec<Vec<u32>>,
+    /// Rows of each tuple.
     pub(super) counts: Vec<u32>,
     /// Sensitive code of each tuple; empty where no model needs one.
     pub(super) sensitive: Vec<u32>,
@@ -110,41 +127,40 @@ impl Problem {
 
         let mut sorted: Vec<usize> = (0..table.tuples()).collect();
         let sensitive_of = |tuple: usize| if needs_sensitive { table.sensitive_code(tuple) } else { None };
-        let key_from = |tuple: usize, depth: usize| {
-            let leaves = order[depth..].iter().rev().map(move |&place| table.tuple(tuple)[place]);
-            (sensitive_of(tuple), leaves)
-        };
         // The deepest attribute counts most, so that whatever is left to choose keeps equal tuples together.
-        sorted.sort_by(|&one, &other| {
-            let ((one_value, one), (other_value, other)) = (key_from(one, 0), key_from(other, 0));
-            one_value.cmp(&other_value).then_with(|| one.cmp(other))
-        });
-        let suffix = (0..=order.len())
-            .map(|depth| {
-                let mut number = 0;
-                let mut numbers = Vec::with_capacity(sorted.len());
-                for (index, &tuple) in sorted.iter().enumerate() {
-                    if index > 0 {
-                        let ((one_value, one), (value, this)) =
-                            (key_from(sorted[index - 1], depth), key_from(tuple, depth));
-                        number += u32::from(one_value != value || one.ne(this));
-                    }
-                    numbers.push(number);
-                }
-                numbers
+        let width = order.len() + 1;
+        let keys: Vec<u32> = (0..table.tuples())
+            .flat_map(|tuple| {
+                let leaves = order.iter().rev().map(move |&place| table.tuple(tuple)[place]);
+                std::iter::once(sensitive_of(tuple).unwrap_or(0)).chain(leaves)
             })
             .collect();
+        let key = |tuple: usize| &keys[tuple * width..(tuple + 1) * width];
+        sorted.sort_unstable_by(|&one, &other| key(one).cmp(key(other)).then(one.cmp(&other)));
+        // Tuples that differ in a sensitive value alone, which nobody asks for, are one.
+        let mut counts: Vec<u32> = Vec::with_capacity(sorted.len());
+        let mut before: Option<usize> = None;
+        sorted.retain(|&tuple| {
+            let rows = table.count(tuple) as u32;
+            if before.is_some_and(|before| key(before) == key(tuple)) {
+                counts.last_mut().into_iter().for_each(|count| *count += rows);
+                return false;
+            }
+            before = Some(tuple);
+            counts.push(rows);
+            true
+        });
+        let mut steps = steps(&sorted, order.len(), key).into_iter();
         let attributes = order
             .iter()
             .map(|&place| {
                 let leaf: Vec<u32> = sorted.iter().map(|&tuple| table.tuple(tuple)[place]).collect();
-                attribute(table, place, leaf, &sorted)
+                attribute(table, place, leaf, &counts, steps.next().unwrap_or_default())
             })
             .collect();
         Ok(Self {
             attributes,
-            suffix,
-            counts: sorted.iter().map(|&tuple| table.count(tuple) as u32).collect(),
+            counts,
             sensitive: sorted.iter().filter_map(|&tuple| sensitive_of(tuple)).collect(),
             sensitive_values: table.sensitive().map_or(0, |sensitive| sensitive.values.len()),
             shares: distribution.as_ref().map(|distribution| distribution.shares().collect()).unwrap_or_default(),
@@ -167,16 +183,34 @@ impl Problem {
         self.attributes.len()
     }
 
-    /// True if sensitive values can tell, before all levels are chosen, that rows are suppressed.
-    pub(super) fn looks_at_values(&self) -> bool {
-        let bounded = |model: &PrivacyModel| matches!(model, PrivacyModel::EqualTCloseness { .. });
-        self.least_values > 1 || self.models.iter().any(bounded)
+    /// True if the shares of sensitive values can tell, before all levels are chosen, that rows are suppressed.
+    pub(super) fn bounds_shares(&self) -> bool {
+        self.models.iter().any(|model| matches!(model, PrivacyModel::EqualTCloseness { .. }))
     }
 
     /// True if classes need their sensitive values to be judged.
     pub(super) fn needs_values(&self) -> bool {
         !self.sensitive.is_empty()
     }
+}
+
+/// The steps of each attribute, from the tuples' keys: the sensitive value, then the attributes, the deepest first.
+fn steps<'a>(sorted: &[usize], depth: usize, key: impl Fn(usize) -> &'a [u32]) -> Vec<Vec<Step>> {
+    let mut steps: Vec<Vec<Step>> = vec![Vec::new(); depth];
+    // The number of suffixes behind the last attribute: of sensitive values.
+    let mut values = 0;
+    for (index, &tuple) in sorted.iter().enumerate() {
+        let this = key(tuple);
+        let before = index.checked_sub(1).map(|before| key(sorted[before]));
+        let same = before.map_or(0, |before| before.iter().zip(this).take_while(|(one, other)| one == other).count());
+        values += u32::from(same == 0);
+        // Suffixes from `depth + 1 - same` on are those of the tuple before.
+        for place in (0..(depth + 1 - same).min(depth)).rev() {
+            let next = steps.get(place + 1).map_or(values, |deeper| deeper.len() as u32) - 1;
+            steps[place].push(Step { leaf: this[depth - place], next });
+        }
+    }
+    steps
 }
 
 /// The bits of a column's values, over all rows.
@@ -186,11 +220,11 @@ fn column_bits(table: &Table, place: usize) -> f64 {
     histogram_bits(by_leaf.iter().copied())
 }
 
-fn attribute(table: &Table, place: usize, leaf: Vec<u32>, sorted: &[usize]) -> Attribute {
+fn attribute(table: &Table, place: usize, leaf: Vec<u32>, counts: &[u32], steps: Vec<Step>) -> Attribute {
     let hierarchy = &table.columns()[place].hierarchy;
     let mut by_leaf = vec![0_u64; hierarchy.leaves()];
-    for (&code, &tuple) in leaf.iter().zip(sorted) {
-        by_leaf[code as usize] += table.count(tuple);
+    for (&code, &rows) in leaf.iter().zip(counts) {
+        by_leaf[code as usize] += u64::from(rows);
     }
     let levels = (0..hierarchy.levels())
         .map(|level| {
@@ -201,11 +235,11 @@ fn attribute(table: &Table, place: usize, leaf: Vec<u32>, sorted: &[usize]) -> A
             AttributeLevel {
                 loss: (0..labels as u32).map(|code| hierarchy.loss(level, code)).collect(),
                 bits: generalization_entropy(&by_leaf, &rows, codes),
-                code: leaf.iter().map(|&leaf| codes[leaf as usize]).collect(),
+                code_of_suffix: steps.iter().map(|step| codes[step.leaf as usize]).collect(),
                 code_of_leaf: codes.to_vec(),
                 rows,
             }
         })
         .collect();
-    Attribute { place, leaf, levels }
+    Attribute { place, leaf, levels, steps }
 }

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 
+use rustc_hash::FxHashMap;
+
 use super::csv_file::{header_of, place_of};
 use super::hierarchy::Hierarchy;
-use super::models::SensitiveDistribution;
+use super::sensitive_distribution::SensitiveDistribution;
 use crate::AnonymizeError;
 
 /// A quasi-identifier: its name and its hierarchy.
@@ -55,13 +57,13 @@ pub struct Table {
 struct Collector {
     codes: Vec<u32>,
     counts: Vec<u64>,
-    known: HashMap<Box<[u32]>, u32>,
+    known: FxHashMap<Box<[u32]>, u32>,
     rows: u64,
 }
 
 impl Collector {
     fn new() -> Self {
-        Self { codes: Vec::new(), counts: Vec::new(), known: HashMap::new(), rows: 0 }
+        Self { codes: Vec::new(), counts: Vec::new(), known: FxHashMap::default(), rows: 0 }
     }
 
     fn add(&mut self, tuple: &[u32], rows: u64) {
@@ -160,7 +162,8 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`AnonymizeError::Structure`] if a tuple has another length, or a code that its hierarchy does not have.
+    /// [`AnonymizeError::Structure`] if a tuple has another length, or a code that its hierarchy does not have, or if there
+    /// are 2^64 rows or more in all.
     pub fn from_tuples(
         columns: Vec<Column>,
         sensitive: Option<Sensitive>,
@@ -177,6 +180,10 @@ impl Table {
                     line: index as u64 + 1,
                     problem: format!("not {width} codes that the hierarchies know"),
                 });
+            }
+            if collector.rows.checked_add(rows).is_none() {
+                let problem = "more rows in all than can be counted (2^64)".to_owned();
+                return Err(AnonymizeError::Structure { file: "tuples".into(), line: index as u64 + 1, problem });
             }
             if rows > 0 {
                 collector.add(&tuple, rows);
@@ -296,6 +303,15 @@ mod tests {
             assert_eq!((table.tuple(2), table.sensitive_code(2), table.count(2)), (&[2][..], Some(1), 1));
         }
         assert_eq!(read("sex;illness\n").unwrap().rows(), 0);
+    }
+
+    #[test]
+    fn more_rows_than_can_be_counted_are_refused() {
+        let half = u64::MAX / 2 + 1;
+        let columns = || roles().quasi_identifiers;
+        let table = |rows: &[u64]| Table::from_tuples(columns(), None, rows.iter().map(|&rows| (vec![0], rows)));
+        assert_eq!(table(&[half, half - 1]).unwrap().rows(), u64::MAX);
+        assert!(table(&[half, half]).unwrap_err().to_string().contains("line 2: more rows in all"));
     }
 
     #[test]

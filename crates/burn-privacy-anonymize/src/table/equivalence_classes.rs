@@ -1,7 +1,7 @@
 //! The classes that a full-domain generalization makes, counted plainly: the reference that the search's answer is
 //! checked against before it is given out.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::dataset::Table;
 use super::models::PrivacyModel;
@@ -49,25 +49,22 @@ impl Partition {
         }
         table.check_population(models)?;
         let values = table.sensitive().map_or(0, |sensitive| sensitive.values.len());
-        let mut places: HashMap<Vec<u32>, usize> = HashMap::new();
+        let mut places: FxHashMap<Vec<u32>, usize> = FxHashMap::default();
         let mut classes: Vec<EquivalenceClass> = Vec::new();
+        let mut codes: Vec<u32> = Vec::with_capacity(columns.len());
         for index in 0..table.tuples() {
-            let codes: Vec<u32> = table
-                .tuple(index)
-                .iter()
-                .zip(columns)
-                .zip(levels)
-                .map(|((&leaf, column), &level)| column.hierarchy.generalize(leaf, level))
-                .collect();
-            let place = *places.entry(codes).or_insert_with_key(|codes| {
-                classes.push(EquivalenceClass {
-                    codes: codes.clone(),
-                    rows: 0,
-                    histogram: vec![0; values],
-                    released: false,
-                });
-                classes.len() - 1
-            });
+            codes.clear();
+            let cells = table.tuple(index).iter().zip(columns).zip(levels);
+            codes.extend(cells.map(|((&leaf, column), &level)| column.hierarchy.generalize(leaf, level)));
+            let place = match places.get(codes.as_slice()) {
+                Some(&place) => place,
+                None => {
+                    let (rows, histogram) = (0, vec![0; values]);
+                    classes.push(EquivalenceClass { codes: codes.clone(), rows, histogram, released: false });
+                    places.insert(codes.clone(), classes.len() - 1);
+                    classes.len() - 1
+                }
+            };
             classes[place].rows += table.count(index);
             if let Some(code) = table.sensitive_code(index) {
                 classes[place].histogram[code as usize] += table.count(index);

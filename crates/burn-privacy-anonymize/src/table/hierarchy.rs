@@ -8,6 +8,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use rustc_hash::FxHashMap;
+
 use crate::AnonymizeError;
 
 /// One level: its labels, and which of them each value of level 0 has.
@@ -26,7 +28,7 @@ struct Level {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hierarchy {
     levels: Vec<Level>,
-    codes: HashMap<String, u32>,
+    codes: FxHashMap<String, u32>,
 }
 
 impl Hierarchy {
@@ -45,7 +47,7 @@ impl Hierarchy {
         if height == 0 {
             return Err(wrong("has no lines".to_owned()));
         }
-        let mut codes: HashMap<String, u32> = HashMap::new();
+        let mut codes: FxHashMap<String, u32> = FxHashMap::default();
         let mut distinct: Vec<&Vec<String>> = Vec::new();
         for line in lines.iter().filter(|line| !line.is_empty()) {
             match codes.get(&line[0]) {

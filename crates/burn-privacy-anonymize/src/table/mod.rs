@@ -8,6 +8,7 @@ mod metrics;
 mod models;
 mod population;
 mod sensitive_distance;
+mod sensitive_distribution;
 
 pub(crate) use csv_file::combinations;
 pub use csv_file::{column_names, open_csv, place_of};
@@ -16,4 +17,5 @@ pub use equivalence_classes::{EquivalenceClass, Partition};
 pub use hierarchy::Hierarchy;
 pub use metrics::{Metric, Quality};
 pub(crate) use metrics::{generalization_entropy, histogram_bits};
-pub use models::{PrivacyModel, SensitiveDistribution};
+pub use models::PrivacyModel;
+pub use sensitive_distribution::SensitiveDistribution;

@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::hierarchy::Hierarchy;
 use super::sensitive_distance::{equal_numerator, hierarchical, ordered_numerator};
+use super::sensitive_distribution::SensitiveDistribution;
 use crate::AnonymizeError;
 
 /// Slack, relative, of comparisons of distances: a class that meets a bound exactly must not fail by rounding.
@@ -104,35 +105,6 @@ impl fmt::Display for PrivacyModel {
     }
 }
 
-/// How often each sensitive value occurs in a whole table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SensitiveDistribution {
-    counts: Vec<u64>,
-    total: u64,
-    values: Vec<String>,
-    /// Codes in the order of their numbers, if all values are numbers.
-    order: Option<Vec<u32>>,
-}
-
-impl SensitiveDistribution {
-    /// From the values and how often each occurs.
-    pub fn new(values: &[String], counts: Vec<u64>) -> Self {
-        let numbers: Option<Vec<f64>> =
-            values.iter().map(|value| value.trim().parse().ok().filter(|number: &f64| number.is_finite())).collect();
-        let order = numbers.map(|numbers| {
-            let mut order: Vec<u32> = (0..numbers.len() as u32).collect();
-            order.sort_by(|one, other| numbers[*one as usize].total_cmp(&numbers[*other as usize]));
-            order
-        });
-        Self { total: counts.iter().sum(), counts, values: values.to_vec(), order }
-    }
-
-    /// The share of each value, by code.
-    pub(crate) fn shares(&self) -> impl Iterator<Item = f64> {
-        self.counts.iter().map(|&count| count as f64 / self.total as f64)
-    }
-}
-
 impl PrivacyModel {
     /// Checks the parameters, and that the table has what the model needs.
     ///
@@ -191,6 +163,15 @@ impl PrivacyModel {
                 "text",
                 "numbers for the ordered distance: the order of texts means nothing",
             )),
+            // Two values of one number would count as a step apart, and make every other step count for less.
+            Self::OrderedTCloseness { .. } => match sensitive.same_number() {
+                Some((one, other)) => Err(AnonymizeError::parameter(
+                    "the sensitive column",
+                    format!("{one:?} in one row and {other:?} in another"),
+                    "one text for each number: write them alike",
+                )),
+                None => Ok(()),
+            },
             Self::HierarchicalTCloseness { hierarchy, .. } => {
                 match sensitive.values.iter().find(|value| hierarchy.code(value).is_none()) {
                     Some(value) => Err(AnonymizeError::parameter(
@@ -350,6 +331,9 @@ mod tests {
         let texts = SensitiveDistribution::new(&["x".to_owned()], vec![1]);
         assert!(ordered.check(Some(&texts)).unwrap_err().to_string().contains("order of texts"));
         assert!(ordered.check(None).is_err());
+        let twice = SensitiveDistribution::new(&["0", "7", "-0.0", "3"].map(str::to_owned), vec![1; 4]);
+        let refused = ordered.check(Some(&twice)).unwrap_err().to_string();
+        assert!(refused.contains("\"-0.0\" in one row and \"0\" in another"), "{refused}");
     }
 
     #[test]
