@@ -50,7 +50,10 @@ impl<A: Aggregation> Predictor<A> {
         let answered = ledger.charged(*run)?;
         let mut runs = vec![(plan, answered)];
         if let Some((tests, run)) = self.aggregation.test() {
-            runs.insert(0, (tests, ledger.charged(run)?));
+            let tested = ledger.charged(run)?;
+            // Noisy tests of private votes decide which questions are answered: their number is no plan, so that each question counts
+            // as answered.
+            runs = vec![(tests, tested), (plan, tested.min(plan.queries()))];
         }
         let planned: Vec<(&QueryPlan, u64)> = runs.iter().map(|(plan, _)| (*plan, plan.queries())).collect();
         let mut epsilon_so_far = epsilon(&runs, plan.delta())?;

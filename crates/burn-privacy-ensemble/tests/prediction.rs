@@ -132,6 +132,22 @@ fn votes_find_the_majority_and_confident_ones_abstain() {
 }
 
 #[test]
+fn what_tests_of_votes_cost_does_not_depend_on_how_they_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = |queries| QueryPlan::with_noise_multiplier(queries, 4.0, 1e-5, 100).unwrap();
+    let agreed = vec![2; 100];
+    let split: Vec<usize> = (0..100).map(|teacher| teacher % 3).collect();
+    let [agreed, split] = [("agreed", agreed), ("split", split)].map(|(name, votes)| {
+        let mut vote =
+            ConfidentVote::open(plan(20), plan(20), 67.0, 3, 100, ledger(&folder), name, Entropy::os()).unwrap();
+        // Eight standard deviations from the threshold on either side.
+        assert!((0..10).all(|_| vote.answer(&votes).unwrap().is_some() == (name == "agreed")));
+        vote.finish().unwrap().epsilon_so_far.epsilon
+    });
+    assert_eq!(agreed, split);
+}
+
+#[test]
 fn impossible_predictors_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let plan = || QueryPlan::for_target(3, 1.0, 1e-5, 100).unwrap();

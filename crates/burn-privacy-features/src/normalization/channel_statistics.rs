@@ -28,6 +28,10 @@ const MARGIN: f64 = 1.0 - 1e-12;
 /// The most records whose sum a float holds exactly, in multiples of 1 over [`GRID`].
 const MOST_RECORDS: usize = 1 << 22;
 
+/// Scales and norms lie between these: the squares of squares of 32-bit floats over them neither run over nor vanish, so that a
+/// record's norm is known to f64's rounding.
+const RANGE: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
+
 /// How many times longer than assumed a record's vector may be before [`ChannelBounds::fitted`] shortens it.
 pub const HEADROOM: f64 = 16.0;
 
@@ -48,15 +52,19 @@ impl ChannelBounds {
     ///
     /// # Errors
     ///
-    /// [`FeatureError::Invalid`] unless all are finite and above 0.
+    /// [`FeatureError::Invalid`] unless all are from 1e-30 to 1e30.
     pub fn new(scales: Vec<f64>, mean_norm: f64, square_norm: f64) -> Result<Self> {
-        let good = |x: &f64| x.is_finite() && *x > 0.0;
+        let good = |x: &f64| RANGE.contains(x);
         if scales.is_empty() || !scales.iter().all(good) {
-            return Err(FeatureError::invalid("the channels' scales", "not all above 0", "finite numbers above 0"));
+            return Err(FeatureError::invalid(
+                "the channels' scales",
+                "not all of them so",
+                "numbers from 1e-30 to 1e30",
+            ));
         }
         for (name, norm) in [("the norm of means", mean_norm), ("the norm of squares", square_norm)] {
             if !good(&norm) {
-                return Err(FeatureError::invalid(name, norm, "a finite number above 0"));
+                return Err(FeatureError::invalid(name, norm, "a number from 1e-30 to 1e30"));
             }
         }
         Ok(Self { scales, mean_norm, square_norm })
@@ -83,12 +91,13 @@ impl ChannelBounds {
         // A channel that is silent on the public records gets the smallest scale of the others.
         let least = deviations.iter().copied().filter(|&x| x > 0.0).fold(f64::INFINITY, f64::min);
         let least = if least.is_finite() { least } else { 1.0 };
-        let scales: Vec<f64> = deviations.into_iter().map(|x| if x > 0.0 { x } else { least }).collect();
+        let scales = deviations.into_iter().map(|x| if x > 0.0 { x } else { least });
+        let scales: Vec<f64> = scales.map(|x| x.clamp(*RANGE.start(), *RANGE.end())).collect();
         let scaled = moments(&scales);
         let median = |part: fn(&[f64], usize) -> &[f64]| {
             let mut norms: Vec<f64> = scaled.iter().map(|record| norm(part(record, channels))).collect();
             norms.sort_by(f64::total_cmp);
-            norms[norms.len() / 2].max(f64::MIN_POSITIVE)
+            norms[norms.len() / 2].clamp(*RANGE.start(), *RANGE.end())
         };
         let mean_norm = median(|record, channels| &record[..channels]);
         let square_norm = median(|record, channels| &record[channels..]);
@@ -120,7 +129,7 @@ impl ChannelBounds {
         release.add_noise(&mut means)?;
         let kept = |at: usize, old: f64| {
             let mean = means[at] / nominal_size * most[at];
-            if mean * HEADROOM > old { mean } else { old }
+            if mean * HEADROOM > old && RANGE.contains(&mean) { mean } else { old }
         };
         Self::new(self.scales.clone(), kept(0, self.mean_norm), kept(1, self.square_norm))
     }

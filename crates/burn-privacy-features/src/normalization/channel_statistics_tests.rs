@@ -23,6 +23,23 @@ fn statistics(table: &FeatureTable, bounds: &ChannelBounds, noise: f64) -> Chann
 }
 
 #[test]
+fn units_in_which_squares_vanish_or_run_over_are_refused() {
+    assert!(ChannelBounds::new(vec![1e163], 1e-165, 1.0).is_err());
+    for (scale, norm) in [(1e-31, 1.0), (1e31, 1.0), (1.0, 1e-31), (1.0, 1e31), (f64::NAN, 1.0), (1.0, f64::INFINITY)] {
+        assert!(ChannelBounds::new(vec![scale], norm, 1.0).is_err(), "{scale} {norm}");
+        assert!(ChannelBounds::new(vec![scale], 1.0, norm).is_err(), "{scale} {norm}");
+    }
+    // At the ends of the range a record's vector keeps its norm.
+    for (scale, mean, square) in [(1e30, 1e-30, 1e-30), (1e-30, 1e30, 1e30), (1e30, 1e-30, 1e30), (1.0, 1e-30, 1e-30)] {
+        for value in [6e-8, 1.0, 6e4] {
+            let table = FeatureTable::new(1, 2, vec![f16::from_f32(value), f16::from_f32(-value)]).unwrap();
+            let sum = clipped_sums(&table, &ChannelBounds::new(vec![scale], mean, square).unwrap());
+            assert!(sum.iter().all(|x| x.abs() <= 1.0), "{scale} {mean} {square} {value}: {sum:?}");
+        }
+    }
+}
+
+#[test]
 fn no_record_moves_the_sum_by_more_than_was_stated() {
     let table = table(500);
     for bounds in [
