@@ -118,7 +118,7 @@ mod tests {
         let draws = KeptDraws::new(&key);
         let place = Place::new(51.5, -0.12).unwrap();
         let moved = |mask: &dyn PointMask, subject: usize| {
-            let report = draws.report(mask, &subject.to_string(), "2026", place).unwrap();
+            let report = draws.report(mask, subject.to_string(), "2026", place).unwrap();
             (azimuth(place, report), distance(place, report))
         };
         // Two radii that share a direction and a quantile would give the place away.
