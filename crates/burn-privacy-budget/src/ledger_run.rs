@@ -3,8 +3,8 @@
 use burn_privacy_accounting::{Adjacency, DpEvent, EventDocument};
 
 use crate::error::{BudgetError, Result};
-use crate::ledger::{Ledger, LedgerError, RunDescription, RunId};
-use crate::plan::{PrivacyPlan, Stretch};
+use crate::ledger::{Ledger, LedgerError, RunDescription, RunId, Unit};
+use crate::plan::{PrivacyPlan, ProtectedUnit, Stretch};
 
 /// One run of a plan in its data set's ledger. A plan whose noise follows a schedule has a run for each stretch of equal steps there,
 /// `NAME / steps 1 to 600`, so that every step is charged with its own event.
@@ -33,6 +33,10 @@ impl LedgerRun {
             let mut description =
                 describe_run(&name, stretch.event, stretch.steps, plan.adjacency(), plan.delta(), private)?;
             description.mechanism = Some(format!("{}; protected: {}", plan.mechanism(), plan.protected_unit()));
+            description.unit = match plan.protected_unit() {
+                ProtectedUnit::Example => Unit::Record,
+                ProtectedUnit::User | ProtectedUnit::UserByRecords { .. } => Unit::User,
+            };
             let end = stretch.first_step + stretch.steps;
             match ledger.begin_or_resume(description) {
                 Ok(run) => {
@@ -143,5 +147,6 @@ pub fn describe_run(
         private,
         delta: Some(delta),
         mechanism: None,
+        unit: Unit::Record,
     })
 }

@@ -8,6 +8,7 @@ use super::budget::Budget;
 use super::error::LedgerError;
 use super::history::History;
 use super::run_description::RunDescription;
+use super::unit::Unit;
 
 impl History {
     /// The share of the budget that is charged, from 0 to 1, in Rényi divergence at the budget's order; `None` without a
@@ -29,13 +30,23 @@ impl History {
         Ok(self.filter()?.map(|filter| (filter.failed(), filter.failures())))
     }
 
+    /// What the first run with a charge protects.
+    fn charged_unit(&self) -> Option<Unit> {
+        self.runs().iter().find(|run| run.charged > 0).map(|run| run.description.protected())
+    }
+
     /// The filter with everything that is charged.
     fn filter(&self) -> Result<Option<RdpFilter>, LedgerError> {
         let Some(budget) = self.budget() else { return Ok(None) };
         let mut filter = budget.filter()?;
         // Equal events at once: a sweep has many runs of few kinds.
         let mut charged: BTreeMap<String, (DpEvent, u64, &str)> = BTreeMap::new();
+        let unit = self.charged_unit();
         for run in self.runs().iter().filter(|run| run.charged > 0) {
+            let found = run.description.protected();
+            if let Some(expected) = unit.filter(|unit| *unit != found) {
+                return Err(LedgerError::OtherUnit { name: run.description.name.clone(), found, expected });
+            }
             let event = budget.event(&run.description)?;
             let kind = charged.entry(event.to_json()).or_insert((event, 0, &run.description.name));
             kind.1 = kind.1.saturating_add(run.charged);
@@ -50,10 +61,14 @@ impl History {
     ///
     /// # Errors
     ///
-    /// [`LedgerError::BudgetExceeded`] if fewer than `least` fit; [`LedgerError::NotCounted`].
+    /// [`LedgerError::BudgetExceeded`] if fewer than `least` fit; [`LedgerError::NotCounted`]; [`LedgerError::OtherUnit`].
     pub(super) fn fitting(&self, run: &RunDescription, least: u64, wanted: u64) -> Result<u64, LedgerError> {
         let (Some(budget), Some(filter)) = (self.budget(), self.filter()?) else { return Ok(wanted) };
         let event = budget.event(run)?;
+        let found = run.protected();
+        if let Some(expected) = self.charged_unit().filter(|unit| *unit != found) {
+            return Err(LedgerError::OtherUnit { name: run.name.clone(), found, expected });
+        }
         let fits = |steps: u64| match filter.clone().charge(&event, steps) {
             Ok(()) => Ok(true),
             Err(AccountingError::BudgetExhausted { .. } | AccountingError::FailuresExhausted { .. }) => Ok(false),

@@ -34,6 +34,7 @@ fn run(name: &str, noise: f64, planned_steps: u64) -> RunDescription {
         private: true,
         delta: Some(DELTA),
         mechanism: None,
+        unit: Unit::Record,
     }
 }
 
@@ -295,6 +296,39 @@ fn one_step_of_a_seeded_run_makes_every_total_infinite() {
     assert!(total.composed.len() == 2 && total.composed.iter().all(|report| report.epsilon == f64::INFINITY));
     assert!(total.to_string().starts_with("*** NOT PRIVATE: runs with a fixed seed: try-out ***"), "{total}");
     assert_eq!(composed(&path), f64::INFINITY);
+}
+
+#[test]
+fn runs_that_protect_other_units_do_not_compose() {
+    let user = |name| RunDescription { unit: Unit::User, ..run(name, 1.0, 5) };
+    // As earlier versions said it.
+    let in_words = |name| RunDescription {
+        mechanism: Some("DP-SGD with flat clipping; protected: one user (all items of the data set)".into()),
+        ..run(name, 1.0, 5)
+    };
+    for other in [user("other"), in_words("other")] {
+        let (_folder, path) = place();
+        let mut ledger = Ledger::open(&path, "patients").unwrap();
+        for run in [run("first", 1.0, 5), other.clone()] {
+            let id = ledger.begin(run).unwrap();
+            ledger.charge_step(id).unwrap();
+        }
+        let error = ledger.history().total(DELTA).unwrap_err();
+        assert!(matches!(&error, LedgerError::OtherUnit { name, .. } if name == "other"), "{error}");
+
+        let (_folder, path) = place();
+        let mut ledger = Ledger::open(&path, "patients").unwrap();
+        ledger.set_budget(Budget::new(ADD, 50.0, DELTA).unwrap()).unwrap();
+        let id = ledger.begin(other).unwrap();
+        ledger.charge_step(id).unwrap();
+        assert!(matches!(ledger.begin(run("first", 1.0, 5)), Err(LedgerError::OtherUnit { .. })));
+        let total = ledger.history().total(DELTA).unwrap();
+        assert_eq!(total.unit, Unit::User);
+        assert!(total.to_string().contains("Protects  one user"), "{total}");
+        // And what is written is read again.
+        drop(ledger);
+        assert_eq!(Ledger::read(&path).unwrap().charges()[0].unit, Unit::User);
+    }
 }
 
 #[test]

@@ -21,12 +21,18 @@ pub const COMPOSITION_CAVEAT: &str = "an upper bound only if all these runs were
 /// # Errors
 ///
 /// [`LedgerError::Accounting`] for an event that is not the accounting crate's, or that the accountant does not support;
-/// [`LedgerError::OtherAdjacency`] for a charge that is meant under another adjacency than the accountant's.
+/// [`LedgerError::OtherAdjacency`] for a charge that is meant under another adjacency than the accountant's;
+/// [`LedgerError::OtherUnit`] for one that protects another unit than the first.
 pub fn compose_charges<'a>(
     charges: impl IntoIterator<Item = &'a Charge>,
     accountant: &mut impl Accountant,
 ) -> Result<(), LedgerError> {
+    let mut unit = None;
     for charge in charges {
+        let expected = *unit.get_or_insert(charge.unit);
+        if charge.unit != expected {
+            return Err(LedgerError::OtherUnit { name: charge.name.clone(), found: charge.unit, expected });
+        }
         if charge.adjacency != accountant.adjacency().to_string() {
             return Err(LedgerError::OtherAdjacency {
                 name: charge.name.clone(),

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::unit::Unit;
+
 /// An error of a ledger. Each message says what was found or given, what is allowed, and what to do.
 ///
 /// After any error of [`charge_step`](super::Ledger::charge_step) or [`reserve`](super::Ledger::reserve) no step was
@@ -255,6 +257,20 @@ pub enum LedgerError {
         found: String,
         /// The total's.
         expected: String,
+    },
+
+    /// Runs that protect different units do not compose.
+    #[error(
+        "run {name:?} protects {found}, and not {expected} as the others here: such guarantees do not compose; keep a ledger for \
+         each unit, or compose each kind by itself"
+    )]
+    OtherUnit {
+        /// The run.
+        name: String,
+        /// What it protects.
+        found: Unit,
+        /// What the others protect.
+        expected: Unit,
     },
 
     /// The accounting of a run or a budget refused.

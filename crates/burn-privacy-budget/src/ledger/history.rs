@@ -8,6 +8,7 @@ use super::budget::Budget;
 use super::error::LedgerError;
 use super::record::{Chain, FORMAT, HEADER_START, Header, Record, TORN, VERSION};
 use super::run_description::RunDescription;
+use super::unit::Unit;
 
 /// A run of one ledger, by its place in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,6 +37,8 @@ pub struct Charge {
     pub planned_steps: u64,
     /// The adjacency under which the event is meant.
     pub adjacency: String,
+    /// What neighbors differ in.
+    pub unit: Unit,
     /// Whether the run's randomness is private: false for a fixed seed.
     pub private: bool,
     /// The delta that the run reports at, if it has one.
@@ -105,6 +108,7 @@ impl History {
             steps: run.charged,
             planned_steps: run.description.planned_steps,
             adjacency: run.description.adjacency.clone(),
+            unit: run.description.protected(),
             private: run.description.private,
             delta: run.description.delta,
             mechanism: run.description.mechanism.clone(),

@@ -36,7 +36,7 @@
 //! # Example
 //!
 //! ```
-//! use burn_privacy_budget::ledger::{Ledger, LedgerError, RunDescription};
+//! use burn_privacy_budget::ledger::{Ledger, LedgerError, RunDescription, Unit};
 //!
 //! # fn main() -> Result<(), LedgerError> {
 //! # let folder = tempfile::tempdir().expect("a folder for the example");
@@ -50,6 +50,7 @@
 //!     private: true,
 //!     delta: Some(1e-5),
 //!     mechanism: None,
+//!     unit: Unit::Record,
 //! })?;
 //! for _ in 0..15 {
 //!     ledger.charge_step(run)?; // durable from here on: compute and release the step
@@ -104,6 +105,7 @@ mod record;
 mod run_description;
 mod set_budget;
 mod total;
+mod unit;
 mod writer;
 
 #[cfg(test)]
@@ -124,4 +126,5 @@ pub use history::{Charge, History, RunId};
 pub use listing::Verification;
 pub use run_description::RunDescription;
 pub use total::LedgerTotal;
+pub use unit::Unit;
 pub use writer::Ledger;

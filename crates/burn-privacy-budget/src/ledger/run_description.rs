@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::LedgerError;
+use super::unit::Unit;
 
 /// What a run is going to do. It is written once and never changes; a run is resumed only with an equal description.
 ///
@@ -26,9 +27,18 @@ pub struct RunDescription {
     /// What runs, in words: the style of clipping and the protected unit, for instance. Earlier versions wrote none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mechanism: Option<String>,
+    /// What neighbors differ in. Earlier versions wrote it into the words of `mechanism` alone.
+    #[serde(default, skip_serializing_if = "Unit::is_record")]
+    pub unit: Unit,
 }
 
 impl RunDescription {
+    /// What neighbors differ in, whichever version wrote it.
+    pub(super) fn protected(&self) -> Unit {
+        let in_words = |words: &String| words.contains("; protected: one user");
+        if self.mechanism.as_ref().is_some_and(in_words) { Unit::User } else { self.unit }
+    }
+
     /// Checks what the fields' documentation demands.
     pub(super) fn check(&self) -> Result<(), LedgerError> {
         let invalid = |what, given: String, allowed| Err(LedgerError::Invalid { what, given, allowed });
@@ -64,6 +74,9 @@ impl RunDescription {
         }
         if self.adjacency != given.adjacency {
             return differs("adjacency", &self.adjacency, &given.adjacency);
+        }
+        if self.protected() != given.protected() {
+            return differs("the protected unit", &self.protected(), &given.protected());
         }
         if self.private != given.private {
             return differs("private randomness", &self.private, &given.private);
@@ -104,6 +117,7 @@ mod tests {
             private: true,
             delta: None,
             mechanism: None,
+            unit: Unit::Record,
         };
         let recorded = run("randomised_response", 0.5);
         assert_eq!(recorded.difference(&run("randomized_response", 0.5)), None);

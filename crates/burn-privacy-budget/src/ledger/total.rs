@@ -9,6 +9,7 @@ use super::budget::Budget;
 use super::composition::{COMPOSITION_CAVEAT, epsilons};
 use super::error::LedgerError;
 use super::history::{Charge, History};
+use super::unit::Unit;
 
 /// Epsilon of everything that a ledger has charged, for people by [`Display`](fmt::Display).
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,8 @@ pub struct LedgerTotal {
     pub dataset: String,
     /// Which data sets are neighbors.
     pub adjacency: Adjacency,
+    /// What they differ in.
+    pub unit: Unit,
     /// The delta of the epsilons.
     pub delta: f64,
     /// Runs with at least one charged step.
@@ -40,7 +43,8 @@ impl History {
     ///
     /// # Errors
     ///
-    /// [`LedgerError::OtherAdjacency`] if the runs are meant under several; [`LedgerError::Accounting`] for a delta that is
+    /// [`LedgerError::OtherAdjacency`] if the runs are meant under several, and [`LedgerError::OtherUnit`] if they protect several
+    /// units; [`LedgerError::Accounting`] for a delta that is
     /// not strictly between 0 and 1, or an event that no accountant supports; [`LedgerError::BudgetExceeded`].
     pub fn total(&self, delta: f64) -> Result<LedgerTotal, LedgerError> {
         let charges = self.charges();
@@ -63,6 +67,7 @@ impl History {
         Ok(LedgerTotal {
             dataset: self.dataset().to_owned(),
             adjacency,
+            unit: charged.first().map(|charge| charge.unit).unwrap_or_default(),
             delta,
             runs: charged.len(),
             steps: charged.iter().map(|charge| charge.steps).fold(0, u64::saturating_add),
@@ -83,6 +88,7 @@ impl fmt::Display for LedgerTotal {
         let delta = round_up_for_display(self.delta);
         writeln!(f, "Data set  {}", printable(&self.dataset))?;
         writeln!(f, "Charged   {} steps of {} runs", self.steps, self.runs)?;
+        writeln!(f, "Protects  {}", self.unit)?;
         for report in &self.composed {
             let epsilon = round_up_for_display(report.epsilon);
             writeln!(

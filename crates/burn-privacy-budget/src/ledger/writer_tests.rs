@@ -25,6 +25,7 @@ pub(super) fn description(name: &str, planned_steps: u64) -> RunDescription {
         private: true,
         delta: Some(1e-5),
         mechanism: None,
+        unit: Unit::Record,
     }
 }
 
@@ -159,6 +160,7 @@ fn descriptions_survive_the_file_bit_for_bit() {
         private: false,
         delta: Some(1e-5 / 3.0),
         mechanism: None,
+        unit: Unit::Record,
     };
     let mut ledger = Ledger::open(&path, "Żółć 患者").unwrap();
     ledger.begin(odd.clone()).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use burn_privacy_budget::ledger::RunDescription;
+use burn_privacy_budget::ledger::{RunDescription, Unit};
 use serde_json::json;
 
 pub fn description(name: &str, planned_steps: u64) -> RunDescription {
@@ -14,6 +14,7 @@ pub fn description(name: &str, planned_steps: u64) -> RunDescription {
         private: true,
         delta: Some(1e-5),
         mechanism: None,
+        unit: Unit::Record,
     }
 }
 
