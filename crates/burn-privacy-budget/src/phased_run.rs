@@ -7,7 +7,7 @@ use crate::describe_run;
 use crate::error::{BudgetError, Result};
 use crate::ledger::{Ledger, RunId};
 use crate::plan::{Phase, PhasedPlan};
-use crate::statement::{PhaseFacts, PhasedStatement, PrivacyStatement};
+use crate::statement::{Noise, PhaseFacts, PhasedStatement, PrivacyStatement};
 
 /// A run of a [`PhasedPlan`] from its first release to its statement.
 ///
@@ -66,20 +66,50 @@ impl PhasedRun {
         &self.plan
     }
 
+    /// Whether a phase pays for the sum of all records' vectors, each of norm at most `contribution`. For what releases such sums to
+    /// ask before it charges: a phase of that name may be of another plan.
+    ///
+    /// # Errors
+    ///
+    /// [`BudgetError::Plan`] if the plan has no such phase, if it samples, as the sum of a sample would be amplified, or if it is
+    /// planned for smaller vectors.
+    pub fn require_sum_of_all(&self, phase: &str, contribution: f64) -> Result<()> {
+        let phase = &self.plan.phases()[self.position(phase)?];
+        let refuse = |given: String, allowed: String| Err(BudgetError::Plan { field: "phase", given, allowed });
+        let (name, rate) = (phase.name(), phase.sampling().rate());
+        if rate < 1.0 {
+            return refuse(
+                format!("{name:?} at sampling rate {rate}"),
+                "the full batch, of which this releases the sum".into(),
+            );
+        }
+        if phase.contribution() < contribution {
+            return refuse(
+                format!("{name:?} for contributions of norm {}", phase.contribution()),
+                format!("at least {contribution}, which a record contributes here"),
+            );
+        }
+        Ok(())
+    }
+
+    fn position(&self, phase: &str) -> Result<usize> {
+        self.plan.phases().iter().position(|known| known.name() == phase).ok_or_else(|| {
+            let names: Vec<&str> = self.plan.phases().iter().map(Phase::name).collect();
+            BudgetError::Plan {
+                field: "phase",
+                given: format!("{phase:?}"),
+                allowed: format!("one of the plan's: {}", names.join(", ")),
+            }
+        })
+    }
+
     /// Counts and charges the next release of a phase; durable when it returns.
     ///
     /// # Errors
     ///
     /// [`BudgetError::Plan`] if the plan has no such phase, or no more releases of it; errors of the ledger.
     pub fn charge(&mut self, phase: &str) -> Result<Release<'_>> {
-        let Some(at) = self.plan.phases().iter().position(|known| known.name() == phase) else {
-            let names: Vec<&str> = self.plan.phases().iter().map(Phase::name).collect();
-            return Err(BudgetError::Plan {
-                field: "phase",
-                given: format!("{phase:?}"),
-                allowed: format!("one of the plan's: {}", names.join(", ")),
-            });
-        };
+        let at = self.position(phase)?;
         let phase = &self.plan.phases()[at];
         if self.made[at] >= phase.steps() {
             return Err(BudgetError::Plan {
@@ -163,7 +193,8 @@ impl PhasedRun {
             phases: phases.collect(),
             entropy: self.entropy.into(),
             dataset: dataset.to_owned(),
-            assumptions: PrivacyStatement::standard_assumptions(),
+            assumptions: [PrivacyStatement::standard_assumptions(), vec![Noise::FloatingPoint.assumption().to_owned()]]
+                .concat(),
             not_covered: PrivacyStatement::standard_exclusions(),
         })
     }

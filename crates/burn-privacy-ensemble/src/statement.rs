@@ -3,7 +3,7 @@
 use std::fmt;
 
 use burn_privacy_accounting::{EpsilonReport, round_up_for_display};
-use burn_privacy_budget::statement::{Caveats, Fact, Guarantee, STOPPING_CAVEAT, Statement, text};
+use burn_privacy_budget::statement::{Caveats, Fact, Guarantee, Noise, STOPPING_CAVEAT, Statement, text};
 
 /// What the answers of a predictor have cost, and what that rests on.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +64,7 @@ impl Statement for PredictionStatement {
             "each record belongs to one protected unit only, and to one teacher's shard",
             "teachers learn from their own shard alone, and are never released",
             "questions are not chosen by looking at the private data",
+            Noise::FloatingPoint.assumption(),
         ];
         let not_covered = ["the questions themselves, and hyper-parameters that were chosen on the private data"];
         vec![

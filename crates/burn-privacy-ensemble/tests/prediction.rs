@@ -128,6 +128,7 @@ fn votes_find_the_majority_and_confident_ones_abstain() {
     }
     let statement = confident.finish().unwrap();
     assert_eq!((statement.planned_queries, statement.charged_queries), (20, 10));
+    assert!(statement.to_string().contains("attacks on its lowest bits"), "{statement}");
     assert!(statement.epsilon_so_far.epsilon < statement.planned_epsilon.epsilon);
 }
 

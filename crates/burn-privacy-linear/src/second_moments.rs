@@ -35,18 +35,22 @@ const BLOCK: usize = 256;
 /// The most records of an exact sum.
 const MOST_RECORDS: usize = 1 << 22;
 
+/// The largest norm of a record's `z z^T`, and of its `z y^T`: `z` is of norm at most sqrt(2).
+const MOMENTS_CONTRIBUTION: f64 = 2.0;
+const TARGETS_CONTRIBUTION: f64 = SQRT_2;
+
 /// The phase that pays for the matrix: one release of all records' sum.
 #[must_use]
 pub fn moments_phase(nominal_size: usize, noise: PhaseNoise) -> PhaseConfig {
     let sampling = Sampling::full_batch(nominal_size);
-    PhaseConfig { name: MOMENTS_PHASE.into(), sampling, contribution: 2.0, noise, steps: 1 }
+    PhaseConfig { name: MOMENTS_PHASE.into(), sampling, contribution: MOMENTS_CONTRIBUTION, noise, steps: 1 }
 }
 
 /// The phase that pays for the right-hand side of least squares.
 #[must_use]
 pub fn targets_phase(nominal_size: usize, noise: PhaseNoise) -> PhaseConfig {
     let sampling = Sampling::full_batch(nominal_size);
-    PhaseConfig { name: TARGETS_PHASE.into(), sampling, contribution: SQRT_2, noise, steps: 1 }
+    PhaseConfig { name: TARGETS_PHASE.into(), sampling, contribution: TARGETS_CONTRIBUTION, noise, steps: 1 }
 }
 
 /// The exact sum of `z z^T` of all records, which may serve several releases. As private as the records.
@@ -113,6 +117,7 @@ impl Preconditioner {
         Self::check_ridge(ridge)?;
         let width = moments.sum.nrows();
         run.plan().check_population(moments.records)?;
+        run.require_sum_of_all(MOMENTS_PHASE, MOMENTS_CONTRIBUTION)?;
         let release = run.charge(MOMENTS_PHASE)?;
         let nominal_size = release.phase().sampling().nominal_size() as f64;
         // The lower triangle alone is released; each entry gets noise of its own.
@@ -153,6 +158,7 @@ impl Preconditioner {
 ///
 /// As [`Preconditioner::release`].
 pub fn least_squares(records: &Records, run: &mut PhasedRun, ridge: f64) -> Result<LinearHead> {
+    run.require_sum_of_all(TARGETS_PHASE, TARGETS_CONTRIBUTION)?;
     least_squares_with(Preconditioner::release(records, run, ridge)?, records, run)
 }
 
@@ -164,6 +170,7 @@ pub fn least_squares(records: &Records, run: &mut PhasedRun, ridge: f64) -> Resu
 pub fn least_squares_with(inverse: Preconditioner, records: &Records, run: &mut PhasedRun) -> Result<LinearHead> {
     run.plan().check_population(records.len())?;
     let ridge = inverse.scale;
+    run.require_sum_of_all(TARGETS_PHASE, TARGETS_CONTRIBUTION)?;
     let release = run.charge(TARGETS_PHASE)?;
     let nominal_size = release.phase().sampling().nominal_size() as f64;
     let mut weights = sums_by_class(records);

@@ -73,3 +73,25 @@ fn impossible_settings_are_refused() {
     assert!(BinnedRecords::new(vec![Column { bins: 257, ordered: true }], vec![0], vec![true]).is_err());
     assert!(BinnedRecords::new(vec![Column { bins: 2, ordered: true }], vec![0, 1], vec![true]).is_err());
 }
+
+#[test]
+fn phases_of_another_release_do_not_pay() {
+    use burn_privacy_budget::plan::{PhaseConfig, Sampling};
+    let train = records(0);
+    let noise = || PhaseNoise::Multiplier(2.0);
+    let counts = || counts_phase(train.columns(), COUNT, noise());
+    let boosting = || boosting_phase(train.columns(), COUNT, noise(), 1);
+    let sampled = |phase: PhaseConfig| PhaseConfig { sampling: Sampling::poisson(COUNT / 10, COUNT), ..phase };
+    for (counts, boosting, words) in [
+        (counts_phase(&train.columns()[..1], COUNT, noise()), boosting(), "at least 1.73"),
+        (sampled(counts()), boosting(), "sampling rate 0.1"),
+        (counts(), sampled(boosting()), "sampling rate 0.1"),
+        (counts(), PhaseConfig { contribution: 0.1, ..boosting() }, "at least 1"),
+    ] {
+        let plan = PhasedPlanConfig::new(1e-5).with_phase(counts).with_phase(boosting).build().unwrap();
+        let mut run = PhasedRun::new(plan, Entropy::seeded(6)).unwrap();
+        let error = training().train(&train, &mut run).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+        assert!(run.finish("points", "model").unwrap().phases.iter().all(|phase| phase.charged_steps == 0));
+    }
+}

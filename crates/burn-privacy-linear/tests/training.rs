@@ -76,6 +76,28 @@ fn second_moments_give_least_squares_and_precondition() {
 }
 
 #[test]
+fn phases_of_another_release_do_not_pay_for_moments() {
+    let train = records(0);
+    let noise = PhaseNoise::Calibrated(1.0);
+    let (moments, targets) = (|| moments_phase(COUNT, noise), || targets_phase(COUNT, noise));
+    let sampled = |phase: PhaseConfig| PhaseConfig { sampling: Sampling::poisson(COUNT / 10, COUNT), ..phase };
+    let small = |phase: PhaseConfig| PhaseConfig { contribution: 0.1, ..phase };
+    for phases in [
+        [small(moments()), targets()],
+        [sampled(moments()), targets()],
+        [moments(), small(targets())],
+        [moments(), sampled(targets())],
+    ] {
+        let mut run = run(phases.to_vec(), 4.0);
+        let error = least_squares(&train, &mut run, 3e-3).unwrap_err().to_string();
+        assert!(error.contains("phase"), "{error}");
+        let statement = run.finish("points", "least squares").unwrap();
+        assert!(statement.phases.iter().all(|phase| phase.charged_steps == 0));
+        assert!(statement.to_string().contains("attacks on its lowest bits"), "{statement}");
+    }
+}
+
+#[test]
 fn a_stopped_run_has_charged_what_it_released() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.jsonl");

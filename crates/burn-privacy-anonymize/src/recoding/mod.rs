@@ -156,7 +156,8 @@ impl Recoding {
         let needed = models.iter().any(PrivacyModel::needs_population);
         let values = table.sensitive().map_or(0, |sensitive| sensitive.values.len());
         // By text: labels of different levels can read the same.
-        let mut shown: HashMap<Vec<&str>, (u64, Vec<u64>, Vec<usize>)> = HashMap::new();
+        type Shown = (u64, Vec<u64>, Vec<usize>);
+        let mut shown: HashMap<Vec<&str>, Shown> = HashMap::new();
         for tuple in 0..table.tuples() {
             for &(class, rows) in &self.assigned[tuple] {
                 let labels = self.labels(table, class);

@@ -53,7 +53,9 @@ pub enum Noise {
 }
 
 impl Noise {
-    const fn assumption(self) -> &'static str {
+    /// What rests on how the noise is drawn, in words.
+    #[must_use]
+    pub const fn assumption(self) -> &'static str {
         match self {
             Self::FloatingPoint => {
                 "the Gaussian noise is computed and added in 64-bit floating point, on a GPU in 32-bit: attacks on its lowest bits \

@@ -22,10 +22,18 @@ const CURVATURE: f64 = 0.25;
 /// The most that one round moves a score by.
 const MOST: f64 = 0.5;
 
+/// The largest size of a residual, of which a record has one in each release.
+const RESIDUAL: f64 = 1.0;
+
+/// The norm of a record's counts: 1 in one bin of each column.
+fn norm_of_counts(columns: usize) -> f64 {
+    (columns as f64).sqrt().next_up()
+}
+
 /// The phase that pays for the counts: one release of all bins of all columns.
 #[must_use]
 pub fn counts_phase(columns: &[Column], nominal_size: usize, noise: PhaseNoise) -> PhaseConfig {
-    let contribution = (columns.len() as f64).sqrt().next_up();
+    let contribution = norm_of_counts(columns.len());
     let sampling = Sampling::full_batch(nominal_size);
     PhaseConfig { name: COUNTS_PHASE.into(), sampling, contribution, noise, steps: 1 }
 }
@@ -35,7 +43,7 @@ pub fn counts_phase(columns: &[Column], nominal_size: usize, noise: PhaseNoise) 
 pub fn boosting_phase(columns: &[Column], nominal_size: usize, noise: PhaseNoise, rounds: u64) -> PhaseConfig {
     let sampling = Sampling::full_batch(nominal_size);
     let steps = rounds.saturating_mul(columns.len() as u64);
-    PhaseConfig { name: BOOSTING_PHASE.into(), sampling, contribution: 1.0, noise, steps }
+    PhaseConfig { name: BOOSTING_PHASE.into(), sampling, contribution: RESIDUAL, noise, steps }
 }
 
 /// How an additive model is boosted. What decides about privacy is in the plan.
@@ -72,6 +80,8 @@ impl AdditiveTraining {
         }
         run.plan().check_population(records.len())?;
         let columns = records.columns();
+        run.require_sum_of_all(COUNTS_PHASE, norm_of_counts(columns.len()))?;
+        run.require_sum_of_all(BOOSTING_PHASE, RESIDUAL)?;
         let counts = released_counts(records, run)?;
         let steps = run.plan().phase(BOOSTING_PHASE).map_or(0, |phase| phase.steps());
         let mut model = AdditiveModel::new(columns, offset);
