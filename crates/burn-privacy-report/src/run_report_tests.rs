@@ -22,6 +22,7 @@ fn statement(plan: &PrivacyPlan, entropy: RandomnessSource) -> PrivacyStatement 
         clipping: plan.clipping().to_string(),
         clipping_norm: plan.clipping().norm(),
         sensitivity: plan.sensitivity(),
+        sensitivity_of: String::new(),
         noise_multiplier: plan.noise_multiplier(),
         noise_standard_deviation: plan.noise_standard_deviation(),
         planned_steps: plan.steps(),

@@ -4,7 +4,7 @@ use burn_privacy_accounting::{Accountant, EpsilonReport, PldAccountant, RdpAccou
 
 use super::{Independence, PrivacyStatement, RandomnessSource};
 use crate::error::Result;
-use crate::plan::{PrivacyPlan, Sampling};
+use crate::plan::{Clipping, PrivacyPlan, ProtectedUnit, Sampling};
 
 /// What the last bits of a record's contribution to a sum may depend on, beside the record and public things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,9 +121,12 @@ pub fn statement(
         protected_unit: plan.protected_unit().to_string(),
         adjacency: plan.adjacency(),
         mechanism: mechanism(plan),
-        sampling: match sampling {
-            Sampling::Poisson { .. } => "Poisson: each record is in each batch independently".into(),
-            Sampling::FullBatch { .. } => "every record in every batch".into(),
+        sampling: match (sampling, plan.protected_unit()) {
+            (Sampling::Poisson { .. }, ProtectedUnit::User) => {
+                "Poisson: each user, with all their records, is in each batch independently".into()
+            }
+            (Sampling::Poisson { .. }, _) => "Poisson: each record is in each batch independently".into(),
+            (Sampling::FullBatch { .. }, _) => "every record in every batch".into(),
         },
         sampling_rate: sampling.rate(),
         nominal_dataset_size: sampling.nominal_size() as u64,
@@ -132,6 +135,7 @@ pub fn statement(
         // The largest of all steps.
         clipping_norm: plan.sensitivity() / plan.adjacency().sensitivity_factor(),
         sensitivity: plan.sensitivity(),
+        sensitivity_of: sensitivity_of(plan),
         noise_multiplier: least_noise(plan),
         noise_standard_deviation: least_deviation(plan),
         planned_steps: plan.steps(),
@@ -152,6 +156,27 @@ fn mechanism(plan: &PrivacyPlan) -> String {
     if constant { "DP-SGD".into() } else { plan.mechanism() }
 }
 
+/// What the stated sensitivity is of, where that is not the protected unit in every step.
+fn sensitivity_of(plan: &PrivacyPlan) -> String {
+    let mut words = Vec::new();
+    if let ProtectedUnit::UserByRecords { most_records } = plan.protected_unit() {
+        let most = most_records as f64 * plan.sensitivity();
+        words.push(format!(
+            "to one record, as is the noise multiplier; to all {most_records} records of a user, which the accounting counts, up to {most}"
+        ));
+    }
+    if matches!(plan.clipping(), Clipping::Quantile { .. }) {
+        words.push("in the first step; it follows the quantile, and the noise with it".into());
+    }
+    if !plan.clipping_schedule().is_constant() {
+        words.push("the largest of all steps".into());
+    }
+    if !(plan.noise_schedule().is_constant() && plan.clipping_schedule().is_constant()) {
+        words.push("the noise below is the least of all steps".into());
+    }
+    words.join("; ")
+}
+
 /// The least noise multiplier of all steps.
 fn least_noise(plan: &PrivacyPlan) -> f64 {
     let stretches = plan.noise_schedule().stretches(plan.steps());
@@ -164,4 +189,53 @@ fn least_deviation(plan: &PrivacyPlan) -> f64 {
     let deviation =
         |(step, ..): &(u64, u64, f64)| plan.noise_standard_deviation_in(*step, plan.clipping_in(*step).norm());
     changes.iter().flatten().map(deviation).fold(f64::INFINITY, f64::min)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{NoiseLevel, PrivacyPlanConfig, StepFunction};
+
+    fn plan() -> PrivacyPlanConfig {
+        PrivacyPlanConfig::new()
+            .with_sampling(Sampling::poisson(10, 1_000))
+            .with_clipping(Clipping::flat(0.5))
+            .with_noise(NoiseLevel::multiplier(2.0))
+            .with_delta(1e-5)
+            .with_steps(20)
+    }
+
+    fn stated(plan: PrivacyPlanConfig) -> PrivacyStatement {
+        statement(&plan.build().unwrap(), "data", 0, true, LastBits::OfTheBatch, Noise::FloatingPoint).unwrap()
+    }
+
+    #[test]
+    fn figures_of_a_statement_are_related_as_it_says() {
+        const PRODUCT: &str = "(multiplier x sensitivity)";
+        let halves = || StepFunction::of(vec![(0, 1.0), (10, 0.5)]);
+        for (plan, is_product, words) in [
+            (plan(), true, ""),
+            (plan().with_clipping(Clipping::quantile(0.1, 0.5, 20.0)), false, "in the first step"),
+            (plan().with_clipping_schedule(halves()), false, "the largest of all steps"),
+            (plan().with_noise_schedule(halves()), true, "the least of all steps"),
+        ] {
+            let statement = stated(plan);
+            let text = statement.to_string();
+            assert_eq!(text.contains(PRODUCT), is_product, "{text}");
+            assert!(text.contains(words), "{text}");
+            let product = statement.noise_multiplier * statement.sensitivity;
+            assert!(!is_product || (statement.noise_standard_deviation / product - 1.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn users_are_told_what_one_record_and_all_of_theirs_do() {
+        let text = stated(plan().with_protected_unit(ProtectedUnit::UserByRecords { most_records: 8 })).to_string();
+        assert!(
+            text.contains("to one record") && text.contains("all 8 records of a user") && text.contains("up to 4"),
+            "{text}"
+        );
+        let text = stated(plan().with_protected_unit(ProtectedUnit::User)).to_string();
+        assert!(!text.contains("each record is in each batch") && text.contains("each user"), "{text}");
+    }
 }

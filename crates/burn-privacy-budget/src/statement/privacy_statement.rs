@@ -38,11 +38,14 @@ pub struct PrivacyStatement {
     pub clipping: String,
     /// The norm C to which each record's contribution is clipped.
     pub clipping_norm: f64,
-    /// L2 sensitivity of the clipped sum under the adjacency.
+    /// L2 sensitivity of the clipped sum to what is sampled and clipped as one, under the adjacency.
     pub sensitivity: f64,
+    /// What the sensitivity is of, if not of the protected unit in every step: of one record of a user, of the first step.
+    #[serde(default)]
+    pub sensitivity_of: String,
     /// Noise standard deviation divided by the sensitivity.
     pub noise_multiplier: f64,
-    /// Standard deviation of the noise on each coordinate of the sum: noise multiplier x sensitivity.
+    /// Standard deviation of the noise on each coordinate of the sum: noise multiplier x sensitivity, where both are those of one step.
     pub noise_standard_deviation: f64,
     /// Steps that the plan allows.
     pub planned_steps: u64,
@@ -65,6 +68,25 @@ pub struct PrivacyStatement {
 }
 
 impl PrivacyStatement {
+    fn sensitivity_in_words(&self) -> String {
+        if self.sensitivity_of.is_empty() {
+            self.sensitivity.to_string()
+        } else {
+            format!("{} ({})", self.sensitivity, self.sensitivity_of)
+        }
+    }
+
+    /// With the relation to the other two figures, where it holds of them.
+    fn deviation_in_words(&self) -> String {
+        let product = self.noise_multiplier * self.sensitivity;
+        let deviation = self.noise_standard_deviation;
+        if (deviation - product).abs() <= 1e-12 * product.abs() {
+            format!("{deviation} (multiplier x sensitivity)")
+        } else {
+            deviation.to_string()
+        }
+    }
+
     /// Assumptions that every run of DP-SGD rests on.
     #[must_use]
     pub fn standard_assumptions() -> Vec<String> {
@@ -142,12 +164,9 @@ impl Statement for PrivacyStatement {
             Fact::new("Sampling rate", self.sampling_rate),
             Fact::new("Nominal data-set size", self.nominal_dataset_size),
             Fact::new("Expected batch size", self.expected_batch_size),
-            Fact::new("Sensitivity of the sum", self.sensitivity),
+            Fact::new("Sensitivity of the sum", self.sensitivity_in_words()),
             Fact::new("Noise multiplier", self.noise_multiplier),
-            Fact::new(
-                "Noise standard deviation",
-                format!("{} (multiplier x sensitivity)", self.noise_standard_deviation),
-            ),
+            Fact::new("Noise standard deviation", self.deviation_in_words()),
             Fact::new("Steps", format!("{} planned, {} charged", self.planned_steps, self.charged_steps)),
             Fact::new("Delta", round_up_for_display(self.delta)),
         ];
@@ -220,6 +239,7 @@ mod tests {
             clipping: "flat clipping at norm 1".into(),
             clipping_norm: 1.0,
             sensitivity: 1.0,
+            sensitivity_of: String::new(),
             noise_multiplier: 1.1,
             noise_standard_deviation: 1.1,
             planned_steps: 2_000,

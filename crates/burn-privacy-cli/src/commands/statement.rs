@@ -93,6 +93,7 @@ pub fn statement(args: &StatementArgs, out: &mut impl Write) -> Result<(), Failu
         clipping: format!("flat clipping at norm {}", args.clipping_norm),
         clipping_norm: args.clipping_norm,
         sensitivity,
+        sensitivity_of: String::new(),
         noise_multiplier: noise,
         noise_standard_deviation: noise * sensitivity,
         planned_steps: steps,
