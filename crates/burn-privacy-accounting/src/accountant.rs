@@ -62,6 +62,12 @@ pub trait Accountant {
         None
     }
 
+    /// A number of the size of [`Self::delta`], as [`Self::rough_epsilon`].
+    fn rough_delta(&self, epsilon: f64) -> Option<f64> {
+        let _ = epsilon;
+        None
+    }
+
     /// A number near [`Self::delta`] that is much cheaper, as [`Self::epsilon_guess`].
     fn delta_guess(&self, epsilon: f64) -> Option<f64> {
         let _ = epsilon;

@@ -163,6 +163,10 @@ impl Accountant for ComposedAccountant {
         self.accountant().rough_epsilon(delta)
     }
 
+    fn rough_delta(&self, epsilon: f64) -> Option<f64> {
+        self.accountant().rough_delta(epsilon)
+    }
+
     fn delta_guess(&self, epsilon: f64) -> Option<f64> {
         self.accountant().delta_guess(epsilon)
     }

@@ -59,11 +59,12 @@ pub fn calibrate_noise_multiplier<A: Accountant>(
     // An epsilon of 0 says nothing about how near it is; the delta at it does.
     if target.epsilon == 0.0 {
         let at_zero = |noise: f64| target.composed(noise)?.delta(0.0);
+        let rough = |noise: f64| Ok(target.composed(noise)?.rough_delta(0.0));
         let about = |noise: f64| -> Result<Option<f64>> {
             let accountant = target.composed(noise)?;
             accountant.delta_guess(0.0).map_or_else(|| accountant.delta(0.0), Ok).map(Some)
         };
-        if let Some(found) = near_a_guess(|_| Ok(None), about, at_zero, delta, Holds::Above)? {
+        if let Some(found) = near_a_guess(rough, about, at_zero, delta, Holds::Above)? {
             // Both questions have their own rounding.
             for by in [0.0, 1e-9, 1e-7, WEAKER, 1e-5, 1e-4] {
                 let found = found * (1.0 + by);
@@ -175,6 +176,11 @@ pub fn calibrate_steps<A: Accountant>(
     let at_zero = epsilon(0)?;
     if at_zero > target.epsilon {
         return Err(target.unreachable("number of steps", 0.0, at_zero));
+    }
+    // As many as can be counted, where a rough number already says so.
+    let rough = target.roughly_at(MAX_COUNT)?;
+    if rough.is_some_and(|rough| rough <= target.epsilon) && epsilon(MAX_COUNT)? <= target.epsilon {
+        return Ok(MAX_COUNT);
     }
     let near =
         steps_near_a_guess(|steps| target.roughly_at(steps), |steps| target.guess_at(steps), epsilon, target.epsilon)?;

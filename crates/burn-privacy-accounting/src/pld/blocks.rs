@@ -12,7 +12,7 @@
 use super::composition::{Part, compose};
 use super::contraction::contract;
 use super::curve::Side;
-use super::lattice::{Sparse, at_least_once, bins};
+use super::lattice::{Sparse, at_least_once, at_least_zero, bins};
 use super::quadrature::Moments;
 use super::window::Window;
 
@@ -101,7 +101,7 @@ fn block(step: &Sparse, spacing: f64, count: u64, (tilt, log_tail): (f64, f64), 
             let mut masses = vec![0.0; knots.len()];
             for (index, tilted) in (first..).zip(&composed.masses) {
                 // The true mass is at least 0, and at most this.
-                let mass = (tilted + composed.cell_error).max(0.0) * scale(index) * (1.0 + ROUNDING);
+                let mass = at_least_zero(tilted + composed.cell_error) * scale(index) * (1.0 + ROUNDING);
                 let place = (index.div_euclid(ratio) - knots[0]) as usize;
                 // An outcome's share for the right knot is (1 - e^(a-l)) / (1 - e^(a-b)).
                 let offset = index.rem_euclid(ratio) as f64 * spacing;
@@ -112,6 +112,10 @@ fn block(step: &Sparse, spacing: f64, count: u64, (tilt, log_tail): (f64, f64), 
             // Chernoff's bound at the window's own end, which lies at or below `bottom`.
             let end = first as f64 * spacing;
             masses[0] += (log_mean(tilt_of_lost) - tilt_of_lost * end).exp() * (1.0 + ROUNDING);
+            // Far below the tilt's bulk a mass that is all rounding may be beyond a float: no block then, not one without it.
+            if !masses.iter().all(|mass| mass.is_finite()) {
+                return None;
+            }
             let infinite = (least, ((most + composed.missing) * (1.0 + 4.0 * f64::EPSILON)).min(1.0));
             Some(Sparse::new(&knots, &masses, infinite))
         }
@@ -119,7 +123,7 @@ fn block(step: &Sparse, spacing: f64, count: u64, (tilt, log_tail): (f64, f64), 
             let mut halves = vec![(Moments::default(), Moments::default()); knots.len() - 1];
             for (index, tilted) in (first..).zip(&composed.masses) {
                 let mass = (tilted - composed.cell_error - fold) * scale(index) * (1.0 - ROUNDING);
-                if mass > 0.0 {
+                if mass > 0.0 && mass.is_finite() {
                     let place = (index.div_euclid(ratio) - knots[0]) as usize;
                     let loss = index as f64 * spacing;
                     if 2 * index.rem_euclid(ratio) < ratio {

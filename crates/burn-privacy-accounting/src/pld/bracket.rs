@@ -7,7 +7,7 @@ use super::base::Direction;
 use super::blocks::{RATIO, in_blocks};
 use super::composition::{Part, compose};
 use super::curve::{Curve, Side};
-use super::goal::Goal;
+use super::goal::{Goal, Sides};
 use super::lattice::{Lattice, Layout, Sparse, at_least_once};
 use super::mixture::Mixture;
 use super::sketch::Sketch;
@@ -24,6 +24,9 @@ const TAIL: f64 = 0.1;
 
 /// A grid is made finer than the accuracy needs if it has no more points than this.
 const FINER_POINTS: f64 = DEAR_POINTS;
+
+/// The same as long as the upper bound is not settled, which needs no such points.
+const CHEAP_POINTS: f64 = 32_768.0;
 
 /// Relative rounding of an atom's loss, and of its place on the grid.
 const ATOM_ROUNDING: f64 = 20.0 * f64::EPSILON;
@@ -142,7 +145,7 @@ impl OneWay {
         (log_mean + 1e-9).exp() + at_least_once(infinite.into_iter()).1 <= limit
     }
 
-    pub(super) fn bounds(&self, goal: Goal, accuracy: f64) -> (f64, f64) {
+    pub(super) fn bounds(&self, goal: Goal, accuracy: f64, sides: Sides) -> (f64, f64) {
         let (mut lower, mut upper) = match goal {
             Goal::EpsilonAt(delta) if self.infinite.0 > delta => return (f64::INFINITY, f64::INFINITY),
             Goal::EpsilonAt(delta) if self.infinite.1 > delta => return (0.0, f64::INFINITY),
@@ -171,15 +174,7 @@ impl OneWay {
             Goal::DeltaAt(epsilon) => tilt_for_epsilon(&self.sketches, epsilon),
         };
         let mut plan = match goal {
-            Goal::EpsilonAt(delta) => {
-                let log_delta = (delta - self.infinite.1).ln();
-                let guess = total(&self.sketches, tilt).mean;
-                let limit = chernoff_epsilon(&self.sketches, log_delta, tilt).min(self.largest_loss);
-                // Where the two disagree the saddle point's guess isn't trusted, and a coarse grid looks for epsilon.
-                let sure = guess > 0.0 && limit < 1.2 * guess;
-                let epsilons = if sure { (0.9 * guess.min(limit), 1.1 * guess) } else { (0.0, limit) };
-                Plan { epsilons, log_delta, saddle: tilt, sure }
-            }
+            Goal::EpsilonAt(delta) => self.plan((delta - self.infinite.1).ln(), tilt),
             Goal::DeltaAt(epsilon) => Plan {
                 epsilons: (epsilon, epsilon),
                 log_delta: log_delta_estimate(&self.sketches, epsilon).min(0.0),
@@ -188,7 +183,7 @@ impl OneWay {
             },
         };
         let mut refinement = 1.0;
-        let mut before = f64::NAN;
+        let (mut before, mut last_new, mut settled) = (f64::NAN, f64::NAN, false);
         let (mut blocks, mut last_width, mut last_upper) = (true, f64::INFINITY, f64::INFINITY);
         let rounds = if plan.log_delta < HOPELESS { 1 } else { MOST_ROUNDS };
         for _ in 0..rounds {
@@ -215,10 +210,10 @@ impl OneWay {
             // In units of the finest grid.
             let length = (window.top - window.bottom) / RATIO.powi(levels);
             let narrowest = 1.01 * length / (MOST_POINTS as f64 - 8.0);
-            let mut spacing = self.fitted(fine.max(narrowest), length);
+            let mut spacing = self.fitted(fine.max(narrowest), length, settled);
             let expected = self.expected_width(spacing, plan.saddle, levels);
             if expected > ESTIMATE * aim {
-                spacing = self.fitted((spacing * (ESTIMATE * aim / expected).sqrt()).max(narrowest), length);
+                spacing = self.fitted((spacing * (ESTIMATE * aim / expected).sqrt()).max(narrowest), length, settled);
             }
             if spacing == before {
                 break;
@@ -248,11 +243,18 @@ impl OneWay {
                 (before, last_upper) = (f64::NAN, f64::INFINITY);
                 continue;
             }
-            if width <= reached || (plan.sure && fine <= narrowest) {
+            // Errors fall with the spacing's square: what two grids agree on is the upper bound's, whatever the lower one is.
+            let change = match goal {
+                Goal::EpsilonAt(_) => (new_upper - last_new).abs(),
+                Goal::DeltaAt(_) => (new_upper / last_new).ln().abs() / (plan.saddle + 1.0 / deviation),
+            };
+            settled |= plan.sure && change <= 0.5 * reached;
+            if width <= reached || (settled && sides == Sides::Upper) || (plan.sure && fine <= narrowest) {
                 break;
             }
+            last_new = new_upper;
             // Rounding is all that is left of the width.
-            if (levels > 0 || length / spacing > DEAR_POINTS) && width > 0.8 * last_width {
+            if (levels > 0 || length / spacing > DEAR_POINTS) && width > 0.8 * last_width && settled {
                 break;
             }
             last_width = width;
@@ -260,18 +262,20 @@ impl OneWay {
                 Goal::EpsilonAt(_) if !plan.sure || upper < plan.epsilons.0 || lower > plan.epsilons.1 => {
                     let saddle = tilt_for_epsilon(&self.sketches, upper.min(plan.epsilons.1));
                     let low = if lower > 0.0 { lower } else { 0.5 * upper };
-                    (before, last_upper) = (f64::NAN, f64::INFINITY);
+                    (before, last_upper, last_new) = (f64::NAN, f64::INFINITY, f64::NAN);
                     plan = Plan { epsilons: (0.99 * low, 1.01 * upper), saddle, sure: true, ..plan };
                 }
                 Goal::DeltaAt(_) if (plan.log_delta - (upper - self.infinite.1).max(LEAST_DELTA).ln()).abs() > 0.5 => {
                     // The guess was bad: once more with what is known now.
                     plan.log_delta = (upper - self.infinite.1).max(LEAST_DELTA).ln();
                     plan.saddle = tilt_for_delta(&self.sketches, plan.log_delta);
-                    (before, last_upper) = (f64::NAN, f64::INFINITY);
+                    (before, last_upper, last_new) = (f64::NAN, f64::INFINITY, f64::NAN);
                 }
                 _ => {
+                    // First it is seen whether the upper bound moves at all: all rounds of a search are rounds of a bracket.
+                    let finest = if settled { 0.1 } else { 0.5 };
                     refinement *=
-                        if width.is_finite() { (0.7 * tolerance / width).sqrt().clamp(0.1, 0.8) } else { 0.25 };
+                        if width.is_finite() { (0.7 * tolerance / width).sqrt().clamp(finest, 0.8) } else { 0.25 };
                 }
             }
         }
@@ -281,6 +285,20 @@ impl OneWay {
     /// Tilts under which a step's losses matter, with its ln E[e^(tilt x loss)].
     fn log_means(sketch: &Sketch, tilt: f64) -> [(f64, f64); 3] {
         [1.0, 0.5, 0.2].map(|factor| (factor * tilt, sketch.cumulants(factor * tilt).log_mean))
+    }
+
+    /// Where the epsilon of a delta is looked for: near the saddle point's guess, unless that disagrees with Chernoff's bound,
+    /// which is below it where rare losses are large: the mean jumps from none of them to many within a small range of tilts.
+    fn plan(&self, log_delta: f64, tilt: f64) -> Plan {
+        let limit = chernoff_epsilon(&self.sketches, log_delta, tilt).min(self.largest_loss);
+        let guess = total(&self.sketches, tilt).mean;
+        if guess > 0.0 && limit < 1.2 * guess && guess <= 1.05 * limit {
+            return Plan { epsilons: (0.9 * guess.min(limit), 1.1 * guess), log_delta, saddle: tilt, sure: true };
+        }
+        // A coarse grid looks for epsilon.
+        let saddle = if guess > limit { tilt_for_epsilon(&self.sketches, limit) } else { tilt };
+        let limit = limit.min(chernoff_epsilon(&self.sketches, log_delta, saddle));
+        Plan { epsilons: (0.0, limit), log_delta, saddle, sure: false }
     }
 
     /// How wide the bracket will about be: what both discretizations add to the variance, times half of tilt + 1.
@@ -310,13 +328,14 @@ impl OneWay {
 
     /// A spacing that puts the end of a step's losses onto the grid, if that is near, and that is fine enough for some
     /// points between that end and 0, without which there is no lower bound, if the window's `length` allows it.
-    fn fitted(&self, spacing: f64, length: f64) -> f64 {
+    fn fitted(&self, spacing: f64, length: f64, for_lower: bool) -> f64 {
         let Some((loss, is_atom)) = self.pairs.iter().find_map(|(pair, _)| pair.anchor()) else { return spacing };
         let cells = loss / spacing;
         let fewest = if is_atom { 1.0 } else { 3.0 };
         if cells < fewest {
             let finer = loss / fewest;
-            return if length / finer < FINER_POINTS { finer } else { spacing };
+            let most = if is_atom || for_lower { FINER_POINTS } else { CHEAP_POINTS };
+            return if length / finer < most { finer } else { spacing };
         }
         if !is_atom && cells <= 8.0 {
             return spacing;
@@ -408,7 +427,7 @@ mod tests {
             for (moved, epsilon) in [(0.01, 0.0), (0.01, 0.004), (0.03, 0.0)] {
                 let mut way = one_way(loss, categories, count, epsilon);
                 way.moved = moved;
-                let (lower, upper) = way.bounds(Goal::DeltaAt(epsilon), 1e-4);
+                let (lower, upper) = way.bounds(Goal::DeltaAt(epsilon), 1e-4, Sides::Both);
                 let most = stick(&law, loss, count, epsilon - moved);
                 let least = stick(&law, loss, count, epsilon + moved);
                 assert!(upper >= most, "{loss} {categories} {count} {moved} {epsilon}: {upper} {most}");
@@ -431,7 +450,7 @@ mod tests {
             let epsilon = (part * loss).abs();
             let law = total_losses(loss, categories, count);
             let truth = stick(&law, loss, count, epsilon);
-            let (lower, upper) = one_way(loss, categories, count, epsilon).bounds(Goal::DeltaAt(epsilon), 1e-4);
+            let (lower, upper) = one_way(loss, categories, count, epsilon).bounds(Goal::DeltaAt(epsilon), 1e-4, Sides::Both);
             // The sum above has rounding of its own.
             let rounding = 1e-14 * (1.0 + count as f64);
             proptest::prop_assert!(lower <= truth * (1.0 + rounding), "{} {}", lower, truth);

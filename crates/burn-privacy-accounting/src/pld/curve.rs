@@ -10,6 +10,7 @@
 //! through two upper bounds is an upper bound, and that through two lower bounds of a lattice is a lower bound.
 
 use super::composition::Composed;
+use super::lattice::at_least_zero;
 
 /// Which side of the truth a curve is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +81,12 @@ impl Curve {
             let step = -rate * self.spacing;
             step.exp() * (step * above).exp_m1() / step.exp_m1()
         };
-        let weights = (geometric(self.tilt) - geometric(self.tilt + 1.0)).max(0.0) * (1.0 + 1e-9) + 1e-12 * above;
+        let weights = at_least_zero(geometric(self.tilt) - geometric(self.tilt + 1.0)) * (1.0 + 1e-9) + 1e-12 * above;
         let rounding = 4.0 * f64::EPSILON * (above + 1.0) * (with_slow.abs() + with_fast.abs());
         let error = self.cell_error * weights + rounding;
         match self.side {
             Side::Above => {
-                (((sum.max(0.0) + error) * (1.0 + 1e-12)).ln() + log_scale + self.relative).exp() + self.missing
+                (((at_least_zero(sum) + error) * (1.0 + 1e-12)).ln() + log_scale + self.relative).exp() + self.missing
             }
             Side::Below => {
                 let from_above = (self.folded.1 - self.folded.0 * epsilon).exp();
@@ -108,7 +109,11 @@ impl Curve {
         // A grid point whose delta is above the target next to one whose delta is not: any such pair proves a bound. The
         // highest one is wanted; at the window's lower end, bounds from below are small again.
         let last = self.sums.len() - 1;
-        let exceeds = |k: &usize| self.at(*k) > finite;
+        // What is no number is not at most anything.
+        let exceeds = |k: &usize| {
+            let at = self.at(*k);
+            at > finite || (at.is_nan() && self.side == Side::Above)
+        };
         let stride = (last / 64).max(1);
         let found = (0..=last).rev().step_by(stride).find(exceeds).or_else(|| (0..=last).rev().find(exceeds));
         let Some(mut above) = found else {
@@ -124,7 +129,7 @@ impl Curve {
         let mut below = (above + stride).min(last);
         while below - above > 1 {
             let middle = above + (below - above) / 2;
-            if self.at(middle) > finite {
+            if exceeds(&middle) {
                 above = middle;
             } else {
                 below = middle;
@@ -132,7 +137,11 @@ impl Curve {
         }
         let (k, at, next) = (above, self.at(above), self.at(below));
         // Linear in e^epsilon between the two points.
-        let part = ((at - finite) / (at - next)).clamp(0.0, 1.0);
+        let part = match ((at - finite) / (at - next), self.side) {
+            (part, Side::Above) if part.is_nan() => 1.0,
+            (part, Side::Below) if part.is_nan() => 0.0,
+            (part, _) => part.clamp(0.0, 1.0),
+        };
         let epsilon = self.loss(k) + (part * self.spacing.exp_m1()).ln_1p();
         let rounding = 4.0 * f64::EPSILON * epsilon.abs();
         match self.side {

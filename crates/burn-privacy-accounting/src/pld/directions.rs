@@ -2,7 +2,7 @@
 
 use super::base::Direction;
 use super::bracket::{LEAST_DELTA, OneWay};
-use super::goal::Goal;
+use super::goal::{Goal, Sides};
 use super::step::Step;
 
 /// Accuracy of a first look.
@@ -16,11 +16,12 @@ const MOST_LOOKS: usize = 3;
 pub(super) struct Composition {
     steps: Vec<(Step, u64)>,
     accuracy: f64,
+    sides: Sides,
 }
 
 impl Composition {
-    pub(super) fn new(steps: Vec<(Step, u64)>, accuracy: f64) -> Self {
-        Self { steps, accuracy }
+    pub(super) fn new(steps: Vec<(Step, u64)>, accuracy: f64, sides: Sides) -> Self {
+        Self { steps, accuracy, sides }
     }
 
     pub(super) fn bounds(&self, goal: Goal) -> (f64, f64) {
@@ -34,11 +35,13 @@ impl Composition {
             return (lower, upper);
         }
         // A coarse grid may show the same.
-        if self.accuracy < COARSE && other.bounds(goal, COARSE).1 <= lower {
+        let least = if self.sides == Sides::Upper { upper } else { lower };
+        let coarse = if self.accuracy < COARSE { other.bounds(goal, COARSE, Sides::Upper).1 } else { f64::INFINITY };
+        if coarse <= least {
             return (lower, upper);
         }
         let (other_lower, other_upper) = self.directed(Direction::Add, goal);
-        (lower.max(other_lower), upper.max(other_upper))
+        (lower.max(other_lower), upper.max(other_upper.min(coarse)))
     }
 
     /// In one direction. How much of the tails matters isn't known beforehand for a delta, so that a wide bracket is asked
@@ -46,14 +49,14 @@ impl Composition {
     fn directed(&self, direction: Direction, goal: Goal) -> (f64, f64) {
         let first = self.one_way(direction, goal, None);
         let mut known = first.log_delta;
-        let (mut lower, mut upper) = first.bounds(goal, self.accuracy);
+        let (mut lower, mut upper) = first.bounds(goal, self.accuracy, self.sides);
         for _ in 0..MOST_LOOKS {
             let now = (0.1 * upper).max(lower).max(LEAST_DELTA).ln();
             let narrow = upper <= lower * (1.0 + 4.0 * self.accuracy);
             if matches!(goal, Goal::EpsilonAt(_)) || narrow || upper >= 1.0 || now > known - 1.0 {
                 break;
             }
-            let again = self.one_way(direction, goal, Some(now)).bounds(goal, self.accuracy);
+            let again = self.one_way(direction, goal, Some(now)).bounds(goal, self.accuracy, self.sides);
             (lower, upper, known) = (lower.max(again.0), upper.min(again.1), now);
         }
         (lower, upper)

@@ -92,8 +92,8 @@ impl Lattice {
             // An outcome's share for the right knot is (1 - e^(a-l)) / (1 - e^(a-b)); 1/(1 - e^(a-b)) = 1 + 1/rise.
             let moved_right = (-left.excess) * (1.0 + 1.0 / rise);
             let moved_left = right.excess / rise;
-            upper[segment] += (left.mass - moved_right).max(0.0) + moved_left.max(0.0);
-            upper[segment + 1] += moved_right.max(0.0) + (right.mass - moved_left).max(0.0);
+            upper[segment] += at_least_zero(left.mass - moved_right) + at_least_zero(moved_left);
+            upper[segment + 1] += at_least_zero(moved_right) + at_least_zero(right.mass - moved_left);
         }
         let infinite = pair.infinite_mass();
         let (mut above, mut below) = (atoms_above, 0.0);
@@ -141,7 +141,8 @@ impl Sparse {
         let (indices, log_masses) = indices
             .iter()
             .zip(masses)
-            .filter(|(_, mass)| **mass > 0.0)
+            // A NaN stays, so that whatever is made of it is one, too, and proves nothing.
+            .filter(|(_, mass)| **mass > 0.0 || mass.is_nan())
             .map(|(index, mass)| (*index, mass.ln()))
             .unzip();
         Self { indices, log_masses, infinite }
@@ -217,6 +218,11 @@ pub(super) fn bins(losses: &[f64], halves: &[(Moments, Moments)]) -> Vec<Bin> {
     center = center.plus(carried);
     bins[pivot] = Bin { mass: center.mass, excess: center.excess };
     bins
+}
+
+/// The number, or 0 if it is negative. A NaN stays one: as 0 it would be a mass that was left out.
+pub(super) fn at_least_zero(value: f64) -> f64 {
+    if value < 0.0 { 0.0 } else { value }
 }
 
 /// How much of an amount may be taken if no more than `available` is there.

@@ -25,7 +25,7 @@ mod window;
 
 pub(crate) use base::{Base, Direction};
 use directions::Composition;
-use goal::Goal;
+use goal::{Goal, Sides};
 pub(crate) use mixture::Mixture;
 pub(crate) use sketch::Sketch;
 pub(crate) use step::{Drawn, Step};
@@ -44,7 +44,7 @@ const COARSE_ACCURACY: f64 = 0.01;
 
 /// Beyond this many steps, a closed form's bracket of this relative width is narrow enough.
 const MOST_ON_A_GRID: f64 = 3e10;
-const CLOSED_ACCURACY: f64 = 2e-3;
+const CLOSED_ACCURACY: f64 = 2e-2;
 
 /// What [`gaussian_epsilon`] and [`gaussian_delta`] are rounded up by, and a little.
 const EXACT_ROUNDING: f64 = 1e-11;
@@ -153,8 +153,12 @@ impl PldAccountant {
     ///
     /// As [`Self::delta_bounds`].
     pub fn delta_bounds_and_method(&self, epsilon: f64) -> Result<(f64, f64, &str)> {
+        self.delta_by(epsilon, Sides::Both)
+    }
+
+    fn delta_by(&self, epsilon: f64, sides: Sides) -> Result<(f64, f64, &str)> {
         let epsilon = any_epsilon("epsilon", epsilon)?;
-        let (lower, mut upper) = self.bounds(Goal::DeltaAt(epsilon), |noise| gaussian_delta(noise, epsilon))?;
+        let (lower, mut upper) = self.bounds(Goal::DeltaAt(epsilon), sides, |noise| gaussian_delta(noise, epsilon))?;
         let mut method = terms::NAME;
         if upper > lower * 1.1
             && let Some(renyi) = &self.renyi
@@ -174,8 +178,12 @@ impl PldAccountant {
     ///
     /// As [`Self::epsilon_bounds`].
     pub fn epsilon_bounds_and_method(&self, delta: f64) -> Result<(f64, f64, &str)> {
+        self.epsilon_by(delta, Sides::Both)
+    }
+
+    fn epsilon_by(&self, delta: f64, sides: Sides) -> Result<(f64, f64, &str)> {
         let delta = open_delta(delta)?;
-        let (lower, mut upper) = self.bounds(Goal::EpsilonAt(delta), |noise| gaussian_epsilon(noise, delta))?;
+        let (lower, mut upper) = self.bounds(Goal::EpsilonAt(delta), sides, |noise| gaussian_epsilon(noise, delta))?;
         let mut method = terms::NAME;
         if upper > lower * (1.0 + 2.0 * self.accuracy)
             && let Some(renyi) = &self.renyi
@@ -185,11 +193,18 @@ impl PldAccountant {
                 (upper, method) = (by_renyi, renyi.name());
             }
         }
+        // Next to 0 an epsilon is lost in its rounding; the delta at 0 is not, and says the same.
+        if lower == 0.0 && upper > 0.0 && upper <= self.accuracy {
+            let (_, at_zero, by) = self.delta_by(0.0, sides)?;
+            if at_zero <= delta {
+                (upper, method) = (0.0, by);
+            }
+        }
         Ok((self.known_lower(lower).min(upper), upper, method))
     }
 
     /// `exact` answers for a single Gaussian mechanism.
-    fn bounds(&self, goal: Goal, exact: impl Fn(f64) -> Result<f64>) -> Result<(f64, f64)> {
+    fn bounds(&self, goal: Goal, sides: Sides, exact: impl Fn(f64) -> Result<f64>) -> Result<(f64, f64)> {
         if self.terms.non_private {
             let all = match goal {
                 Goal::EpsilonAt(_) => f64::INFINITY,
@@ -220,9 +235,14 @@ impl PldAccountant {
         {
             return Ok((lower, upper));
         }
-        let (lower, upper) = Composition::new(steps, self.accuracy).bounds(goal);
+        let (lower, upper) = Composition::new(steps, self.accuracy, sides).bounds(goal);
         let (other_lower, other_upper) = closed.unwrap_or((0.0, f64::INFINITY));
         Ok((lower.max(other_lower), upper.min(other_upper)))
+    }
+
+    /// The middle of a narrow bracket; of a wide one the upper bound is nearer to the truth.
+    fn middle(&self, lower: f64, upper: f64) -> f64 {
+        if upper <= lower * (1.0 + 4.0 * self.accuracy) { 0.5 * (lower + upper) } else { upper }
     }
 
     fn known_lower(&self, lower: f64) -> f64 {
@@ -251,7 +271,7 @@ impl Accountant for PldAccountant {
     }
 
     fn epsilon(&self, delta: f64) -> Result<f64> {
-        Ok(self.epsilon_bounds(delta)?.1)
+        Ok(self.epsilon_by(delta, Sides::Upper)?.1)
     }
 
     fn epsilon_and_method(&self, delta: f64) -> Result<(f64, &str)> {
@@ -261,21 +281,25 @@ impl Accountant for PldAccountant {
 
     fn epsilon_guess(&self, delta: f64) -> Option<f64> {
         let coarse = Self { accuracy: self.accuracy.max(COARSE_ACCURACY), ..self.clone() };
-        let (lower, upper) = coarse.epsilon_bounds(delta).ok()?;
-        Some(if lower > 0.0 { 0.5 * (lower + upper) } else { upper })
+        let (lower, upper, _) = coarse.epsilon_by(delta, Sides::Upper).ok()?;
+        Some(coarse.middle(lower, upper))
     }
 
     fn rough_epsilon(&self, delta: f64) -> Option<f64> {
         self.renyi.as_ref()?.epsilon(delta).ok()
     }
 
+    fn rough_delta(&self, epsilon: f64) -> Option<f64> {
+        self.renyi.as_ref()?.delta(epsilon).ok()
+    }
+
     fn delta_guess(&self, epsilon: f64) -> Option<f64> {
         let coarse = Self { accuracy: self.accuracy.max(COARSE_ACCURACY), ..self.clone() };
-        let (lower, upper) = coarse.delta_bounds(epsilon).ok()?;
-        Some(if lower > 0.0 { 0.5 * (lower + upper) } else { upper })
+        let (lower, upper, _) = coarse.delta_by(epsilon, Sides::Upper).ok()?;
+        Some(coarse.middle(lower, upper))
     }
 
     fn delta(&self, epsilon: f64) -> Result<f64> {
-        Ok(self.delta_bounds(epsilon)?.1)
+        Ok(self.delta_by(epsilon, Sides::Upper)?.1)
     }
 }
