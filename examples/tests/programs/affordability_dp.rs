@@ -102,7 +102,8 @@ fn objective_is_another_name_for_gradient_and_data_of_ones_own_is_read() {
 fn figures_of_private_rows_without_noise_are_shown_only_when_asked_for_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("households.csv");
-    let rows: String = (0..400).map(|age| format!("{},{},30000,400000,0.5\n", 20 + age % 60, 40_000 + age)).collect();
+    let rows: String =
+        (0..400).map(|age| format!("{},{},30000,400000,0.{}\n", 20 + age % 60, 40_000 + age, 1 + age % 7)).collect();
     fs::write(&file, format!("age,income,expenditure,house_price,affordability\n{rows}")).unwrap();
     let data = ["--data", file.to_str().unwrap(), "--nominal-size", "400", "--delta", "1e-3", "--epsilon", "4"];
     let few = ["--repeats", "1", "--teachers", "2", "--queries", "5"];
