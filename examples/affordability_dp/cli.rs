@@ -74,7 +74,7 @@ pub enum Mode {
     OutputNetworks,
     /// The handout's obfuscation: a fixed noise on the raw columns, and what it amounts to
     Obfuscation,
-    /// All of these but the obfuscation
+    /// All of these but the obfuscation and, on data of your own or a survey's, `none`, whose figures nothing protects
     All,
 }
 
@@ -94,13 +94,25 @@ impl Mode {
         }
     }
 
-    /// The modes to run.
-    pub fn each(self) -> Vec<Self> {
-        match self {
-            Self::All => {
-                use Mode::{Gradient, Input, InputCells, InputRows, None, Output, OutputNetworks};
-                vec![None, Gradient, Output, OutputNetworks, Input, InputRows, InputCells]
-            }
+    /// Whether no epsilon covers what is shown of it.
+    pub const fn is_unprotected(self) -> bool {
+        matches!(self, Self::None | Self::Obfuscation)
+    }
+
+    /// Whether each household perturbs what it sends, which no ledger counts.
+    pub const fn is_local(self) -> bool {
+        matches!(self, Self::Input | Self::InputRows | Self::InputCells)
+    }
+}
+
+impl Arguments {
+    /// The modes to run. Of people's data, all are those that protect them.
+    pub fn modes(&self) -> Vec<Mode> {
+        use Mode::{All, Gradient, Input, InputCells, InputRows, None, Output, OutputNetworks};
+        let of_people = self.data.is_some() || self.scf.is_some();
+        match self.mode {
+            All if of_people => vec![Gradient, Output, OutputNetworks, Input, InputRows, InputCells],
+            All => vec![None, Gradient, Output, OutputNetworks, Input, InputRows, InputCells],
             mode => vec![mode],
         }
     }

@@ -44,12 +44,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     ));
     say(&format!("Number:  {}; the households to train on are not counted", data.nominal.origin()));
     say(&format!("Network: 4 features, dense 10, ReLU, dense 1 (61 parameters); {}", selected.description));
-    say("Test households are declared public; no figure of the others is shown but for what its epsilon covers.\n");
+    let modes = arguments.modes();
+    say(&protection(&modes));
     let job = Job { arguments, data: &data, device: selected.device.autodiff() };
     let name = run_name();
     let mut results = Results::default();
     for repeat in 1..=arguments.repeats {
-        for mode in arguments.mode.each() {
+        for &mode in &modes {
             one_mode(&job, mode, repeat, &name, &mut results)?;
             complain(&format!(
                 "{} of {}: {} done after {:.0} s",
@@ -78,9 +79,40 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             burn_privacy::ledger::COMPOSITION_CAVEAT,
         ));
     }
+    if let Some(sentence) = local_total(&modes, arguments) {
+        say(&sentence);
+    }
     let written = report::write(arguments, &data, &results)?;
     say(&format!("\nWrote {written} into {} after {:.0} s", arguments.out.display(), start.elapsed().as_secs_f64()));
     Ok(())
+}
+
+/// What of the households to train on is behind the figures.
+fn protection(modes: &[Mode]) -> String {
+    let unprotected: Vec<&str> = modes.iter().filter(|mode| mode.is_unprotected()).map(|mode| mode.name()).collect();
+    if unprotected.is_empty() {
+        return "Test households are declared public; no figure of the others is shown but for what its epsilon covers.\n".into();
+    }
+    format!(
+        "Test households are declared public. The figures of `{}` come from the others and are not protected: no epsilon covers \
+         them. Do not publish them if anybody is behind the data.\n",
+        unprotected.join("` and `")
+    )
+}
+
+/// What the local modes of this command cost together, which are in no ledger: their epsilons are pure and add up.
+fn local_total(modes: &[Mode], arguments: &Arguments) -> Option<String> {
+    let local: Vec<&str> = modes.iter().filter(|mode| mode.is_local()).map(|mode| mode.name()).collect();
+    if local.is_empty() {
+        return None;
+    }
+    let total = arguments.epsilon.iter().sum::<f64>() * local.len() as f64 * f64::from(arguments.repeats);
+    Some(format!(
+        "Not in the ledger: {}. There each household sends a perturbed message once per mode, epsilon and repeat; all that this \
+         command took together: epsilon {}, local (a row against any other), beside the ledger's.",
+        local.join(", "),
+        burn_privacy::accounting::round_up_for_display(total),
+    ))
 }
 
 /// A name under which the ledger has nothing yet.
@@ -124,3 +156,40 @@ fn one_mode(job: &Job<'_>, mode: Mode, repeat: u32, name: &str, results: &mut Re
 
 /// Scores by mode and setting, in order.
 pub type Scores = BTreeMap<(Mode, Setting), Vec<f64>>;
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn arguments(words: &[&str]) -> Arguments {
+        Arguments::try_parse_from([&["affordability_dp"][..], words].concat()).unwrap()
+    }
+
+    #[test]
+    fn figures_that_nothing_protects_are_said_to_be_and_not_made_of_peoples_data_unasked() {
+        for people in [&["--data", "a.csv", "--nominal-size", "500"][..], &["--scf", "a.csv"]] {
+            let modes = arguments(people).modes();
+            assert!(!modes.contains(&Mode::None) && modes.contains(&Mode::Gradient));
+            assert!(protection(&modes).contains("no figure of the others"));
+            for mode in ["none", "obfuscation"] {
+                let modes = arguments(&[people, &["--mode", mode]].concat()).modes();
+                let sentence = protection(&modes);
+                assert!(sentence.contains("not protected") && !sentence.contains("no figure"), "{sentence}");
+            }
+        }
+        let modes = arguments(&[]).modes();
+        assert!(modes.contains(&Mode::None) && protection(&modes).contains("`no privacy`"));
+    }
+
+    #[test]
+    fn the_local_modes_add_up_outside_of_the_ledger() {
+        let all = arguments(&["--epsilon", "1,2", "--repeats", "3"]);
+        // Three modes, three repeats, epsilons of three together.
+        let sentence = local_total(&all.modes(), &all).unwrap();
+        assert!(sentence.contains("epsilon 27, local"), "{sentence}");
+        let gradient = arguments(&["--mode", "gradient"]);
+        assert_eq!(local_total(&gradient.modes(), &gradient), None);
+    }
+}

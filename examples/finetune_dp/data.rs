@@ -30,6 +30,8 @@ pub struct PublicAndPrivate {
     pub private: ImageDataset,
     /// As the private ones, declared public.
     pub test: ImageDataset,
+    /// Public number of private images.
+    pub nominal: NominalSize,
 }
 
 impl PublicAndPrivate {
@@ -40,6 +42,7 @@ impl PublicAndPrivate {
             public: of_classes(&generated_with(PUBLIC_SEED, DRAWN, 0).train, 0)?,
             private: of_classes(&private.train, 1)?,
             test: of_classes(&private.test, 1)?,
+            nominal: NominalSize::published(DRAWN / 2, "this program, which drew the images"),
         })
     }
 }

@@ -25,7 +25,7 @@ use burn_privacy::datasets::{ImageBatch, ImageBatcher, Normalization};
 use burn_privacy::device::{DeviceChoice, select_device};
 use burn_privacy::fine_tune::freeze_batch_norms;
 use burn_privacy::prelude::*;
-use burn_privacy_examples::Result;
+use burn_privacy_examples::{NominalSize, Result, RunsTogether};
 use burn_privacy_train::{OrdinaryTrainer, Trainer, correct_predictions, percent};
 use clap::{Parser, ValueEnum};
 
@@ -79,6 +79,13 @@ struct Arguments {
     device: DeviceChoice,
 }
 
+impl Arguments {
+    /// What a run of so much is worth: nothing if it is seeded.
+    fn epsilon_of(&self, planned: f64) -> f64 {
+        if self.seed.is_none() { planned } else { f64::INFINITY }
+    }
+}
+
 /// What is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
@@ -109,14 +116,15 @@ fn table() {
     println!("|---|---|---|---|---|");
 }
 
-fn row(part: &str, parameters: usize, epsilon: f64, accuracies: &[f64], seconds: f64) {
+fn row(part: &str, parameters: usize, epsilon: f64, accuracies: &[f64], seconds: f64, arguments: &Arguments) {
+    let (epsilon, seconds) = (arguments.epsilon_of(epsilon), seconds / arguments.runs as f64);
     let each: Vec<String> = accuracies.iter().map(|accuracy| percent(*accuracy)).collect();
     println!("| {part} | {parameters} | {epsilon:.2} | {} | {seconds:.1} |", each.join(", "));
 }
 
 /// A network that is trained here on images declared public, and then on others.
 fn on_own_network(arguments: &Arguments, device: &Device) -> Result<()> {
-    let PublicAndPrivate { public, private, test } = PublicAndPrivate::generated()?;
+    let PublicAndPrivate { public, private, test, nominal } = PublicAndPrivate::generated()?;
     let batcher = ImageBatcher::new(Normalization::SYMMETRIC);
     let started = Instant::now();
     let loss = burn::nn::loss::CrossEntropyLossConfig::new().init(device);
@@ -136,9 +144,9 @@ fn on_own_network(arguments: &Arguments, device: &Device) -> Result<()> {
     );
     let (trained, report) = freeze_batch_norms(trained);
     println!("{report}");
-    println!("Private: {} generated images: {}.", private.len(), private.classes().join(", "));
+    println!("Private: nominally {} generated images: {}.", nominal.get(), private.classes().join(", "));
     table();
-    let mut last = None;
+    let (mut last, mut together) = (None, RunsTogether::new(arguments.seed.is_none()));
     for epsilon in &arguments.epsilon {
         for part in &arguments.train {
             let started = Instant::now();
@@ -149,8 +157,18 @@ fn on_own_network(arguments: &Arguments, device: &Device) -> Result<()> {
                 let loss =
                     |model: &SmallCnn, batch: ImageBatch| Ok(cross_entropy(model.forward(batch.images), batch.labels));
                 let images = private.clone();
-                let (model, statement) =
-                    trained_privately(model, images, batcher, private.len(), *epsilon, *part, arguments, device, loss)?;
+                let (model, statement) = trained_privately(
+                    model,
+                    images,
+                    batcher,
+                    &nominal,
+                    *epsilon,
+                    *part,
+                    arguments,
+                    device,
+                    &mut together,
+                    loss,
+                )?;
                 let model = model.valid();
                 last = Some(statement);
                 let scores = |batch: ImageBatch| (model.forward(batch.images), batch.labels);
@@ -158,11 +176,11 @@ fn on_own_network(arguments: &Arguments, device: &Device) -> Result<()> {
                 accuracies.push(right as f64 / test.len() as f64);
             }
             let name = part.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
-            row(&name, parameters, *epsilon, &accuracies, started.elapsed().as_secs_f64() / arguments.runs as f64);
+            row(&name, parameters, *epsilon, &accuracies, started.elapsed().as_secs_f64(), arguments);
         }
     }
-    say_statement(last, "the network before was trained on images that this program drew and declares public");
-    Ok(())
+    let public = "the network before was trained on images that this program drew and declares public";
+    say_statement(last, public, &nominal, &together)
 }
 
 /// A head on EfficientNet-Lite0's features.
@@ -182,7 +200,7 @@ fn on_public_features(weights: &Path, arguments: &Arguments, device: &Device) ->
         side = arguments.side
     );
     table();
-    let mut last = None;
+    let (mut last, mut together) = (None, RunsTogether::new(arguments.seed.is_none()));
     for epsilon in &arguments.epsilon {
         let started = Instant::now();
         let (mut accuracies, mut parameters) = (Vec::new(), 0);
@@ -196,11 +214,12 @@ fn on_public_features(weights: &Path, arguments: &Arguments, device: &Device) ->
                 model,
                 train.clone(),
                 Features::batcher(),
-                nominal.get(),
+                &nominal,
                 *epsilon,
                 Part::Head,
                 arguments,
                 device,
+                &mut together,
                 loss,
             )?;
             let model = model.valid();
@@ -210,20 +229,32 @@ fn on_public_features(weights: &Path, arguments: &Arguments, device: &Device) ->
             let right = correct_predictions(&test, &Features::batcher(), &device, 1_000, scores)?;
             accuracies.push(right as f64 / Dataset::len(&test) as f64);
         }
-        row("head", parameters, *epsilon, &accuracies, started.elapsed().as_secs_f64() / arguments.runs as f64);
+        row("head", parameters, *epsilon, &accuracies, started.elapsed().as_secs_f64(), arguments);
     }
     let public = format!("the weights of {} are public", burn_privacy_pretrained::EfficientNetLite0::NAME);
-    say_statement(last, &public);
-    Ok(())
+    say_statement(last, &public, &nominal, &together)
 }
 
-/// The last run's statement, with what was public before it.
-fn say_statement(statement: Option<PrivacyStatement>, public: &str) {
+/// What all runs cost together, and the last one's statement, with what was public before it.
+fn say_statement(
+    statement: Option<PrivacyStatement>,
+    public: &str,
+    nominal: &NominalSize,
+    together: &RunsTogether,
+) -> Result<()> {
     if let Some(mut statement) = statement {
+        println!("\n{}", together.sentence(delta(nominal))?);
+        statement.assumptions.push(nominal.assumption());
         statement.assumptions.push(format!("{public}, and none of what it was trained on is among the private images"));
         statement.assumptions.push("the held-out images are declared public: their accuracy is not protected".into());
         println!("\nOf the last run:\n{statement}");
     }
+    Ok(())
+}
+
+/// Of every run.
+fn delta(nominal: &NominalSize) -> f64 {
+    1e-5_f64.min(0.1 / nominal.get() as f64)
 }
 
 #[allow(clippy::too_many_arguments)] // A run is that many things, and there are two callers.
@@ -231,14 +262,15 @@ fn trained_privately<M: Module, I, O, D: Dataset<I>, B: Batcher<I, O>>(
     model: M,
     images: D,
     batcher: B,
-    nominal: usize,
+    nominal: &NominalSize,
     epsilon: f64,
     part: Part,
     arguments: &Arguments,
     device: &Device,
+    together: &mut RunsTogether,
     loss: impl FnMut(&M, O) -> burn_privacy::session::LossResult,
 ) -> Result<(M, PrivacyStatement)> {
-    let delta = 1e-5_f64.min(0.1 / nominal as f64);
+    let (delta, nominal) = (delta(nominal), nominal.get());
     let plan = PrivacyPlanConfig::new()
         .with_sampling(Sampling::poisson(arguments.batch.min(nominal), nominal))
         .with_clipping(Clipping::flat(0.3))
@@ -246,6 +278,8 @@ fn trained_privately<M: Module, I, O, D: Dataset<I>, B: Batcher<I, O>>(
         .with_delta(delta)
         .with_steps(arguments.steps)
         .build()?;
+    // Before anything is released.
+    together.add(&plan)?;
     let entropy = arguments.seed.map_or_else(Entropy::os, Entropy::seeded);
     let session = plan.start(images, batcher, device, entropy)?;
     let rate = arguments.rate.unwrap_or(if matches!(part, Part::Scratch | Part::All) { 0.01 } else { 0.02 });

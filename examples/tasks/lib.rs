@@ -14,12 +14,14 @@ mod command_line;
 mod nominal_size;
 mod output_folder;
 mod paid_score;
+mod runs_together;
 
 pub use auroc::auroc;
 pub use command_line::command_line;
 pub use nominal_size::NominalSize;
 pub use output_folder::require_writable;
 pub use paid_score::noisy_share;
+pub use runs_together::RunsTogether;
 
 /// Errors of these programs are for people: one sentence each.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;

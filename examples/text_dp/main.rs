@@ -22,7 +22,7 @@ use burn::optim::AdamConfig;
 use burn::prelude::*;
 use burn_privacy::device::{DeviceChoice, select_device};
 use burn_privacy::prelude::*;
-use burn_privacy_examples::{NominalSize, Result};
+use burn_privacy_examples::{NominalSize, Result, RunsTogether};
 use clap::{Parser, ValueEnum};
 
 use crate::networks::{Bag, Encoder, Network, Recurrent};
@@ -79,19 +79,27 @@ fn run(arguments: &Arguments) -> Result<()> {
     };
     let published = arguments.data.is_none().then_some((text::GENERATED, "this program, which made the sentences"));
     let nominal = NominalSize::new(arguments.nominal_size, published)?;
+    let mut together = RunsTogether::new(arguments.seed.is_none());
     println!("| network | accuracy on held-out text, % | epsilon | seconds |");
     println!("|---|---|---|---|");
     for model in &arguments.model {
         let started = Instant::now();
         let (accuracy, epsilon) = match model {
-            Model::Bag => train::<Bag>(&sentences, nominal.get(), arguments, &device)?,
-            Model::Lstm => train::<Recurrent>(&sentences, nominal.get(), arguments, &device)?,
-            Model::Transformer => train::<Encoder>(&sentences, nominal.get(), arguments, &device)?,
+            Model::Bag => train::<Bag>(&sentences, nominal.get(), arguments, &device, &mut together)?,
+            Model::Lstm => train::<Recurrent>(&sentences, nominal.get(), arguments, &device, &mut together)?,
+            Model::Transformer => train::<Encoder>(&sentences, nominal.get(), arguments, &device, &mut together)?,
         };
         let name = model.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         println!("| {name} | {accuracy} | {epsilon:.2} | {:.0} |", started.elapsed().as_secs_f64());
     }
+    println!("\n{}", together.sentence(delta(nominal.get()))?);
+    println!("{}", nominal.assumption());
     Ok(())
+}
+
+/// Of each run.
+fn delta(nominal: usize) -> f64 {
+    1.0 / (10.0 * nominal as f64)
 }
 
 fn train<M: Network>(
@@ -99,8 +107,9 @@ fn train<M: Network>(
     nominal: usize,
     arguments: &Arguments,
     device: &Device,
+    together: &mut RunsTogether,
 ) -> Result<(String, f64)> {
-    let delta = 1.0 / (10.0 * nominal as f64);
+    let delta = delta(nominal);
     let plan = PrivacyPlanConfig::new()
         .with_sampling(Sampling::poisson(arguments.batch.min(nominal), nominal))
         .with_clipping(Clipping::flat(1.0))
@@ -108,6 +117,8 @@ fn train<M: Network>(
         .with_delta(delta)
         .with_steps(arguments.steps)
         .build()?;
+    // Before anything is released.
+    together.add(&plan)?;
     let entropy = || arguments.seed.map_or_else(Entropy::os, Entropy::seeded);
     let dataset = InMemDataset::new(sentences.train.clone());
     let mut session = plan.start(dataset, Text, device, entropy())?;
@@ -120,7 +131,8 @@ fn train<M: Network>(
         model = optimizer.step(rate, model, gradients.into());
     }
     let _ = session.finish()?;
-    Ok((held_out(&model.valid(), sentences, arguments, device)?, plan.epsilon(delta)?))
+    let epsilon = if arguments.seed.is_none() { plan.epsilon(delta)? } else { f64::INFINITY };
+    Ok((held_out(&model.valid(), sentences, arguments, device)?, epsilon))
 }
 
 /// Accuracy on text that was not trained on. Of a user's text it is private, and says so.

@@ -34,6 +34,9 @@ fn all_modes_are_compared_and_written() {
     assert!(local > 0.5 && local > cells && student > 0.6 && student > networks, "{shown}");
     assert!(score(&shown, "| input (every cell, corrected) |") > cells, "{shown}");
     assert!(shown.contains("All runs in the ledger"), "{shown}");
+    // What no epsilon covers, and what no ledger counts, is said: three local modes at 8.
+    assert!(shown.contains("figures of `no privacy`") && !shown.contains("no figure of the others"), "{shown}");
+    assert!(shown.contains("Not in the ledger") && shown.contains("epsilon 24, local"), "{shown}");
     for name in ["scores.csv", "table.md", "statements.md", "r2.png", "r2.svg"] {
         assert!(folder.path().join(name).metadata().unwrap().len() > 100, "{name}");
     }
@@ -84,6 +87,7 @@ fn objective_is_another_name_for_gradient_and_data_of_ones_own_is_read() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let shown = text(&output.stdout);
     assert!(shown.contains("| gradient (DP-SGD) | epsilon 4 |"), "{shown}");
+    assert!(shown.contains("no figure of the others") && !shown.contains("no privacy"), "{shown}");
     // Rate, divisor and everything that is shown are made with the stated number, whatever there is.
     assert!(shown.contains("nominally 400 to train on") && shown.contains("given as --nominal-size"), "{shown}");
     let statements = fs::read_to_string(folder.path().join("statements.md")).unwrap();
@@ -92,6 +96,29 @@ fn objective_is_another_name_for_gradient_and_data_of_ones_own_is_read() {
     {
         assert!(statements.contains(words), "{words}: {statements}");
     }
+}
+
+#[test]
+fn figures_of_private_rows_without_noise_are_shown_only_when_asked_for_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("households.csv");
+    let rows: String =
+        (0..400).map(|age| format!("{},{},30000,400000,0.{}\n", 20 + age % 60, 40_000 + age, 1 + age % 7)).collect();
+    fs::write(&file, format!("age,income,expenditure,house_price,affordability\n{rows}")).unwrap();
+    let data = ["--data", file.to_str().unwrap(), "--nominal-size", "400", "--delta", "1e-3", "--epsilon", "4"];
+    let few = ["--repeats", "1", "--teachers", "2", "--queries", "5"];
+    let shown = |mode: &str| {
+        let output = run(&[&data[..], &few, &["--mode", mode]].concat(), folder.path());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    for mode in ["none", "obfuscation"] {
+        let shown = shown(mode);
+        assert!(shown.contains("not protected") && !shown.contains("no figure of the others"), "{shown}");
+    }
+    let all = shown("all");
+    assert!(all.contains("no figure of the others") && !all.contains("no privacy"), "{all}");
+    assert!(all.contains("epsilon 12, local"), "{all}");
 }
 
 #[test]

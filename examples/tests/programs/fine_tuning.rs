@@ -1,4 +1,4 @@
-//! The programs `finetune_dp` and `convert_dp` from the outside.
+//! The programs `finetune_dp`, `convert_dp` and `text_dp` from the outside.
 
 use std::process::Command;
 
@@ -27,6 +27,7 @@ fn convert_dp_shows_refusals_and_what_is_done_about_them() {
         "stem.norm: BatchNorm over 16 channels is a GroupNorm now",
         "12 other tensors are as they were",
         "epsilon",
+        "All 2 private runs of this command together: epsilon ",
     ] {
         let at = rest.find(words).unwrap_or_else(|| panic!("{words:?} is not in what is left of:\n{shown}"));
         rest = &rest[at + words.len()..];
@@ -46,9 +47,20 @@ fn finetune_dp_trains_parts_of_a_network_that_it_made_public() {
         "| head | 325 | 3.00 |",
         "was trained on images that this program drew and declares public",
         "proved on the operation graph at every step",
+        "Private: nominally 6000 generated images",
+        "All 4 private runs of this command together: epsilon ",
+        "the nominal data-set size 6000 is public",
     ] {
         assert!(shown.contains(words), "{words:?} is not in:\n{shown}");
     }
+}
+
+#[test]
+fn text_dp_says_what_its_networks_cost_together() {
+    let shown = run("text_dp", &["--model", "bag,bag", "--steps", "3"]);
+    assert!(shown.contains("All 2 private runs of this command together: epsilon "), "{shown}");
+    let seeded = run("text_dp", &["--model", "bag", "--steps", "3", "--seed", "1"]);
+    assert!(seeded.contains("together: epsilon inf") && seeded.contains("| inf |"), "{seeded}");
 }
 
 #[test]
@@ -75,7 +87,9 @@ fn finetune_dp_takes_features_of_a_public_network() {
             "1,3",
         ],
     );
-    for words in ["| head | 12810 | 1.00 |", "| head | 12810 | 3.00 |", "trained on ImageNet"] {
+    for words in
+        ["| head | 12810 | 1.00 |", "| head | 12810 | 3.00 |", "trained on ImageNet", "All 2 private runs of this"]
+    {
         assert!(shown.contains(words), "{words:?} is not in:\n{shown}");
     }
 }

@@ -8,8 +8,11 @@ use burn::tensor::{Tensor, TensorData};
 use super::report::{Change, Conversion, Replacement};
 use crate::error::{Error, Result};
 
-/// Parameters and buffers of a BatchNorm, by their fields.
+/// A BatchNorm's statistics, by their fields.
 const STATISTICS: [&str; 2] = ["running_mean", "running_var"];
+
+/// All its tensors. A struct of this name that has others is somebody else's layer.
+const FIELDS: [&str; 4] = ["gamma", "beta", STATISTICS[0], STATISTICS[1]];
 
 /// Names and types around a value.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +47,15 @@ impl Place {
     }
 }
 
+/// Path of a layer's field; the module's own path is empty.
+fn field_at(layer: &str, field: &str) -> String {
+    if layer.is_empty() { field.to_owned() } else { format!("{layer}.{field}") }
+}
+
+fn layer_and_field(path: &str) -> (&str, &str) {
+    path.rsplit_once('.').unwrap_or(("", path))
+}
+
 /// Every float tensor of a module as it is saved.
 #[derive(Default)]
 struct Contents {
@@ -51,6 +63,8 @@ struct Contents {
     values: HashMap<String, TensorData>,
     /// Paths of BatchNorms and their channels, in the module's order, and whether they are in training mode.
     batch_norms: Vec<(String, usize, bool)>,
+    /// By the path of the layer, if it may be a BatchNorm.
+    flags: HashMap<String, bool>,
     group_norms: Vec<String>,
     autodiff: bool,
 }
@@ -59,12 +73,31 @@ impl Contents {
     fn of<M: Module>(module: &M) -> Self {
         let mut contents = Self::default();
         module.visit(&mut contents);
+        let Self { values, flags, batch_norms, .. } = &mut contents;
+        batch_norms.retain_mut(|(path, channels, training)| {
+            let has = |field: &&str| {
+                let value = values.get(&field_at(path, field));
+                value.is_some_and(|value| value.shape().num_elements() == *channels)
+            };
+            let Some(enabled) = flags.get(path.as_str()) else { return false };
+            *training = *enabled;
+            FIELDS.iter().all(has)
+        });
         contents
+    }
+
+    /// How many tensors there are but `fields` of the changed layers.
+    fn besides(&self, changes: &[Change], fields: &[&str]) -> usize {
+        let is_of_a_change = |path: &str| {
+            let (layer, field) = layer_and_field(path);
+            fields.contains(&field) && changes.iter().any(|change| change.path == layer)
+        };
+        self.values.keys().filter(|path| !is_of_a_change(path)).count()
     }
 
     fn is_initial(&self, batch_norm: &str) -> bool {
         STATISTICS.iter().zip([0.0, 1.0]).all(|(field, initial)| {
-            let values = self.values.get(&format!("{batch_norm}.{field}"));
+            let values = self.values.get(&field_at(batch_norm, field));
             values.is_some_and(|values| values.iter::<f32>().all(|value| value == initial))
         })
     }
@@ -92,46 +125,48 @@ impl ModuleVisitor for Contents {
     }
 
     fn visit_flag(&mut self, flag: &Param<Flag>) {
-        if let Some((path, _)) = self.place.field_of("BatchNorm") {
-            let found = self.batch_norms.iter_mut().find(|(known, _, _)| *known == path);
-            if let Some((_, _, training)) = found {
-                *training = flag.val().is_enabled();
-            }
+        if let Some((path, "training")) = self.place.field_of("BatchNorm") {
+            self.flags.insert(path, flag.val().is_enabled());
         }
     }
 }
 
 /// Freezes the statistics of every BatchNorm of a module, whatever the module is: no batch changes them, and the layer is a scale and
-/// a shift of each example. Scale and shift stay trainable if they were.
+/// a shift of each example. Scale and shift stay trainable if they were. A BatchNorm is a struct of that name with the fields of Burn's.
 ///
 /// The statistics must be public, as those of public pre-training are; those of private data would be released without noise.
 #[must_use]
 pub fn freeze_batch_norms<M: Module>(module: M) -> (M, Conversion) {
-    struct Freeze(Place);
-    impl ModuleMapper for Freeze {
+    struct Freeze<'a> {
+        place: Place,
+        batch_norms: &'a [(String, usize, bool)],
+    }
+    impl ModuleMapper for Freeze<'_> {
         fn enter_module(&mut self, name: &str, container_type: &str) {
-            self.0.enter(name, container_type);
+            self.place.enter(name, container_type);
         }
 
         fn exit_module(&mut self, _name: &str, _container_type: &str) {
-            self.0.exit();
+            self.place.exit();
         }
 
         fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
-            if self.0.field_of("BatchNorm").is_some() { flag.with_value(false) } else { flag }
+            let Some((path, "training")) = self.place.field_of("BatchNorm") else { return flag };
+            let known = self.batch_norms.iter().any(|(known, _, _)| *known == path);
+            if known { flag.with_value(false) } else { flag }
         }
     }
     let before = Contents::of(&module);
     // A step's update of the statistics waits until the next one: taking the module out of training and back brings it in.
     let module = if before.autodiff && !before.batch_norms.is_empty() { module.valid().train() } else { module };
-    let module = module.map(&mut Freeze(Place::default()));
+    let module = module.map(&mut Freeze { place: Place::default(), batch_norms: &before.batch_norms });
     let contents = Contents::of(&module);
     let changes = before.batch_norms.into_iter().map(|(path, channels, training)| {
         let initial_statistics = contents.is_initial(&path);
         Change { path, channels, to: Replacement::Frozen { already: !training, initial_statistics } }
     });
     let changes: Vec<Change> = changes.collect();
-    let kept = contents.values.len() - 4 * changes.len();
+    let kept = contents.besides(&changes, &FIELDS);
     (module, Conversion { changes, kept })
 }
 
@@ -161,9 +196,8 @@ pub fn with_group_norms<A: Module, B: Module>(from: &A, into: B) -> Result<(B, C
         changes.push(Change { path: path.clone(), channels: *channels, to: Replacement::GroupNorm });
     }
     let is_gone = |path: &str| {
-        path.rsplit_once('.').is_some_and(|(layer, field)| {
-            STATISTICS.contains(&field) && changes.iter().any(|change| change.path == layer)
-        })
+        let (layer, field) = layer_and_field(path);
+        STATISTICS.contains(&field) && changes.iter().any(|change| change.path == layer)
     };
     let mut wanted: Vec<_> = target.values.iter().collect();
     wanted.sort_by_key(|(path, _)| *path);
@@ -182,7 +216,7 @@ pub fn with_group_norms<A: Module, B: Module>(from: &A, into: B) -> Result<(B, C
     if let Some(path) = lacking.first() {
         return refused(path, "is not in the second module".into());
     }
-    let kept = target.values.len() - 2 * changes.len();
+    let kept = target.besides(&changes, &FIELDS);
     let module = into.map(&mut CarryOver { place: Place::default(), values: source.values });
     Ok((module, Conversion { changes, kept }))
 }

@@ -140,3 +140,52 @@ fn what_does_not_fit_is_refused_by_name() {
     let message = refused(with_group_norms(&stock(&device), fewer).unwrap_err());
     assert!(message.contains("`head.bias`") && message.contains("not in the second"), "{message}");
 }
+
+/// Layers of a user's own that have the names of Burn's and other fields.
+mod named_alike {
+    use burn::module::{Flag, Param};
+
+    use super::*;
+
+    #[derive(Module, Debug)]
+    pub struct BatchNorm {
+        pub gamma: Param<Tensor<1>>,
+        pub beta: Param<Tensor<1>>,
+    }
+
+    pub mod switched {
+        use super::*;
+
+        #[derive(Module, Debug)]
+        pub struct BatchNorm {
+            pub gamma: Param<Tensor<1>>,
+            pub training: Param<Flag>,
+        }
+    }
+}
+
+#[test]
+fn a_layer_that_is_only_named_alike_is_left_alone() {
+    let ones = |device: &Device| Initializer::Ones.init([3], device);
+    for device in [Device::flex(), Device::flex().autodiff()] {
+        let alike = named_alike::BatchNorm { gamma: ones(&device), beta: ones(&device) };
+        let (_, report) = freeze_batch_norms(alike);
+        assert_eq!((report.changes.len(), report.kept), (0, 2), "{report}");
+        assert!(report.to_string().contains("no BatchNorm"), "{report}");
+
+        let conv = || Conv2dConfig::new([3, 3], [3, 3]).init(&device);
+        let norm = named_alike::switched::BatchNorm { gamma: ones(&device), training: Param::from_bool(true) };
+        let (switched, report) = freeze_batch_norms(Block { conv: conv(), norm });
+        assert_eq!((report.changes.len(), report.kept), (0, 3), "{report}");
+        assert!(switched.norm.training.val().is_enabled(), "its own switch is not touched");
+
+        // Beside a real one, and a real one alone.
+        let norm = named_alike::BatchNorm { gamma: ones(&device), beta: ones(&device) };
+        let both = (Block { conv: conv(), norm }, BatchNormConfig::new(3).init(&device));
+        let (_, report) = freeze_batch_norms(both);
+        assert_eq!((report.changes.len(), report.kept), (1, 4), "{report}");
+        let (alone, report) = freeze_batch_norms(BatchNormConfig::new(3).init(&device));
+        assert_eq!((report.changes.len(), report.kept), (1, 0), "{report}");
+        assert!(!alone.training.val().is_enabled());
+    }
+}
