@@ -21,7 +21,7 @@ fn no_parser_breaks_on_changed_inputs() {
 #[test]
 #[ignore = "writes into the source tree: cargo test --release -p fuzzing -- --ignored"]
 fn write_corpus() {
-    use burn_privacy_budget::ledger::{Ledger, RunDescription};
+    use burn_privacy_budget::ledger::{Ledger, RunDescription, Unit};
     use burn_privacy_budget::plan::{Clipping, NoiseLevel, PrivacyPlanConfig, Sampling};
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     for (name, clipping) in [("flat", Clipping::flat(1.0)), ("auto", Clipping::normalized())] {
@@ -49,6 +49,7 @@ fn write_corpus() {
             private: true,
             delta: Some(1e-5),
             mechanism: None,
+            unit: Unit::Record,
         };
         let run = ledger.begin(description).unwrap();
         ledger.reserve(run, steps).unwrap();
