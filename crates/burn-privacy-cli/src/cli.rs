@@ -105,7 +105,7 @@ Example:
         #[command(subcommand)]
         command: PerturbCommand,
     },
-    /// Makes a table in which nobody can be found, or tries to find somebody in one
+    /// Makes a table in which people are hard to find, or tries to find somebody in one
     #[command(after_help = "Example:
   burn-privacy anonymize search people.csv --separator ';' --hierarchies hierarchies --k 5 --metric loss --suppression 0.02
   burn-privacy anonymize mdav salaries.csv --k 5 --output grouped.csv")]
