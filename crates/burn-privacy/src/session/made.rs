@@ -1,13 +1,6 @@
 //! How the steps of a session so far were made: what a statement may say of all of them is what holds of the weakest.
 
-use burn::data::dataloader::batcher::Batcher;
-use burn::data::dataset::Dataset;
-use burn::tensor::Tensor;
 use burn_privacy_budget::statement::{LastBits, Noise};
-use burn_privacy_kernels::ops::exact_grid::sums_in_f64;
-
-use super::Session;
-use crate::per_example::PerExample;
 
 /// The weakest of the steps so far; `None` before the first.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,27 +32,6 @@ impl StepsMade {
         };
         let exact = (noise_so_far, noise) == (Noise::ExactRounded, Noise::ExactRounded);
         (last_bits, if exact { Noise::ExactRounded } else { Noise::FloatingPoint })
-    }
-}
-
-impl<I, O, D, B> Session<I, O, D, B>
-where
-    D: Dataset<I>,
-    B: Batcher<I, O>,
-{
-    /// What the last bits of a contribution depend on as the session is set now.
-    pub(super) fn last_bits(&self) -> LastBits {
-        let by_rules = match self.per_example {
-            PerExample::OneBackward => true,
-            PerExample::Automatic => self.on_graph.is_empty() && !self.on_graph_elsewhere,
-            PerExample::Traced | PerExample::Loop => false,
-        };
-        match self.per_example {
-            PerExample::Loop => LastBits::OfTheRecordAlone,
-            _ if by_rules && sums_in_f64(&Tensor::<1>::zeros([1], &self.device)) => LastBits::OfTheClosure,
-            // Burn's own products choose how they compute by the number of rows.
-            _ => LastBits::OfTheBatch,
-        }
     }
 }
 

@@ -8,6 +8,7 @@ mod physical_batch;
 mod ranks;
 mod replay_check;
 mod start;
+mod statement;
 mod step;
 mod traced;
 mod users;
@@ -21,7 +22,7 @@ use burn::data::dataset::Dataset;
 use burn::tensor::{Device, Tensor};
 use burn_privacy_accounting::PlannedSchedule;
 use burn_privacy_budget::LedgerRun;
-use burn_privacy_budget::statement::{Independence as Stated, Noise, PrivacyStatement, statement};
+use burn_privacy_budget::statement::{Independence as Stated, Noise, PrivacyStatement};
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 use crate::charges::Charges;
@@ -294,23 +295,6 @@ where
     /// If there are more steps than can be counted.
     pub fn epsilon_after(&self, steps: u64) -> Result<f64> {
         if self.private { Ok(self.schedule.epsilon_after(steps)?) } else { Ok(f64::INFINITY) }
-    }
-
-    /// What can be said now: the planned guarantee, and epsilon so far. How gradients were computed and noise was drawn is said of all
-    /// charged steps, so that it is the weakest of them; of those of an earlier session nothing better is known.
-    ///
-    /// # Errors
-    ///
-    /// None for a plan that was built; the type is the accounting crate's.
-    pub fn statement(&self) -> Result<PrivacyStatement> {
-        let dataset = self.dataset_name.as_deref().unwrap_or("not named (no ledger)");
-        let (last_bits, noise) = self.made.with(self.last_bits(), self.noise);
-        let statement = statement(&self.plan, dataset, self.charged_steps(), self.private, last_bits, noise)?;
-        let mut statement = statement.with_independence(self.independence.stated());
-        if self.exchange.is_some() {
-            statement.assumptions.extend(ranks::ASSUMED.map(str::to_owned));
-        }
-        Ok(statement)
     }
 
     /// Whether, at the last validation, a record had the same loss and the same gradients alone and in a batch, to the last bit;
