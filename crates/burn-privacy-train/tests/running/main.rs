@@ -3,6 +3,5 @@
 mod checkpoints;
 mod killed;
 mod line;
-mod other_backend;
 mod resumed_accuracy;
 mod training;

@@ -1,10 +1,11 @@
-//! A run that was saved on the CPU goes on on another backend.
+//! A run that was saved on the CPU goes on on another backend. A program of its own: a process brings a GPU up once.
 #![cfg(all(feature = "flex", feature = "wgpu"))]
 
-#[path = "../../../burn-privacy-kernels/src/backends/cube/on_adapter.rs"]
+#[path = "running/line/mod.rs"]
+mod line;
+#[path = "../../burn-privacy-kernels/src/backends/cube/on_adapter.rs"]
 mod on_adapter;
 
-use crate::line::{RECORDS, data, device, losses, model, weights};
 use burn::optim::SgdConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::prelude::*;
@@ -12,6 +13,7 @@ use burn_privacy::device::{DeviceChoice, select_device};
 use burn_privacy::ledger::Ledger;
 use burn_privacy::prelude::*;
 use burn_privacy_train::{Checkpoints, Trainer};
+use line::{RECORDS, data, device, losses, model, weights};
 
 /// Trains for at most so many updates in a folder.
 fn train(folder: &std::path::Path, device: &Device, updates: u64, resume: bool) -> (Vec<f32>, u64) {
@@ -24,7 +26,7 @@ fn train(folder: &std::path::Path, device: &Device, updates: u64, resume: bool) 
         .build()
         .unwrap();
     let ledger = Ledger::open(folder.join("ledger.jsonl"), "points").unwrap();
-    let session = plan.start(data(), crate::line::PointBatcher, device, Entropy::os()).unwrap();
+    let session = plan.start(data(), line::PointBatcher, device, Entropy::os()).unwrap();
     let session = session.with_physical_batch(RECORDS).with_ledger(ledger, "line").unwrap();
     let mut trainer =
         Trainer::new(session, 0.2).with_checkpoints(Checkpoints::in_folder(folder.join("checkpoints")), 4);
