@@ -66,30 +66,14 @@ impl PhasedRun {
         &self.plan
     }
 
-    /// Whether a phase pays for the sum of all records' vectors, each of norm at most `contribution`. For what releases such sums to
-    /// ask before it charges: a phase of that name may be of another plan.
+    /// [`Phase::require_sum_of_all`] of a phase by its name. For what releases such sums to ask before it charges: a phase of that name
+    /// may be of another plan.
     ///
     /// # Errors
     ///
-    /// [`BudgetError::Plan`] if the plan has no such phase, if it samples, as the sum of a sample would be amplified, or if it is
-    /// planned for smaller vectors.
+    /// [`BudgetError::Plan`] if the plan has no such phase, or its own.
     pub fn require_sum_of_all(&self, phase: &str, contribution: f64) -> Result<()> {
-        let phase = &self.plan.phases()[self.position(phase)?];
-        let refuse = |given: String, allowed: String| Err(BudgetError::Plan { field: "phase", given, allowed });
-        let (name, rate) = (phase.name(), phase.sampling().rate());
-        if rate < 1.0 {
-            return refuse(
-                format!("{name:?} at sampling rate {rate}"),
-                "the full batch, of which this releases the sum".into(),
-            );
-        }
-        if phase.contribution() < contribution {
-            return refuse(
-                format!("{name:?} for contributions of norm {}", phase.contribution()),
-                format!("at least {contribution}, which a record contributes here"),
-            );
-        }
-        Ok(())
+        self.plan.phases()[self.position(phase)?].require_sum_of_all(contribution)
     }
 
     fn position(&self, phase: &str) -> Result<usize> {
@@ -182,6 +166,8 @@ impl PhasedRun {
             // Whoever knows the seed can subtract the noise.
             epsilon_so_far.epsilon = f64::INFINITY;
         }
+        let mut assumptions = PrivacyStatement::standard_assumptions();
+        assumptions.push(Noise::FloatingPoint.assumption().to_owned());
         Ok(PhasedStatement {
             mechanism: mechanism.to_owned(),
             protected_unit: "one example (one item of the data set)".into(),
@@ -193,8 +179,7 @@ impl PhasedRun {
             phases: phases.collect(),
             entropy: self.entropy.into(),
             dataset: dataset.to_owned(),
-            assumptions: [PrivacyStatement::standard_assumptions(), vec![Noise::FloatingPoint.assumption().to_owned()]]
-                .concat(),
+            assumptions,
             not_covered: PrivacyStatement::standard_exclusions(),
         })
     }

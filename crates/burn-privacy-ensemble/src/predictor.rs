@@ -48,13 +48,15 @@ impl<A: Aggregation> Predictor<A> {
     pub fn statement(&self) -> Result<PredictionStatement> {
         let Queries { plan, ledger, run, private, .. } = &self.queries;
         let answered = ledger.charged(*run)?;
-        let mut runs = vec![(plan, answered)];
-        if let Some((tests, run)) = self.aggregation.test() {
-            let tested = ledger.charged(run)?;
+        let runs = match self.aggregation.test() {
+            None => vec![(plan, answered)],
             // Noisy tests of private votes decide which questions are answered: their number is no plan, so that each question counts
             // as answered.
-            runs = vec![(tests, tested), (plan, tested.min(plan.queries()))];
-        }
+            Some((tests, run)) => {
+                let tested = ledger.charged(run)?;
+                vec![(tests, tested), (plan, tested.min(plan.queries()))]
+            }
+        };
         let planned: Vec<(&QueryPlan, u64)> = runs.iter().map(|(plan, _)| (*plan, plan.queries())).collect();
         let mut epsilon_so_far = epsilon(&runs, plan.delta())?;
         if !private {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use burn_privacy_accounting::{AccountingError, DpEvent, RdpFilter};
 
 use super::budget::Budget;
+use super::composition::require_unit;
 use super::error::LedgerError;
 use super::history::History;
 use super::run_description::RunDescription;
@@ -43,10 +44,7 @@ impl History {
         let mut charged: BTreeMap<String, (DpEvent, u64, &str)> = BTreeMap::new();
         let unit = self.charged_unit();
         for run in self.runs().iter().filter(|run| run.charged > 0) {
-            let found = run.description.protected();
-            if let Some(expected) = unit.filter(|unit| *unit != found) {
-                return Err(LedgerError::OtherUnit { name: run.description.name.clone(), found, expected });
-            }
+            require_unit(&run.description.name, run.description.protected(), unit)?;
             let event = budget.event(&run.description)?;
             let kind = charged.entry(event.to_json()).or_insert((event, 0, &run.description.name));
             kind.1 = kind.1.saturating_add(run.charged);
@@ -65,10 +63,7 @@ impl History {
     pub(super) fn fitting(&self, run: &RunDescription, least: u64, wanted: u64) -> Result<u64, LedgerError> {
         let (Some(budget), Some(filter)) = (self.budget(), self.filter()?) else { return Ok(wanted) };
         let event = budget.event(run)?;
-        let found = run.protected();
-        if let Some(expected) = self.charged_unit().filter(|unit| *unit != found) {
-            return Err(LedgerError::OtherUnit { name: run.name.clone(), found, expected });
-        }
+        require_unit(&run.name, run.protected(), self.charged_unit())?;
         let fits = |steps: u64| match filter.clone().charge(&event, steps) {
             Ok(()) => Ok(true),
             Err(AccountingError::BudgetExhausted { .. } | AccountingError::FailuresExhausted { .. }) => Ok(false),

@@ -7,6 +7,7 @@ use burn_privacy_accounting::{
 use super::budget::event_of;
 use super::error::LedgerError;
 use super::history::Charge;
+use super::unit::Unit;
 
 /// What belongs to every epsilon that composes the runs of a ledger without a [`Budget`](super::Budget).
 pub const COMPOSITION_CAVEAT: &str = "an upper bound only if all these runs were planned without looking at each other's \
@@ -29,10 +30,8 @@ pub fn compose_charges<'a>(
 ) -> Result<(), LedgerError> {
     let mut unit = None;
     for charge in charges {
-        let expected = *unit.get_or_insert(charge.unit);
-        if charge.unit != expected {
-            return Err(LedgerError::OtherUnit { name: charge.name.clone(), found: charge.unit, expected });
-        }
+        require_unit(&charge.name, charge.unit, unit)?;
+        unit = Some(charge.unit);
         if charge.adjacency != accountant.adjacency().to_string() {
             return Err(LedgerError::OtherAdjacency {
                 name: charge.name.clone(),
@@ -44,6 +43,14 @@ pub fn compose_charges<'a>(
         accountant.compose(&event, charge.steps)?;
     }
     Ok(())
+}
+
+/// Refuses a run that protects another unit than what was charged before, if anything was.
+pub(super) fn require_unit(name: &str, found: Unit, before: Option<Unit>) -> Result<(), LedgerError> {
+    match before.filter(|before| *before != found) {
+        Some(expected) => Err(LedgerError::OtherUnit { name: name.to_owned(), found, expected }),
+        None => Ok(()),
+    }
 }
 
 /// Epsilon of charges together, by every accountant that supports them; see [`compose_charges`].

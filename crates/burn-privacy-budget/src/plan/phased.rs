@@ -60,6 +60,24 @@ impl Phase {
         self.contribution
     }
 
+    /// Whether it pays for the sum of all records' vectors, each of norm at most `contribution`.
+    ///
+    /// # Errors
+    ///
+    /// [`BudgetError::Plan`] if it samples, as the sum of a sample would be amplified, or if it is planned for smaller vectors.
+    pub fn require_sum_of_all(&self, contribution: f64) -> Result<()> {
+        let (name, rate) = (&self.name, self.sampling.rate());
+        if rate < 1.0 {
+            let given = format!("{name:?} at sampling rate {rate}");
+            return Err(refuse("phase", given, "the full batch, of which this releases the sum"));
+        }
+        if self.contribution < contribution {
+            let given = format!("{name:?} for contributions of norm {}", self.contribution);
+            return Err(refuse("phase", given, format!("at least {contribution}, which a record contributes here")));
+        }
+        Ok(())
+    }
+
     /// L2 sensitivity of the sum under the plan's adjacency.
     pub fn sensitivity(&self) -> f64 {
         self.sensitivity

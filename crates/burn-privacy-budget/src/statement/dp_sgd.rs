@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::plan::{Clipping, PrivacyPlan, ProtectedUnit, Sampling};
 
 /// What the last bits of a record's contribution to a sum may depend on, beside the record and public things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LastBits {
     /// On nothing: each record is alone in its batch.
     OfTheRecordAlone,
@@ -18,6 +18,12 @@ pub enum LastBits {
 }
 
 impl LastBits {
+    /// What holds of two steps.
+    #[must_use]
+    pub fn weaker(self, other: Self) -> Self {
+        self.max(other)
+    }
+
     fn assumption(self) -> Option<String> {
         const ASSUMED: &str =
             "what a record adds to a sum does not depend, to its last bits, on the records of its physical batch";
@@ -53,6 +59,12 @@ pub enum Noise {
 }
 
 impl Noise {
+    /// What holds of two steps: exact noise only if both have it.
+    #[must_use]
+    pub fn weaker(self, other: Self) -> Self {
+        if self == other { self } else { Self::FloatingPoint }
+    }
+
     /// What rests on how the noise is drawn, in words.
     #[must_use]
     pub const fn assumption(self) -> &'static str {

@@ -22,6 +22,9 @@ use crate::{FeatureError, FeatureTable, Result};
 /// Entries are multiples of 1 over this.
 const GRID: f64 = (1_u64 << 30) as f64;
 
+/// The largest norm of a record's pair of vectors.
+const CONTRIBUTION: f64 = std::f64::consts::SQRT_2;
+
 /// Covers the roundings of norms and quotients.
 const MARGIN: f64 = 1.0 - 1e-12;
 
@@ -166,7 +169,7 @@ pub fn statistics_phase(nominal_size: usize, noise: PhaseNoise) -> PhaseConfig {
     PhaseConfig {
         name: PHASE.into(),
         sampling: Sampling::full_batch(nominal_size),
-        contribution: std::f64::consts::SQRT_2,
+        contribution: CONTRIBUTION,
         noise,
         steps: 1,
     }
@@ -253,7 +256,7 @@ fn check_release(table: &FeatureTable, bounds: &ChannelBounds, release: &Release
         ));
     }
     let phase = release.phase();
-    if phase.contribution() < std::f64::consts::SQRT_2 || phase.sampling().rate() < 1.0 {
+    if phase.require_sum_of_all(CONTRIBUTION).is_err() {
         let name = phase.name().to_owned();
         return Err(FeatureError::invalid(
             "the release's phase",
