@@ -1,7 +1,6 @@
 //! The trainers on a line with noise, against loops written out by hand.
 #![cfg(feature = "flex")]
 
-use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::InMemDataset;
 use burn::optim::SgdConfig;
 use burn::prelude::*;
@@ -11,44 +10,7 @@ use burn_privacy::nn::{Linear, LinearConfig};
 use burn_privacy::prelude::*;
 use burn_privacy_train::{OrdinaryTrainer, TrainError, Trainer, correct_predictions};
 
-const RECORDS: usize = 400;
-
-#[derive(Clone, Debug)]
-struct Point {
-    x: f32,
-    y: f32,
-}
-
-#[derive(Clone, Debug)]
-struct Points {
-    x: Tensor<2>,
-    y: Tensor<2>,
-}
-
-#[derive(Clone)]
-struct PointBatcher;
-
-impl Batcher<Point, Points> for PointBatcher {
-    fn batch(&self, points: Vec<Point>, device: &Device) -> Points {
-        let column = |values: Vec<f32>| {
-            let count = values.len();
-            Tensor::from_data(TensorData::new(values, [count, 1]), device)
-        };
-        Points {
-            x: column(points.iter().map(|point| point.x).collect()),
-            y: column(points.iter().map(|point| point.y).collect()),
-        }
-    }
-}
-
-/// y = 2 x - 1.
-fn data() -> InMemDataset<Point> {
-    let point = |index: usize| {
-        let x = index as f32 / RECORDS as f32;
-        Point { x, y: 2.0 * x - 1.0 }
-    };
-    InMemDataset::new((0..RECORDS).map(point).collect())
-}
+use crate::line::{Point, PointBatcher, Points, RECORDS, data, losses, weights};
 
 fn device() -> Device {
     select_device(DeviceChoice::Cpu).unwrap().device.autodiff()
@@ -56,12 +18,6 @@ fn device() -> Device {
 
 fn model(device: &Device) -> Linear {
     LinearConfig::new(1, 1).init(device)
-}
-
-fn weights(model: &Linear) -> Vec<f32> {
-    let bias = model.bias.as_ref().unwrap().val().into_data();
-    let weight = model.weight.val().into_data();
-    weight.iter::<f32>().chain(bias.iter::<f32>()).collect()
 }
 
 fn plan(steps: u64) -> PrivacyPlan {
@@ -73,10 +29,6 @@ fn plan(steps: u64) -> PrivacyPlan {
         .with_delta(1e-4)
         .build()
         .unwrap()
-}
-
-fn losses(model: &Linear, points: Points) -> std::result::Result<Tensor<1>, burn_privacy_train::BoxedError> {
-    Ok(mean_squared_error(model.forward(points.x), points.y))
 }
 
 #[test]

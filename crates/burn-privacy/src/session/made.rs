@@ -1,6 +1,8 @@
 //! How the steps of a session so far were made: what a statement may say of all of them is what holds of the weakest.
 
-use burn_privacy_budget::statement::{LastBits, Noise};
+use burn_privacy_budget::statement::{Independence as Stated, LastBits, Noise};
+
+use crate::traced::Independence;
 
 /// The weakest of the steps so far; `None` before the first.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,20 +20,17 @@ impl StepsMade {
     }
 
     /// Steps of an earlier session, of which nothing is recorded but their number.
-    pub(super) fn also_unknown(&mut self) {
+    pub(super) fn also_unknown(&mut self, independence: &mut Independence) {
         self.also(LastBits::OfTheBatch, Noise::FloatingPoint);
+        independence.also(Stated::CheckedNumerically);
     }
 
     /// The weakest if one more step were made.
     pub(super) fn with(self, last_bits: LastBits, noise: Noise) -> (LastBits, Noise) {
-        let Some((last_bits_so_far, noise_so_far)) = self.0 else { return (last_bits, noise) };
-        let last_bits = match (last_bits_so_far, last_bits) {
-            (LastBits::OfTheBatch, _) | (_, LastBits::OfTheBatch) => LastBits::OfTheBatch,
-            (LastBits::OfTheClosure, _) | (_, LastBits::OfTheClosure) => LastBits::OfTheClosure,
-            (LastBits::OfTheRecordAlone, LastBits::OfTheRecordAlone) => LastBits::OfTheRecordAlone,
-        };
-        let exact = (noise_so_far, noise) == (Noise::ExactRounded, Noise::ExactRounded);
-        (last_bits, if exact { Noise::ExactRounded } else { Noise::FloatingPoint })
+        match self.0 {
+            Some((last_bits_so_far, noise_so_far)) => (last_bits_so_far.weaker(last_bits), noise_so_far.weaker(noise)),
+            None => (last_bits, noise),
+        }
     }
 }
 
@@ -50,7 +49,7 @@ mod tests {
         made.also(LastBits::OfTheRecordAlone, Noise::FloatingPoint);
         assert_eq!(made.with(best.0, best.1), (LastBits::OfTheClosure, Noise::FloatingPoint));
         let mut resumed = StepsMade::default();
-        resumed.also_unknown();
+        resumed.also_unknown(&mut Independence::default());
         resumed.also(best.0, best.1);
         assert_eq!(resumed.with(best.0, best.1), (LastBits::OfTheBatch, Noise::FloatingPoint));
     }

@@ -22,7 +22,7 @@ use burn::data::dataset::Dataset;
 use burn::tensor::{Device, Tensor};
 use burn_privacy_accounting::PlannedSchedule;
 use burn_privacy_budget::LedgerRun;
-use burn_privacy_budget::statement::{Independence as Stated, Noise, PrivacyStatement};
+use burn_privacy_budget::statement::{Noise, PrivacyStatement};
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 use crate::charges::Charges;
@@ -216,8 +216,7 @@ where
         self.charges.continue_in(run)?;
         self.next = self.charged_steps();
         if self.next > 0 {
-            self.made.also_unknown();
-            self.independence.also(Stated::CheckedNumerically);
+            self.made.also_unknown(&mut self.independence);
         }
         Ok(self)
     }

@@ -104,8 +104,7 @@ where
                 self.charges.follow(step);
                 if step > 0 && self.made.is_none() {
                     // The run began in another session.
-                    self.made.also_unknown();
-                    self.independence.also(Independence::CheckedNumerically);
+                    self.made.also_unknown(&mut self.independence);
                 }
                 sampler.next_batch()
             }

@@ -2,14 +2,12 @@
 
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
-use burn::tensor::Tensor;
 use burn_privacy_budget::statement::{LastBits, PrivacyStatement, statement};
-use burn_privacy_kernels::ops::exact_grid::sums_in_f64;
 
 use super::Session;
 use super::ranks::ASSUMED;
 use crate::error::Result;
-use crate::per_example::PerExample;
+use crate::per_example::{GradientSum, PerExample};
 
 impl<I, O, D, B> Session<I, O, D, B>
 where
@@ -42,7 +40,7 @@ where
         };
         match self.per_example {
             PerExample::Loop => LastBits::OfTheRecordAlone,
-            _ if by_rules && sums_in_f64(&Tensor::<1>::zeros([1], &self.device)) => LastBits::OfTheClosure,
+            _ if by_rules && GradientSum::is_on_cpu(&self.device) => LastBits::OfTheClosure,
             // Burn's own products choose how they compute by the number of rows.
             _ => LastBits::OfTheBatch,
         }

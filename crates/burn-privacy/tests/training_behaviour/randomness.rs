@@ -6,7 +6,7 @@ use burn::prelude::*;
 use burn_privacy::nn::{Linear, LinearConfig};
 use burn_privacy::prelude::*;
 
-use crate::support::{Batch, ByPath, Rows, Values, distance, flex, parameters, with_values};
+use crate::support::{Batch, ByPath, Example, Rows, Values, by_path, distance, flex, parameters, with_values};
 
 /// Five steps of Poisson batches with noise: the parameters, and the statement.
 fn train(entropy: Entropy) -> (ByPath, PrivacyStatement) {
@@ -54,61 +54,56 @@ fn two_runs_with_the_operating_systems_entropy_differ() {
     assert!(!statement.to_string().contains("NOT PRIVATE"), "{statement}");
 }
 
+/// One step that draws half of the records.
+fn half_of(records: usize, delta: f64) -> PrivacyPlan {
+    PrivacyPlanConfig::new()
+        .with_sampling(Sampling::poisson(records / 2, records))
+        .with_noise(NoiseLevel::multiplier(1.0))
+        .with_delta(delta)
+        .with_steps(1)
+        .build()
+        .unwrap()
+}
+
+/// The noise of a session's first step, as many entries as the plan has records.
+fn first_noise(plan: &PrivacyPlan, entropy: Entropy, kind: Noise) -> Vec<f64> {
+    let entries = plan.sampling().nominal_size();
+    let model = burn::module::Param::from_tensor(Tensor::<1>::zeros([entries], &flex()));
+    let nothing = InMemDataset::<Example>::new(Vec::new());
+    let mut session = plan.start(nothing, Rows, &flex(), entropy).unwrap().with_noise(kind);
+    let step = session.next_step().unwrap().unwrap();
+    let update = step.gradients(&model, |_, _: Batch| unreachable!("an empty batch")).unwrap();
+    by_path(&model, &update.into(), 1.0).remove("").unwrap()
+}
+
+/// What a session's first step draws.
+fn first_drawn(plan: &PrivacyPlan, entropy: Entropy) -> Vec<usize> {
+    let many = InMemDataset::new(vec![Example::new(Vec::new(), Vec::new()); plan.sampling().nominal_size()]);
+    let mut drawing = plan.start::<_, Batch, _, _>(many, Rows, &flex(), entropy).unwrap();
+    drawing.take_sampler().unwrap().next_batch().unwrap().unwrap().unprotected_indices().to_vec()
+}
+
 #[test]
 fn sessions_share_neither_noise_nor_coins() {
     // The same step of two sessions of one plan, as of a run that goes on in another process.
-    let records = 1_000;
-    let plan = PrivacyPlanConfig::new()
-        .with_sampling(Sampling::poisson(records / 2, records))
-        .with_noise(NoiseLevel::multiplier(1.0))
-        .with_delta(1e-4)
-        .with_steps(1)
-        .build()
-        .unwrap();
-    let model = burn::module::Param::from_tensor(Tensor::<1>::zeros([records], &flex()));
+    let plan = half_of(1_000, 1e-4);
     for kind in [Noise::FloatingPoint, Noise::ExactRounded] {
-        let [first, second] = std::array::from_fn(|_| {
-            let nothing = InMemDataset::<crate::support::Example>::new(Vec::new());
-            let mut session = plan.start(nothing, Rows, &flex(), Entropy::os()).unwrap().with_noise(kind);
-            let step = session.next_step().unwrap().unwrap();
-            let update = step.gradients(&model, |_, _: Batch| unreachable!("an empty batch")).unwrap();
-            crate::support::by_path(&model, &update.into(), 1.0).remove("").unwrap()
-        });
+        let [first, second] = std::array::from_fn(|_| first_noise(&plan, Entropy::os(), kind));
         // Two floats of some 2^25 likely ones meet by chance: 3e-5 times in a thousand.
         let same = first.iter().zip(&second).filter(|(x, y)| x == y).count();
         assert!(same < 4, "{kind:?}: {same} values of 1,000 are equal");
     }
-    let [first, second] = std::array::from_fn(|_| {
-        let many = InMemDataset::new(vec![crate::support::Example::new(Vec::new(), Vec::new()); records]);
-        let mut drawing = plan.start::<_, Batch, _, _>(many, Rows, &flex(), Entropy::os()).unwrap();
-        drawing.take_sampler().unwrap().next_batch().unwrap().unwrap().unprotected_indices().to_vec()
-    });
-    assert_ne!(first, second);
+    assert_ne!(first_drawn(&plan, Entropy::os()), first_drawn(&plan, Entropy::os()));
 }
 
 #[test]
 fn sampling_and_noise_share_no_randomness_under_one_seed() {
     // Coins at rate 1/2 against the signs of the noise: independent, so they agree half of the time.
     let records = 20_000;
-    let plan = PrivacyPlanConfig::new()
-        .with_sampling(Sampling::poisson(records / 2, records))
-        .with_noise(NoiseLevel::multiplier(1.0))
-        .with_delta(1e-9)
-        .with_steps(1)
-        .build()
-        .unwrap();
-    let many = InMemDataset::new(vec![crate::support::Example::new(Vec::new(), Vec::new()); records]);
-    let mut drawing = plan.start::<_, Batch, _, _>(many, Rows, &flex(), Entropy::seeded(3)).unwrap();
-    let drawn = drawing.take_sampler().unwrap().next_batch().unwrap().unwrap();
+    let plan = half_of(records, 1e-9);
     let mut heads = vec![false; records];
-    drawn.unprotected_indices().iter().for_each(|&index| heads[index] = true);
-
-    let model = burn::module::Param::from_tensor(Tensor::<1>::zeros([records], &flex()));
-    let dataset = InMemDataset::<crate::support::Example>::new(Vec::new());
-    let mut session = plan.start(dataset, Rows, &flex(), Entropy::seeded(3)).unwrap();
-    let step = session.next_step().unwrap().unwrap();
-    let update = step.gradients(&model, |_, _: Batch| unreachable!("an empty batch")).unwrap();
-    let noise = crate::support::by_path(&model, &update.into(), 1.0).remove("").unwrap();
+    first_drawn(&plan, Entropy::seeded(3)).into_iter().for_each(|index| heads[index] = true);
+    let noise = first_noise(&plan, Entropy::seeded(3), Noise::FloatingPoint);
     let agree = noise.iter().zip(&heads).filter(|(noise, heads)| (**noise > 0.0) == **heads).count() as f64;
     assert!((agree - 10_000.0).abs() < 6.0 * (records as f64 / 4.0).sqrt(), "{agree} of {records} agree");
 }
