@@ -50,6 +50,10 @@ impl Summaries {
     }
 }
 
+/// What the epsilons of a table whose seeds everybody knows are worth.
+const SEEDED: &str = "All randomness is from known seeds, so that this table can be repeated: an epsilon is what a run costs whose randomness is \
+                      secret; these runs protect nobody.";
+
 /// Scores without noise, and of each mode at each epsilon.
 pub struct Report {
     /// What was trained and measured on, and how often.
@@ -61,11 +65,11 @@ pub struct Report {
 }
 
 impl Report {
-    /// Modes by epsilons, as Markdown: accuracies in percent, then AUROC.
+    /// Modes by epsilons, as Markdown: accuracies in percent, then AUROC, then what the epsilons are worth.
     pub fn tables(&self) -> String {
         let accuracy = self.table(2, self.plain.accuracy, |at| at.accuracy);
         let auroc = self.table(4, self.plain.auroc, |at| at.auroc);
-        format!("Accuracy (%):\n\n{accuracy}\nArea under the ROC curve:\n\n{auroc}")
+        format!("Accuracy (%):\n\n{accuracy}\nArea under the ROC curve:\n\n{auroc}\n{SEEDED}\n")
     }
 
     fn table(&self, digits: usize, plain: f64, part: fn(&Summaries) -> Summary) -> String {

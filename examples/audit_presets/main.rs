@@ -20,7 +20,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use burn_privacy::nn::{Embedding, EmbeddingConfig};
 use burn_privacy::prelude::*;
 use burn_privacy_audit::{AuditReport, Runs, Scores};
-use burn_privacy_examples::image_training::{Noise as PlannedNoise, Preset};
+use burn_privacy_examples::image_training::Preset;
 use burn_privacy_examples::{Result, cifar, mnist};
 use clap::ValueEnum;
 
@@ -49,10 +49,7 @@ fn row<M>(name: String, preset: &Preset<M>, images: usize) -> Row {
         batch_size: preset.batch_size,
         images,
         steps: (preset.epochs * images as u64).div_ceil(preset.batch_size as u64),
-        noise: match preset.noise {
-            PlannedNoise::Epsilon(epsilon) => NoiseLevel::target(epsilon, preset.delta),
-            PlannedNoise::Multiplier(multiplier) => NoiseLevel::multiplier(multiplier),
-        },
+        noise: preset.noise.with_delta(preset.delta),
         clip: preset.clip,
         delta: preset.delta,
         fault: Fault::Sound,

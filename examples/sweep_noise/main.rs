@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use burn_privacy::device::{DeviceChoice, select_device};
-use burn_privacy::sweep::{Sweep, SweepConfig, SweepDescription, SweepProgress, SweptNoise, jobs_that_fit};
+use burn_privacy::sweep::{Sweep, SweepConfig, SweepDescription, SweepProgress, jobs_that_fit};
 use burn_privacy_examples::image_training::{End, exit_code, say};
 use burn_privacy_examples::{Result, command_line};
 use clap::Parser;
@@ -94,8 +94,8 @@ fn config(options: &Options, task: &Task) -> SweepConfig {
         let noises = if private { &defaults.noises[middle..=middle] } else { &defaults.noises[..] };
         for noise in noises {
             match *noise {
-                SweptNoise::NoiseMultiplier(multiplier) => multipliers.push(multiplier),
-                SweptNoise::Epsilon(epsilon) => epsilons.push(epsilon),
+                NoiseTarget::NoiseMultiplier(multiplier) => multipliers.push(multiplier),
+                NoiseTarget::Epsilon(epsilon) => epsilons.push(epsilon),
             }
         }
     }

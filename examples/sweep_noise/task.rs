@@ -3,11 +3,10 @@
 use burn::prelude::*;
 use burn_privacy::WeightAverage;
 use burn_privacy::datasets::{Checksum, ImageBatcher, ImageDataset, MnistVariant};
-use burn_privacy::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
-use burn_privacy::sweep::SweptNoise;
+use burn_privacy::plan::{Clipping, NoiseLevel, NoiseTarget, PrivacyPlan, PrivacyPlanConfig, Sampling};
 use burn_privacy_examples::affordability::data::{Data, Household};
 use burn_privacy_examples::affordability::{CLIPPING_NORM, LEARNING_RATE, SAMPLED, STEPS, generated};
-use burn_privacy_examples::image_training::{ImageSource, Noise, Preset, value_name};
+use burn_privacy_examples::image_training::{ImageSource, Preset, value_name};
 use burn_privacy_examples::{NominalSize, Result, cifar, mnist};
 use clap::ValueEnum;
 
@@ -15,7 +14,7 @@ use crate::options::{Arguments, Options, TaskName};
 
 /// Settings to start from.
 pub struct Defaults {
-    pub noises: Vec<SweptNoise>,
+    pub noises: Vec<NoiseTarget>,
     pub clip: f64,
     pub learning_rate: f64,
     pub batch_size: usize,
@@ -157,7 +156,7 @@ impl Task {
         let batch_size = nominal.get() / SAMPLED;
         Ok(Self {
             defaults: Defaults {
-                noises: [0.5, 1.0, 2.0, 4.0, 8.0].map(SweptNoise::Epsilon).into(),
+                noises: [0.5, 1.0, 2.0, 4.0, 8.0].map(NoiseTarget::Epsilon).into(),
                 clip: CLIPPING_NORM,
                 learning_rate: LEARNING_RATE,
                 batch_size,
@@ -201,10 +200,7 @@ impl Task {
         let (train, held_out) = train.split_at(train.len().saturating_sub(nominal_held_out))?;
         Ok(Self {
             defaults: Defaults {
-                noises: vec![match preset.noise {
-                    Noise::Epsilon(epsilon) => SweptNoise::Epsilon(epsilon),
-                    Noise::Multiplier(multiplier) => SweptNoise::NoiseMultiplier(multiplier),
-                }],
+                noises: vec![preset.noise],
                 clip: preset.clip,
                 learning_rate: preset.learning_rate,
                 batch_size: preset.batch_size,

@@ -1,8 +1,8 @@
 //! Circles of modules: files of one crate that use each other in a loop.
 //!
-//! A file uses another if it names one of its items by a path that begins with `crate` or `super` (in a `use` or in code, but
-//! not in comments or behind `#[cfg(test)]`). A name that a `mod.rs` or `lib.rs` hands on with `pub use` leads to the file that
-//! it hands on from. Not seen are macros, names that come by a glob, and calls of a file that a `mod.rs` declares itself (`child::f()`).
+//! A file uses another if it names one of its items by a path that begins with `crate`, `super` or the name of a file that it declares
+//! (in a `use` or in code, but not in comments or behind `#[cfg(test)]`). A name that a `mod.rs` or `lib.rs` hands on with `pub use` leads
+//! to the file that it hands on from. Not seen are macros and names that come by a glob.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -141,18 +141,18 @@ fn expand(prefix: &[String], tree: &str, paths: &mut Paths) {
     }
 }
 
-/// Paths in code that begin with `crate::` or `super::`.
+/// Paths in code, of any beginning: `target` knows which lead to a file.
 fn inline(code: &str, used: &mut Paths) {
-    for start in ["crate::", "super::"] {
-        for (at, _) in code.match_indices(start) {
-            let attached =
-                code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == ':');
-            let end =
-                code[at..].find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(code.len() - at);
-            if !attached && !code[..at].ends_with("pub(in ") {
-                used.push(code[at..at + end].split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect());
-            }
+    let of_path = |character: char| character.is_alphanumeric() || character == '_' || character == ':';
+    let mut rest = code;
+    while let Some(start) = rest.find(of_path) {
+        let before = &rest[..start];
+        let end = rest[start..].find(|character| !of_path(character)).map_or(rest.len(), |end| start + end);
+        let path = &rest[start..end];
+        if path.contains("::") && !path.starts_with(':') && !before.ends_with("pub(in ") {
+            used.push(path.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect());
         }
+        rest = &rest[end..];
     }
 }
 

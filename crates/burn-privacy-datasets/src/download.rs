@@ -1,12 +1,12 @@
 //! Fetching data sets, whole or not at all.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use burn_privacy_output::{AtomicFile, OutputError};
 use indicatif::{ProgressBar, ProgressStyle};
-use tempfile::NamedTempFile;
 
 use super::checksum::{Md5Sum, file_md5};
 use super::{CIFAR10_ARCHIVE, DatasetError, MnistVariant};
@@ -85,8 +85,11 @@ impl Download {
             return Ok(path);
         }
 
-        // In the same folder, so that the renaming is one step. Dropping it removes it.
-        let mut part = tempfile::Builder::new().suffix(".part").tempfile_in(folder).map_err(unwritable)?;
+        let not_written = |error| match error {
+            OutputError::File { path, source } => DatasetError::Write { path, source },
+            other => DatasetError::Write { path: path.clone(), source: io::Error::other(other) },
+        };
+        let mut part = AtomicFile::create(&path).map_err(not_written)?;
         let (bytes, found) = self.transfer(folder, &mut part)?;
         if found != self.md5 {
             return Err(DatasetError::DownloadChecksum {
@@ -97,18 +100,12 @@ impl Download {
                 expected: self.md5.clone(),
             });
         }
-        let unwritable = |source| DatasetError::Write { path: path.clone(), source };
-        part.as_file().sync_all().map_err(unwritable)?;
-        part.persist(&path).map_err(|failed| unwritable(failed.error))?;
-        if let Ok(folder) = File::open(folder) {
-            // Makes the new name last through a power cut, where the system can do that for a folder.
-            let _ = folder.sync_all();
-        }
+        part.commit().map_err(not_written)?;
         Ok(path)
     }
 
     /// Copies the body into `part`, and gives its length and MD5.
-    fn transfer(&self, folder: &Path, part: &mut NamedTempFile) -> Result<(u64, String), DatasetError> {
+    fn transfer(&self, folder: &Path, part: &mut AtomicFile) -> Result<(u64, String), DatasetError> {
         let failed = |bytes, reason| DatasetError::Download {
             url: self.url.clone(),
             folder: folder.to_owned(),

@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn_privacy_budget::PhasedRun;
-use burn_privacy_budget::plan::Sampling;
+use burn_privacy_budget::plan::{NoiseTarget, Sampling};
 use burn_privacy_features::normalization::ChannelBounds;
 use burn_privacy_features::{FeatureTable, ImageFeatures, PatchFeatures, dead_leaves};
 use burn_privacy_linear::{
-    Averaging, FeatureClassifier, FixedFeatureTraining, HeadLoss, HeadTraining, NoiseTarget, Normalization, UpdateRule,
+    Averaging, FeatureClassifier, FixedFeatureTraining, HeadLoss, HeadTraining, Normalization, UpdateRule,
 };
 use burn_privacy_mechanisms::Entropy;
 
@@ -147,7 +147,7 @@ fn run(task: &str, folder: &Path, options: &Options) -> Result<()> {
         steps: options.number("--steps", 586.0)? as u64,
     };
     let epsilon = options.number("--epsilon", 3.0)?;
-    let target = if epsilon.is_finite() { NoiseTarget::Epsilon(epsilon) } else { NoiseTarget::Multiplier(0.0) };
+    let target = if epsilon.is_finite() { NoiseTarget::Epsilon(epsilon) } else { NoiseTarget::NoiseMultiplier(0.0) };
     let plan = training.plan(target, options.number("--delta", 1e-5)?)?;
     let seed = options.number("--seed", -1.0)?;
     let entropy = if seed < 0.0 { Entropy::os() } else { Entropy::seeded(seed as u64) };

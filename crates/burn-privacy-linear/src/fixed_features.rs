@@ -1,7 +1,7 @@
 //! The whole recipe: fixed features, normalized, with a linear head, under one plan.
 
 use burn_privacy_budget::PhasedRun;
-use burn_privacy_budget::plan::{PhaseNoise, PhasedPlan, PhasedPlanConfig, Sampling};
+use burn_privacy_budget::plan::{NoiseTarget, PhaseNoise, PhasedPlan, PhasedPlanConfig, Sampling};
 use burn_privacy_features::FeatureTable;
 use burn_privacy_features::normalization::channel_statistics::{NORMS_PHASE, PHASE as STATISTICS_PHASE};
 use burn_privacy_features::normalization::{
@@ -42,18 +42,10 @@ pub struct FixedFeatureTraining {
     pub steps: u64,
 }
 
-/// How much privacy.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum NoiseTarget {
-    /// The head gets as much noise as all phases together need for this epsilon.
-    Epsilon(f64),
-    /// The head's noise multiplier; 0, with which the statistics have no noise either, is not private.
-    Multiplier(f64),
-}
-
 impl FixedFeatureTraining {
-    /// The plan of all phases: norms and statistics of channels (unless groups are normalized) and the head.
+    /// The plan of all phases: norms and statistics of channels (unless groups are normalized) and the head, which gets as much noise as all
+    /// phases together need for an epsilon. A noise multiplier is the head's alone; 0, with which the statistics have no noise either,
+    /// is not private.
     ///
     /// # Errors
     ///
@@ -62,14 +54,15 @@ impl FixedFeatureTraining {
         let mut plan = PhasedPlanConfig::new(delta);
         let size = self.sampling.nominal_size();
         if let Normalization::Channels { norms_noise, statistics_noise, .. } = self.normalization {
-            let share =
-                |given: f64| PhaseNoise::Multiplier(if noise == NoiseTarget::Multiplier(0.0) { 0.0 } else { given });
+            let share = |given: f64| {
+                PhaseNoise::Multiplier(if noise == NoiseTarget::NoiseMultiplier(0.0) { 0.0 } else { given })
+            };
             plan = plan.with_phase(norms_phase(size, share(norms_noise)));
             plan = plan.with_phase(statistics_phase(size, share(statistics_noise)));
         }
         let own = match noise {
             NoiseTarget::Epsilon(_) => PhaseNoise::Calibrated(1.0),
-            NoiseTarget::Multiplier(multiplier) => PhaseNoise::Multiplier(multiplier),
+            NoiseTarget::NoiseMultiplier(multiplier) => PhaseNoise::Multiplier(multiplier),
         };
         plan = plan.with_phase(head_phase(self.sampling, self.clip, own, self.steps)?);
         if let NoiseTarget::Epsilon(epsilon) = noise {

@@ -57,7 +57,7 @@ mod train;
 mod update;
 
 pub use error::{LinearError, Result};
-pub use fixed_features::{FeatureClassifier, FixedFeatureTraining, NoiseTarget, Normalization, Normalizer};
+pub use fixed_features::{FeatureClassifier, FixedFeatureTraining, Normalization, Normalizer};
 pub use gradient::clipped_sum;
 pub use head::LinearHead;
 pub use loss::HeadLoss;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use burn_privacy_budget::plan::NoiseTarget;
 use serde::{Deserialize, Serialize};
 
 use super::error::{SweepError, refuse};
@@ -9,22 +10,12 @@ use super::error::{SweepError, refuse};
 /// More trials than this are a slip of the keyboard.
 const MOST_TRIALS: usize = 1_000_000;
 
-/// How much noise a setting has.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SweptNoise {
-    /// Noise standard deviation divided by the sensitivity.
-    NoiseMultiplier(f64),
-    /// As much as this epsilon needs.
-    Epsilon(f64),
-}
-
 /// What one trial is made with.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setting {
     /// How much noise.
-    pub noise: SweptNoise,
+    pub noise: NoiseTarget,
     /// Clipping norm.
     pub clip: f64,
     /// Learning rate, for the trial's optimizer.
@@ -36,8 +27,8 @@ pub struct Setting {
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.noise {
-            SweptNoise::NoiseMultiplier(value) => write!(f, "noise multiplier {value}")?,
-            SweptNoise::Epsilon(value) => write!(f, "epsilon {value}")?,
+            NoiseTarget::NoiseMultiplier(value) => write!(f, "noise multiplier {value}")?,
+            NoiseTarget::Epsilon(value) => write!(f, "epsilon {value}")?,
         }
         let Self { clip, learning_rate, batch_size, .. } = self;
         write!(f, ", clip {clip}, learning rate {learning_rate}, batch {batch_size}")
@@ -65,7 +56,7 @@ impl fmt::Display for Setting {
 pub struct SweepConfig {
     pub(super) dataset: String,
     pub(super) nominal_size: usize,
-    noises: Vec<SweptNoise>,
+    noises: Vec<NoiseTarget>,
     clips: Vec<f64>,
     learning_rates: Vec<f64>,
     batch_sizes: Vec<usize>,
@@ -101,13 +92,13 @@ impl SweepConfig {
 
     /// Noise multipliers to try, besides the [epsilons](Self::with_epsilons).
     pub fn with_noise_multipliers(mut self, multipliers: impl IntoIterator<Item = f64>) -> Self {
-        self.noises.extend(multipliers.into_iter().map(SweptNoise::NoiseMultiplier));
+        self.noises.extend(multipliers.into_iter().map(NoiseTarget::NoiseMultiplier));
         self
     }
 
     /// Target epsilons to try, each with the noise that it needs.
     pub fn with_epsilons(mut self, epsilons: impl IntoIterator<Item = f64>) -> Self {
-        self.noises.extend(epsilons.into_iter().map(SweptNoise::Epsilon));
+        self.noises.extend(epsilons.into_iter().map(NoiseTarget::Epsilon));
         self
     }
 
@@ -223,8 +214,8 @@ impl SweepConfig {
         let positive = "a finite number above 0";
         for setting in self.settings() {
             let (what, noise) = match setting.noise {
-                SweptNoise::NoiseMultiplier(value) => ("noise multiplier", value),
-                SweptNoise::Epsilon(value) => ("epsilon", value),
+                NoiseTarget::NoiseMultiplier(value) => ("noise multiplier", value),
+                NoiseTarget::Epsilon(value) => ("epsilon", value),
             };
             let (clip, rate) = (setting.clip, setting.learning_rate);
             for (what, value) in [(what, noise), ("clipping norm", clip), ("learning rate", rate)] {

@@ -52,7 +52,7 @@ mod summary;
 mod table;
 mod trial;
 
-pub use config::{Setting, SweepConfig, SweptNoise};
+pub use config::{Setting, SweepConfig};
 pub use error::{Result, SweepError};
 pub use free_memory::jobs_that_fit;
 pub use log::{TRIALS_FILE, TrialEnd, TrialRecord};

@@ -3,7 +3,7 @@
 use burn_privacy_accounting::{Accountant, RdpAccountant};
 use serde::{Deserialize, Serialize};
 
-use super::config::{Setting, SweepConfig, SweptNoise};
+use super::config::{Setting, SweepConfig};
 use super::error::SweepError;
 use burn_privacy_budget::Result;
 use burn_privacy_budget::plan::{Clipping, NoiseLevel, PrivacyPlan, PrivacyPlanConfig, Sampling};
@@ -71,10 +71,7 @@ impl SweepConfig {
 
 impl PlannedSetting {
     pub(super) fn new(config: &SweepConfig, setting: Setting) -> Result<Self> {
-        let noise = match setting.noise {
-            SweptNoise::NoiseMultiplier(multiplier) => NoiseLevel::multiplier(multiplier),
-            SweptNoise::Epsilon(epsilon) => NoiseLevel::target(epsilon, config.delta),
-        };
+        let noise = setting.noise.with_delta(config.delta);
         let of = |batch_size, noise| {
             PrivacyPlanConfig::new()
                 .with_sampling(Sampling::poisson(batch_size, config.nominal_size))

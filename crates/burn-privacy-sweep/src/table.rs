@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use burn_privacy_accounting::{EpsilonReport, round_up_for_display};
 
-use super::config::{Setting, SweptNoise};
+use super::config::Setting;
 use super::planned::{PlanFigures, PlannedSetting};
 use super::summary::{SettingSummary, SweepSummary};
 use burn_privacy_budget::ledger::COMPOSITION_CAVEAT;
+use burn_privacy_budget::plan::NoiseTarget;
 use burn_privacy_output::printable_markdown;
 
 impl SweepSummary {
@@ -29,8 +30,8 @@ impl SweepSummary {
                 Some(planned) => {
                     let Setting { noise, clip, learning_rate, .. } = planned.setting;
                     let target = match noise {
-                        SweptNoise::Epsilon(epsilon) => epsilon.to_string(),
-                        SweptNoise::NoiseMultiplier(_) => String::new(),
+                        NoiseTarget::Epsilon(epsilon) => epsilon.to_string(),
+                        NoiseTarget::NoiseMultiplier(_) => String::new(),
                     };
                     let PlanFigures { noise_multiplier, batch_size, steps, epsilon_pld, epsilon_rdp } =
                         planned.shown().1;

@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, PldAccountant, RdpAccountant, RunCount};
 use burn_privacy_budget::ledger::{Ledger, compose_charges};
-use burn_privacy_budget::plan::PrivacyPlan;
+use burn_privacy_budget::plan::{NoiseTarget, PrivacyPlan};
 use burn_privacy_mechanisms::Entropy;
 use burn_privacy_sweep::{
-    PrivateSelection, Setting, Sweep, SweepConfig, SweepDescription, SweepSummary, SweptNoise, TRIALS_FILE, Trial,
-    TrialOutcome, TrialResult,
+    PrivateSelection, Setting, Sweep, SweepConfig, SweepDescription, SweepSummary, TRIALS_FILE, Trial, TrialOutcome,
+    TrialResult,
 };
 
 const ADD: Adjacency = Adjacency::AddOrRemoveOne;
@@ -61,7 +61,7 @@ fn every_setting_runs_as_often_as_asked_whatever_the_number_of_jobs() {
         assert_eq!(row.range(), (base, base + 100.0));
     }
     let targeted = summary.settings[2].planned.as_ref().unwrap();
-    assert_eq!(targeted.setting.noise, SweptNoise::Epsilon(3.0));
+    assert_eq!(targeted.setting.noise, NoiseTarget::Epsilon(3.0));
     assert!(targeted.figures.epsilon_pld <= 3.0 && targeted.figures.epsilon_pld > 2.99);
     assert!(targeted.figures.epsilon_rdp >= targeted.figures.epsilon_pld);
     let other = tempfile::tempdir().unwrap();
@@ -212,7 +212,7 @@ fn bad_sweeps_are_refused_before_any_training() {
     let file = folder.path().join("file");
     fs::write(&file, "x").unwrap();
     let empty = || SweepConfig::new("people", 1_000);
-    let setting = Setting { noise: SweptNoise::Epsilon(1.0), clip: 1.0, learning_rate: 0.1, batch_size: 0 };
+    let setting = Setting { noise: NoiseTarget::Epsilon(1.0), clip: 1.0, learning_rate: 0.1, batch_size: 0 };
     for (config, words) in [
         (empty(), "no noise multiplier or epsilon"),
         (config().with_learning_rates([]), "no learning rate"),

@@ -1,8 +1,9 @@
 //! Settings for CIFAR-10 that belong together, by name.
 
+use burn_privacy::plan::NoiseTarget;
 use clap::ValueEnum;
 
-use crate::image_training::{FeatureScaling, Noise, Preset, Recipe, Scaling};
+use crate::image_training::{FeatureScaling, Preset, Recipe, Scaling};
 
 /// Fixed features of these images.
 pub const FEATURES: Recipe =
@@ -81,7 +82,7 @@ impl PresetName {
             Self::Quick => Preset {
                 model: ModelName::Quick,
                 scaling: Scaling::Symmetric,
-                noise: Noise::Epsilon(3.0),
+                noise: NoiseTarget::Epsilon(3.0),
                 delta: 1e-5,
                 clip: 0.1,
                 batch_size: 500,
@@ -95,7 +96,7 @@ impl PresetName {
             Self::Tanh => Preset {
                 model: ModelName::Tanh,
                 scaling: Scaling::Imagenet,
-                noise: Noise::Multiplier(1.54),
+                noise: NoiseTarget::NoiseMultiplier(1.54),
                 delta: 1e-5,
                 clip: 0.1,
                 batch_size: 1024,
@@ -109,7 +110,7 @@ impl PresetName {
             Self::Handout => Preset {
                 model: ModelName::Handout,
                 scaling: Scaling::Imagenet,
-                noise: Noise::Multiplier(1.1),
+                noise: NoiseTarget::NoiseMultiplier(1.1),
                 delta: 1e-5,
                 clip: 1.0,
                 batch_size: 250,
@@ -124,7 +125,7 @@ impl PresetName {
             Self::Wrn => Preset {
                 model: ModelName::Wrn,
                 scaling: Scaling::Imagenet,
-                noise: Noise::Epsilon(3.0),
+                noise: NoiseTarget::Epsilon(3.0),
                 delta: 1e-5,
                 clip: 1.0,
                 batch_size: 4096,
@@ -138,7 +139,7 @@ impl PresetName {
             Self::ScatterLinear => Preset {
                 model: ModelName::ScatterLinear,
                 scaling: Scaling::Unit,
-                noise: Noise::Epsilon(3.0),
+                noise: NoiseTarget::Epsilon(3.0),
                 delta: 1e-5,
                 clip: 0.1,
                 batch_size: 4096,
@@ -152,7 +153,7 @@ impl PresetName {
             Self::ScatterCnn => Preset {
                 model: ModelName::ScatterCnn,
                 scaling: Scaling::Symmetric,
-                noise: Noise::Epsilon(3.0),
+                noise: NoiseTarget::Epsilon(3.0),
                 delta: 1e-5,
                 clip: 0.1,
                 batch_size: 4096,
@@ -166,7 +167,7 @@ impl PresetName {
             Self::PublicLinear => Preset {
                 model: ModelName::PublicLinear,
                 scaling: Scaling::Unit,
-                noise: Noise::Epsilon(3.0),
+                noise: NoiseTarget::Epsilon(3.0),
                 delta: 1e-5,
                 clip: 0.1,
                 batch_size: 2048,

@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 use burn_privacy::ledger::Ledger;
 use burn_privacy::report::{CurvePoint, Protection};
 use burn_privacy_budget::PhasedRun;
-use burn_privacy_budget::plan::{PhasedPlan, Sampling};
+use burn_privacy_budget::plan::{NoiseTarget, PhasedPlan, Sampling};
 use burn_privacy_features::FeatureTable;
 use burn_privacy_linear::{
-    Averaging, FeatureClassifier, FixedFeatureTraining, HeadLoss, HeadTraining, NoiseTarget, Normalization, UpdateRule,
+    Averaging, FeatureClassifier, FixedFeatureTraining, HeadLoss, HeadTraining, Normalization, UpdateRule,
 };
 use burn_privacy_output::grouped;
 use burn_privacy_train::{Interrupt, RunSummary, percent, say};
 
 use super::extractor::Extractor;
-use super::{ClippingStyle, FeatureSource, ImageData, Noise, Settings};
+use super::{ClippingStyle, FeatureSource, ImageData, Settings};
 use crate::Result;
 
 /// Evaluations in a run.
@@ -221,14 +221,10 @@ fn plan_of(
                     return Err(why.into());
                 }
             }
-            let target = match privacy.noise {
-                Noise::Epsilon(epsilon) => NoiseTarget::Epsilon(epsilon),
-                Noise::Multiplier(multiplier) => NoiseTarget::Multiplier(multiplier),
-            };
-            (target, privacy.delta, privacy.clip)
+            (privacy.noise, privacy.delta, privacy.clip)
         }
         // Longer than any gradient of cross-entropy on rows of norm 1.
-        None => (NoiseTarget::Multiplier(0.0), 0.5 / nominal as f64, 2.0),
+        None => (NoiseTarget::NoiseMultiplier(0.0), 0.5 / nominal as f64, 2.0),
     };
     let training = FixedFeatureTraining {
         normalization,

@@ -26,7 +26,7 @@ pub use evaluation::{accuracy, right_guesses};
 pub use extractor::FeatureSource;
 pub use fixed_features::{FeatureScaling, Recipe};
 pub use plain::{PlainTraining, train_plain};
-pub use preset::{ClippingStyle, Noise, Preset, Scaling, preset_table, value_name};
+pub use preset::{ClippingStyle, Preset, Scaling, preset_table, value_name};
 pub use pretrained::PretrainedArguments;
 pub use private::{PrivateTraining, train_private};
 pub use run::{Job, Run};

@@ -3,19 +3,9 @@
 use std::fmt::Write;
 
 use burn_privacy::datasets::Normalization;
-use burn_privacy::plan::Clipping;
+use burn_privacy::plan::{Clipping, NoiseTarget};
 use clap::ValueEnum;
 use serde::Serialize;
-
-/// How much noise is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Noise {
-    /// As much as this epsilon needs.
-    Epsilon(f64),
-    /// This much, in multiples of the clipping norm.
-    Multiplier(f64),
-}
 
 /// A style of clipping, with what the other settings make of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
@@ -81,7 +71,7 @@ pub struct Preset<M> {
     /// Of the pixels.
     pub scaling: Scaling,
     /// Of the gradients.
-    pub noise: Noise,
+    pub noise: NoiseTarget,
     /// Of the guarantee.
     pub delta: f64,
     /// Clipping norm.
@@ -111,12 +101,12 @@ pub fn preset_table<P: ValueEnum, M: ValueEnum + Copy>(
     let rows: [(&str, Cell<M>); 12] = [
         ("--model", |preset| value_name(preset.model)),
         ("--epsilon", |preset| match preset.noise {
-            Noise::Epsilon(epsilon) => epsilon.to_string(),
-            Noise::Multiplier(_) => "-".into(),
+            NoiseTarget::Epsilon(epsilon) => epsilon.to_string(),
+            NoiseTarget::NoiseMultiplier(_) => "-".into(),
         }),
         ("--noise-multiplier", |preset| match preset.noise {
-            Noise::Epsilon(_) => "-".into(),
-            Noise::Multiplier(multiplier) => multiplier.to_string(),
+            NoiseTarget::Epsilon(_) => "-".into(),
+            NoiseTarget::NoiseMultiplier(multiplier) => multiplier.to_string(),
         }),
         ("--delta", |preset| format!("{:e}", preset.delta)),
         ("--clip", |preset| preset.clip.to_string()),

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig};
 use burn_privacy::mechanisms::Entropy;
-use burn_privacy::plan::{NoiseLevel, PrivacyPlan, PrivacyPlanConfig, ProtectedUnit, Sampling};
+use burn_privacy::plan::{NoiseTarget, PrivacyPlan, PrivacyPlanConfig, ProtectedUnit, Sampling};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{ClippingStyle, Noise, Preset, Scaling, TrainingArguments, value_name};
+use super::{ClippingStyle, Preset, Scaling, TrainingArguments, value_name};
 
 /// Every setting as it is in effect. Goes into `report.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -45,7 +45,7 @@ pub struct Settings {
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)] // named as on the command line
 pub struct PrivacySettings {
-    pub noise: Noise,
+    pub noise: NoiseTarget,
     pub delta: f64,
     pub clip: f64,
     pub clipping: ClippingStyle,
@@ -64,8 +64,8 @@ impl Settings {
         arguments: &TrainingArguments,
     ) -> Self {
         let noise = match (arguments.epsilon, arguments.noise_multiplier) {
-            (Some(epsilon), _) => Noise::Epsilon(epsilon),
-            (None, Some(multiplier)) => Noise::Multiplier(multiplier),
+            (Some(epsilon), _) => NoiseTarget::Epsilon(epsilon),
+            (None, Some(multiplier)) => NoiseTarget::NoiseMultiplier(multiplier),
             (None, None) => preset.noise,
         };
         let privacy = PrivacySettings {
@@ -119,15 +119,11 @@ impl Settings {
     ///
     /// If the settings make no plan.
     pub fn plan(&self, privacy: &PrivacySettings, images: usize) -> burn_privacy::plan::Result<PrivacyPlan> {
-        let noise = match privacy.noise {
-            Noise::Epsilon(epsilon) => NoiseLevel::target(epsilon, privacy.delta),
-            Noise::Multiplier(multiplier) => NoiseLevel::multiplier(multiplier),
-        };
         PrivacyPlanConfig::new()
             .with_sampling(Sampling::poisson(self.batch_size, images))
             .with_protected_unit(if privacy.users.is_some() { ProtectedUnit::User } else { ProtectedUnit::Example })
             .with_clipping(privacy.clipping.at(privacy.clip, self.batch_size))
-            .with_noise(noise)
+            .with_noise(privacy.noise.with_delta(privacy.delta))
             .with_delta(privacy.delta)
             .with_steps(self.steps(images))
             .build()

@@ -1,9 +1,10 @@
 //! Settings for MNIST that others published, by name.
 
+use burn_privacy::plan::NoiseTarget;
 use clap::ValueEnum;
 
 use super::ModelName;
-use crate::image_training::{FeatureScaling, Noise, Preset, Recipe, Scaling};
+use crate::image_training::{FeatureScaling, Preset, Recipe, Scaling};
 
 /// Fixed features of these images.
 pub const FEATURES: Recipe =
@@ -52,7 +53,7 @@ impl PresetName {
         let row = |noise, clip, learning_rate, epochs| Preset {
             model: ModelName::Keras,
             scaling: Scaling::Unit,
-            noise: Noise::Multiplier(noise),
+            noise: NoiseTarget::NoiseMultiplier(noise),
             delta: 1e-5,
             clip,
             batch_size: 256,
@@ -83,7 +84,7 @@ impl PresetName {
             },
             Self::ScatterLinear => Preset {
                 model: ModelName::ScatterLinear,
-                noise: Noise::Epsilon(3.0),
+                noise: NoiseTarget::Epsilon(3.0),
                 batch_size: 4_096,
                 momentum: 0.9,
                 average: Some(0.98),

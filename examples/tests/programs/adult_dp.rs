@@ -35,6 +35,7 @@ fn every_mode_has_a_row() {
         line.split('|').nth(2).unwrap().split_whitespace().next().unwrap().parse().unwrap()
     };
     assert!(accuracy("| none") > 95.0, "{shown}");
+    assert!(shown.contains("these runs protect nobody"), "{shown}");
     for row in [
         "| input: labels",
         "| gradients",

@@ -2,7 +2,7 @@
 //! there is one, always has its best levels.
 
 use super::classes::Classes;
-use super::{Choice, Search};
+use super::exploration::{Choice, Search};
 
 /// Lets `search` know the best of what single changes reach.
 pub(super) fn descend(search: &mut Search<'_>) {

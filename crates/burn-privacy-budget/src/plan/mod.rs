@@ -20,7 +20,7 @@ pub use crate::error::{BudgetError, Result};
 use crate::error::refuse;
 pub use clipping::{Clipping, ClippingGroup};
 pub use config::PrivacyPlanConfig;
-pub use parts::{NoiseLevel, Sampling};
+pub use parts::{NoiseLevel, NoiseTarget, Sampling};
 pub use phased::{Phase, PhaseConfig, PhaseNoise, PhasedPlan, PhasedPlanConfig};
 pub use protected_unit::ProtectedUnit;
 pub use step_function::StepFunction;

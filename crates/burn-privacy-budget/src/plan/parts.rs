@@ -82,3 +82,23 @@ impl NoiseLevel {
         NoiseLevel::Target { epsilon, delta }
     }
 }
+
+/// How much noise, where delta is said elsewhere and once for several: by a preset, or a sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoiseTarget {
+    /// As much as this epsilon needs.
+    Epsilon(f64),
+    /// Noise standard deviation divided by the sensitivity.
+    NoiseMultiplier(f64),
+}
+
+impl NoiseTarget {
+    /// The same with its delta, which a noise multiplier needs none of.
+    pub fn with_delta(self, delta: f64) -> NoiseLevel {
+        match self {
+            Self::Epsilon(epsilon) => NoiseLevel::target(epsilon, delta),
+            Self::NoiseMultiplier(multiplier) => NoiseLevel::multiplier(multiplier),
+        }
+    }
+}

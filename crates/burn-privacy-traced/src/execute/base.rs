@@ -3,7 +3,7 @@
 use burn_backend::ops::{BoolTensorOps, FloatTensorOps, IntTensorOps};
 use burn_ir::BaseOperationIr as B;
 
-use super::Operands;
+use super::operands::Operands;
 use crate::tensors::{
     D, DispatchDevice, Of, T, by_kind, cat, dims, expand, gather, of, permute, reshape, scatter, select_assign, slice,
     slice_assign, swap, within,

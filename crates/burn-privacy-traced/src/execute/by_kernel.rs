@@ -11,7 +11,7 @@ use burn_privacy_kernels::ops::convolution::Convolution;
 use burn_privacy_kernels::ops::pointwise::Pointwise;
 use burn_privacy_kernels::ops::recorded;
 
-use super::Operands;
+use super::operands::Operands;
 use crate::tensors::{D, DispatchDevice, T, dims, reshape};
 
 /// Whether there are kernels for tensors of a device.

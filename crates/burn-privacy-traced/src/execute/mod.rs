@@ -4,22 +4,14 @@ mod base;
 mod by_kernel;
 mod module;
 mod numeric;
+mod operands;
 mod pointwise;
 
-use burn_ir::{OperationIr, TensorIr};
+use burn_ir::OperationIr;
 
 use crate::tensors::{DispatchDevice, T};
 
-/// Where an operation takes its tensors from.
-pub(crate) trait Operands {
-    /// The value of an input.
-    fn take(&mut self, tensor: &TensorIr) -> T;
-
-    /// The value of an input that may be absent.
-    fn take_some(&mut self, tensor: Option<&TensorIr>) -> Option<T> {
-        tensor.map(|tensor| self.take(tensor))
-    }
-}
+pub(crate) use operands::Operands;
 
 /// The outputs, in the order of [`OperationIr::outputs`]; `None` for an operation that this crate does not execute.
 pub(crate) fn execute(op: &OperationIr, from: &mut impl Operands, device: &DispatchDevice) -> Option<Vec<T>> {

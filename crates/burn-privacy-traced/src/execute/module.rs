@@ -3,7 +3,7 @@
 use burn_backend::ops::{ModuleOps, UnfoldOptions};
 use burn_ir::ModuleOperationIr as M;
 
-use super::Operands;
+use super::operands::Operands;
 use crate::tensors::{D, T, dims, within};
 
 pub(super) fn execute(op: &M, from: &mut impl Operands) -> Option<Vec<T>> {

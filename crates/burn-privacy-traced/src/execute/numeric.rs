@@ -3,7 +3,7 @@
 use burn_backend::ops::{FloatTensorOps, IntTensorOps};
 use burn_ir::NumericOperationIr as N;
 
-use super::Operands;
+use super::operands::Operands;
 use crate::tensors::{D, DispatchDevice, T};
 
 pub(super) fn execute(op: &N, float: bool, from: &mut impl Operands, device: &DispatchDevice) -> Option<Vec<T>> {

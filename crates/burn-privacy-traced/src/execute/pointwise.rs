@@ -3,7 +3,7 @@
 use burn_backend::ops::{ActivationOps, BoolTensorOps, FloatTensorOps, IntTensorOps};
 use burn_ir::{ActivationOperationIr as A, BoolOperationIr, FloatOperationIr as F, IntOperationIr as I};
 
-use super::Operands;
+use super::operands::Operands;
 use crate::tensors::{D, DispatchDevice, T};
 
 /// A function of two tensors, the left one taken first.

@@ -2,7 +2,7 @@
 
 use burn_ir::{BaseOperationIr as B, FloatOperationIr, NumericOperationIr, OperationIr, SliceOpIr, TensorIr};
 
-use super::{ALONG, LAYOUT, Tensors, Why};
+use super::tensors::{ALONG, LAYOUT, Tensors, Why};
 use crate::graph::is_whole;
 use crate::kinds::{Kind, Layout};
 

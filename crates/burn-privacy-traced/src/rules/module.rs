@@ -2,7 +2,7 @@
 
 use burn_ir::{ModuleOperationIr as M, TensorIr};
 
-use super::{ALONG, LAYOUT, Tensors, Why};
+use super::tensors::{ALONG, LAYOUT, Tensors, Why};
 use crate::kinds::{Kind, Layout};
 
 pub(super) fn of_data(op: &M, tensors: &Tensors<'_>) -> Result<Vec<Kind>, Why> {

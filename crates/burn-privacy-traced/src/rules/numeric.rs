@@ -5,7 +5,7 @@ use burn_ir::{
     TensorIr,
 };
 
-use super::{ALONG, LAYOUT, Tensors, Why};
+use super::tensors::{ALONG, LAYOUT, Tensors, Why};
 use crate::kinds::{Kind, Layout};
 
 const AT_ONCE: Why = Why::Couples("it reduces all examples of the batch to one value");

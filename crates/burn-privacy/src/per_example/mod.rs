@@ -92,7 +92,7 @@ pub(crate) use coverage::TrainableParameters;
 pub(crate) use evaluation::norm;
 pub(crate) use fixed_ranges::FixedRanges;
 pub(crate) use gradient_sum::{GradientSum, Integers, Total};
-pub(crate) use model_variants::{Perturb, Quieten, has_enabled_flags};
+pub(crate) use model_variants::{OwnLeaves, Perturb, Quieten, has_enabled_flags};
 pub(crate) use one_at_a_time::{clipped_gradient_of_one, clipped_gradient_of_parts, gradients_of_one};
 pub(crate) use random_records::RandomRecords;
 pub(crate) use validation_schedule::{ValidatedSetting, ValidationSchedule};

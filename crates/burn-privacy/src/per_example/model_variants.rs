@@ -1,4 +1,4 @@
-//! The models at which a model is validated: moved a little, and without randomness.
+//! Variants of a model: those at which it is validated, moved a little and without randomness, and the same with leaves of its own.
 
 use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Distribution, Tensor};
@@ -19,6 +19,21 @@ impl ModuleMapper for Perturb {
             let noise = Tensor::random(value.dims(), Distribution::Uniform(-limit, limit), &value.device());
             (value.detach() + noise).detach().require_grad()
         })
+    }
+}
+
+/// Gives every trainable parameter a leaf of its own in autodiff's graph, with the same value and [`ParamId`](burn::module::ParamId).
+///
+/// Clones of a model share their leaves, and Burn's autodiff must not meet one leaf in two threads: a backward pass keeps its graph locked
+/// while it waits for the table of all graphs, and an operation that joins two graphs keeps that table locked while it waits for both.
+pub(crate) struct OwnLeaves;
+
+impl ModuleMapper for OwnLeaves {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if !param.val().is_require_grad() {
+            return param;
+        }
+        param.map(|value| value.detach().require_grad())
     }
 }
 

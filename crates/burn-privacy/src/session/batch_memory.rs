@@ -6,7 +6,7 @@ use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::module::Module;
 
-use super::{LossResult, Session};
+use super::{LossResult, MOST_AT_ONCE, Session};
 use crate::error::{Error, Result};
 use crate::per_example::{GradientSum, RandomRecords, TrainableParameters};
 use crate::process_memory::{available_memory, peak_growth};
@@ -43,9 +43,6 @@ impl From<usize> for PhysicalBatch {
         Self::AtMost(examples)
     }
 }
-
-/// More examples at once are not faster on a CPU.
-pub(super) const MOST_AT_ONCE: usize = 256;
 
 /// Fewer need no measurement.
 const FEW: usize = 32;

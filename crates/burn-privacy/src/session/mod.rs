@@ -42,6 +42,9 @@ pub use start::StartPlan;
 pub use step::Step;
 pub use users::{UserGradient, Users};
 
+/// More examples at once are not faster on a CPU.
+const MOST_AT_ONCE: usize = 256;
+
 /// What a loss closure returns: one loss per example, `[batch]`, or any error.
 pub type LossResult = std::result::Result<Tensor<1>, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -108,7 +111,7 @@ where
         device: &Device,
         entropy: Entropy,
     ) -> Result<Self> {
-        start::check_unit(&plan, users.as_ref(), dataset.len())?;
+        users::check_unit(&plan, users.as_ref(), dataset.len())?;
         let (users, kept) = match (plan.protected_unit(), users) {
             (ProtectedUnit::UserByRecords { most_records }, Some(users)) => {
                 (None, Some(users.first_records(most_records)))
@@ -143,7 +146,7 @@ where
             per_example: PerExample::default(),
             physical_batch: PhysicalBatch::Auto,
             batcher_calls: BatcherCalls::default(),
-            at_once: batch_memory::MOST_AT_ONCE,
+            at_once: MOST_AT_ONCE,
             measured: false,
             views: 1,
             validated: ValidationSchedule::default(),

@@ -7,9 +7,9 @@ use burn::data::dataset::Dataset;
 use burn::tensor::Device;
 use burn_privacy_mechanisms::Entropy;
 
-use super::{Session, UserGradient, Users};
-use crate::error::{Error, Result};
-use crate::plan::{PrivacyPlan, ProtectedUnit};
+use super::{Session, Users};
+use crate::error::Result;
+use crate::plan::PrivacyPlan;
 
 /// Starts what a [`PrivacyPlan`] describes.
 pub trait StartPlan {
@@ -34,13 +34,13 @@ pub trait StartPlan {
 
     /// [`start`](Self::start) for a plan whose protected unit is a user.
     ///
-    /// With [`ProtectedUnit::User`] users are drawn in the place of records, and the gradient
+    /// With [`ProtectedUnit::User`](crate::plan::ProtectedUnit::User) users are drawn in the place of records, and the gradient
     /// of a user, over all their records, is clipped as one.
     ///
     /// Each user costs a forward and a backward pass over their records, in physical batches, by Burn's own autodiff: any model
     /// works whose forward pass changes no state. The loss closure gives one loss for each record, as ever.
     ///
-    /// With [`ProtectedUnit::UserByRecords`] records are drawn and clipped one by one, as without users, but of each user only the
+    /// With [`ProtectedUnit::UserByRecords`](crate::plan::ProtectedUnit::UserByRecords) records are drawn and clipped one by one, as without users, but of each user only the
     /// first records in the data set's order take part, as many as the plan says; the others are never drawn. `users` then has
     /// [`UserGradient::EachRecord`].
     ///
@@ -88,34 +88,5 @@ impl StartPlan for PrivacyPlan {
         B: Batcher<I, O>,
     {
         Session::new(Arc::new(self.clone()), dataset, Some(users), batcher, device, entropy)
-    }
-}
-
-/// The plan's unit is what is drawn.
-pub(super) fn check_unit(plan: &PrivacyPlan, users: Option<&Users>, records: usize) -> Result<()> {
-    let refuse =
-        |given: String, allowed: &str| Err(Error::Plan { field: "protected unit", given, allowed: allowed.into() });
-    match (plan.protected_unit(), users) {
-        (ProtectedUnit::Example, None) => Ok(()),
-        (unit @ (ProtectedUnit::User | ProtectedUnit::UserByRecords { .. }), Some(users))
-            if users.record_count() == records =>
-        {
-            match (unit, users.gradient()) {
-                (ProtectedUnit::User, UserGradient::Mean | UserGradient::Sum) => Ok(()),
-                (ProtectedUnit::UserByRecords { .. }, UserGradient::EachRecord) => Ok(()),
-                (ProtectedUnit::User, found) => {
-                    refuse(format!("{unit}, with {found:?}"), "UserGradient::Mean or UserGradient::Sum for this unit")
-                }
-                (_, found) => refuse(format!("{unit}, with {found:?}"), "UserGradient::EachRecord for this unit"),
-            }
-        }
-        // The numbers are private.
-        (ProtectedUnit::User | ProtectedUnit::UserByRecords { .. }, Some(_)) => {
-            refuse("users of another number of records than the data set has".into(), "one user id for each record")
-        }
-        (ProtectedUnit::User | ProtectedUnit::UserByRecords { .. }, None) => {
-            refuse(plan.protected_unit().to_string(), "start_with_users, which is told whose the records are")
-        }
-        (unit, _) => refuse(unit.to_string(), "start; or give the plan with_protected_unit(ProtectedUnit::User)"),
     }
 }

@@ -8,7 +8,7 @@ use super::ranks::{Release, Released};
 use super::{LossResult, Session};
 use crate::error::{Error, Result};
 use crate::noisy_gradients::{NoisyGradients, OfStep};
-use crate::per_example::{GradientSum, NonTrainable, TrainableParameters};
+use crate::per_example::{GradientSum, NonTrainable, OwnLeaves, TrainableParameters};
 use crate::sampler::{DrawnBatch, PoissonSampler};
 
 /// More views of a record are a mistake, and would not fit into memory.
@@ -138,6 +138,9 @@ where
         F: FnMut(&M, O) -> LossResult,
     {
         let Step { session, batch } = self;
+        // Ranks may be threads, whose models may be clones of one.
+        let own = session.exchange.is_some().then(|| model.clone().map(&mut OwnLeaves));
+        let model = own.as_ref().unwrap_or(model);
         let trainable = TrainableParameters::of(model)?;
         let mut sum_of_batch = || {
             trainable.require_on(&session.device)?;

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::error::{Error, Result};
+use crate::plan::{PrivacyPlan, ProtectedUnit};
+
 /// What a user's gradient is made of, before it is clipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserGradient {
@@ -69,5 +72,34 @@ impl Users {
 impl std::fmt::Debug for Users {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Users").field("gradient", &self.gradient).finish_non_exhaustive()
+    }
+}
+
+/// The plan's unit is what is drawn.
+pub(super) fn check_unit(plan: &PrivacyPlan, users: Option<&Users>, records: usize) -> Result<()> {
+    let refuse =
+        |given: String, allowed: &str| Err(Error::Plan { field: "protected unit", given, allowed: allowed.into() });
+    match (plan.protected_unit(), users) {
+        (ProtectedUnit::Example, None) => Ok(()),
+        (unit @ (ProtectedUnit::User | ProtectedUnit::UserByRecords { .. }), Some(users))
+            if users.record_count() == records =>
+        {
+            match (unit, users.gradient()) {
+                (ProtectedUnit::User, UserGradient::Mean | UserGradient::Sum) => Ok(()),
+                (ProtectedUnit::UserByRecords { .. }, UserGradient::EachRecord) => Ok(()),
+                (ProtectedUnit::User, found) => {
+                    refuse(format!("{unit}, with {found:?}"), "UserGradient::Mean or UserGradient::Sum for this unit")
+                }
+                (_, found) => refuse(format!("{unit}, with {found:?}"), "UserGradient::EachRecord for this unit"),
+            }
+        }
+        // The numbers are private.
+        (ProtectedUnit::User | ProtectedUnit::UserByRecords { .. }, Some(_)) => {
+            refuse("users of another number of records than the data set has".into(), "one user id for each record")
+        }
+        (ProtectedUnit::User | ProtectedUnit::UserByRecords { .. }, None) => {
+            refuse(plan.protected_unit().to_string(), "start_with_users, which is told whose the records are")
+        }
+        (unit, _) => refuse(unit.to_string(), "start; or give the plan with_protected_unit(ProtectedUnit::User)"),
     }
 }
