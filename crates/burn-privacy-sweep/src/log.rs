@@ -160,7 +160,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "not run to its end yet: its first threshold was too high"]
     fn every_power_cut_leaves_the_trials_that_were_acknowledged() {
         let folder = tempfile::tempdir().unwrap();
         let config = SweepConfig::new("people", 1_000).with_noise_multipliers([1.0]).with_batch_sizes([100]);
@@ -174,7 +173,8 @@ mod tests {
             }
         });
         let cuts = power_cuts(&operations);
-        assert!(cuts.len() > 30, "{}", cuts.len());
+        // Six lines were written, each of which may be there, torn or gone.
+        assert!(cuts.len() >= 12, "{}", cuts.len());
         let place = folder.path().join("left");
         for cut in &cuts {
             cut.write_to(&place).unwrap();

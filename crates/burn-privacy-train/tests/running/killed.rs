@@ -101,7 +101,7 @@ fn what_is_charged_is_never_less_than_what_is_released() {
 }
 
 #[test]
-#[ignore = "minutes, the same with 200 kills: cargo test --release --test killed -- --ignored"]
+#[ignore = "minutes, the same with 200 kills: cargo test --release --test running -- --ignored killed"]
 fn the_same_with_two_hundred_kills() {
     kill_again_and_again(200);
 }
