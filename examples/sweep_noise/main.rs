@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use burn_privacy::device::{DeviceChoice, select_device};
+use burn_privacy::plan::NoiseTarget;
 use burn_privacy::sweep::{Sweep, SweepConfig, SweepDescription, SweepProgress, jobs_that_fit};
 use burn_privacy_examples::image_training::{End, exit_code, say};
 use burn_privacy_examples::{Result, command_line};

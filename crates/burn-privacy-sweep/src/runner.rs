@@ -177,22 +177,28 @@ impl Sweep {
         let left: Vec<usize> = numbers.clone().filter(|number| !ended.contains(number)).collect();
         let (next, stopped, failure) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new(None));
         let start = Instant::now();
-        let tell = |log: &TrialLog| {
+        let so_far = || {
+            let log = self.lock_log();
             let mine = || log.records().iter().filter(|record| numbers.contains(&record.trial));
             let (done, total) = (mine().count(), numbers.len());
             let here = done + left.len() - total;
             let failed = mine().filter(|record| matches!(record.end, TrialEnd::Error(_))).count();
             let remaining = (here > 0).then(|| start.elapsed().mul_f64((total - done) as f64 / here as f64));
-            progress(SweepProgress { done, failed, total, remaining });
+            SweepProgress { done, failed, total, remaining }
         };
-        tell(&self.lock_log());
+        // One after the other, and without the log's lock: it may ask for the summary.
+        let telling = Mutex::new(());
+        let tell = || {
+            let _guard = telling.lock().unwrap_or_else(PoisonError::into_inner);
+            progress(so_far());
+        };
+        tell();
         let work = || {
             while !stopped.load(Ordering::SeqCst) {
                 let Some(&number) = left.get(next.fetch_add(1, Ordering::SeqCst)) else { break };
                 let result = run_one(number).and_then(|record| {
-                    let mut log = self.lock_log();
-                    log.append(record)?;
-                    tell(&log);
+                    self.lock_log().append(record)?;
+                    tell();
                     Ok(())
                 });
                 if let Err(error) = result {

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError};
 
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::{Autodiff, AutodiffBackend};
@@ -21,9 +21,27 @@ use crate::types::Types;
 
 type Recording = Autodiff<CaptureBackend>;
 
+/// Devices of threads that have ended: a process makes 65,536 at most.
+static LEFT: Mutex<Vec<Device>> = Mutex::new(Vec::new());
+
+/// A device that one thread records on, and leaves to others when it ends.
+struct OfThread(Device);
+
+impl OfThread {
+    fn take() -> Self {
+        let left = LEFT.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Self(left.unwrap_or_else(Device::capture))
+    }
+}
+
+impl Drop for OfThread {
+    fn drop(&mut self) {
+        LEFT.lock().unwrap_or_else(PoisonError::into_inner).push(self.0.clone());
+    }
+}
+
 thread_local! {
-    /// One for each thread, for there is a limited number of them in a process.
-    static DEVICE: Device = Device::capture();
+    static DEVICE: OfThread = OfThread::take();
     /// Whether panics on this thread are caught here.
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
@@ -109,7 +127,7 @@ pub fn record_rows<E>(
 fn in_scope<T, E>(
     run: impl FnOnce(&Device) -> Result<T, RecordError<E>>,
 ) -> Result<(T, CapturedGraph, HashSet<TensorId>), RecordError<E>> {
-    let device = DEVICE.with(Clone::clone);
+    let device = DEVICE.with(|device| device.0.clone());
     let declarations = Declarations::on(&device).ok_or(RecordError::Trace(TraceError::Nested))?;
     let taken = RefCell::new(None);
     let recorded = quietly(AssertUnwindSafe(|| {
@@ -364,6 +382,18 @@ impl ModuleVisitor for Reached<'_> {
         let Ok(leaf) = param.base().try_into_primitive::<Recording>() else { return };
         if let Some(gradient) = <Recording as AutodiffBackend>::grad(&leaf, self.gradients) {
             self.found.push((param.id, gradient.id()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_threads_record_one_after_the_other_than_a_process_has_devices() {
+        for _ in 0..=u16::MAX as u32 + 1 {
+            std::thread::spawn(|| DEVICE.with(|_| ())).join().unwrap();
         }
     }
 }

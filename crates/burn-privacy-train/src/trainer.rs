@@ -141,7 +141,7 @@ where
     ///
     /// `loss` gives one loss for each example, `[batch]`, or for each view if the session has views. `go_on` is asked with the
     /// model (its average, if weights are averaged) and epsilon so far, before the first step and after each. That it says no
-    /// must not depend on private data.
+    /// must not depend on private data. Where several ranks train one model all are asked, and rank 0 decides.
     ///
     /// # Errors
     ///
@@ -182,7 +182,11 @@ where
             None => model.clone(),
         };
         let mut done = 0;
-        while go_on(&shown(&average, &model), session.epsilon_so_far()?).map_err(TrainError::Closure)? {
+        loop {
+            let goes_on = go_on(&shown(&average, &model), session.epsilon_so_far()?).map_err(TrainError::Closure)?;
+            if !goes_on && session.rank() == 0 {
+                break;
+            }
             let Some(step) = session.next_step()? else { break };
             let update = step.gradients(&model, &mut loss)?;
             model = optimizer.step(learning_rate(charged_before + done), model, update.into());

@@ -13,12 +13,14 @@ pub(crate) struct Charges(Mutex<State>);
 struct State {
     ledger: Option<LedgerRun>,
     charged: u64,
+    /// The session has drawn a batch.
+    drawn: bool,
     ended: bool,
 }
 
 impl Charges {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { ledger: None, charged: 0, ended: false })))
+        Arc::new(Self(Mutex::new(State { ledger: None, charged: 0, drawn: false, ended: false })))
     }
 
     /// Steps charged so far.
@@ -34,9 +36,20 @@ impl Charges {
         Ok(())
     }
 
-    /// Counts as another process has charged, which has the ledger.
-    pub(crate) fn follow(&self, charged: u64) {
-        self.lock().charged = charged;
+    /// Whether the session has drawn a batch: what it charges is no longer another's to say.
+    pub(crate) fn have_drawn(&self) -> bool {
+        self.lock().drawn
+    }
+
+    /// Counts as another process has charged, which has the ledger. False, and nothing else, if that were fewer steps than are
+    /// charged here: coins of a step are tossed once.
+    pub(crate) fn follow(&self, charged: u64) -> bool {
+        let mut state = self.lock();
+        let follows = charged >= state.charged;
+        if follows {
+            state.charged = charged;
+        }
+        follows
     }
 
     /// Charges the next of `planned` steps, durably if there is a ledger, and returns its number; `None` if all are
@@ -54,6 +67,7 @@ impl Charges {
         }
         let step = state.charged;
         state.charged += 1;
+        state.drawn = true;
         Ok(Some(step))
     }
 

@@ -177,8 +177,8 @@ pub enum Error {
     },
     /// The loss is not connected to the model.
     #[error(
-        "the loss is not connected to the model's parameters. Compute it from the model's output on the same autodiff \
-         device, without detach() or inner()."
+        "the loss is not connected to the model's parameters. Compute it from the output of the model that the loss closure is given, on the \
+         same autodiff device, without detach() or inner()."
     )]
     UntrackedLoss,
     /// A recording scope inside another.

@@ -26,6 +26,12 @@ pub enum ExchangeError {
     /// A rank failed and said so.
     #[error("another rank failed, so that this step releases nothing on any; see what that rank says")]
     AnotherRankFailed,
+    /// This rank left the others.
+    #[error(
+        "this rank did not finish a step together with the others (it was dropped, or it failed), which they were told: start all ranks \
+         anew, with the same ledger, to go on"
+    )]
+    Apart,
     /// Ranks do not do the same.
     #[error(
         "ranks do not run the same program: {difference}; give all of them the same plan, model and kind of device"

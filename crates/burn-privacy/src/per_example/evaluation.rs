@@ -117,6 +117,11 @@ impl Evaluation {
         self.outputs.iter().find(reached).map(|output| output.parameters.as_slice())
     }
 
+    /// Whether the focus's loss depends on a trainable parameter, with whatever gradient.
+    pub(super) fn reaches_parameters(&self) -> bool {
+        !self.gradient.is_empty()
+    }
+
     /// Norm of the focus's gradient.
     pub(super) fn gradient_norm(&self) -> Result<f32> {
         norm(self.gradient.values().cloned())

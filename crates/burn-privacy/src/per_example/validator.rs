@@ -69,7 +69,7 @@ impl Validation<'_> {
     /// # Errors
     ///
     /// [`Error::CoupledExamples`]; [`Error::NothingToValidate`] if none of [`TRIED`] records has a finite loss and gradient;
-    /// those of the closure.
+    /// [`Error::UntrackedLoss`] if none of them depends on a trainable parameter; those of the closure.
     pub(crate) fn run<M: Module>(
         self,
         model: &M,
@@ -210,14 +210,16 @@ impl<F> Check<'_, F> {
         Err(coupled(seen))
     }
 
-    /// A record whose loss and gradient are finite, if possible not zero, and what it shows alone.
+    /// A record whose loss and gradient are finite, if possible not zero, and what it shows alone. An error if no loss depends on a
+    /// trainable parameter at all.
     fn focus<M: Module>(&mut self, model: &M) -> Result<Option<(usize, Evaluation)>>
     where
         F: FnMut(&M, &[usize]) -> Result<Tensor<1>>,
     {
-        let mut without_gradient = None;
+        let (mut without_gradient, mut reached) = (None, false);
         for record in self.records.distinct(TRIED)? {
             let alone = self.evaluator.evaluate(model, &[record], &[0])?;
+            reached |= alone.reaches_parameters();
             let norm = alone.gradient_norm()?;
             if alone.losses[0].is_finite() && norm.is_finite() {
                 if norm > 0.0 {
@@ -226,7 +228,8 @@ impl<F> Check<'_, F> {
                 without_gradient.get_or_insert((record, alone));
             }
         }
-        Ok(without_gradient)
+        // A loss of another model, a clone that the closure has captured for instance, trains nothing.
+        if reached { Ok(without_gradient) } else { Err(Error::UntrackedLoss) }
     }
 
     fn compare_batches<M: Module>(&mut self, model: &M, focus: usize, alone: &Evaluation) -> Result<Comparison>

@@ -1,6 +1,7 @@
 //! How many records are in memory at once: an estimate measured on a few of them, halved where a device says that it has no more.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Mutex, PoisonError};
 
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
@@ -122,6 +123,9 @@ where
         if expected <= FEW || self.dataset.len() < more || !GradientSum::is_on_cpu(&self.device) {
             return Ok(None);
         }
+        // The peak is the process's: sessions in other threads wait, and what they hold already is in both measurements.
+        static MEASURING: Mutex<()> = Mutex::new(());
+        let _guard = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
         let records = RandomRecords::new(&self.key, step, self.dataset.len()).distinct(more)?;
         // What fails here fails again in the step, where it is said.
         let mut pass = |count: usize| -> Option<u64> {

@@ -27,7 +27,6 @@ use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 use crate::charges::Charges;
 use crate::error::{Error, Result};
-use crate::exchange::Exchange;
 use crate::ledger::Ledger;
 use crate::per_example::{GradientSum, PerExample, ValidationSchedule};
 use crate::plan::{Clipping, PrivacyPlan, ProtectedUnit};
@@ -35,6 +34,7 @@ use crate::sampler::PoissonSampler;
 use crate::traced::{Independence, Proofs};
 
 use made::StepsMade;
+use ranks::Ranks;
 
 pub use batch_memory::PhysicalBatch;
 pub use batcher_calls::BatcherCalls;
@@ -70,8 +70,8 @@ pub struct Session<I, O, D, B> {
     /// Name of the run in the ledger, if there is one.
     run_name: Option<String>,
     charges: Arc<Charges>,
-    /// To the other ranks, if there are several.
-    exchange: Option<Box<dyn Exchange>>,
+    /// The other ranks, if there are several.
+    ranks: Option<Ranks>,
     /// The next step to be used.
     next: u64,
     /// Of the next step, where clipping follows a quantile.
@@ -138,7 +138,7 @@ where
             dataset_name: None,
             run_name: None,
             charges,
-            exchange: None,
+            ranks: None,
             next: 0,
             clipping_norm,
             schedule,
@@ -206,7 +206,8 @@ where
                 allowed: "open one ledger before anything else, so that every step is in it".into(),
             });
         }
-        if let Some(rank) = self.exchange.as_ref().map(|exchange| exchange.rank()).filter(|rank| *rank > 0) {
+        let rank = self.rank();
+        if rank > 0 {
             return Err(Error::Plan {
                 field: "ledger",
                 given: format!("a ledger at rank {rank}"),
@@ -255,6 +256,11 @@ where
             Clipping::Quantile { .. } => self.clipping_norm,
             _ => self.plan.clipping_in(step).norm(),
         }
+    }
+
+    /// The number of this rank where several ranks train one model, which begins at 0; 0 where there is one.
+    pub fn rank(&self) -> usize {
+        self.ranks.as_ref().map_or(0, Ranks::rank)
     }
 
     /// The data set's name in the ledger, if there is one.
@@ -310,12 +316,15 @@ where
     }
 
     /// Ends the run: writes the true number of charged steps to the ledger, and returns the statement. A sampler that was
-    /// taken draws nothing afterwards.
+    /// taken draws nothing afterwards. Where several ranks train one model, the end of rank 0's session is that of the others' steps.
     ///
     /// # Errors
     ///
     /// If the ledger can't be written; it then still holds the larger, reserved number.
-    pub fn finish(self) -> Result<PrivacyStatement> {
+    pub fn finish(mut self) -> Result<PrivacyStatement> {
+        if let Some(ranks) = &mut self.ranks {
+            ranks.end();
+        }
         self.charges.end()?;
         self.statement()
     }

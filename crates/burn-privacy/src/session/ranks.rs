@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
-use burn::module::Module;
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::Session;
@@ -23,6 +23,40 @@ pub(super) const ASSUMED: [&str; 2] = [
     "rank 0, and whoever can read what ranks send each other, sees sums without noise: the guarantee is towards everybody else",
 ];
 
+/// The ranks of a run as one of them has them.
+pub(super) struct Ranks {
+    rank: usize,
+    /// Lent to each step, which gives it back if all ranks have finished it together.
+    connection: Option<Box<dyn Exchange>>,
+    /// The ranks' models were compared.
+    compared: bool,
+}
+
+impl Ranks {
+    fn new(exchange: impl Exchange + 'static) -> Self {
+        Self { rank: exchange.rank(), connection: Some(Box::new(exchange)), compared: false }
+    }
+
+    pub(super) fn rank(&self) -> usize {
+        self.rank
+    }
+
+    fn lend(&mut self) -> Result<Box<dyn Exchange>> {
+        Ok(self.connection.take().ok_or(ExchangeError::Apart)?)
+    }
+
+    pub(super) fn give_back(&mut self, connection: Box<dyn Exchange>) {
+        self.connection = Some(connection);
+    }
+
+    /// Tells the others that there are no more steps, if this is rank 0. Whoever is gone already knows.
+    pub(super) fn end(&mut self) {
+        if let Some(connection) = self.connection.as_mut().filter(|_| self.rank == 0) {
+            let _ = connection.broadcast(&mut [NO_MORE, 0, 0]);
+        }
+    }
+}
+
 /// What rank 0 says before a step.
 const NO_MORE: u32 = 0;
 const STEP: u32 = 1;
@@ -38,8 +72,9 @@ where
     ///
     /// Every rank takes every step, with the same model, and gets the same update. Rank 0 charges the ledger, if there is one, adds the noise,
     /// and sees sums without noise. What it releases does not depend on how the sums were added. Statements say of the independence of the
-    /// examples what all ranks know, which is the least that one of them does. If a rank is lost or fails,
-    /// nobody gets an update, and the step stays charged.
+    /// examples what all ranks know, which is the least that one of them does. If a rank is lost, fails or drops its step,
+    /// nobody gets an update, the step stays charged, and the run of all ends. Rank 0 may end it earlier by
+    /// [`finish`](Session::finish).
     ///
     /// # Formal guarantee
     ///
@@ -49,12 +84,13 @@ where
     /// # Errors
     ///
     /// [`Error::Plan`] for other adjacencies than add-or-remove-one, where the number of records is part of the promise, and for a ledger at another
-    /// rank than 0. If steps were already taken, or the sampler was.
+    /// rank than 0. If this session has drawn already, its sampler was taken, or it has ranks.
     pub fn with_exchange(mut self, exchange: impl Exchange + 'static) -> Result<Self> {
         let refuse =
             |given: String, allowed: &str| Err(Error::Plan { field: "exchange", given, allowed: allowed.into() });
-        if self.sampler.is_none() || self.next != self.charged_steps() {
-            return refuse("after steps, or take_sampler()".into(), "join the ranks before the first step");
+        if self.sampler.is_none() || self.charges.have_drawn() || self.ranks.is_some() {
+            let given = "after a step, take_sampler() or another exchange";
+            return refuse(given.into(), "join the ranks once, before the first step");
         }
         if self.plan.adjacency() != Adjacency::AddOrRemoveOne {
             return refuse(
@@ -68,23 +104,39 @@ where
                 "a ledger at rank 0, which charges for all",
             );
         }
-        self.exchange = Some(Box::new(exchange));
+        self.ranks = Some(Ranks::new(exchange));
         Ok(self)
     }
 
-    /// A number that tells the settings that must be equal at all ranks from others. It guards against mistakes, not against a
-    /// rank that lies.
-    pub(super) fn settings_of_ranks(&self, clipping_norm: f64) -> i64 {
+    /// A number that tells the settings that must be equal at all ranks from others, and at the session's first step the models. It
+    /// guards against mistakes, not against a rank that lies.
+    pub(super) fn settings_of_ranks<M: Module>(
+        &mut self,
+        clipping_norm: f64,
+        model: &M,
+        trainable: &TrainableParameters,
+    ) -> Result<i64> {
         let mut hasher = DefaultHasher::new();
         let of_step = (&self.plan, clipping_norm, self.private, self.noise, self.per_example, self.views);
         format!("{of_step:?}").hash(&mut hasher);
-        hasher.finish() as i64
+        for parameter in trainable.iter() {
+            (&parameter.path, parameter.entries).hash(&mut hasher);
+        }
+        if let Some(ranks) = self.ranks.as_mut().filter(|ranks| !ranks.compared) {
+            let mut weights = Weights { hasher: &mut hasher, failure: None };
+            model.visit(&mut weights);
+            weights.failure.map_or(Ok(()), Err)?;
+            ranks.compared = true;
+        }
+        Ok(hasher.finish() as i64)
     }
 
-    /// Draws this rank's part of the next step, once rank 0 has charged it; `None` when the plan's steps are spent.
-    pub(super) fn draw_with_ranks(&mut self) -> Result<Option<DrawnBatch>> {
-        let (Some(exchange), Some(sampler)) = (&mut self.exchange, &mut self.sampler) else { return Ok(None) };
-        if exchange.rank() == 0 {
+    /// Draws this rank's part of the next step, once rank 0 has charged it, and lends the connection to the step; `None` when the
+    /// plan's steps are spent.
+    pub(super) fn draw_with_ranks(&mut self) -> Result<Option<(DrawnBatch, Box<dyn Exchange>)>> {
+        let (Some(ranks), Some(sampler)) = (&mut self.ranks, &mut self.sampler) else { return Ok(None) };
+        let mut exchange = ranks.lend()?;
+        let drawn = if ranks.rank == 0 {
             let drawn = sampler.next_batch();
             let mut words = match &drawn {
                 Ok(Some(batch)) => [STEP, batch.step as u32, (batch.step >> 32) as u32],
@@ -92,23 +144,49 @@ where
                 Err(_) => [FAILED, 0, 0],
             };
             exchange.broadcast(&mut words)?;
-            return drawn;
-        }
-        let mut words = [0; 3];
-        exchange.broadcast(&mut words)?;
-        match words {
-            [NO_MORE, ..] => Ok(None),
-            [STEP, low, high] => {
-                // What rank 0 has charged is what all have.
-                let step = u64::from(high) << 32 | u64::from(low);
-                self.charges.follow(step);
-                if step > 0 && self.made.is_none() {
-                    // The run began in another session.
-                    self.made.also_unknown(&mut self.independence);
+            drawn?
+        } else {
+            let mut words = [0; 3];
+            exchange.broadcast(&mut words)?;
+            match words {
+                [NO_MORE, ..] => None,
+                [STEP, low, high] => {
+                    // What rank 0 has charged is what all have.
+                    let step = u64::from(high) << 32 | u64::from(low);
+                    if !self.charges.follow(step) {
+                        let difference = "rank 0 is at an earlier step than this rank".into();
+                        return Err(ExchangeError::OutOfStep { difference }.into());
+                    }
+                    if step > 0 && self.made.is_none() {
+                        // The run began in another session.
+                        self.made.also_unknown(&mut self.independence);
+                    }
+                    sampler.next_batch()?
                 }
-                sampler.next_batch()
+                _ => return Err(ExchangeError::AnotherRankFailed.into()),
             }
-            _ => Err(ExchangeError::AnotherRankFailed.into()),
+        };
+        match drawn {
+            Some(batch) => Ok(Some((batch, exchange))),
+            None => {
+                ranks.give_back(exchange);
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Hashes a model's weights, bit by bit.
+struct Weights<'a> {
+    hasher: &'a mut DefaultHasher,
+    failure: Option<Error>,
+}
+
+impl ModuleVisitor for Weights<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        match param.val().try_into_data() {
+            Ok(data) => data.as_bytes().hash(self.hasher),
+            Err(error) => self.failure = Some(Error::Execution(format!("{error:?}"))),
         }
     }
 }
@@ -198,7 +276,8 @@ impl<M: Module> Release<'_, M> {
         // The sum of equal numbers, modulo 2^64 as the exchange adds.
         if settings != self.settings.wrapping_mul(ranks as i64) {
             let difference =
-                "the plans, the clipping norms or the sessions' settings are not the same at all of them".into();
+                "the plans, the clipping norms, the models or the sessions' settings are not the same at all of them"
+                    .into();
             return Some(ExchangeError::OutOfStep { difference }.into());
         }
         if on_cpu != 0 && on_cpu != ranks as i64 {

@@ -25,7 +25,7 @@ where
         let (last_bits, noise) = self.made.with(self.last_bits(), self.noise);
         let statement = statement(&self.plan, dataset, self.charged_steps(), self.private, last_bits, noise)?;
         let mut statement = statement.with_independence(self.independence.stated());
-        if self.exchange.is_some() {
+        if self.ranks.is_some() {
             statement.assumptions.extend(ASSUMED.map(str::to_owned));
         }
         Ok(statement)

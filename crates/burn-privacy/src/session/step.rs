@@ -7,6 +7,7 @@ use burn::module::Module;
 use super::ranks::{Release, Released};
 use super::{LossResult, Session};
 use crate::error::{Error, Result};
+use crate::exchange::Exchange;
 use crate::noisy_gradients::{NoisyGradients, OfStep};
 use crate::per_example::{GradientSum, NonTrainable, OwnLeaves, TrainableParameters};
 use crate::sampler::{DrawnBatch, PoissonSampler};
@@ -32,15 +33,15 @@ where
                 difference: "the session's sampler was taken, so that its batches come to step_with".into(),
             });
         };
-        let drawn = if self.exchange.is_some() { self.draw_with_ranks()? } else { sampler.next_batch()? };
-        match drawn {
-            Some(batch) => {
-                // Whatever happened to earlier batches: this one is the last that was drawn.
-                self.next = batch.step;
-                self.step_with(batch).map(Some)
-            }
-            None => Ok(None),
-        }
+        let drawn = match self.ranks {
+            Some(_) => self.draw_with_ranks()?.map(|(batch, exchange)| (batch, Some(exchange))),
+            None => sampler.next_batch()?.map(|batch| (batch, None)),
+        };
+        let Some((batch, exchange)) = drawn else { return Ok(None) };
+        // Whatever happened to earlier batches: this one is the last that was drawn.
+        self.next = batch.step;
+        let step = self.step_with(batch)?;
+        Ok(Some(Step { exchange, ..step }))
     }
 
     /// The session's own sampler, for programs that prefetch their data, in another thread for instance: each batch that it
@@ -51,7 +52,7 @@ where
     /// [`Error::ForeignSampler`] the second time: there is one sampler for each session.
     pub fn take_sampler(&mut self) -> Result<PoissonSampler> {
         self.check_views()?;
-        if self.exchange.is_some() {
+        if self.ranks.is_some() {
             return Err(Error::ForeignSampler { difference: "ranks draw together: use next_step".into() });
         }
         self.sampler
@@ -70,7 +71,7 @@ where
         self.check_views()?;
         batch.require_drawn_for(&self.charges, self.next)?;
         self.next += 1;
-        Ok(Step { session: self, batch })
+        Ok(Step { session: self, batch, exchange: None })
     }
 
     fn check_views(&self) -> Result<()> {
@@ -83,11 +84,14 @@ where
 
 /// One charged step with its drawn batch. Consumed by [`gradients`](Self::gradients).
 ///
-/// Dropping a step without using it is allowed: it stays charged and releases nothing.
+/// Dropping a step without using it is allowed: it stays charged and releases nothing. Where several ranks train one model, that
+/// ends the run of all: the others get an error in the place of an update, and this one at its next step.
 #[must_use = "the step was charged: call gradients()"]
 pub struct Step<'a, I, O, D, B> {
     session: &'a mut Session<I, O, D, B>,
     batch: DrawnBatch,
+    /// To the other ranks, if there are several. Whatever ends the step before all have finished it drops this, so that nobody waits.
+    exchange: Option<Box<dyn Exchange>>,
 }
 
 impl<I, O, D, B> std::fmt::Debug for Step<'_, I, O, D, B> {
@@ -113,9 +117,10 @@ where
 
     /// Clips, sums, adds noise once, and divides by the public expected batch size.
     ///
-    /// `loss` is called once per physical batch and returns one loss per example, `[batch]`; an empty batch
-    /// never calls it. Before the first update, and now and then again, the closure is also called with other records
-    /// of the data set to validate that no example's loss depends on another
+    /// `loss` is called once per physical batch, with the model to use, and returns one loss per example, `[batch]`; an empty batch
+    /// never calls it. The model that it gets is `model` with leaves of its own in autodiff's graph, so that clones of one model may be
+    /// trained in several threads; a loss of `model` itself is refused. Before the first update, and now and then again, the closure is
+    /// also called with other records of the data set to validate that no example's loss depends on another
     /// ([what is checked, and what is promised](crate::per_example#what-is-checked-and-what-is-promised)).
     ///
     /// The phases are [`tracing`] spans at trace level: `validation`, `load`, `forward`, `backward`, `norms`, `clipped_sum`, `noise`. On a
@@ -137,10 +142,8 @@ where
         M: Module,
         F: FnMut(&M, O) -> LossResult,
     {
-        let Step { session, batch } = self;
-        // Ranks may be threads, whose models may be clones of one.
-        let own = session.exchange.is_some().then(|| model.clone().map(&mut OwnLeaves));
-        let model = own.as_ref().unwrap_or(model);
+        let Step { session, batch, exchange } = self;
+        let model = &model.clone().map(&mut OwnLeaves);
         let trainable = TrainableParameters::of(model)?;
         let mut sum_of_batch = || {
             trainable.require_on(&session.device)?;
@@ -151,7 +154,10 @@ where
         };
         let sum = sum_of_batch();
         let norm = session.clipping_norm_in(batch.step);
-        let settings = session.settings_of_ranks(norm);
+        let settings = match exchange {
+            Some(_) => session.settings_of_ranks(norm, model, &trainable)?,
+            None => 0,
+        };
         let (plan, key, noise) = (&session.plan, &session.key, session.noise);
         let release = |sum: GradientSum| {
             let expected = plan.sampling().expected_batch_size();
@@ -169,9 +175,9 @@ where
             let update = NoisyGradients::release(model, &trainable, sum, noise, std, expected)?;
             Ok((update, next_norm))
         };
-        let (update, next_norm) = match &mut session.exchange {
+        let (update, next_norm) = match exchange {
             None => release(sum?)?,
-            Some(exchange) => {
+            Some(mut exchange) => {
                 let of_ranks = Release {
                     model,
                     trainable: &trainable,
@@ -185,6 +191,9 @@ where
                     of_ranks.over(exchange.as_mut(), sum, release)?;
                 session.independence.also(independence);
                 session.on_graph_elsewhere |= on_graph;
+                if let Some(ranks) = &mut session.ranks {
+                    ranks.give_back(exchange);
+                }
                 (update, norm)
             }
         };

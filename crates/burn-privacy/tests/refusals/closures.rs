@@ -64,6 +64,15 @@ fn a_detached_loss() {
     }
 }
 
+#[test]
+fn a_loss_of_another_model() {
+    // A clone that the closure has captured: its weights are the same, and it is not the model that is trained.
+    let captured = model();
+    let ask = Ask::flex(1.0).loop_over_examples();
+    let message = refusal(&ask, &captured, &examples(), |_, batch| losses(&captured, batch));
+    assert_says(&message, &["not connected to the model", "the model that the loss closure is given"]);
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("label 17 is not a class")]
 struct BadLabel;
