@@ -6,6 +6,7 @@ mod circles;
 mod files;
 mod floors;
 mod links;
+mod mutants;
 mod packages;
 
 use std::path::Path;
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
 /// A rule: the violations that it finds below the root of a workspace.
 type Check = fn(&Path) -> std::io::Result<Vec<String>>;
 
-fn rules() -> [(&'static str, Check); 7] {
+fn rules() -> [(&'static str, Check); 8] {
     [
         ("a crate depends on lower floors only, and on Burn from floor 3 on", floors::check),
         ("no circle of modules", circles::check),
@@ -37,6 +38,7 @@ fn rules() -> [(&'static str, Check); 7] {
         ("no crate holds more than a quarter of the lines", files::shares),
         ("links of README files and of the book lead somewhere", links::check),
         ("every crate can be published: named, described, licensed, and small", packages::check),
+        ("every planted fault has its place in the code", mutants::check),
     ]
 }
 
@@ -87,6 +89,9 @@ mod planted {
         assert!(found[0].contains("a.rs") && found[0].contains("b.rs"));
         let fine = ("crates/x/src/b.rs", "//! B.\npub struct B;\n#[cfg(test)]\nmod tests {\n    use crate::A;\n}\n");
         assert!(violations(1, &[lib, a, fine]).is_empty());
+        let calls = ("crates/x/src/a/mod.rs", "//! A.\nmod b;\npub fn f() {\n    b::g()\n}\n");
+        let called = ("crates/x/src/a/b.rs", "//! B.\npub fn g() {\n    super::f()\n}\n");
+        assert_eq!(violations(1, &[("crates/x/src/lib.rs", "//! X.\nmod a;\n"), calls, called]).len(), 1);
     }
 
     #[test]
@@ -118,6 +123,14 @@ mod planted {
         }
         let forgotten = ("docs/src/there.md", "");
         assert_eq!(violations(5, &[summary, here, readme, forgotten]).len(), 1);
+    }
+
+    #[test]
+    fn a_planted_fault_whose_place_is_gone() {
+        let list = "[[mutant]]\nname = \"no noise\"\nfile = \"crates/x/src/lib.rs\"\nold = \"x + noise\"\n";
+        let with =
+            |code: &str| violations(7, &[("benches/mutants/mutants.toml", list), ("crates/x/src/lib.rs", code)]).len();
+        assert_eq!(["f(x + noise)", "f(noise + x)", "x + noise; x + noise"].map(with), [0, 1, 1]);
     }
 
     #[test]
