@@ -301,3 +301,17 @@ fn extreme_steps_need_few_questions() {
         assert!(found > 1_000_000, "{rate} {noise} {target}: {found}");
     }
 }
+
+/// With so little noise, who was drawn is plain: delta is nearly the probability of having been drawn at all. Where the grid's end
+/// was rounded to inside of the losses, the grid had lost the mass of not being drawn, and so all courses but those of a record
+/// that was drawn in every step.
+#[test]
+fn steps_with_hardly_any_noise_keep_the_mass_of_records_that_were_not_drawn() {
+    for index in 0..20 {
+        let rate = 0.02 + 0.009 * f64::from(index);
+        let accountant = pld(0.01, &[(sampled(rate, DpEvent::gaussian(0.08).unwrap()), 3)]);
+        let drawn = 1.0 - (1.0 - rate).powi(3);
+        let delta = accountant.delta(2.0).unwrap();
+        assert!(delta >= drawn * (1.0 - 1e-6), "{rate}: {delta} {drawn}");
+    }
+}

@@ -15,6 +15,7 @@ use super::contraction::{Bin, contract};
 use super::pair::Pair;
 use super::quadrature::{Moments, moments};
 use super::range::without_tail;
+use crate::keeping_nan::{at_least_zero, largest};
 
 /// More knots are not placed: the spacing grows instead.
 const MOST_KNOTS: usize = 1 << 19;
@@ -65,8 +66,11 @@ impl Lattice {
             for (pair_of_losses, (left, right)) in losses.windows(2).zip(&mut halves) {
                 let (a, b) = (pair_of_losses[0], pair_of_losses[1]);
                 let [from, middle, to] = [a, 0.5 * (a + b), b].map(|loss| pair.position(loss));
+                // Clamped by what keeps a NaN.
+                let [from, middle, to] = [from, middle, to].map(|t| t.clamp(range.low, range.high));
                 let piece = |s: f64, t: f64, reference: f64| {
-                    moments(pair, s.min(t).max(range.low), s.max(t).min(range.high), reference)
+                    let (low, high) = if s <= t { (s, t) } else { (t, s) };
+                    moments(pair, low, high, reference)
                 };
                 *left = piece(from, middle, a);
                 *right = piece(middle, to, b);
@@ -177,11 +181,12 @@ impl Sparse {
 
     /// ln of the sum of masses x e^(tilt x loss).
     pub(super) fn log_mean(&self, spacing: f64, tilt: f64) -> f64 {
-        let largest = self.exponents(spacing, tilt).map(|(_, exponent)| exponent).fold(f64::NEG_INFINITY, f64::max);
-        if largest == f64::NEG_INFINITY {
-            return largest;
+        let top = largest(self.exponents(spacing, tilt).map(|(_, exponent)| exponent));
+        // Infinite without any mass, NaN where one is.
+        if !top.is_finite() {
+            return top;
         }
-        largest + self.exponents(spacing, tilt).map(|(_, exponent)| (exponent - largest).exp()).sum::<f64>().ln()
+        top + self.exponents(spacing, tilt).map(|(_, exponent)| (exponent - top).exp()).sum::<f64>().ln()
     }
 }
 
@@ -202,7 +207,7 @@ pub(super) fn bins(losses: &[f64], halves: &[(Moments, Moments)]) -> Vec<Bin> {
         let (left, right) = &halves[i];
         let part = share(-left.excess, carried.excess);
         bin = bin.plus(left.scaled(part));
-        bins[i] = Bin { mass: bin.mass, excess: bin.excess.max(0.0) };
+        bins[i] = Bin { mass: bin.mass, excess: at_least_zero(bin.excess) };
         carried = right.plus(left.scaled(1.0 - part).moved(width(i)));
     }
     let mut center = carried;
@@ -212,17 +217,12 @@ pub(super) fn bins(losses: &[f64], halves: &[(Moments, Moments)]) -> Vec<Bin> {
         let (left, right) = &halves[i - 1];
         let part = share(right.excess, -carried.excess);
         bin = bin.plus(right.scaled(part));
-        bins[i] = Bin { mass: bin.mass, excess: bin.excess.min(0.0) };
+        bins[i] = Bin { mass: bin.mass, excess: -at_least_zero(-bin.excess) };
         carried = left.plus(right.scaled(1.0 - part).moved(-width(i - 1)));
     }
     center = center.plus(carried);
     bins[pivot] = Bin { mass: center.mass, excess: center.excess };
     bins
-}
-
-/// The number, or 0 if it is negative. A NaN stays one: as 0 it would be a mass that was left out.
-pub(super) fn at_least_zero(value: f64) -> f64 {
-    if value < 0.0 { 0.0 } else { value }
 }
 
 /// How much of an amount may be taken if no more than `available` is there.
@@ -259,7 +259,8 @@ fn place_knots(pair: &Pair, layout: Layout, log_means: &[(f64, f64)]) -> (Vec<i6
         };
         let widest = ((0.5 / (layout.tilt + 1.0)).min((high - low) / 32.0) / g).max(1.0);
         let least = (((high - low) / g) / MOST_KNOTS as f64).ceil().max(1.0) as i64;
-        let mut index = (low / g).floor() as i64;
+        let first = (low / g).floor() as i64;
+        let mut index = first;
         let last = (high / g).ceil() as i64;
         let mut at = log_density(low);
         while index < last {
@@ -282,35 +283,35 @@ fn place_knots(pair: &Pair, layout: Layout, log_means: &[(f64, f64)]) -> (Vec<i6
             added += 0.25 * at.exp().min(1.0 / width) * width.powi(3);
         }
         knots.push(last.max(index));
+        // A knot that rounding puts inside of the range's end would leave out what lies between: nearly all of a density where
+        // the losses end abruptly.
+        knots.extend([first - 1, last.max(index) + 1]);
     }
     knots.sort_unstable();
     knots.dedup();
     (knots, added)
 }
 
-/// Bounds of 1 - product of (1 - p)^count, where each p is given with its own bounds.
+/// Bounds of 1 - product of (1 - p)^count, where each p is given with its own bounds; 0 and 1 where one of these is NaN.
 pub(super) fn at_least_once(chances: impl Iterator<Item = ((f64, f64), f64)>) -> (f64, f64) {
-    let mut single = None;
-    let (mut least, mut most) = (0.0, 0.0);
-    for ((low, high), count) in chances {
-        if high > 0.0 {
-            single = Some(if single.is_none() && count == 1.0 { (low, high) } else { (f64::NAN, f64::NAN) });
-            least += count * (-low).ln_1p();
-            most += count * (-high).ln_1p();
-        }
-    }
-    match single {
-        None => (0.0, 0.0),
-        Some(bounds) if !bounds.0.is_nan() => bounds,
-        Some(_) => {
+    let chances: Vec<_> = chances.filter(|((_, high), _)| *high > 0.0 || high.is_nan()).collect();
+    match chances[..] {
+        [] => (0.0, 0.0),
+        [((low, high), count)] if count == 1.0 && !(low.is_nan() || high.is_nan()) => (low, high),
+        _ => {
+            let of = |bound: fn((f64, f64)) -> f64| chances.iter().map(|(p, count)| count * (-bound(*p)).ln_1p()).sum();
+            let (least, most): (f64, f64) = (of(|(low, _)| low), of(|(_, high)| high));
             let rounding = 16.0 * f64::EPSILON;
-            (-f64::exp_m1(least) * (1.0 - rounding), (-f64::exp_m1(most) * (1.0 + rounding)).min(1.0))
+            // Of a NaN, `max` and `min` leave what always holds.
+            ((-least.exp_m1() * (1.0 - rounding)).max(0.0), (-most.exp_m1() * (1.0 + rounding)).min(1.0))
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::base::{Base, Direction};
     use super::*;
 
@@ -394,5 +395,54 @@ mod tests {
         assert!((coarse / fine - 16.0).abs() < 3.0, "{coarse:e} {fine:e}");
         // tilt (tilt + 1) / 2 x spacing^2 x (1/6 + 1/12), and a little for the wider segments.
         assert!((0.7..1.6).contains(&(fine / (3.0 * 1e-6 * 0.25))), "{fine:e}");
+    }
+
+    /// A NaN was taken for a chance of 0, a mass of 0 and an empty piece.
+    #[test]
+    fn what_is_no_number_proves_nothing() {
+        let nan = f64::NAN;
+        for chances in [vec![((nan, nan), 1.0)], vec![((0.1, 0.2), 1.0), ((nan, nan), 3.0)]] {
+            assert_eq!(at_least_once(chances.into_iter()), (0.0, 1.0));
+        }
+        let (low, high) = at_least_once([((0.1, 0.2), 2.0)].into_iter());
+        assert!((low - 0.19).abs() < 1e-14 && (high - 0.36).abs() < 1e-14);
+        assert!(Sparse::new(&[0, 1], &[nan, nan], (0.0, 0.0)).log_mean(0.1, 1.0).is_nan());
+        assert_eq!(Sparse::new(&[0], &[0.0], (0.0, 0.0)).log_mean(0.1, 1.0), f64::NEG_INFINITY);
+        let pair = Pair::new(Base::Gaussian { noise: 1.0 }, 0.5, Direction::Remove);
+        assert!(moments(&pair, nan, 1.0, 0.0).mass.is_nan() && moments(&pair, 0.0, nan, 0.0).mass.is_nan());
+    }
+
+    fn base() -> impl Strategy<Value = Base> {
+        let factor = |low: f64, high: f64| (low.ln()..high.ln()).prop_map(f64::exp);
+        prop_oneof![
+            factor(0.03, 100.0).prop_map(|noise| Base::Gaussian { noise }),
+            factor(0.03, 100.0).prop_map(|noise| Base::Gaussian { noise }),
+            factor(1e-3, 1e3).prop_map(|inverse_scale| Base::Laplace { inverse_scale }),
+            factor(1e-3, 1e3).prop_map(|epsilon| Base::BoundedRange { epsilon }),
+            (factor(1e-3, 30.0), 1..40_u64)
+                .prop_map(|(inverse_scale, sensitivity)| Base::DiscreteLaplace { inverse_scale, sensitivity }),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        /// A lattice without a part of P's mass is no bound from above, wherever that lay.
+        #[test]
+        fn the_upper_lattice_has_all_of_the_mass(
+            base in base(),
+            log_rate in -20.0..0.0_f64,
+            direction in prop_oneof![Just(Direction::Remove), Just(Direction::Add), Just(Direction::Exchange)],
+            cells in prop_oneof![(1..40_u32).prop_map(f64::from), 0.3..400.0_f64],
+            tilt in 1e-3..30.0_f64,
+        ) {
+            let pair = Pair::new(base, log_rate.exp(), direction);
+            // With the end of the losses on a grid point, as the bracket lays its grid.
+            let end = pair.anchor().map_or(0.05, |(loss, _)| loss);
+            let layout = Layout { spacing: end / cells, tilt, log_tail: -60.0 };
+            let Sparse { indices, log_masses, infinite } = Lattice::new(&pair, layout, &[(tilt, 0.0)]).upper;
+            let p = infinite.1 + log_masses.iter().map(|log| log.exp()).sum::<f64>();
+            prop_assert!(p >= 1.0 - 1e-12, "P {:e} {:?} {:?}", p - 1.0, pair.range(-60.0), indices.first());
+        }
     }
 }
