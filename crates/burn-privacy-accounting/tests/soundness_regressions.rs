@@ -304,14 +304,14 @@ fn extreme_steps_need_few_questions() {
 
 /// With so little noise, who was drawn is plain: delta is nearly the probability of having been drawn at all. Where the grid's end
 /// was rounded to inside of the losses, the grid had lost the mass of not being drawn, and so all courses but those of a record
-/// that was drawn in every step.
+/// that was drawn in every step: at a rate of 0.25, delta was 0.0157 in place of 0.578.
 #[test]
 fn steps_with_hardly_any_noise_keep_the_mass_of_records_that_were_not_drawn() {
-    for index in 0..20 {
-        let rate = 0.02 + 0.009 * f64::from(index);
-        let accountant = pld(0.01, &[(sampled(rate, DpEvent::gaussian(0.08).unwrap()), 3)]);
+    for rate in [0.25, 0.271, 0.5, 0.7] {
+        let accountant = pld(1e-4, &[(sampled(rate, DpEvent::gaussian(0.08).unwrap()), 3)]);
         let drawn = 1.0 - (1.0 - rate).powi(3);
-        let delta = accountant.delta(2.0).unwrap();
+        let (_, delta) = accountant.delta_bounds(2.0).unwrap();
         assert!(delta >= drawn * (1.0 - 1e-6), "{rate}: {delta} {drawn}");
+        assert!(accountant.delta(2.0).unwrap() >= drawn * (1.0 - 1e-6), "{rate}");
     }
 }
