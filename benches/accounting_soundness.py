@@ -3,12 +3,14 @@
 
 One-step cases: delta at an epsilon, by mpmath from the closed forms (Gaussian and Laplace, Poisson-sampled or not, both
 directions). Composed cases: epsilon at a delta, against lower bounds of the truth: dp-accounting's *optimistic* estimate for
-Gaussian noise, and a plain transform of losses that are rounded down for Laplace noise.
+Gaussian noise, and a plain transform of losses that are rounded down for Laplace noise. Cases of many steps (thousands to a
+million, deltas down to 1e-200, where steps are composed in blocks): epsilon at a delta, against the exact composition of a
+function of each step's outcome, which reveals no more than the outcome.
 
     pip install dp-accounting mpmath numpy
     cargo build --release -p burn-privacy-accounting --example soundness_cases
     python benches/accounting_soundness.py target/release/examples/soundness_cases [one-step cases] [composed cases] \
-        [--truths FILE]
+        [cases of many steps] [--truths FILE]
 
 The truths take most of the time and don't depend on the build: with `--truths` they are kept in FILE, one JSON object a line,
 and a run that was stopped, or one of a later build, goes on with them. The program `-` computes the truths alone.
@@ -134,12 +136,144 @@ def laplace_lower(case, delta):
     return low
 
 
+def many_case(rng):
+    return {
+        "kind": rng.choice(["gaussian", "gaussian", "laplace"]),
+        "noise": math.exp(rng.uniform(math.log(0.5), math.log(30.0))),
+        "sampling_rate": math.exp(rng.uniform(math.log(1e-5), math.log(0.5))),
+        "steps": int(math.exp(rng.uniform(math.log(4097), math.log(1e6)))),
+        "delta": 10.0 ** rng.uniform(-200, -2),
+    }
+
+
+def tails(kind, noise):
+    """P(X <= x) and P(X > x) of the noise."""
+    if kind == "gaussian":
+        scale = noise * math.sqrt(2.0)
+        return lambda x: 0.5 * math.erfc(-x / scale), lambda x: 0.5 * math.erfc(x / scale)
+
+    def below(x):
+        return 0.5 * math.exp(x / noise) if x < 0 else 1.0 - 0.5 * math.exp(-x / noise)
+
+    return below, lambda x: below(-x)
+
+
+def binned(case, width):
+    """Whole numbers of widths, and P's masses with such losses: of intervals of outcomes that are chosen so that each has exactly one.
+    Only that of the last one is rounded down."""
+    q = case["sampling_rate"]
+    below, above = tails(case["kind"], case["noise"])
+
+    def mass(x, y):
+        # Of the noise without the record; differences of what is small.
+        return below(y) - below(x) if y < 0 else above(x) - above(y)
+
+    def both(x, y):
+        without = mass(x, y)
+        # (P's mass, ln of its ratio to Q's), whose difference q (R - Q) is not lost in Q.
+        moved = q * (mass(x - 1.0, y - 1.0) - without)
+        # Too little for its digits: to the right, or to the left.
+        if without == 0 or moved <= -without:
+            return max(without + moved, 0.0), math.inf if y > 0 else -math.inf
+        return without + moved, math.log1p(moved / without)
+
+    laplace = case["kind"] == "laplace"
+    far = (700.0 if laplace else 38.0) * case["noise"]
+    least = math.log1p(q * math.expm1(-1.0 / case["noise"])) if laplace else math.log1p(-q)
+    index, at, indices, masses = math.floor(least / width) + 1, -far, [], []
+    while True:
+        p, loss = both(at, far + 1.0)
+        if p < 1e-290:
+            break
+        if loss < index * width:
+            # All that is left: its loss is rounded down, and is no smaller than that of the interval before.
+            indices.append(max(math.floor(loss / width), indices[-1]))
+            masses.append(p)
+            break
+        low, high = at, far + 1.0
+        for _ in range(80):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if both(at, middle)[1] < index * width else (low, middle)
+        indices.append(index)
+        masses.append(both(at, low)[0])
+        at = low
+        # Some way above the loss where the next one begins; rare large losses need no fine intervals.
+        begins = both(at, at + 1e-3 * min(case["noise"], 1.0))[1] / width
+        index = max(index + 1, math.ceil(begins + 0.5), index + index // 50)
+    return np.array(indices), np.array(masses)
+
+
+def many_lower(case):
+    """A lower bound of epsilon: the binned steps, composed by a transform under a tilt, which makes tiny deltas as exact as others."""
+    q, noise, steps = case["sampling_rate"], case["noise"], case["steps"]
+    log_delta = math.log(case["delta"]) + 1e-5
+    chi = math.expm1(min(1.0 / noise**2, 8.0)) if case["kind"] == "gaussian" else math.expm1(min(1.0 / noise, 8.0)) ** 2
+    width = (0.35 if case["kind"] == "gaussian" else 0.05) * min(q * math.sqrt(chi), 0.3)
+    index, masses = binned(case, width)
+    index, masses = index[masses > 0], masses[masses > 0]
+    losses, logs = width * index, np.log(masses)
+
+    def cumulants(s):
+        exponents = logs + s * losses
+        top = exponents.max()
+        weights = np.exp(exponents - top)
+        total = weights.sum()
+        mean = float((weights * losses).sum() / total)
+        return top + math.log(total), mean, float((weights * (losses - mean) ** 2).sum() / total)
+
+    def log_delta_about(s):
+        k, mean, variance = cumulants(s)
+        return steps * (k - s * mean) - math.log(1 + s * math.sqrt(2 * math.pi * steps * variance) * (1 + s))
+
+    low, high = -12.0, 14.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if log_delta_about(math.exp(middle)) > log_delta else (low, middle)
+    s = math.exp(high)
+    k, mean, variance = cumulants(s)
+    deviation = math.sqrt(steps * variance)
+    points = 1 << max(10, math.ceil(math.log2(80.0 * deviation / width)))
+    if points > 1 << 23 or deviation < 4 * width:
+        raise ValueError("no grid fits")
+    center = round(steps * mean / width)
+    bottom = center - points // 2
+    tilted = np.zeros(points)
+    np.add.at(tilted, index % points, np.exp(logs + s * losses - k))
+    total = np.fft.irfft(np.fft.rfft(tilted) ** steps, points)
+    total = np.roll(total, -(bottom % points))
+    sums = width * (bottom + np.arange(points))
+    # What folds into the window, by Chernoff's bound on either side.
+    outside = 0.0
+    for sign, end in ((1, sums[-1]), (-1, sums[0])):
+        tries = [sign * factor / deviation for factor in (5.0, 10.0, 15.0, 20.0)]
+        outside += math.exp(min(0.0, min(steps * (cumulants(s + h)[0] - k) - h * end for h in tries)))
+    error = 1e-11 + 4e-16 * steps + outside
+
+    def log_delta_at(epsilon):
+        over = sums > epsilon
+        distance = sums[over] - epsilon
+        weighted = np.exp(-s * distance) * -np.expm1(-distance)
+        amount = float((total[over] * weighted).sum() - error)
+        return steps * k - s * epsilon + math.log(amount) if amount > 0 else -math.inf
+
+    # Further down, errors are all that is seen under this tilt.
+    low, high = max(0.0, steps * mean - 10 / s), float(sums[-1])
+    if log_delta_at(low) <= log_delta:
+        return 0.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if log_delta_at(middle) > log_delta else (low, middle)
+    # The intervals' losses are rounded.
+    return low - 1e-12 * steps * width - 1e-12 * steps * q
+
+
 def compute(case):
     """The truth as text (40 digits), or what kept it from being computed."""
     if "epsilon" in case:
         return {"truth": mpmath.nstr(one_step_truth(case), 40)}
     try:
-        return {"truth": repr(float(composed_lower(case)))}
+        lower = many_lower if case["steps"] > 4096 else composed_lower
+        return {"truth": repr(float(lower(case)))}
     except (ValueError, MemoryError) as error:
         return {"skipped": str(error)}
 
@@ -174,11 +308,14 @@ def main():
     parser.add_argument("program")
     parser.add_argument("one_step", nargs="?", type=int, default=8_000)
     parser.add_argument("composed", nargs="?", type=int, default=2_000)
+    parser.add_argument("many", nargs="?", type=int, default=2_000)
     parser.add_argument("--truths")
     arguments = parser.parse_args()
     rng = random.Random(SEED)
     cases = [one_step_case(rng) for _ in range(arguments.one_step)]
     cases += [composed_case(rng) for _ in range(arguments.composed)]
+    rng = random.Random(SEED + 1)
+    cases += [many_case(rng) for _ in range(arguments.many)]
     if arguments.program == "-":
         for number, _ in enumerate(truths(cases, arguments.truths)):
             if number % 1000 == 999:

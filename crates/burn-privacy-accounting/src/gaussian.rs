@@ -33,14 +33,13 @@ const ROUNDING: f64 = 2e-12;
 pub fn gaussian_delta(noise_multiplier: f64, epsilon: f64) -> Result<f64> {
     let noise_multiplier = finite_at_least_zero("noise_multiplier", noise_multiplier)?;
     let epsilon = any_epsilon("epsilon", epsilon)?;
-    let log_delta = ln_delta(1.0 / noise_multiplier, epsilon);
-    let delta = log_delta.exp() * (1.0 + delta_rounding(noise_multiplier, epsilon));
-    if delta == 0.0 && epsilon < f64::INFINITY {
-        // Below the smallest float, but not 0.
-        return Ok(f64::from_bits(1));
+    let delta = ln_delta(1.0 / noise_multiplier, epsilon).exp();
+    if delta == 0.0 {
+        // Below the smallest float, but 0 only at infinity.
+        return Ok(if epsilon < f64::INFINITY { f64::from_bits(1) } else { 0.0 });
     }
-    // Without noise there is nothing to round.
-    Ok(if delta.is_nan() { log_delta.exp() } else { delta.min(1.0) })
+    // A rounding that is beyond a float leaves 1.
+    Ok((delta * (1.0 + delta_rounding(noise_multiplier, epsilon))).min(1.0))
 }
 
 /// Bound of the relative error of a delta: with little noise, epsilon/m and m/2 nearly cancel.
@@ -63,7 +62,9 @@ pub fn gaussian_epsilon(noise_multiplier: f64, delta: f64) -> Result<f64> {
     if mean == f64::INFINITY {
         return Ok(f64::INFINITY);
     }
-    if ln_delta(mean, 0.0) <= log_delta {
+    // With what rounding may have taken: next to epsilon 0 it is more than a small part of epsilon.
+    let holds = |epsilon: f64| ln_delta(mean, epsilon) + delta_rounding(noise_multiplier, epsilon).ln_1p() <= log_delta;
+    if holds(0.0) {
         return Ok(0.0);
     }
     // Phi(m/2 - e/m) alone is below delta at e = m^2/2 + m sqrt(2 ln(1/delta)).
@@ -71,8 +72,15 @@ pub fn gaussian_epsilon(noise_multiplier: f64, delta: f64) -> Result<f64> {
     if enough == f64::INFINITY {
         return Ok(f64::INFINITY);
     }
-    let epsilon = bisect(0.0, enough, |epsilon| ln_delta(mean, epsilon) <= log_delta);
+    let epsilon = bisect(0.0, enough, holds);
     Ok(epsilon * (1.0 + ROUNDING))
+}
+
+/// A lower bound of the same epsilon: that of a delta which is larger by more than rounding, less what it was rounded up by.
+pub(crate) fn gaussian_epsilon_below(noise_multiplier: f64, delta: f64) -> Result<f64> {
+    let above = gaussian_epsilon(noise_multiplier, delta)?;
+    let raised = delta * (1.0 + 10.0 * ROUNDING + 4.0 * delta_rounding(noise_multiplier, above));
+    Ok(if raised < 1.0 { gaussian_epsilon(noise_multiplier, raised)? * (1.0 - 10.0 * ROUNDING) } else { 0.0 })
 }
 
 /// The smallest standard deviation with which the Gaussian mechanism of this L2 `sensitivity` is
@@ -93,7 +101,10 @@ pub fn gaussian_sigma(epsilon: f64, delta: f64, sensitivity: f64) -> Result<f64>
     let log_delta = open_delta(delta)?.ln();
     let sensitivity = finite_above_zero("sensitivity", sensitivity)?;
     // Delta grows with m; search the largest m that holds in logarithms.
-    let holds = |log_mean: f64| ln_delta(log_mean.exp(), epsilon) <= log_delta;
+    let holds = |log_mean: f64| {
+        let mean = log_mean.exp();
+        ln_delta(mean, epsilon) + delta_rounding(1.0 / mean, epsilon).ln_1p() <= log_delta
+    };
     let (mut low, mut high) = (-1.0, 1.0);
     while !holds(low) {
         low *= 2.0;
@@ -182,6 +193,26 @@ fn integral_of_slope(x: f64, width: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::{Accountant, Adjacency, DpEvent, PldAccountant};
+
+    proptest::proptest! {
+        /// Where epsilon is nearly 0, a rounding of delta is more than a small part of it: the epsilon was below the one whose delta,
+        /// rounded up, is the target.
+        #[test]
+        fn an_epsilon_suffices_for_its_delta(log_noise in -3.0..5.0_f64, log_epsilon in -40.0..3.0_f64, below in 0.0..1.0_f64) {
+            let noise = log_noise.exp();
+            // Down to what an epsilon of nearly 0 allows.
+            let delta = gaussian_delta(noise, log_epsilon.exp()).unwrap() * (1.0 - 1e-12 * below);
+            proptest::prop_assume!(delta > 1e-300 && delta < 1.0);
+            let epsilon = gaussian_epsilon(noise, delta).unwrap();
+            // But for the rounding of logarithms.
+            let slack = 1.0 + 5e-13;
+            proptest::prop_assert!(gaussian_delta(noise, epsilon).unwrap() <= delta * slack, "{}", epsilon);
+            let lower = gaussian_epsilon_below(noise, delta).unwrap();
+            proptest::prop_assert!(lower <= epsilon && lower <= log_epsilon.exp(), "{lower} {epsilon}");
+            let sigma = gaussian_sigma(epsilon, delta, 1.0).unwrap();
+            proptest::prop_assert!(gaussian_delta(sigma, epsilon).unwrap() <= delta * slack, "{sigma}");
+        }
+    }
 
     /// The true one is 3.9e-343.
     #[test]

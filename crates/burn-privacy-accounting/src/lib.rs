@@ -74,6 +74,7 @@ mod event;
 mod event_fold;
 mod gaussian;
 pub mod json;
+mod keeping_nan;
 mod mills;
 mod noise_scales;
 mod planned_schedule;

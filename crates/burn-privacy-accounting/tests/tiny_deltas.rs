@@ -59,3 +59,30 @@ proptest! {
         prop_assert!(upper <= rdp && searched <= rdp, "{upper} {searched} {rdp}");
     }
 }
+
+/// Divergences that underflow are not those of a mechanism that reveals nothing: delta at 0 was 0 there.
+#[test]
+fn mechanisms_that_reveal_less_than_a_float_squared_reveal_something() {
+    let little = 1e-170;
+    let add = Adjacency::AddOrRemoveOne;
+    for (event, variation) in [
+        (DpEvent::laplace(1.0 / little), little / 2.0),
+        (DpEvent::epsilon_delta(little, 0.0), little / 2.0),
+        (DpEvent::discrete_laplace(1.0 / little, 1), little / 2.0),
+        (DpEvent::exponential_mechanism(little), little / 4.0),
+        (DpEvent::gaussian(1.0 / little), 0.39 * little),
+        (DpEvent::zcdp(1e-320), 1e-161),
+    ] {
+        let event = event.unwrap();
+        let mut renyi = RdpAccountant::new(add);
+        renyi.compose(&event, 1).unwrap();
+        assert!(renyi.delta(0.0).unwrap() >= variation, "{}", event.name());
+        let mut tight = PldAccountant::new(add);
+        if tight.compose(&event, 1).is_ok() {
+            assert!(tight.delta(0.0).unwrap() >= variation, "{}", event.name());
+        }
+    }
+    let mut silent = RdpAccountant::new(Adjacency::AddOrRemoveOne);
+    silent.compose(&DpEvent::epsilon_delta(0.0, 0.0).unwrap(), 5).unwrap();
+    assert_eq!((silent.delta(0.0).unwrap(), silent.epsilon(1e-300).unwrap()), (0.0, 0.0));
+}

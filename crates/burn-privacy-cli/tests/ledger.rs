@@ -7,7 +7,7 @@ use std::path::Path;
 
 use burn_privacy_accounting::{Adjacency, DpEvent};
 use burn_privacy_budget::describe_run;
-use burn_privacy_budget::ledger::{Budget, COMPOSITION_CAVEAT, Ledger, LedgerError, RunDescription};
+use burn_privacy_budget::ledger::{Budget, COMPOSITION_CAVEAT, Ledger, LedgerError, RunDescription, Unit};
 use common::{Shown, run, temporary};
 use serde_json::{Value, json};
 
@@ -287,7 +287,9 @@ fn a_budget_is_set_once_and_kept() {
 
     let shown = command(&format!("{set} --dataset patients"));
     assert!(shown.ok && shown.out.contains("Data set  patients\nBudget    (1, "), "{} {}", shown.out, shown.err);
-    assert!(shown.out.contains("under add-or-remove-one adjacency, enforced by a Rényi filter of order"));
+    assert!(
+        shown.out.contains("under add-or-remove-one adjacency for one record, enforced by a Rényi filter of order")
+    );
     let lines = fs::read_to_string(&path).unwrap();
     let expected = for_usual_step(1.0);
     assert_eq!(Ledger::read(&path).unwrap().budget(), Some(&expected));
@@ -296,6 +298,10 @@ fn a_budget_is_set_once_and_kept() {
     assert_eq!(fs::read_to_string(&path).unwrap(), lines);
     refused(&set.replace("--epsilon 1", "--epsilon 2"), &["can't be set now"]);
     refused(&format!("{set} --adjacency zero-out"), &["can't be set now"]);
+    refused(&format!("{set} --unit user"), &["can't be set now", "for one record"]);
+    let users = place("budget-of-users.ledger");
+    assert!(command(&format!("ledger budget {users} --dataset patients --epsilon 1 --delta 1e-5 --unit user")).ok);
+    assert_eq!(Ledger::read(&users).unwrap().budget().unwrap().unit(), Some(Unit::User));
     refused(&format!("{set} --dataset clients"), &["patients", "clients"]);
 
     // A run of 1,000 steps fits; one of 2,000 more doesn't.

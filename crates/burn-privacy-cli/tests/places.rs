@@ -98,6 +98,13 @@ fn reports_are_charged_before_anything_is_written_and_a_budget_counts_them() {
     assert!(total.contains("Charged   5 steps of 1 runs") && total.contains("mechanisms that may fail"), "{total}");
     let epsilon: f64 = total.split("Epsilon   ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!(epsilon > 0.3 && epsilon < 0.7, "{total}");
+    // What is refused for its arguments is not paid for.
+    std::fs::write(at.join("taken.csv"), "").unwrap();
+    for (arguments, words) in [("--output taken.csv", "exists already"), ("--keep nobody --output d.csv", "nobody")] {
+        let error = refused(at, &format!("{mask} 10 --run other {arguments}"));
+        assert!(error.contains(words), "{error}");
+    }
+    assert!(ledger("ledger total l.ledger --delta 1e-6").contains("Charged   5 steps of 1 runs"));
     // A ledger without a budget counts, too.
     let said = answered(at, &format!("{mask} 500 --run far --output c.csv").replace("l.ledger", "m.ledger"));
     assert!(said.contains("epsilon 25"), "{said}");

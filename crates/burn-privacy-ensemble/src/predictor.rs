@@ -40,23 +40,17 @@ impl<A: Aggregation> Predictor<A> {
         Ok(self.queries.ledger.remaining(self.queries.run)?)
     }
 
-    /// What the answers have cost, with the tests before them; where there are tests, the counts are theirs.
+    /// What is charged for the answers and for the tests before them; where there are tests, the counts are theirs.
     ///
     /// # Errors
     ///
     /// As [`remaining`](Self::remaining).
     pub fn statement(&self) -> Result<PredictionStatement> {
         let Queries { plan, ledger, run, private, .. } = &self.queries;
-        let answered = ledger.charged(*run)?;
-        let runs = match self.aggregation.test() {
-            None => vec![(plan, answered)],
-            // Noisy tests of private votes decide which questions are answered: their number is no plan, so that each question counts
-            // as answered.
-            Some((tests, run)) => {
-                let tested = ledger.charged(run)?;
-                vec![(tests, tested), (plan, tested.min(plan.queries()))]
-            }
-        };
+        let mut runs = vec![(plan, ledger.charged(*run)?)];
+        if let Some((tests, run)) = self.aggregation.test() {
+            runs.insert(0, (tests, ledger.charged(run)?));
+        }
         let planned: Vec<(&QueryPlan, u64)> = runs.iter().map(|(plan, _)| (*plan, plan.queries())).collect();
         let mut epsilon_so_far = epsilon(&runs, plan.delta())?;
         if !private {
@@ -64,7 +58,7 @@ impl<A: Aggregation> Predictor<A> {
         }
         let (counted, charged) = runs[0];
         Ok(PredictionStatement {
-            mechanism: self.aggregation.mechanism(self.queries.teachers, plan.queries(), answered),
+            mechanism: self.aggregation.mechanism(self.queries.teachers, plan.queries(), ledger.released(*run)?),
             dataset: ledger.dataset().to_owned(),
             planned_queries: counted.queries(),
             charged_queries: charged,
@@ -76,17 +70,23 @@ impl<A: Aggregation> Predictor<A> {
         })
     }
 
-    /// Ends the run: writes to the ledger how many answers, and tests, were really given.
+    /// Ends the run: writes to the ledger how many answers were really given. Where there are tests, their number is written, and
+    /// as many answers, given or not: all that are planned once the last answer was given.
     ///
     /// # Errors
     ///
     /// If the ledger can't be written; it then still holds the larger, reserved number.
     pub fn finish(mut self) -> Result<PredictionStatement> {
         let statement = self.statement()?;
-        self.queries.close(self.queries.run)?;
-        if let Some((_, run)) = self.aggregation.test() {
-            self.queries.close(run)?;
+        let Queries { plan, ledger, run, .. } = &mut self.queries;
+        let mut answered = ledger.released(*run)?;
+        if let Some((_, tests)) = self.aggregation.test() {
+            let all = answered == plan.queries();
+            let tested = if all { ledger.charged(tests)? } else { ledger.released(tests)? };
+            ledger.close(tests, tested)?;
+            answered = answered.max(tested.min(plan.queries()));
         }
+        ledger.close(*run, answered)?;
         Ok(statement)
     }
 }
@@ -104,7 +104,7 @@ pub(crate) struct Queries {
     pub(crate) teachers: usize,
     pub(crate) ledger: Ledger,
     pub(crate) private: bool,
-    run: RunId,
+    pub(crate) run: RunId,
     key: PrivacyKey,
     /// The number of the next draw of noise.
     draw: u64,
@@ -142,16 +142,16 @@ impl Queries {
         Ok(())
     }
 
+    /// Charges a run's first so many steps, whether they are ever made or not.
+    pub(crate) fn charge_first(&mut self, run: RunId, steps: u64) -> Result<()> {
+        let more = steps.saturating_sub(self.ledger.charged(run)?);
+        Ok(self.ledger.reserve(run, more)?)
+    }
+
     /// Noise that was not drawn before.
     pub(crate) fn noise(&mut self, out: &mut [f64], deviation: f64) -> Result<()> {
         fill_gaussian_f64(&self.key, self.draw, 0, out, deviation)?;
         self.draw += 1;
         Ok(())
-    }
-
-    /// Writes how many answers were really given.
-    fn close(&mut self, run: RunId) -> Result<()> {
-        let released = self.ledger.released(run)?;
-        Ok(self.ledger.close(run, released)?)
     }
 }

@@ -20,8 +20,10 @@ pub type NoisyVote = Predictor<Votes>;
 ///
 /// # Formal guarantees
 ///
-/// The largest count changes by at most 1 with a record; its noisy test is charged whether it passes or not. The answers
-/// that pass are charged besides, as those of [`NoisyVote`].
+/// The largest count changes by at most 1 with a record; its noisy test is charged whether it passes or not, and so is an answer
+/// as those of [`NoisyVote`]: private votes decide which questions are answered, so that how many answers were given is no plan, and
+/// what is composed must not depend on it. For the same reason all tests of the plan are charged with its last answer. Questions
+/// that were not answered leave their answer to later ones, but for those after a restart.
 pub type ConfidentVote = Predictor<VotesAboveThreshold>;
 
 /// Votes are counted by class.
@@ -157,13 +159,21 @@ impl ConfidentVote {
         if self.remaining()? == 0 {
             return Err(EnsembleError::BudgetSpent { steps: self.queries.plan.queries() });
         }
+        let last = self.remaining()? == 1;
         let VotesAboveThreshold { votes: counter, threshold, tests, tests_run } = &self.aggregation;
         self.queries.ledger.charge_step(*tests_run)?;
+        // Before the votes are looked at, and whatever they say.
+        let charged = self.queries.ledger.charged(*tests_run)?.min(self.queries.plan.queries());
+        self.queries.charge_first(self.queries.run, charged)?;
         let most = counter.counts(votes).into_iter().fold(0.0, f64::max);
         let mut noise = [0.0];
         self.queries.noise(&mut noise, tests.noise_multiplier())?;
         if most + noise[0] < *threshold {
             return Ok(None);
+        }
+        if last {
+            // Private votes decide after how many tests it is given.
+            self.queries.charge_first(*tests_run, tests.queries())?;
         }
         counter.most(votes, &mut self.queries).map(Some)
     }

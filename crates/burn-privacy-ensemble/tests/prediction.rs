@@ -122,14 +122,23 @@ fn votes_find_the_majority_and_confident_ones_abstain() {
     // 34 votes against a threshold of 60 with noise of standard deviation 4.
     assert!((0..5).all(|_| confident.answer(&unclear).unwrap().is_none()));
     assert!((0..5).all(|_| confident.answer(&clear).unwrap() == Some(2)));
-    // The answers are spent: a question is refused whatever the votes are, and its test is not charged.
+    // The answers are spent: a question is refused whatever the votes are. Votes decided after how many tests, so that all are charged.
     for votes in [&clear, &unclear] {
         assert!(matches!(confident.answer(votes), Err(Error::BudgetSpent { steps: 5 })));
     }
     let statement = confident.finish().unwrap();
-    assert_eq!((statement.planned_queries, statement.charged_queries), (20, 10));
+    assert_eq!((statement.planned_queries, statement.charged_queries), (20, 20));
+    assert!(statement.mechanism.contains("at most 5 answers, 5 given"), "{statement}");
     assert!(statement.to_string().contains("attacks on its lowest bits"), "{statement}");
-    assert!(statement.epsilon_so_far.epsilon < statement.planned_epsilon.epsilon);
+    assert_eq!(statement.epsilon_so_far.epsilon, statement.planned_epsilon.epsilon);
+    assert_eq!(charged(&folder, "confident"), (20, 5));
+}
+
+/// The charges of a run's tests and answers, as the ledger has them.
+fn charged(folder: &tempfile::TempDir, name: &str) -> (u64, u64) {
+    let charges = Ledger::read(folder.path().join("ledger.jsonl")).unwrap().charges();
+    let of = |name: &str| charges.iter().find(|charge| charge.name == name).unwrap().steps;
+    (of(&format!("{name}, tests")), of(name))
 }
 
 #[test]
@@ -138,14 +147,43 @@ fn what_tests_of_votes_cost_does_not_depend_on_how_they_end() {
     let plan = |queries| QueryPlan::with_noise_multiplier(queries, 4.0, 1e-5, 100).unwrap();
     let agreed = vec![2; 100];
     let split: Vec<usize> = (0..100).map(|teacher| teacher % 3).collect();
-    let [agreed, split] = [("agreed", agreed), ("split", split)].map(|(name, votes)| {
-        let mut vote =
-            ConfidentVote::open(plan(20), plan(20), 67.0, 3, 100, ledger(&folder), name, Entropy::os()).unwrap();
-        // Eight standard deviations from the threshold on either side.
-        assert!((0..10).all(|_| vote.answer(&votes).unwrap().is_some() == (name == "agreed")));
-        vote.finish().unwrap().epsilon_so_far.epsilon
-    });
-    assert_eq!(agreed, split);
+    for answers in [20, 15] {
+        let [agreed, split] = [("agreed", &agreed), ("split", &split)].map(|(kind, votes)| {
+            let name = format!("{kind} {answers}");
+            let open = || {
+                ConfidentVote::open(plan(20), plan(answers), 67.0, 3, 100, ledger(&folder), &name, Entropy::os())
+                    .unwrap()
+            };
+            let mut vote = open();
+            // Eight standard deviations from the threshold on either side.
+            let ask = |vote: &mut ConfidentVote, times| {
+                assert!((0..times).all(|_| vote.answer(votes).unwrap().is_some() == (kind == "agreed")));
+            };
+            ask(&mut vote, 4);
+            // A crash: nothing is closed. Then ten questions in all.
+            drop(vote);
+            let at_crash = charged(&folder, &name);
+            let mut vote = open();
+            ask(&mut vote, 6);
+            let epsilon = vote.finish().unwrap().epsilon_so_far.epsilon;
+            (at_crash, charged(&folder, &name), epsilon)
+        });
+        assert_eq!(agreed, split);
+        assert_eq!((agreed.0, agreed.1), ((4, 4), (10, 10)));
+    }
+}
+
+#[test]
+fn answers_that_were_not_given_are_left_to_later_questions() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = |queries| QueryPlan::with_noise_multiplier(queries, 4.0, 1e-5, 100).unwrap();
+    let split: Vec<usize> = (0..100).map(|teacher| teacher % 3).collect();
+    let mut vote =
+        ConfidentVote::open(plan(20), plan(3), 67.0, 3, 100, ledger(&folder), "later", Entropy::os()).unwrap();
+    assert!((0..10).all(|_| vote.answer(&split).unwrap().is_none()));
+    assert_eq!(vote.remaining().unwrap(), 3);
+    assert!((0..3).all(|_| vote.answer(&[1; 100]).unwrap() == Some(1)));
+    assert!(matches!(vote.answer(&split), Err(Error::BudgetSpent { steps: 3 })));
 }
 
 #[test]

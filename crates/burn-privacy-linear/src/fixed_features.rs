@@ -8,7 +8,7 @@ use burn_privacy_features::normalization::{
     ChannelBounds, ChannelStatistics, normalize_groups, norms_phase, statistics_phase, unit_rows,
 };
 
-use crate::{HeadTraining, LinearHead, Records, Result, head_phase};
+use crate::{HeadTraining, LinearError, LinearHead, Records, Result, head_phase};
 
 /// How features are brought to comparable sizes before rows are divided by their norms.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,7 +76,8 @@ impl FixedFeatureTraining {
     ///
     /// # Errors
     ///
-    /// Those of the features, of the head and of the ledger.
+    /// Those of the features, of the head and of the ledger. What can be refused for its arguments is refused before anything is
+    /// charged.
     pub fn train(
         &self,
         features: &FeatureTable,
@@ -85,8 +86,18 @@ impl FixedFeatureTraining {
         run: &mut PhasedRun,
         mut go_on: impl FnMut(u64, &dyn Fn() -> FeatureClassifier) -> bool,
     ) -> Result<FeatureClassifier> {
+        self.head.check()?;
+        check_labels(features, labels, classes)?;
+        run.plan().check_population(features.rows())?;
         let normalizer = match &self.normalization {
             Normalization::Channels { bounds, .. } => {
+                let (given, expected) = (bounds.scales().len(), features.channels());
+                if given != expected {
+                    return Err(LinearError::Length { what: "scales of channels", given, expected });
+                }
+                for phase in [norms_phase, statistics_phase].map(|phase| phase(1, PhaseNoise::Multiplier(0.0))) {
+                    run.require_sum_of_all(&phase.name, phase.contribution)?;
+                }
                 let bounds = bounds.fitted(features, run.charge(NORMS_PHASE)?)?;
                 Normalizer::Channels(ChannelStatistics::release(features, &bounds, run.charge(STATISTICS_PHASE)?)?)
             }
@@ -114,12 +125,9 @@ impl Normalizer {
     ///
     /// # Errors
     ///
-    /// Those of [`Records::new`] and [`normalize_groups`]; [`LinearError::Length`](crate::LinearError::Length) unless there is a label for each row.
+    /// Those of [`Records::new`] and [`normalize_groups`]; [`LinearError::Length`] unless there is a label for each row.
     pub fn records(&self, features: &FeatureTable, labels: &[u8], classes: usize) -> Result<Records> {
-        if labels.len() != features.rows() {
-            let (given, expected) = (labels.len(), features.rows());
-            return Err(crate::LinearError::Length { what: "labels", given, expected });
-        }
+        check_labels(features, labels, classes)?;
         if let Self::Groups(groups) = self {
             // Refused here, so that it can't fail below.
             normalize_groups(&mut vec![0.0; features.width()], features.channels(), *groups)?;
@@ -134,6 +142,15 @@ impl Normalizer {
             unit_rows(row);
         })
     }
+}
+
+/// There must be a label for each row, and a class for each label.
+fn check_labels(features: &FeatureTable, labels: &[u8], classes: usize) -> Result<()> {
+    if labels.len() != features.rows() {
+        let (given, expected) = (labels.len(), features.rows());
+        return Err(LinearError::Length { what: "labels", given, expected });
+    }
+    Records::check(features.width(), classes, labels)
 }
 
 /// A classifier of features: a normalization and a head.

@@ -31,15 +31,7 @@ impl Records {
         labels: Vec<u8>,
         fill: impl Fn(usize, &mut [f32]) + Sync,
     ) -> Result<Self> {
-        if dimension == 0 {
-            return Err(LinearError::invalid("the number of features", 0, "at least 1"));
-        }
-        if !(2..=256).contains(&classes) {
-            return Err(LinearError::invalid("the number of classes", classes, "from 2 to 256"));
-        }
-        if labels.iter().any(|&label| usize::from(label) >= classes) {
-            return Err(LinearError::invalid("a label", "no class", "below the number of classes"));
-        }
+        Self::check(dimension, classes, &labels)?;
         let mut values = vec![0_i16; dimension * labels.len()];
         let rows = values.par_chunks_exact_mut(dimension).enumerate();
         rows.for_each_init(
@@ -59,6 +51,20 @@ impl Records {
             },
         );
         Ok(Self { dimension, classes, values, labels })
+    }
+
+    /// What [`new`](Self::new) demands of its numbers.
+    pub(crate) fn check(dimension: usize, classes: usize, labels: &[u8]) -> Result<()> {
+        if dimension == 0 {
+            return Err(LinearError::invalid("the number of features", 0, "at least 1"));
+        }
+        if !(2..=256).contains(&classes) {
+            return Err(LinearError::invalid("the number of classes", classes, "from 2 to 256"));
+        }
+        if labels.iter().any(|&label| usize::from(label) >= classes) {
+            return Err(LinearError::invalid("a label", "no class", "below the number of classes"));
+        }
+        Ok(())
     }
 
     /// The number of records: private under add-or-remove-one adjacency.

@@ -108,6 +108,15 @@ impl Preconditioner {
         Err(LinearError::invalid("the ridge", ridge, "a finite number above 0"))
     }
 
+    /// Lets records pass that have as many features as those whose moments were released: to ask before a charge.
+    pub(crate) fn check_width(&self, records: &Records) -> Result<()> {
+        if records.dimension() + 1 == self.width {
+            return Ok(());
+        }
+        let (given, expected) = (records.dimension(), self.width - 1);
+        Err(LinearError::Length { what: "features a row", given, expected })
+    }
+
     /// As [`release`](Self::release), of a sum that was computed before.
     ///
     /// # Errors
@@ -166,8 +175,9 @@ pub fn least_squares(records: &Records, run: &mut PhasedRun, ridge: f64) -> Resu
 ///
 /// # Errors
 ///
-/// As [`Preconditioner::apply`]; errors of the ledger.
+/// [`LinearError::Length`] for records with another number of features than those whose moments were released; errors of the ledger.
 pub fn least_squares_with(inverse: Preconditioner, records: &Records, run: &mut PhasedRun) -> Result<LinearHead> {
+    inverse.check_width(records)?;
     run.plan().check_population(records.len())?;
     let ridge = inverse.scale;
     run.require_sum_of_all(TARGETS_PHASE, TARGETS_CONTRIBUTION)?;

@@ -4,6 +4,7 @@ use burn_privacy_budget::PhasedRun;
 use burn_privacy_budget::plan::{PhaseConfig, PhaseNoise, Sampling};
 
 use crate::exact::MOST_EXPECTED;
+use crate::gradient::check_clip;
 use crate::second_moments::Preconditioner;
 use crate::update::{Average, Optimizer};
 use crate::{Averaging, HeadLoss, LinearError, LinearHead, Records, Result, UpdateRule, clipped_sum};
@@ -44,7 +45,8 @@ impl HeadTraining {
     ///
     /// # Errors
     ///
-    /// [`LinearError::Invalid`] for numbers that can't be; [`LinearError::Diverged`]; errors of the ledger.
+    /// [`LinearError::Invalid`] for numbers that can't be, and [`LinearError::Length`] for a preconditioner of other features, before
+    /// anything is charged; [`LinearError::Diverged`]; errors of the ledger.
     pub fn train(
         &self,
         records: &Records,
@@ -52,16 +54,17 @@ impl HeadTraining {
         preconditioner: Option<&Preconditioner>,
         mut go_on: impl FnMut(u64, &dyn Fn() -> LinearHead) -> bool,
     ) -> Result<LinearHead> {
-        let rule = self.rule.checked()?;
-        if !(self.rate.is_finite() && self.rate > 0.0) {
-            return Err(LinearError::invalid("the learning rate times C", self.rate, "a finite number above 0"));
+        self.check()?;
+        if let Some(preconditioner) = preconditioner {
+            preconditioner.check_width(records)?;
         }
+        run.plan().phase(PHASE).map_or(Ok(()), |phase| check_clip(phase.contribution()))?;
         run.plan().check_population(records.len())?;
         let mut head = LinearHead::zeros(records.classes(), records.dimension());
         let count = head.weights().len();
         let steps = run.plan().phase(PHASE).map_or(0, |phase| phase.steps());
-        let mut optimizer = Optimizer::new(rule, count);
-        let mut average = Average::new(self.averaging.checked()?, steps, count);
+        let mut optimizer = Optimizer::new(self.rule, count);
+        let mut average = Average::new(self.averaging, steps, count);
         let kept = |head: &LinearHead, average: &Average| match average.value() {
             Some(weights) => {
                 let mut kept = head.clone();
@@ -90,5 +93,15 @@ impl HeadTraining {
             }
         }
         Ok(kept(&head, &average))
+    }
+
+    /// Checks the numbers.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.rule.checked()?;
+        self.averaging.checked()?;
+        if self.rate.is_finite() && self.rate > 0.0 {
+            return Ok(());
+        }
+        Err(LinearError::invalid("the learning rate times C", self.rate, "a finite number above 0"))
     }
 }

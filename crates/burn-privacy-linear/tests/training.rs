@@ -3,8 +3,15 @@
 use burn_privacy_budget::PhasedRun;
 use burn_privacy_budget::ledger::Ledger;
 use burn_privacy_budget::plan::{PhaseConfig, PhaseNoise, PhasedPlanConfig, Sampling};
-use burn_privacy_linear::second_moments::{Preconditioner, least_squares, moments_phase, targets_phase};
-use burn_privacy_linear::{Averaging, HeadLoss, HeadTraining, Records, UpdateRule, head_phase};
+use burn_privacy_features::FeatureTable;
+use burn_privacy_features::normalization::ChannelBounds;
+use burn_privacy_linear::second_moments::{
+    Preconditioner, least_squares, least_squares_with, moments_phase, targets_phase,
+};
+use burn_privacy_linear::{
+    Averaging, FixedFeatureTraining, HeadLoss, HeadTraining, NoiseTarget, Normalization, Records, UpdateRule,
+    head_phase,
+};
 use burn_privacy_mechanisms::Entropy;
 
 const COUNT: usize = 6_000;
@@ -94,6 +101,62 @@ fn phases_of_another_release_do_not_pay_for_moments() {
         let statement = run.finish("points", "least squares").unwrap();
         assert!(statement.phases.iter().all(|phase| phase.charged_steps == 0));
         assert!(statement.to_string().contains("attacks on its lowest bits"), "{statement}");
+    }
+}
+
+/// All that is wrong with an argument is found before the ledger is charged for it.
+#[test]
+fn wrong_arguments_are_refused_before_anything_is_charged_for_them() {
+    let (wide, good) = (records(0), training(HeadLoss::CrossEntropy, 1.0, UpdateRule::Momentum(0.9), Averaging::Last));
+    let narrow = Records::new(3, 3, (0..COUNT).map(|at| (at % 3) as u8).collect(), |_, row| row.fill(0.5)).unwrap();
+    let noise = PhaseNoise::Multiplier(8.0);
+    let phases = || vec![moments_phase(COUNT, noise), targets_phase(COUNT, PhaseNoise::Calibrated(1.0)), head_steps(2)];
+    let charged = |run: PhasedRun| -> Vec<u64> {
+        run.finish("points", "m").unwrap().phases.iter().map(|phase| phase.charged_steps).collect()
+    };
+
+    let mut paid = run(phases(), 4.0);
+    let inverse = Preconditioner::release(&wide, &mut paid, 1e-2).unwrap();
+    let refused = good.train(&narrow, &mut paid, Some(&inverse), |_, _| true).unwrap_err().to_string();
+    assert!(refused.contains("features a row"), "{refused}");
+    let refused = least_squares_with(inverse, &narrow, &mut paid).unwrap_err().to_string();
+    assert!(refused.contains("features a row"), "{refused}");
+    assert_eq!(charged(paid), [1, 0, 0]);
+
+    let tiny = head_phase(Sampling::poisson(600, COUNT), 1e-13, noise, 2).unwrap();
+    let mut paid = run(vec![tiny, targets_phase(COUNT, PhaseNoise::Calibrated(1.0))], 4.0);
+    let refused = good.train(&wide, &mut paid, None, |_, _| true).unwrap_err().to_string();
+    assert!(refused.contains("clipping norm"), "{refused}");
+    assert_eq!(charged(paid), [0, 0]);
+
+    // The whole recipe.
+    let table = FeatureTable::new(2, 3, vec![Default::default(); 6 * COUNT]).unwrap();
+    let labels: Vec<u8> = (0..COUNT).map(|at| (at % 3) as u8).collect();
+    let bounds = |channels| ChannelBounds::new(vec![1.0; channels], 1.0, 1.0).unwrap();
+    let bad_head = HeadTraining { rate: 0.0, ..good };
+    for (labels, classes, channels, head, words) in [
+        (&labels[1..], 3, 2, good, "labels"),
+        (&labels[..], 2, 2, good, "label"),
+        (&labels[..], 300, 2, good, "classes"),
+        (&labels[..], 3, 5, good, "scales"),
+        (&labels[..], 3, 2, bad_head, "learning rate"),
+    ] {
+        let recipe = FixedFeatureTraining {
+            normalization: Normalization::Channels {
+                bounds: bounds(channels),
+                norms_noise: 8.0,
+                statistics_noise: 8.0,
+            },
+            head,
+            clip: 0.1,
+            sampling: Sampling::poisson(600, COUNT),
+            steps: 2,
+        };
+        let plan = recipe.plan(NoiseTarget::Epsilon(4.0), 1e-5).unwrap();
+        let mut paid = PhasedRun::new(plan, Entropy::seeded(4)).unwrap();
+        let refused = recipe.train(&table, labels, classes, &mut paid, |_, _| true).unwrap_err().to_string();
+        assert!(refused.contains(words), "{words}: {refused}");
+        assert_eq!(charged(paid), [0, 0, 0], "{words}");
     }
 }
 

@@ -76,20 +76,47 @@ pub struct MaskedRows {
     pub widened: u64,
 }
 
+/// A file whose columns and options fit, with its subjects and the columns that are released.
+fn opened(
+    input: &Path,
+    kept: bool,
+    options: &MaskFileOptions,
+) -> Result<(PlaceTable, Option<Who>, Vec<usize>), LocationError> {
+    let table = PlaceTable::open(input, &options.columns)?;
+    let who = Who::find(&table, options.subjects.as_ref())?;
+    if kept && who.is_none() {
+        return Err(LocationError::parameter("the column of subjects", "none", "named where draws are kept"));
+    }
+    if !kept && who.as_ref().is_some_and(|who| who.first_place) {
+        let allowed = "left out where draws are not kept: a hundred draws of one place average out";
+        return Err(LocationError::parameter("the first place of a period", "asked for", allowed));
+    }
+    let mut columns: Vec<usize> = table.places().columns().to_vec();
+    for name in &options.keep {
+        columns.push(table.column(name)?);
+    }
+    columns.sort_unstable();
+    columns.dedup();
+    Ok((table, who, columns))
+}
+
+fn without_place(cells: &PlaceCells, record: &ByteRecord) -> LocationError {
+    cells.wrong(record, "there is no place in this row: give it one, or leave such rows out".to_owned())
+}
+
 /// How often the subjects of a file report under a mask: the file is read once. Memory grows with the number of subjects,
 /// and of kept draws, by some 50 bytes each; without a column of subjects it is constant.
 ///
 /// # Errors
 ///
-/// [`LocationError`] if the file can't be read or holds what is no place.
+/// As [`mask_file`], but for writing: what is counted for is refused before it is paid for.
 pub fn count_reports(
     input: &Path,
     mask: &dyn PointMask,
     kept: bool,
     options: &MaskFileOptions,
 ) -> Result<ReportCount, LocationError> {
-    let mut table = PlaceTable::open(input, &options.columns)?;
-    let who = Who::find(&table, options.subjects.as_ref())?;
+    let (mut table, who, _) = opened(input, kept, options)?;
     let (cells, mut record) = (table.places(), ByteRecord::new());
     let mut count = ReportCount { rows: 0, unplaced: 0, subjects: 0, most_draws: 0 };
     // Keyed by chance of this process: nobody can choose names that collide.
@@ -98,6 +125,9 @@ pub fn count_reports(
     let mut seen: HashSet<u64> = HashSet::new();
     while table.read(&mut record)? {
         let Some(place) = cells.place(&record)? else {
+            if !options.skip_unplaced {
+                return Err(without_place(&cells, &record));
+            }
             count.unplaced += 1;
             continue;
         };
@@ -134,26 +164,10 @@ pub fn mask_file(
     draws: &Draws,
     options: &MaskFileOptions,
 ) -> Result<MaskedRows, LocationError> {
-    let mut table = PlaceTable::open(input, &options.columns)?;
-    let who = Who::find(&table, options.subjects.as_ref())?;
-    if matches!(draws, Draws::Kept(_)) && who.is_none() {
-        return Err(LocationError::parameter("the column of subjects", "none", "named where draws are kept"));
-    }
+    let (mut table, who, columns) = opened(input, matches!(draws, Draws::Kept(_)), options)?;
     let cells = table.places();
-    let mut columns: Vec<usize> = cells.columns().to_vec();
-    for name in &options.keep {
-        columns.push(table.column(name)?);
-    }
-    columns.sort_unstable();
-    columns.dedup();
     let first_places = match &who {
-        Some(who) if who.first_place => {
-            if matches!(draws, Draws::Fresh(_)) {
-                let allowed = "left out where draws are not kept: a hundred draws of one place average out";
-                return Err(LocationError::parameter("the first place of a period", "asked for", allowed));
-            }
-            first_places(input, who, options)?
-        }
+        Some(who) if who.first_place => first_places(input, who, options)?,
         _ => HashMap::new(),
     };
     let row = Row { mask, draws, who, first_places, cells, columns, options };
@@ -248,8 +262,7 @@ impl Row<'_> {
                 if self.options.skip_unplaced {
                     continue;
                 }
-                let problem = "there is no place in this row: give it one, or leave such rows out".to_owned();
-                return Err(self.cells.wrong(record, problem));
+                return Err(without_place(&self.cells, record));
             };
             let (masked, failures) = match (self.draws, &self.who) {
                 (Draws::Kept(draws), Some(who)) => {

@@ -107,7 +107,7 @@ impl Base {
             }
             Base::DiscreteGaussian { sigma } => base_atoms = discrete_gaussian_atoms(sigma),
         }
-        base_atoms.retain(|atom| atom.p > 0.0 || atom.q > 0.0);
+        base_atoms.retain(|atom| atom.p != 0.0 || atom.q != 0.0);
         (density, base_atoms)
     }
 }

@@ -12,9 +12,10 @@
 use super::composition::{Part, compose};
 use super::contraction::contract;
 use super::curve::Side;
-use super::lattice::{Sparse, at_least_once, at_least_zero, bins};
+use super::lattice::{Sparse, at_least_once, bins};
 use super::quadrature::Moments;
 use super::window::Window;
+use crate::keeping_nan::at_least_zero;
 
 /// Steps in a block.
 const BLOCK: u64 = 256;
@@ -90,7 +91,12 @@ fn block(step: &Sparse, spacing: f64, count: u64, (tilt, log_tail): (f64, f64), 
     let fold = 2.0 * log_tail.exp() * (1.0 + 1e-9);
     let window = Window { tilt, bottom, top, tilt_of_missing, tilt_of_folded: tilt + unit };
     let composed = compose(&[Part { step, count: times }], spacing, window)?;
-    let scale = |index: i64| (composed.log_mean - tilt * (index as f64 * spacing)).exp();
+    // A mass without its tilt, and the relative error of that, which is its exponent's.
+    let untilted = |index: i64| {
+        let moved = tilt * (index as f64 * spacing);
+        let error = ROUNDING + 4.0 * f64::EPSILON * (composed.log_mean.abs() + moved.abs());
+        ((composed.log_mean - moved).exp(), error)
+    };
     let (first, last) = (composed.first, composed.first + composed.masses.len() as i64 - 1);
     let ratio = RATIO as i64;
     let knots: Vec<i64> = (first.div_euclid(ratio)..=last.div_euclid(ratio) + 1).collect();
@@ -101,7 +107,8 @@ fn block(step: &Sparse, spacing: f64, count: u64, (tilt, log_tail): (f64, f64), 
             let mut masses = vec![0.0; knots.len()];
             for (index, tilted) in (first..).zip(&composed.masses) {
                 // The true mass is at least 0, and at most this.
-                let mass = at_least_zero(tilted + composed.cell_error) * scale(index) * (1.0 + ROUNDING);
+                let (scale, error) = untilted(index);
+                let mass = at_least_zero(tilted + composed.cell_error) * scale * (1.0 + error);
                 let place = (index.div_euclid(ratio) - knots[0]) as usize;
                 // An outcome's share for the right knot is (1 - e^(a-l)) / (1 - e^(a-b)).
                 let offset = index.rem_euclid(ratio) as f64 * spacing;
@@ -122,7 +129,8 @@ fn block(step: &Sparse, spacing: f64, count: u64, (tilt, log_tail): (f64, f64), 
         Side::Below => {
             let mut halves = vec![(Moments::default(), Moments::default()); knots.len() - 1];
             for (index, tilted) in (first..).zip(&composed.masses) {
-                let mass = (tilted - composed.cell_error - fold) * scale(index) * (1.0 - ROUNDING);
+                let (scale, error) = untilted(index);
+                let mass = (tilted - composed.cell_error - fold) * scale * (1.0 - error);
                 if mass > 0.0 && mass.is_finite() {
                     let place = (index.div_euclid(ratio) - knots[0]) as usize;
                     let loss = index as f64 * spacing;

@@ -10,7 +10,7 @@
 //! through two upper bounds is an upper bound, and that through two lower bounds of a lattice is a lower bound.
 
 use super::composition::Composed;
-use super::lattice::at_least_zero;
+use crate::keeping_nan::at_least_zero;
 
 /// Which side of the truth a curve is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,11 +100,15 @@ impl Curve {
         (self.first + k as i64) as f64 * self.spacing
     }
 
-    /// The epsilon at `delta`, at least 0: at least the true one above, at most the true one below.
+    /// The epsilon at `delta`, at least 0: at least the true one above, at most the true one below; NaN where nothing
+    /// is known.
     pub(super) fn epsilon(&self, delta: f64) -> f64 {
         let finite = delta - self.infinite;
         if finite < 0.0 {
             return f64::INFINITY;
+        }
+        if finite.is_nan() {
+            return finite;
         }
         // A grid point whose delta is above the target next to one whose delta is not: any such pair proves a bound. The
         // highest one is wanted; at the window's lower end, bounds from below are small again.
@@ -144,11 +148,10 @@ impl Curve {
         };
         let epsilon = self.loss(k) + (part * self.spacing.exp_m1()).ln_1p();
         let rounding = 4.0 * f64::EPSILON * epsilon.abs();
-        match self.side {
+        at_least_zero(match self.side {
             Side::Above => epsilon + rounding,
             Side::Below => epsilon - rounding,
-        }
-        .max(0.0)
+        })
     }
 
     /// The bound of delta at `epsilon`, which may be negative; trivial outside of the window.

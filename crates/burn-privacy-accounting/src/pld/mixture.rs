@@ -5,6 +5,7 @@ use super::lattice::{Lattice, Layout, added_variance};
 use super::pair::Pair;
 use super::sketch::Sketch;
 use super::step::{Drawn, Step};
+use crate::keeping_nan::larger;
 
 /// Pairs with weights. A single pair has weight 1; several weigh at least 1 together, since each weight is rounded up, and
 /// give an upper bound only.
@@ -63,17 +64,17 @@ impl Mixture {
 
     /// The largest absolute loss of an atom.
     pub(super) fn largest_atom(&self) -> f64 {
-        self.0.iter().flat_map(|(_, pair)| pair.atoms()).map(|atom| atom.loss.abs()).fold(0.0, f64::max)
+        self.0.iter().flat_map(|(_, pair)| pair.atoms()).map(|atom| atom.loss.abs()).fold(0.0, larger)
     }
 
     /// See [`Pair::rounding`].
     pub(super) fn rounding(&self) -> f64 {
-        self.0.iter().map(|(_, pair)| pair.rounding()).fold(0.0, f64::max)
+        self.0.iter().map(|(_, pair)| pair.rounding()).fold(0.0, larger)
     }
 
     /// The largest finite loss.
     pub(super) fn largest_loss(&self) -> f64 {
-        self.0.iter().map(|(_, pair)| pair.largest_loss()).fold(0.0, f64::max)
+        self.0.iter().map(|(_, pair)| pair.largest_loss()).fold(0.0, larger)
     }
 
     /// See [`Pair::anchor`].

@@ -10,6 +10,8 @@ mod directions;
 mod goal;
 mod group;
 mod lattice;
+#[cfg(test)]
+mod lattice_tests;
 mod mixture;
 mod nearly_gaussian;
 mod pair;
@@ -33,7 +35,7 @@ pub(crate) use terms::Terms;
 pub(crate) use tilt::{chernoff_epsilon, find, log_chernoff, tilt_for_delta, total};
 
 use crate::error::{any_epsilon, invalid, open_delta};
-use crate::gaussian::{delta_rounding, gaussian_delta, gaussian_epsilon};
+use crate::gaussian::{delta_rounding, gaussian_delta, gaussian_epsilon, gaussian_epsilon_below};
 use crate::{Accountant, Adjacency, DpEvent, RdpAccountant, Result};
 
 /// Relative width of the bracket that is aimed at unless another is given.
@@ -46,7 +48,7 @@ const COARSE_ACCURACY: f64 = 0.01;
 const MOST_ON_A_GRID: f64 = 3e10;
 const CLOSED_ACCURACY: f64 = 2e-2;
 
-/// What [`gaussian_epsilon`] and [`gaussian_delta`] are rounded up by, and a little.
+/// What [`gaussian_delta`] is rounded up by, and a little.
 const EXACT_ROUNDING: f64 = 1e-11;
 
 /// Counts privacy cost by the distribution of the privacy loss, which is tight: besides the upper bound it knows how
@@ -205,23 +207,26 @@ impl PldAccountant {
 
     /// `exact` answers for a single Gaussian mechanism.
     fn bounds(&self, goal: Goal, sides: Sides, exact: impl Fn(f64) -> Result<f64>) -> Result<(f64, f64)> {
-        if self.terms.non_private {
+        let noise = self.terms.gaussian_noise();
+        // So many Gaussians with so little noise that none is left of it, to a float.
+        if self.terms.non_private || noise == Some(0.0) {
             let all = match goal {
                 Goal::EpsilonAt(_) => f64::INFINITY,
                 Goal::DeltaAt(_) => 1.0,
             };
             return Ok((all, all));
         }
-        let noise = self.terms.gaussian_noise();
         if self.terms.steps().next().is_none() {
             let Some(noise) = noise else { return Ok((0.0, 0.0)) };
             let upper = exact(noise)?;
-            let slack = match goal {
-                Goal::EpsilonAt(_) => EXACT_ROUNDING,
-                Goal::DeltaAt(epsilon) => EXACT_ROUNDING + 2.0 * delta_rounding(noise, epsilon),
+            let lower = match goal {
+                Goal::EpsilonAt(delta) => gaussian_epsilon_below(noise, delta)?,
+                // Floats below the normal ones have no relative error.
+                Goal::DeltaAt(_) if upper < f64::MIN_POSITIVE => 0.0,
+                Goal::DeltaAt(epsilon) => {
+                    upper * (1.0 - EXACT_ROUNDING - 2.0 * delta_rounding(noise, epsilon)).max(0.0)
+                }
             };
-            // Floats below the normal ones have no relative error.
-            let lower = if upper < f64::MIN_POSITIVE { 0.0 } else { upper * (1.0 - slack).max(0.0) };
             return Ok((lower, upper));
         }
         let gaussian = noise.map(|noise| (Step::unsampled(Base::Gaussian { noise }), 1));

@@ -34,7 +34,7 @@ use super::base::Base;
 use super::goal::Goal;
 use super::step::{Drawn, Step};
 use crate::Result;
-use crate::gaussian::{delta_rounding, gaussian_delta, gaussian_epsilon};
+use crate::gaussian::{delta_rounding, gaussian_delta, gaussian_epsilon, gaussian_epsilon_below};
 
 /// What is left out is at most this part of delta.
 const LEFT_OUT: f64 = 1e-7;
@@ -44,9 +44,6 @@ const MOST: f64 = 0.25;
 
 /// Relative error of a shift, counted on either side.
 const ROUNDING: f64 = 1e-11;
-
-/// What [`gaussian_epsilon`] is rounded up by, and a little.
-const EXACT_ROUNDING: f64 = 1e-11;
 
 /// Two Gaussian mechanisms, and the probability that was left out on either side.
 struct Between {
@@ -69,7 +66,7 @@ pub(super) fn bounds(steps: &[(Step, u64)], goal: Goal) -> Result<Option<(f64, f
             let upper =
                 if finite > 0.0 { gaussian_epsilon(between.above.sqrt().recip(), finite)? } else { return Ok(None) };
             let lower = match delta + between.left_out {
-                delta if delta < 1.0 => gaussian_epsilon(between.below.sqrt().recip(), delta)? * (1.0 - EXACT_ROUNDING),
+                delta if delta < 1.0 => gaussian_epsilon_below(between.below.sqrt().recip(), delta)?,
                 _ => 0.0,
             };
             Ok(Some((lower, upper)))

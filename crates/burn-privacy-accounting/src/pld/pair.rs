@@ -187,7 +187,8 @@ impl Pair {
                 Atom { loss: self.loss(atom.t), mass }
             })
             .chain(without_loss)
-            .filter(|atom| atom.mass > 0.0 && atom.loss.is_finite())
+            // A NaN stays, so that whatever is made of it is one, too.
+            .filter(|atom| (atom.mass > 0.0 || atom.mass.is_nan()) && !atom.loss.is_infinite())
             .collect();
         atoms.sort_by(|a, b| a.loss.total_cmp(&b.loss));
         atoms
@@ -231,7 +232,9 @@ impl Pair {
                 let of_group = self.group.as_ref().map_or(0.0, GroupLoss::rounding);
                 MASS_ROUNDING + 4.0 * f64::EPSILON * (sd + 12.0).powi(2) + of_group
             }
-            _ => MASS_ROUNDING,
+            // The exponent is a difference of numbers of this size.
+            Density::Exponential { half_width, .. } => MASS_ROUNDING + 4.0 * f64::EPSILON * half_width,
+            Density::None => MASS_ROUNDING,
         }
     }
 }

@@ -68,9 +68,13 @@ pub(super) fn nodes(pair: &Pair, from: f64, to: f64, most_parts: f64, mut f: imp
     }
 }
 
-/// The moments of the density between two positions, relative to a reference loss.
+/// The moments of the density between two positions, relative to a reference loss; NaN where one of these is.
 pub(super) fn moments(pair: &Pair, from: f64, to: f64, reference: f64) -> Moments {
     let mut sum = Moments::default();
+    if from.is_nan() || to.is_nan() {
+        // Nothing is known, which is not nothing.
+        return Moments { mass: f64::NAN, excess: f64::NAN };
+    }
     if from < to {
         nodes(pair, from, to, MOST_PARTS, |t, weight| {
             let loss = pair.loss(t);

@@ -2,6 +2,7 @@
 
 use super::base::{Density, Direction};
 use super::pair::{Atom, Pair};
+use crate::keeping_nan::larger;
 use crate::mills::tail_probability;
 
 /// Range of t with a density that is looked at, and the probability under P beyond it.
@@ -80,7 +81,7 @@ impl Pair {
             (Density::Exponential { half_width, .. }, Direction::Remove | Direction::Exchange) => self.loss(half_width),
             (Density::Exponential { half_width, .. }, Direction::Add) => self.loss(-half_width),
         };
-        self.atoms().last().map_or(by_density, |atom| atom.loss.max(by_density))
+        self.atoms().last().map_or(by_density, |atom| larger(atom.loss, by_density))
     }
 }
 

@@ -6,7 +6,7 @@ use super::base::Base;
 use super::step::{Drawn, Key, Step};
 use super::truncation::Truncation;
 use crate::event_fold::{EventSink, Sampling, Visit, fold};
-use crate::sample_noise::{SampleNoise, checked_count};
+use crate::sample_noise::{Precision, SampleNoise, checked_count};
 use crate::shared_theorems::refuse_replace_one;
 use crate::{Adjacency, DpEvent, Result, RunCount};
 
@@ -67,8 +67,11 @@ impl Terms {
         if let (1, Some(&(noise, 1))) = (self.gaussians.len(), self.gaussians.values().next()) {
             return Some(noise);
         }
-        let precision: f64 = self.gaussians.values().map(|(noise, count)| *count as f64 / noise / noise).sum();
-        Some(precision.max(f64::MIN_POSITIVE).sqrt().recip() * (1.0 - 1e-15))
+        let mut precision = Precision::default();
+        for (noise, count) in self.gaussians.values() {
+            precision.add(*noise, *count as f64);
+        }
+        Some(precision.noise_multiplier())
     }
 
     /// Adds all of `other`; unchanged if that exceeds what can be counted.
@@ -192,7 +195,7 @@ impl EventSink for Terms {
             Sampling::FixedSize => Drawn::FixedSize,
         };
         let mut sample = SampleNoise::default();
-        if sample.add(inner, 1).is_ok() {
+        if sample.add(inner).is_ok() {
             return match sample.noise_multiplier() {
                 None => Ok(()),
                 Some(noise) => self.add_sampled_gaussian(rate, noise, drawn, at.count),
@@ -226,7 +229,7 @@ impl EventSink for Terms {
         }
         refuse_replace_one(NAME, at.event.kind(), at.adjacency)?;
         let mut sample = SampleNoise::default();
-        if sample.add(inner, 1).is_err() {
+        if sample.add(inner).is_err() {
             return Err(at.refused(NAME, "inside of it only Gaussian events (also composed) are supported"));
         }
         let Some(noise) = sample.noise_multiplier() else { return Ok(()) };
@@ -242,7 +245,7 @@ impl EventSink for Terms {
 
     fn grouped(&mut self, at: Visit<'_>, inner: &DpEvent, (rate, size): (f64, u64)) -> Result<()> {
         let mut sample = SampleNoise::default();
-        if sample.add(inner, 1).is_err() {
+        if sample.add(inner).is_err() {
             return Err(at.refused(NAME, "inside of it only Gaussian events (also composed) are supported"));
         }
         let Some(noise) = sample.noise_multiplier() else { return Ok(()) };

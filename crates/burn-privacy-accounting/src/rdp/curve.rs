@@ -83,7 +83,14 @@ impl TermCurve {
     pub(super) fn prepared_divergence(&self, order: f64) -> f64 {
         let bound = self.by_formula(order);
         debug_assert!(bound >= 0.0, "{:?} at order {order}: {bound}", self.term);
-        if bound >= 0.0 { bound } else { f64::INFINITY }
+        if bound >= f64::MIN_POSITIVE {
+            bound
+        } else if bound >= 0.0 {
+            // What underflowed is not 0, of which one would conclude that nothing is revealed.
+            if self.term.is_silent() { 0.0 } else { f64::MIN_POSITIVE }
+        } else {
+            f64::INFINITY
+        }
     }
 
     fn by_formula(&self, order: f64) -> f64 {

@@ -63,6 +63,16 @@ impl Term {
 
     /// Gaussian noise with this multiplier: divergence order / (2 multiplier^2) (Mironov, arXiv 1702.07476,
     /// proposition 7).
+    /// True if it reveals nothing at all.
+    pub(super) fn is_silent(&self) -> bool {
+        match self {
+            Self::Linear { slope, offset } => *slope == 0.0 && *offset == 0.0,
+            Self::Pure { epsilon } | Self::BoundedRange { epsilon } => *epsilon == 0.0,
+            Self::Selection { runs: RunCount::Poisson { mean }, .. } => *mean == 0.0,
+            _ => false,
+        }
+    }
+
     pub(super) fn gaussian(noise_multiplier: f64) -> Self {
         let precision = 1.0 / noise_multiplier;
         Self::linear(0.5 * precision * precision)

@@ -67,7 +67,7 @@ impl EventSink for Terms {
 
     fn sampled(&mut self, at: Visit<'_>, inner: &DpEvent, sampling: Sampling, rate: f64) -> Result<()> {
         let mut sample = SampleNoise::default();
-        if let Err(name) = sample.add(inner, 1) {
+        if let Err(name) = sample.add(inner) {
             let instead = match sampling {
                 Sampling::Poisson => "",
                 Sampling::FixedSize => "use the PLD accountant, or ",

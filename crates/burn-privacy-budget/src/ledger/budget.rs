@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::LedgerError;
 use super::run_description::RunDescription;
+use super::unit::Unit;
 
 /// The (epsilon, delta) of everything that is ever released from a data set, enforced by a Rényi filter over the ledger's
 /// runs: set once, before the first step is charged, by [`Ledger::set_budget`](super::Ledger::set_budget).
@@ -19,7 +20,8 @@ use super::run_description::RunDescription;
 /// All steps that a ledger with this budget charges are together (epsilon, delta)-differentially private under the
 /// adjacency, whatever the rule that chose them, if the budget itself was chosen without looking at the data: see
 /// [`RdpFilter`] (Feldman and Zrnic, arXiv 2008.11193, theorem 3.1). Its preconditions are checked: one Rényi order, fixed
-/// before the first charge; an event that is known before its steps are released; private randomness; one adjacency.
+/// before the first charge; an event that is known before its steps are released; private randomness; one adjacency; one
+/// protected unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
@@ -29,6 +31,8 @@ pub struct Budget {
     order: f64,
     #[serde(default, skip_serializing_if = "is_zero")]
     failures: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<Unit>,
 }
 
 /// The part of delta that is set aside for failures: it lowers the rest by a millionth.
@@ -66,7 +70,14 @@ impl Budget {
             return Err(LedgerError::Invalid { what: "a budget's epsilon", given: epsilon.to_string(), allowed });
         }
         let order = RdpFilter::for_expected(adjacency, expected, epsilon, delta)?.order();
-        Ok(Self { adjacency, epsilon, delta, order, failures: delta * FAILURES })
+        Ok(Self { adjacency, epsilon, delta, order, failures: delta * FAILURES, unit: Some(Unit::Record) })
+    }
+
+    /// A budget for another unit than one record: only runs that protect it are charged.
+    #[must_use]
+    pub const fn with_unit(mut self, unit: Unit) -> Self {
+        self.unit = Some(unit);
+        self
     }
 
     /// Which data sets are neighbors.
@@ -99,9 +110,15 @@ impl Budget {
         self.failures
     }
 
+    /// What its runs protect. None in budgets of earlier versions, where the first run that is charged decides.
+    #[must_use]
+    pub const fn unit(&self) -> Option<Unit> {
+        self.unit
+    }
+
     /// True if both ask for the same, whichever version wrote them.
     pub(super) fn asks_for_the_same(&self, other: &Self) -> bool {
-        *self == Self { failures: self.failures, ..other.clone() }
+        *self == Self { failures: self.failures, unit: self.unit.and(other.unit), ..other.clone() }
     }
 
     /// The filter before the first charge.
@@ -129,12 +146,15 @@ impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "({}, {}) under {} adjacency, enforced by a Rényi filter of order {:.4}",
+            "({}, {}) under {} adjacency",
             round_up_for_display(self.epsilon),
             round_up_for_display(self.delta),
-            self.adjacency,
-            self.order
-        )
+            self.adjacency
+        )?;
+        if let Some(unit) = self.unit {
+            write!(f, " for {unit}")?;
+        }
+        write!(f, ", enforced by a Rényi filter of order {:.4}", self.order)
     }
 }
 

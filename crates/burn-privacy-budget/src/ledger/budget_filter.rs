@@ -31,6 +31,11 @@ impl History {
         Ok(self.filter()?.map(|filter| (filter.failed(), filter.failures())))
     }
 
+    /// What the budget says that runs protect, or else the first run with a charge.
+    fn budgeted_unit(&self, budget: &Budget) -> Option<Unit> {
+        budget.unit().or_else(|| self.charged_unit())
+    }
+
     /// What the first run with a charge protects.
     fn charged_unit(&self) -> Option<Unit> {
         self.runs().iter().find(|run| run.charged > 0).map(|run| run.description.protected())
@@ -42,7 +47,7 @@ impl History {
         let mut filter = budget.filter()?;
         // Equal events at once: a sweep has many runs of few kinds.
         let mut charged: BTreeMap<String, (DpEvent, u64, &str)> = BTreeMap::new();
-        let unit = self.charged_unit();
+        let unit = self.budgeted_unit(budget);
         for run in self.runs().iter().filter(|run| run.charged > 0) {
             require_unit(&run.description.name, run.description.protected(), unit)?;
             let event = budget.event(&run.description)?;
@@ -63,7 +68,7 @@ impl History {
     pub(super) fn fitting(&self, run: &RunDescription, least: u64, wanted: u64) -> Result<u64, LedgerError> {
         let (Some(budget), Some(filter)) = (self.budget(), self.filter()?) else { return Ok(wanted) };
         let event = budget.event(run)?;
-        require_unit(&run.name, run.protected(), self.charged_unit())?;
+        require_unit(&run.name, run.protected(), self.budgeted_unit(budget))?;
         let fits = |steps: u64| match filter.clone().charge(&event, steps) {
             Ok(()) => Ok(true),
             Err(AccountingError::BudgetExhausted { .. } | AccountingError::FailuresExhausted { .. }) => Ok(false),

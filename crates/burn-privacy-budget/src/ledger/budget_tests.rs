@@ -12,10 +12,10 @@ use tempfile::{TempDir, tempdir};
 use super::record::{Chain, FORMAT, Header, Record, SOFTWARE};
 use super::*;
 
-const ADD: Adjacency = Adjacency::AddOrRemoveOne;
-const DELTA: f64 = 1e-5;
+pub(super) const ADD: Adjacency = Adjacency::AddOrRemoveOne;
+pub(super) const DELTA: f64 = 1e-5;
 
-fn place() -> (TempDir, PathBuf) {
+pub(super) fn place() -> (TempDir, PathBuf) {
     let folder = tempdir().unwrap();
     let path = folder.path().join("data.ledger");
     (folder, path)
@@ -25,7 +25,7 @@ fn step(noise: f64) -> DpEvent {
     DpEvent::poisson_sampled(0.02, DpEvent::gaussian(noise).unwrap()).unwrap()
 }
 
-fn run(name: &str, noise: f64, planned_steps: u64) -> RunDescription {
+pub(super) fn run(name: &str, noise: f64, planned_steps: u64) -> RunDescription {
     RunDescription {
         name: name.to_owned(),
         event_per_step: serde_json::to_value(EventDocument::new(step(noise))).unwrap(),
@@ -38,11 +38,11 @@ fn run(name: &str, noise: f64, planned_steps: u64) -> RunDescription {
     }
 }
 
-fn budget(epsilon: f64) -> Budget {
+pub(super) fn budget(epsilon: f64) -> Budget {
     Budget::for_expected(ADD, &step(2.0), epsilon, DELTA).unwrap()
 }
 
-fn with_budget(path: &Path, epsilon: f64) -> Ledger {
+pub(super) fn with_budget(path: &Path, epsilon: f64) -> Ledger {
     let mut ledger = Ledger::open(path, "patients").unwrap();
     ledger.set_budget(budget(epsilon)).unwrap();
     ledger
@@ -194,7 +194,7 @@ fn what_a_filter_cannot_count_is_refused_where_there_is_a_budget() {
 }
 
 /// A file of these lines, sealed as the ledger seals them.
-fn written(path: &Path, version: u64, records: &[Record]) {
+pub(super) fn written(path: &Path, version: u64, records: &[Record]) {
     fn line(bytes: &mut Vec<u8>, chain: &mut Chain, object: &impl Serialize) {
         let (line, next) = chain.seal(object).unwrap();
         bytes.extend(line);
@@ -296,39 +296,6 @@ fn one_step_of_a_seeded_run_makes_every_total_infinite() {
     assert!(total.composed.len() == 2 && total.composed.iter().all(|report| report.epsilon == f64::INFINITY));
     assert!(total.to_string().starts_with("*** NOT PRIVATE: runs with a fixed seed: try-out ***"), "{total}");
     assert_eq!(composed(&path), f64::INFINITY);
-}
-
-#[test]
-fn runs_that_protect_other_units_do_not_compose() {
-    let user = |name| RunDescription { unit: Unit::User, ..run(name, 1.0, 5) };
-    // As earlier versions said it.
-    let in_words = |name| RunDescription {
-        mechanism: Some("DP-SGD with flat clipping; protected: one user (all items of the data set)".into()),
-        ..run(name, 1.0, 5)
-    };
-    for other in [user("other"), in_words("other")] {
-        let (_folder, path) = place();
-        let mut ledger = Ledger::open(&path, "patients").unwrap();
-        for run in [run("first", 1.0, 5), other.clone()] {
-            let id = ledger.begin(run).unwrap();
-            ledger.charge_step(id).unwrap();
-        }
-        let error = ledger.history().total(DELTA).unwrap_err();
-        assert!(matches!(&error, LedgerError::OtherUnit { name, .. } if name == "other"), "{error}");
-
-        let (_folder, path) = place();
-        let mut ledger = Ledger::open(&path, "patients").unwrap();
-        ledger.set_budget(Budget::new(ADD, 50.0, DELTA).unwrap()).unwrap();
-        let id = ledger.begin(other).unwrap();
-        ledger.charge_step(id).unwrap();
-        assert!(matches!(ledger.begin(run("first", 1.0, 5)), Err(LedgerError::OtherUnit { .. })));
-        let total = ledger.history().total(DELTA).unwrap();
-        assert_eq!(total.unit, Unit::User);
-        assert!(total.to_string().contains("Protects  one user"), "{total}");
-        // And what is written is read again.
-        drop(ledger);
-        assert_eq!(Ledger::read(&path).unwrap().charges()[0].unit, Unit::User);
-    }
 }
 
 #[test]

@@ -136,10 +136,10 @@ fn other_data_sets_versions_and_files_are_refused_and_left_alone() {
     assert!(error.to_string().contains("patients") && error.to_string().contains("clients"));
     assert_eq!(fs::read(&path).unwrap(), bytes);
 
-    let text = String::from_utf8(bytes).unwrap().replacen("\"version\":3", "\"version\":4", 1);
+    let text = String::from_utf8(bytes).unwrap().replacen("\"version\":3", "\"version\":5", 1);
     fs::write(&path, text).unwrap();
     let error = Ledger::open(&path, "patients").unwrap_err();
-    assert!(matches!(error, LedgerError::Version { found: 4, supported: 3, .. }), "{error}");
+    assert!(matches!(error, LedgerError::Version { found: 5, supported: 4, .. }), "{error}");
 
     for foreign in
         ["a,b,c\n1,2,3\n", "no line feed", "{}\n", "{\"format\":\"other\"}\n", "\n", "{\"format\":\"other", "\0\0x"]

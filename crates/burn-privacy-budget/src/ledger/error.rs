@@ -261,15 +261,15 @@ pub enum LedgerError {
 
     /// Runs that protect different units do not compose.
     #[error(
-        "run {name:?} protects {found}, and not {expected} as the others here: such guarantees do not compose; keep a ledger for \
-         each unit, or compose each kind by itself"
+        "run {name:?} protects {found}, and not {expected} as the budget or the other runs here: such guarantees do not compose; \
+         keep a ledger for each unit, or compose each kind by itself"
     )]
     OtherUnit {
         /// The run.
         name: String,
         /// What it protects.
         found: Unit,
-        /// What the others protect.
+        /// What the budget or the others protect.
         expected: Unit,
     },
 

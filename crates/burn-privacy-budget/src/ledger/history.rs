@@ -57,6 +57,8 @@ pub struct History {
     budget: Option<Budget>,
     runs: Vec<Run>,
     torn_lines: u64,
+    /// Of the format.
+    version: u64,
 }
 
 /// A run as the lines tell it.
@@ -82,8 +84,13 @@ pub(super) struct Replayed {
 
 impl History {
     /// An empty ledger.
-    pub(super) fn new(dataset: &str) -> Self {
-        Self { dataset: dataset.to_owned(), budget: None, runs: Vec::new(), torn_lines: 0 }
+    pub(super) fn new(dataset: &str, version: u64) -> Self {
+        Self { dataset: dataset.to_owned(), budget: None, runs: Vec::new(), torn_lines: 0, version }
+    }
+
+    /// The version of the format that is said so far.
+    pub(super) const fn version(&self) -> u64 {
+        self.version
     }
 
     /// The data set whose ledger this is.
@@ -167,7 +174,7 @@ impl History {
                     check_format(path, text)?;
                     let (object, next) = chain.verify(text).map_err(corrupt)?;
                     let header: Header = serde_json::from_slice(&object).map_err(|e| corrupt(e.to_string()))?;
-                    history = Some(Self::new(&header.dataset));
+                    history = Some(Self::new(&header.dataset, header.version));
                     chain = next;
                 }
                 Some(history) if text.ends_with(TORN) => history.torn_lines += 1,
@@ -180,6 +187,11 @@ impl History {
                 Some(history) => {
                     let (object, next) = chain.verify(text).map_err(corrupt)?;
                     let record = serde_json::from_slice(&object).map_err(|e| corrupt(e.to_string()))?;
+                    if let Record::Version { version, .. } = record
+                        && version > VERSION
+                    {
+                        return Err(LedgerError::Version { path: path.to_owned(), found: version, supported: VERSION });
+                    }
                     history.apply(&record).map_err(corrupt)?;
                     chain = next;
                 }
@@ -244,6 +256,12 @@ impl History {
                     return Err("a budget after another one, or after the first charge".to_owned());
                 }
                 self.budget = Some(budget.clone());
+            }
+            Record::Version { version, .. } => {
+                if *version <= self.version {
+                    return Err(format!("version {version} of the format after version {}", self.version));
+                }
+                self.version = *version;
             }
         }
         Ok(())

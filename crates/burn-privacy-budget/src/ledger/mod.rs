@@ -65,7 +65,7 @@
 //! # }
 //! ```
 //!
-//! # File format, version 3
+//! # File format, version 4
 //!
 //! UTF-8, one JSON object a line, each line ended by a line feed. The first line is the header:
 //!
@@ -80,10 +80,12 @@
 //! | `resume` | `run`, `charged`, `process`, `software`, `time` | the run goes on; what was charged stays charged |
 //! | `reserve` | `run`, `steps`, `charged`, `time` | `steps` more are charged, `charged` in all |
 //! | `close` | `run`, `charged`, `time` | the steps really released in all; replaces the reservations since begin or resume |
-//! | `budget` | `budget` (`adjacency`, `epsilon`, `delta`, `order`), `software`, `time` | the data set's budget; once, before the first `reserve` |
+//! | `budget` | `budget` (`adjacency`, `epsilon`, `delta`, `order`, `failures`, `unit`), `software`, `time` | the data set's budget; once, before the first `reserve` |
+//! | `version` | `version`, `software`, `time` | lines from here on are of this version of the format |
 //!
-//! Version 1 had no `budget`. Its files are read and continued; one that is given a budget is refused by programs that
-//! know version 1 only, as damaged at that line.
+//! Version 1 had no `budget`, version 3 no `version` and no `unit`. Files of all versions are read and continued. A new file says
+//! version 3; `version` stands before the first run that protects another unit than a record. Programs that know version 3 only, and
+//! would take that run for one of records, refuse the file at that line, as they do at a budget's `unit`.
 //!
 //! `check` is always last: 16 hexadecimal digits, the FNV-1a hash (64 bits) of the previous line's digits (none before
 //! the header) followed by the line's bytes up to the comma before `check`. A changed, lost or inserted line is thereby
@@ -114,6 +116,8 @@ mod budget_tests;
 mod crash_tests;
 #[cfg(all(test, unix))]
 mod identity_tests;
+#[cfg(test)]
+mod unit_tests;
 #[cfg(test)]
 mod writer_tests;
 

@@ -10,9 +10,13 @@ use super::run_description::RunDescription;
 /// The format's name in the header.
 pub(super) const FORMAT: &str = "burn-privacy-ledger";
 
-/// The format's version, which this code writes. It reads all versions from 1; version 1 has no budgets, and
-/// budgets of version 2 set nothing aside for failures.
-pub(super) const VERSION: u64 = 3;
+/// The newest version of the format. It reads all versions from 1; version 1 has no budgets, budgets of version 2 set nothing aside
+/// for failures, and version 3 names no units.
+pub(super) const VERSION: u64 = 4;
+
+/// The version of a new file. It is raised by a record before the first line that needs a newer one, so that programs which
+/// would not understand that line stop before it, and others go on.
+pub(super) const FIRST_VERSION: u64 = 3;
 
 /// How every header starts.
 pub(super) const HEADER_START: &[u8] = b"{\"format\":\"burn-privacy-ledger\",\"version\":";
@@ -47,6 +51,17 @@ pub(super) enum Record {
     Reserve { run: u64, steps: u64, charged: u64, time: u64 },
     Close { run: u64, charged: u64, time: u64 },
     Budget { budget: Budget, software: String, time: u64 },
+    Version { version: u64, software: String, time: u64 },
+}
+
+impl Record {
+    /// The version of the format that a program must know to understand it.
+    pub(super) fn version(&self) -> u64 {
+        match self {
+            Self::Begin { description, .. } if !description.unit.is_record() => 4,
+            _ => 1,
+        }
+    }
 }
 
 /// The running check sum of a file: the hash of its last line.

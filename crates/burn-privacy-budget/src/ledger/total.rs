@@ -67,7 +67,10 @@ impl History {
         Ok(LedgerTotal {
             dataset: self.dataset().to_owned(),
             adjacency,
-            unit: charged.first().map(|charge| charge.unit).unwrap_or_default(),
+            unit: match (self.budget().and_then(Budget::unit), charged.first()) {
+                (Some(unit), _) => unit,
+                (None, first) => first.map(|charge| charge.unit).unwrap_or_default(),
+            },
             delta,
             runs: charged.len(),
             steps: charged.iter().map(|charge| charge.steps).fold(0, u64::saturating_add),

@@ -9,7 +9,7 @@ use super::block::BlockReservation;
 use super::error::LedgerError;
 use super::file::LedgerFile;
 use super::history::{Charge, History, Replayed, Run, RunId, is_torn_header};
-use super::record::{Chain, FORMAT, Header, Record, SOFTWARE, TORN, VERSION, now};
+use super::record::{Chain, FIRST_VERSION, FORMAT, Header, Record, SOFTWARE, TORN, now};
 use super::run_description::RunDescription;
 
 /// A ledger open for writing: it holds the file's exclusive lock until it is dropped or the process ends.
@@ -78,10 +78,10 @@ impl Ledger {
 
     /// Writes the header of a new ledger.
     fn create(file: LedgerFile, dataset: &str) -> Result<Self, LedgerError> {
-        let mut ledger = Self::assemble(file, History::new(dataset), Chain::default());
+        let mut ledger = Self::assemble(file, History::new(dataset, FIRST_VERSION), Chain::default());
         ledger.append(&Header {
             format: FORMAT.to_owned(),
-            version: VERSION,
+            version: FIRST_VERSION,
             dataset: dataset.to_owned(),
             software: SOFTWARE.to_owned(),
             time: now(),
@@ -324,8 +324,11 @@ impl Ledger {
         self.file.syncs()
     }
 
-    /// Writes a record durably, then takes it in.
+    /// Writes a record durably, then takes it in; before it the version of the format that it needs, where the file has an older one.
     pub(super) fn record(&mut self, record: Record) -> Result<(), LedgerError> {
+        if record.version() > self.history.version().max(FIRST_VERSION) {
+            self.record(Record::Version { version: record.version(), software: SOFTWARE.to_owned(), time: now() })?;
+        }
         self.append(&record)?;
         // Cannot fail: each caller checks the same conditions first.
         self.history.apply(&record).map_err(|reason| LedgerError::Corrupt {

@@ -4,9 +4,9 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use burn_privacy_accounting::DpEvent;
-use burn_privacy_budget::ledger::{Budget, COMPOSITION_CAVEAT, History, Ledger, LedgerError, LedgerTotal};
+use burn_privacy_budget::ledger::{Budget, COMPOSITION_CAVEAT, History, Ledger, LedgerError, LedgerTotal, Unit};
 use burn_privacy_output::{InvalidValue, printable};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use crate::delta_check;
@@ -65,6 +65,9 @@ pub struct LedgerBudgetArgs {
     /// Which data sets are neighbors
     #[arg(long, value_enum, default_value = "add-or-remove-one", requires = "epsilon")]
     pub adjacency: AdjacencyName,
+    /// What runs protect: others are refused
+    #[arg(long, value_enum, default_value = "record", requires = "epsilon")]
+    pub unit: UnitName,
     /// Noise multiplier of the usual step, for which the budget's Renyi order is chosen
     ///
     /// Give it, and the sampling rate, for DP-SGD: the order is fixed with the budget, and without them it suits noise without
@@ -77,6 +80,24 @@ pub struct LedgerBudgetArgs {
     /// Name of the data set, to begin its ledger where there is none
     #[arg(long, value_name = "NAME", requires = "epsilon")]
     pub dataset: Option<String>,
+}
+
+/// Names of protected units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UnitName {
+    /// One record
+    Record,
+    /// All records that belong to one user
+    User,
+}
+
+impl From<UnitName> for Unit {
+    fn from(name: UnitName) -> Self {
+        match name {
+            UnitName::Record => Self::Record,
+            UnitName::User => Self::User,
+        }
+    }
 }
 
 /// `burn-privacy ledger`.
@@ -104,6 +125,7 @@ fn show(args: &LedgerFileArgs, out: &mut impl Write) -> Result<(), Failure> {
                 "planned_steps": charge.planned_steps,
                 "event_per_step": charge.event,
                 "adjacency": charge.adjacency,
+                "unit": charge.unit,
                 "delta": charge.delta,
                 "mechanism": charge.mechanism,
                 "private": charge.private,
@@ -168,6 +190,7 @@ fn total_json(total: &LedgerTotal) -> Map<String, Value> {
     }
     add("delta", json!(total.delta));
     add("adjacency", json!(total.adjacency.to_string()));
+    add("unit", json!(total.unit));
     add("dataset", json!(total.dataset));
     add("runs", json!(total.runs));
     add("steps", json!(total.steps));
@@ -254,12 +277,13 @@ impl LedgerFileArgs {
 impl LedgerBudgetArgs {
     fn budget(&self, epsilon: f64, delta: f64) -> Result<Budget, Failure> {
         let adjacency = self.adjacency.into();
-        Ok(match self.noise_multiplier {
+        let budget = match self.noise_multiplier {
             Some(noise) => {
                 let step: DpEvent = run(self.sampling_rate, noise, 1)?;
                 Budget::for_expected(adjacency, &step, epsilon, delta)?
             }
             None => Budget::new(adjacency, epsilon, delta)?,
-        })
+        };
+        Ok(budget.with_unit(self.unit.into()))
     }
 }

@@ -2,6 +2,7 @@
 
 mod batch_memory;
 mod batcher_calls;
+mod connection;
 mod made;
 mod noise;
 mod physical_batch;
@@ -33,8 +34,8 @@ use crate::plan::{Clipping, PrivacyPlan, ProtectedUnit};
 use crate::sampler::PoissonSampler;
 use crate::traced::{Independence, Proofs};
 
+use connection::Ranks;
 use made::StepsMade;
-use ranks::Ranks;
 
 pub use batch_memory::PhysicalBatch;
 pub use batcher_calls::BatcherCalls;

@@ -8,6 +8,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::Session;
+use super::connection::{FAILED, NO_MORE, Ranks, STEP};
 use crate::error::{Error, Result};
 use crate::exchange::{Exchange, ExchangeError};
 use crate::noisy_gradients::NoisyGradients;
@@ -22,45 +23,6 @@ pub(super) const ASSUMED: [&str; 2] = [
      contributes as often",
     "rank 0, and whoever can read what ranks send each other, sees sums without noise: the guarantee is towards everybody else",
 ];
-
-/// The ranks of a run as one of them has them.
-pub(super) struct Ranks {
-    rank: usize,
-    /// Lent to each step, which gives it back if all ranks have finished it together.
-    connection: Option<Box<dyn Exchange>>,
-    /// The ranks' models were compared.
-    compared: bool,
-}
-
-impl Ranks {
-    fn new(exchange: impl Exchange + 'static) -> Self {
-        Self { rank: exchange.rank(), connection: Some(Box::new(exchange)), compared: false }
-    }
-
-    pub(super) fn rank(&self) -> usize {
-        self.rank
-    }
-
-    fn lend(&mut self) -> Result<Box<dyn Exchange>> {
-        Ok(self.connection.take().ok_or(ExchangeError::Apart)?)
-    }
-
-    pub(super) fn give_back(&mut self, connection: Box<dyn Exchange>) {
-        self.connection = Some(connection);
-    }
-
-    /// Tells the others that there are no more steps, if this is rank 0. Whoever is gone already knows.
-    pub(super) fn end(&mut self) {
-        if let Some(connection) = self.connection.as_mut().filter(|_| self.rank == 0) {
-            let _ = connection.broadcast(&mut [NO_MORE, 0, 0]);
-        }
-    }
-}
-
-/// What rank 0 says before a step.
-const NO_MORE: u32 = 0;
-const STEP: u32 = 1;
-const FAILED: u32 = 2;
 
 impl<I, O, D, B> Session<I, O, D, B>
 where
@@ -136,7 +98,7 @@ where
     pub(super) fn draw_with_ranks(&mut self) -> Result<Option<(DrawnBatch, Box<dyn Exchange>)>> {
         let (Some(ranks), Some(sampler)) = (&mut self.ranks, &mut self.sampler) else { return Ok(None) };
         let mut exchange = ranks.lend()?;
-        let drawn = if ranks.rank == 0 {
+        let drawn = if ranks.rank() == 0 {
             let drawn = sampler.next_batch();
             let mut words = match &drawn {
                 Ok(Some(batch)) => [STEP, batch.step as u32, (batch.step >> 32) as u32],

@@ -13,6 +13,7 @@ mod noise;
 mod physical_batches;
 mod randomness;
 mod ranks;
+mod ranks_that_leave;
 mod records_of_users;
 mod schedules;
 mod several_optimizers;

@@ -61,7 +61,7 @@ pub fn beside(output: &Path, replace: bool) -> Result<[PathBuf; 2], Failure> {
         name.push(ending);
         PathBuf::from(name)
     });
-    match files.iter().find(|file| file.exists() && !replace) {
+    match std::iter::once(output).chain(files.iter().map(PathBuf::as_path)).find(|file| file.exists() && !replace) {
         Some(taken) => {
             Err(Failure::Input(format!("{} exists already: name another --output, or give --force", taken.display())))
         }
