@@ -143,7 +143,8 @@ where
         F: FnMut(&M, O) -> LossResult,
     {
         let Step { session, batch, exchange } = self;
-        let model = &model.clone().map(&mut OwnLeaves);
+        let own = model.clone().map(&mut OwnLeaves);
+        let model = &own;
         let trainable = TrainableParameters::of(model)?;
         let mut sum_of_batch = || {
             trainable.require_on(&session.device)?;

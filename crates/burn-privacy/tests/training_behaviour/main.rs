@@ -17,4 +17,5 @@ mod ranks_that_leave;
 mod records_of_users;
 mod schedules;
 mod several_optimizers;
+mod threads;
 mod users;

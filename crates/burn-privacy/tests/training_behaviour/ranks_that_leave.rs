@@ -3,6 +3,7 @@
 use std::thread;
 
 use burn::data::dataset::InMemDataset;
+use burn::module::Module;
 use burn_privacy::exchange::{Exchange, Threads};
 use burn_privacy::nn::{Linear, LinearConfig};
 use burn_privacy::prelude::*;
