@@ -4,7 +4,6 @@ use burn_privacy_budget::PhasedRun;
 use burn_privacy_budget::plan::{PhaseConfig, PhaseNoise, Sampling};
 
 use crate::exact::MOST_EXPECTED;
-use crate::gradient::check_clip;
 use crate::second_moments::Preconditioner;
 use crate::update::{Average, Optimizer};
 use crate::{Averaging, HeadLoss, LinearError, LinearHead, Records, Result, UpdateRule, clipped_sum};
@@ -58,7 +57,6 @@ impl HeadTraining {
         if let Some(preconditioner) = preconditioner {
             preconditioner.check_width(records)?;
         }
-        run.plan().phase(PHASE).map_or(Ok(()), |phase| check_clip(phase.contribution()))?;
         run.plan().check_population(records.len())?;
         let mut head = LinearHead::zeros(records.classes(), records.dimension());
         let count = head.weights().len();
