@@ -2,15 +2,14 @@
 
 use burn_privacy_budget::PhasedRun;
 use burn_privacy_budget::ledger::Ledger;
-use burn_privacy_budget::plan::{PhaseConfig, PhaseNoise, PhasedPlanConfig, Sampling};
+use burn_privacy_budget::plan::{NoiseTarget, PhaseConfig, PhaseNoise, PhasedPlanConfig, Sampling};
 use burn_privacy_features::FeatureTable;
 use burn_privacy_features::normalization::ChannelBounds;
 use burn_privacy_linear::second_moments::{
     Preconditioner, least_squares, least_squares_with, moments_phase, targets_phase,
 };
 use burn_privacy_linear::{
-    Averaging, FixedFeatureTraining, HeadLoss, HeadTraining, NoiseTarget, Normalization, Records, UpdateRule,
-    head_phase,
+    Averaging, FixedFeatureTraining, HeadLoss, HeadTraining, Normalization, Records, UpdateRule, head_phase,
 };
 use burn_privacy_mechanisms::Entropy;
 
