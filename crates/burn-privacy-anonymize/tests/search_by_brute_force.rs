@@ -106,3 +106,28 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn the_optimum_of_tables_with_many_rows_a_tuple_is_that_of_all_levels(
+        table in common::weighted_tables(60),
+        models in common::models(),
+        metric in 0_usize..4,
+        limit in prop_oneof![Just(0.0), Just(1.0), 0.0..1.0],
+    ) {
+        let options =
+            SearchOptions { models, metric: METRICS[metric], suppression_limit: limit, max_choices: u64::MAX };
+        match (optimum(&table, &options), by_brute_force(&table, &options)) {
+            (Ok(found), Some(value)) => {
+                prop_assert!(found.proved);
+                prop_assert!((found.quality.value - value).abs() <= 1e-9 * value.abs(), "{found:?} for {value}");
+                prop_assert!(found.partition.released().all(|class| class.rows >= options.models[0].least_rows()));
+                Recoding::full_domain(&table, &found.partition).verify(&table, &options.models).unwrap();
+            }
+            (Err(AnonymizeError::Unreachable { .. }), None) => {}
+            (found, value) => prop_assert!(false, "{found:?} for {value:?}"),
+        }
+    }
+}

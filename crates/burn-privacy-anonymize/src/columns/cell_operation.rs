@@ -63,8 +63,20 @@ pub(super) enum CellOperation {
 /// What a thread has of its own for one column.
 pub(super) struct ColumnWorker {
     repeats: Option<Repeats>,
+    /// Memory of the batch before, to be used again: new memory is slow the first time that it is written.
+    bytes: Vec<u8>,
+    cells: Vec<Span>,
     /// Decimal logarithm of the guesses that the hardest cell needs, for hashes without a key.
     pub(super) most_guesses: f64,
+}
+
+impl ColumnWorker {
+    /// Takes the memory of a column back that is written.
+    pub(super) fn take_back(&mut self, released: Released) {
+        if let Released::Made { bytes, cells, .. } = released {
+            (self.bytes, self.cells) = (bytes, cells);
+        }
+    }
 }
 
 /// Records that randomness is drawn for at once.
@@ -138,7 +150,8 @@ impl CellOperation {
     pub(super) fn worker(&self) -> ColumnWorker {
         let repeated =
             matches!(self, Self::Hmac(_) | Self::Email(_) | Self::Realistic(_) | Self::Number(_) | Self::Shape(_));
-        ColumnWorker { repeats: repeated.then(Repeats::new), most_guesses: 0.0 }
+        let repeats = repeated.then(Repeats::new);
+        ColumnWorker { repeats, bytes: Vec::new(), cells: Vec::new(), most_guesses: 0.0 }
     }
 
     /// The column of a batch as it is released.
@@ -157,8 +170,11 @@ impl CellOperation {
         noise: Option<&PrivacyKey>,
         json: bool,
     ) -> Result<Released, (usize, String)> {
-        let mut bytes = Vec::with_capacity(batch.rows * 33);
-        let mut cells = Vec::with_capacity(batch.rows);
+        let (mut bytes, mut cells) = (std::mem::take(&mut worker.bytes), std::mem::take(&mut worker.cells));
+        bytes.clear();
+        cells.clear();
+        bytes.reserve(batch.rows * 33);
+        cells.reserve(batch.rows);
         let mut each = |write: &mut WriteRow<'_>| {
             for row in 0..batch.rows {
                 let Some(cell) = batch.cell(column, row) else {
@@ -174,7 +190,7 @@ impl CellOperation {
             Ok(())
         };
         let mut style = Style::Text;
-        let ColumnWorker { repeats, most_guesses } = worker;
+        let ColumnWorker { repeats, most_guesses, .. } = worker;
         let mut again = |cell: &[u8], out: &mut Vec<u8>, make: &WriteCell<'_>| match repeats.as_mut() {
             Some(repeats) => repeats.write(cell, out, make),
             None => make(cell, out),
@@ -220,7 +236,7 @@ impl CellOperation {
                 Ok(())
             })?,
             Self::Mask(mask) => each(&mut |_, cell, out| {
-                out.extend_from_slice(mask.apply(text(cell)?).as_bytes());
+                mask.write(text(cell)?, out);
                 Ok(())
             })?,
             Self::Pattern(pattern) => each(&mut |_, cell, out| {

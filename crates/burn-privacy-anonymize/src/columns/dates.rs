@@ -51,7 +51,7 @@ impl DateFormat {
             let date = (number(year, 4)?, number(month, 2)?, number(day, 2)?);
             let separated = signs.iter().all(|&(place, sign)| cell.get(place) == Some(&sign));
             let followed = cell.get(length).is_none_or(|next| matches!(next, b'T' | b' '));
-            (separated && followed && date.0 > 0 && civil(days_of(date)) == date).then_some(date)
+            (separated && followed && is_date(date)).then_some(date)
         };
         let date = read().ok_or("this is no date of the form that the schema gives")?;
         let (new_year, new_month, new_day) = civil(days_of(date) + days);
@@ -71,6 +71,18 @@ impl DateFormat {
         put(day, 2, new_day);
         Ok(())
     }
+}
+
+/// True for a date of the years from 1 on.
+fn is_date((year, month, day): (i64, i64, i64)) -> bool {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    };
+    year > 0 && (1..=days).contains(&day)
 }
 
 /// Days since 1970-01-01 of a date of the Gregorian calendar (Hinnant, "chrono-compatible low-level date algorithms").
@@ -123,6 +135,17 @@ mod tests {
             assert_eq!(next, expected);
             date = next;
         }
+    }
+
+    #[test]
+    fn a_date_is_what_has_a_day_of_its_own() {
+        for year in [1, 4, 1900, 1999, 2000, 2023, 2024, 2100, 2400, 9999] {
+            for (month, day) in (0..15).flat_map(|month| (0..40).map(move |day| (month, day))) {
+                let date = (year, month, day);
+                assert_eq!(is_date(date), civil(days_of(date)) == date, "{date:?}");
+            }
+        }
+        assert!(!is_date((0, 1, 1)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use super::options::TransformOptions;
 use super::schema::ColumnSchema;
@@ -11,10 +12,40 @@ use crate::perturb::{Counted, FormatProblem, TableBytes};
 use crate::records::{Batch, ParquetSource};
 use crate::records::{FileFormat, RecordChunks, header_of_first_line};
 
+/// Memory to be used again, of a few buffers of a usual size: new memory is slow the first time that it is written.
+#[derive(Default)]
+pub(super) struct SpareMemory(Mutex<Vec<Vec<u8>>>);
+
+impl SpareMemory {
+    /// Buffers that are kept at most.
+    const MOST: usize = 64;
+
+    /// The largest that is kept.
+    const LARGEST: usize = 4 << 20;
+
+    /// An empty buffer.
+    pub(super) fn take(&self) -> Vec<u8> {
+        self.0.lock().ok().and_then(|mut spare| spare.pop()).unwrap_or_default()
+    }
+
+    /// Keeps a buffer that is not needed any more.
+    pub(super) fn keep(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        if let Ok(mut spare) = self.0.lock()
+            && spare.len() < Self::MOST
+            && (1..=Self::LARGEST).contains(&buffer.capacity())
+        {
+            spare.push(buffer);
+        }
+    }
+}
+
 /// What reading needs to know.
 pub(super) struct ReadPlace {
     /// What errors call the input.
     pub(super) input: PathBuf,
+    /// Memory of chunks that were read.
+    pub(super) spare: SpareMemory,
     /// Columns of a Parquet input that are passed on in their own type.
     #[cfg(feature = "parquet")]
     pub(super) raw: Vec<bool>,
@@ -79,7 +110,7 @@ impl<R: Read + Send> Rows<R> {
         while chunks.len() < most {
             let next = match self {
                 Self::Text(text) => text
-                    .next_chunk()
+                    .next_chunk_in(place.spare.take())
                     .map_err(|error| unread(&place.input, error))?
                     .map(|(bytes, line)| Chunk::Text(bytes, line)),
                 #[cfg(feature = "parquet")]

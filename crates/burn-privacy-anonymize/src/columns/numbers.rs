@@ -30,12 +30,32 @@ impl Rounding {
         // Memory does not fail.
         let _ = match (rounded.abs() < 1e15, self.decimals) {
             // A whole number, below 2^53: the same digits as by the way below, which is slow for these.
-            (true, 0) => write!(out, "{}", rounded as i64),
+            (true, 0) => {
+                push_whole(rounded as i64, out);
+                Ok(())
+            }
             (true, decimals) => write!(out, "{rounded:.decimals$}"),
             (false, _) => write!(out, "{rounded:e}"),
         };
         Ok(())
     }
+}
+
+/// Writes the digits of a whole number.
+fn push_whole(value: i64, out: &mut Vec<u8>) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    let (mut digits, mut from, mut left) = ([0; 20], 20, value.unsigned_abs());
+    loop {
+        from -= 1;
+        digits[from] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[from..]);
 }
 
 /// Bounds of a number.
@@ -82,6 +102,18 @@ fn number(cell: &[u8]) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_numbers_are_written_as_by_the_standard_library() {
+        let near = |value: i64| (-2..=2).map(move |more| value.saturating_add(more));
+        for value in
+            [0, 9, 10, 99, 12_345, 999_999_999_999_999, i64::MIN, i64::MAX, -10, -1_000].into_iter().flat_map(near)
+        {
+            let mut out = b"x".to_vec();
+            push_whole(value, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("x{value}"));
+        }
+    }
 
     #[test]
     fn numbers_are_rounded_and_bounded() {

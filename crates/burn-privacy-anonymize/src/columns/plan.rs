@@ -9,7 +9,7 @@ use burn_privacy_mechanisms::key::{Entropy, PrivacyKey};
 
 use super::cell_operation::{CellOperation, ColumnWorker};
 use super::class_counts::{ClassPlaces, Releasable};
-use super::input::{Chunk, ReadPlace, Rows};
+use super::input::{Chunk, ReadPlace, Rows, SpareMemory};
 use super::operation::Role;
 use super::options::TransformOptions;
 use super::row_treatment::{RowTreatment, RowWriter, is_same};
@@ -26,6 +26,13 @@ use crate::records::{Packing, ParquetColumns};
 /// What a thread has of its own: a part for each released column.
 pub(super) struct Worker(Vec<ColumnWorker>);
 
+impl Worker {
+    /// Takes the memory of columns back that are written.
+    pub(super) fn take_back(&mut self, released: Vec<Released>) {
+        self.0.iter_mut().zip(released).for_each(|(worker, column)| worker.take_back(column));
+    }
+}
+
 /// A schema applied to a header.
 pub(super) struct Plan {
     pub(super) place: ReadPlace,
@@ -38,6 +45,8 @@ pub(super) struct Plan {
     /// Treatments that other crates bring, ready for this table.
     writers: Vec<(Arc<dyn RowTreatment>, Arc<dyn RowWriter>)>,
     randomness: PrivacyKey,
+    /// Memory of outputs that are written.
+    written: SpareMemory,
     #[cfg(feature = "parquet")]
     pub(super) parquet: Option<ParquetColumns>,
 }
@@ -201,6 +210,7 @@ impl Plan {
         Ok(Self {
             place: ReadPlace {
                 input: input.to_owned(),
+                spare: SpareMemory::default(),
                 #[cfg(feature = "parquet")]
                 raw: own_type,
             },
@@ -211,6 +221,7 @@ impl Plan {
             separator: options.csv.separator(),
             writers,
             randomness,
+            written: SpareMemory::default(),
             #[cfg(feature = "parquet")]
             parquet,
         })
@@ -268,7 +279,8 @@ impl Plan {
         options: &TransformOptions,
     ) -> Result<Encoded, AnonymizeError> {
         let is_chosen = |row: usize| chosen.is_none_or(|chosen| chosen[row]);
-        let mut bytes = Vec::with_capacity(batch.rows * (24 * released.len() + 8));
+        let mut bytes = self.written.take();
+        bytes.reserve(batch.rows * (24 * released.len() + 8));
         match options.output {
             FileFormat::Csv => write_csv(batch, released, self.separator, is_chosen, &mut bytes),
             FileFormat::JsonLines => write_json_lines(batch, released, &self.names, is_chosen, &mut bytes)
@@ -287,6 +299,24 @@ impl Plan {
         }
         let packed = options.packing.pack(bytes);
         packed.map(Encoded::Bytes).map_err(|source| AnonymizeError::Write { file: "the output".into(), source })
+    }
+
+    /// Takes memory back that was read into.
+    pub(super) fn take_back_batch(&self, batch: Batch) {
+        match &self.reading {
+            Reading::Csv(_) | Reading::Json(_) => self.place.spare.keep(batch.bytes),
+            #[cfg(feature = "parquet")]
+            Reading::Parquet => {}
+        }
+    }
+
+    /// Takes memory back that was written.
+    pub(super) fn take_back(&self, encoded: Encoded) {
+        match encoded {
+            Encoded::Bytes(bytes) => self.written.keep(bytes),
+            #[cfg(feature = "parquet")]
+            Encoded::Group(_) => {}
+        }
     }
 
     /// No rows, which still have a schema.

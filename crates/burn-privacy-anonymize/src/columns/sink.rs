@@ -44,13 +44,19 @@ impl<'a> Sink<'a> {
         Ok(Self { to: Destination::Text(output), named })
     }
 
-    pub(super) fn write(&mut self, encoded: Encoded) -> Result<(), AnonymizeError> {
+    /// Writes rows; gives back what is left of them, for its memory.
+    pub(super) fn write(&mut self, encoded: Encoded) -> Result<Encoded, AnonymizeError> {
         match (&mut self.to, encoded) {
             (Destination::Text(output), Encoded::Bytes(bytes)) => {
-                output.write_all(&bytes).map_err(|source| AnonymizeError::Write { file: self.named.to_owned(), source })
+                let written = output.write_all(&bytes);
+                written.map_err(|source| AnonymizeError::Write { file: self.named.to_owned(), source })?;
+                Ok(Encoded::Bytes(bytes))
             }
             #[cfg(feature = "parquet")]
-            (Destination::Parquet(sink), Encoded::Group(group)) => sink.write(group),
+            (Destination::Parquet(sink), Encoded::Group(group)) => {
+                sink.write(group)?;
+                Ok(Encoded::Bytes(Vec::new()))
+            }
             #[cfg(feature = "parquet")]
             _ => Err(AnonymizeError::parameter("the output", "of two formats", "of one")),
         }

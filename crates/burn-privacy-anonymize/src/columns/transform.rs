@@ -187,7 +187,7 @@ fn run<R: Read + Send>(
             Ok((encoded, batch.rows, written))
         },
         |(encoded, read, written), bytes| {
-            sink.write(encoded)?;
+            plan.take_back(sink.write(encoded)?);
             done.bytes = bytes;
             done.records += read as u64;
             released_rows += written as u64;
@@ -246,7 +246,10 @@ fn each_chunk<R: Read + Send, T: Send>(
                     .map(|(worker, chunk)| {
                         let batch = plan.read(chunk)?;
                         let mut released = plan.transform(&batch, worker)?;
-                        work(&batch, &mut released, plan)
+                        let made = work(&batch, &mut released, plan);
+                        worker.take_back(released);
+                        plan.take_back_batch(batch);
+                        made
                     })
                     .collect()
             },

@@ -160,8 +160,16 @@ impl KeyedHash {
 
     /// The code of a value.
     pub(crate) fn code(&self, value: &[u8]) -> [u8; 32] {
-        let inner = finish(self.inner, value);
-        finish(self.outer, &inner)
+        // What is hashed at last is always 32 bytes behind a block: their padding is known.
+        let mut block = [0; 64];
+        put_words(finish(self.inner, value), &mut block);
+        block[32] = 0x80;
+        block[62..].copy_from_slice(&768_u16.to_be_bytes());
+        let mut state = self.outer;
+        compress256(&mut state, &[block]);
+        let mut code = [0; 32];
+        put_words(state, &mut code);
+        code
     }
 }
 
@@ -172,16 +180,20 @@ impl Drop for KeyedHash {
     }
 }
 
-/// The hash of a block that is done already (its state is given) and of `rest` (FIPS 180-4, 5.1.1 and 6.2.2).
-fn finish(mut state: [u32; 8], rest: &[u8]) -> [u8; 32] {
-    let mut block = [0_u8; 64];
-    let whole = rest.len() / 64 * 64;
-    for part in rest[..whole].chunks_exact(64) {
-        block.copy_from_slice(part);
-        compress256(&mut state, &[block]);
+/// The words of a state as bytes.
+fn put_words(state: [u32; 8], out: &mut [u8]) {
+    for (bytes, word) in out.chunks_exact_mut(4).zip(state) {
+        bytes.copy_from_slice(&word.to_be_bytes());
     }
-    let last = &rest[whole..];
-    block.fill(0);
+}
+
+/// The hash of a block that is done already (its state is given) and of `rest` (FIPS 180-4, 5.1.1 and 6.2.2), as words.
+fn finish(mut state: [u32; 8], rest: &[u8]) -> [u32; 8] {
+    let (whole, last) = rest.as_chunks::<64>();
+    if !whole.is_empty() {
+        compress256(&mut state, whole);
+    }
+    let mut block = [0_u8; 64];
     block[..last.len()].copy_from_slice(last);
     block[last.len()] = 0x80;
     if last.len() >= 56 {
@@ -191,17 +203,28 @@ fn finish(mut state: [u32; 8], rest: &[u8]) -> [u8; 32] {
     let bits = (rest.len() as u64 + 64) * 8;
     block[56..].copy_from_slice(&bits.to_be_bytes());
     compress256(&mut state, &[block]);
-    let mut hash = [0; 32];
-    for (bytes, word) in hash.chunks_exact_mut(4).zip(state) {
-        bytes.copy_from_slice(&word.to_be_bytes());
-    }
-    hash
+    state
 }
 
-/// Lower-case hexadecimal digits, without an allocation.
-pub(crate) fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
+/// The two digits of each byte.
+const PAIRS: [[u8; 2]; 256] = {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.extend(bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
+/// Lower-case hexadecimal digits, without an allocation and at once: of up to 32 bytes.
+pub(crate) fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
+    let mut digits = [0; 64];
+    for (pair, &byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&PAIRS[usize::from(byte)]);
+    }
+    out.extend_from_slice(&digits[..2 * bytes.len()]);
 }
 
 /// Pseudonyms of one domain of values: the first 128 bits of HMAC-SHA-256, as 32 hexadecimal digits.

@@ -35,19 +35,28 @@ impl MaskPattern {
 impl Mask {
     /// The masked value: as many `*` as signs are covered. A value so short that it would be seen whole is covered whole.
     pub fn apply(self, value: &str) -> String {
+        let mut masked = Vec::with_capacity(value.len());
+        self.write(value, &mut masked);
+        String::from_utf8_lossy(&masked).into_owned()
+    }
+
+    /// Writes the masked value.
+    pub(crate) fn write(self, value: &str, out: &mut Vec<u8>) {
         if value.is_ascii() {
-            let shown = self.first.saturating_add(self.last) < value.len();
+            let (bytes, shown) = (value.as_bytes(), self.first.saturating_add(self.last) < value.len());
             let (first, last) = if shown { (self.first, self.last) } else { (0, 0) };
-            let mut masked = String::with_capacity(value.len());
-            masked.push_str(&value[..first]);
-            masked.extend(std::iter::repeat_n('*', value.len() - first - last));
-            masked.push_str(&value[value.len() - last..]);
-            return masked;
+            out.extend_from_slice(&bytes[..first]);
+            out.resize(out.len() + bytes.len() - first - last, b'*');
+            out.extend_from_slice(&bytes[bytes.len() - last..]);
+            return;
         }
         let length = value.chars().count();
         let shown = self.first.saturating_add(self.last) < length;
         let covered = |place: usize| !shown || (place >= self.first && place + self.last < length);
-        value.chars().enumerate().map(|(place, sign)| if covered(place) { '*' } else { sign }).collect()
+        for (place, sign) in value.chars().enumerate() {
+            let sign = if covered(place) { '*' } else { sign };
+            out.extend_from_slice(sign.encode_utf8(&mut [0; 4]).as_bytes());
+        }
     }
 }
 

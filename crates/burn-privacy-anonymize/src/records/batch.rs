@@ -79,12 +79,18 @@ pub(crate) enum Released {
 }
 
 impl Released {
+    /// The text that its cells lie in, and where.
+    pub(crate) fn cells<'a>(&'a self, batch: &'a Batch) -> (&'a [u8], &'a [Span]) {
+        match self {
+            Self::Input(column, _) => (&batch.bytes, &batch.columns[*column]),
+            Self::Made { bytes, cells, .. } => (bytes, cells),
+        }
+    }
+
     /// A cell; nothing for a null.
     pub(crate) fn cell<'a>(&'a self, batch: &'a Batch, row: usize) -> Option<&'a [u8]> {
-        match self {
-            Self::Input(column, _) => batch.cell(*column, row),
-            Self::Made { bytes, cells, .. } => cells[row].of(bytes),
-        }
+        let (text, cells) = self.cells(batch);
+        cells[row].of(text)
     }
 
     pub(crate) fn style(&self) -> Style {

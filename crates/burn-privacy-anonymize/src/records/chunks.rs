@@ -39,7 +39,16 @@ impl<R: Read> RecordChunks<R> {
     ///
     /// Of reading; [`io::ErrorKind::InvalidData`] with a sentence for a record that does not end in time.
     pub(crate) fn next_chunk(&mut self) -> io::Result<Option<(Vec<u8>, u64)>> {
-        let mut bytes = std::mem::take(&mut self.rest);
+        self.next_chunk_in(Vec::new())
+    }
+
+    /// As [`Self::next_chunk`], in the memory of an empty buffer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::next_chunk`].
+    pub(crate) fn next_chunk_in(&mut self, mut bytes: Vec<u8>) -> io::Result<Option<(Vec<u8>, u64)>> {
+        bytes.append(&mut self.rest);
         bytes.reserve((CHUNK_BYTES + 1).saturating_sub(bytes.len()));
         loop {
             let wanted = (CHUNK_BYTES.max(bytes.len() + 1) - bytes.len()) as u64;

@@ -206,14 +206,20 @@ pub(crate) fn write_csv(
             memchr3(separator, b'"', b'\n', bytes).is_none() && memchr(b'\r', bytes).is_none()
         }
     };
-    let bare: Vec<bool> = columns.iter().map(is_bare).collect();
+    let parts: Vec<(&[u8], &[Span], bool)> = columns
+        .iter()
+        .map(|column| {
+            let (text, cells) = column.cells(batch);
+            (text, cells, is_bare(column))
+        })
+        .collect();
     for row in (0..batch.rows).filter(|&row| chosen(row)) {
         let start = out.len();
-        for (place, (column, &bare)) in columns.iter().zip(&bare).enumerate() {
+        for (place, &(text, cells, bare)) in parts.iter().enumerate() {
             if place > 0 {
                 out.push(separator);
             }
-            let cell = column.cell(batch, row).unwrap_or_default();
+            let cell = cells[row].of(text).unwrap_or_default();
             if bare { out.extend_from_slice(cell) } else { write_cell(cell, separator, out) }
         }
         end_line(start, out);

@@ -35,7 +35,10 @@ const STYLE: &str = "body{font:16px/1.5 'DejaVu Sans',Arial,sans-serif;color:#1a
 h1{font-size:1.7em;margin-bottom:.2em}h2{margin-top:1.8em;border-bottom:1px solid #ccc}table{border-collapse:collapse;width:100%}\
 td,th{padding:.3em .6em;border-bottom:1px solid #e4e4e4;text-align:left}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
 pre{background:#f5f5f2;padding:1em;white-space:pre-wrap}.bar{background:#0072b2;height:.8em;display:inline-block}\
-.track{background:#e8e8e8;width:260px;display:inline-block;line-height:0}svg{width:100%;height:auto}p.note{color:#555}";
+.track{background:#e8e8e8;width:260px;display:inline-block;line-height:0}svg{width:100%;height:auto}p.note,td.note{color:#555}td.short{white-space:nowrap}";
+
+/// Signs of a label that is kept on one line: `20-39` would be broken at its hyphen.
+const SHORT: usize = 12;
 
 impl Report<'_> {
     /// The page.
@@ -178,22 +181,29 @@ impl Report<'_> {
     fn classes(&self) -> String {
         let mut order: Vec<usize> = (0..self.recoding.classes().len()).collect();
         order.sort_by_key(|&class| std::cmp::Reverse(self.recoding.classes()[class].rows));
-        let chosen: Vec<usize> = match order.len() {
-            0..=10 => order,
-            length => order[..5].iter().chain(&order[length - 5..]).copied().collect(),
+        let (large, between, small) = match order.len() {
+            0..=10 => (order.as_slice(), 0, &[][..]),
+            length => (&order[..5], length - 10, &order[length - 5..]),
         };
         let names: String =
             self.table.columns().iter().map(|column| format!("<th>{}</th>", escaped(&column.name))).collect();
         let mut table = format!("<table><tr><th class=\"n\">rows</th>{names}</tr>\n");
-        for class in chosen {
-            let labels: String = self
-                .recoding
-                .labels(self.table, class)
-                .into_iter()
-                .map(|label| format!("<td>{}</td>", escaped(label)))
-                .collect();
-            table += &format!("<tr><td class=\"n\">{}</td>{labels}</tr>\n", self.recoding.classes()[class].rows);
+        let row = |&class: &usize| -> String {
+            let labels = self.recoding.labels(self.table, class).into_iter().map(|label| {
+                let short = if label.chars().count() <= SHORT { " class=\"short\"" } else { "" };
+                format!("<td{short}>{}</td>", escaped(label))
+            });
+            let labels: String = labels.collect();
+            format!("<tr><td class=\"n\">{}</td>{labels}</tr>\n", self.recoding.classes()[class].rows)
+        };
+        table.extend(large.iter().map(row));
+        if between > 0 {
+            let columns = self.table.columns().len();
+            table += &format!(
+                "<tr><td></td><td class=\"note\" colspan=\"{columns}\">{between} classes between these</td></tr>\n"
+            );
         }
+        table.extend(small.iter().map(row));
         table + "</table>\n"
     }
 }

@@ -3,20 +3,26 @@
 //!
 //! A generalized cell is taken for what a reader knows of it: each value under its label is equally likely. A column of numbers
 //! becomes their mean, any other column the share of each value. A raw row has one value in each column, so that models trained on
-//! the one can be asked about the other.
+//! the one can be asked about the other: with its values, or under the labels of the class that covers it ([`asked_examples`]).
 //!
-//! The random forest, the nearest neighbors and the support vector machine are those of `smartcore`; the private logistic
-//! regression is `burn-privacy-convex`'s objective perturbation. Accuracies on rows that are private are not themselves private.
+//! The random forest and the support vector machine are those of `smartcore`; the private logistic regression is
+//! `burn-privacy-convex`'s objective perturbation. Accuracies on rows that are private are not themselves private.
 
+mod asked_rows;
 mod drawn_rows;
 mod encoding;
 mod models;
+mod nearest_rows;
+mod tuning;
 
+pub use asked_rows::asked_examples;
 pub use drawn_rows::drawn_examples;
 pub use encoding::Encoding;
 pub use models::{
-    ForestSettings, accuracy, forest, logistic_with_privacy, logistic_without_privacy, neighbors, support_vectors,
+    ForestSettings, VectorSettings, accuracy, forest, logistic_with_privacy, logistic_without_privacy, support_vectors,
 };
+pub use nearest_rows::neighbors;
+pub use tuning::{Model, tuned};
 
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -72,7 +78,9 @@ impl Examples {
 pub struct Split {
     /// The part to release. Its sensitive column is the target.
     pub training: Table,
-    /// Raw rows that are not in it.
+    /// The other rows.
+    pub held_out: Table,
+    /// The same, raw, as examples.
     pub test: Examples,
 }
 
@@ -91,24 +99,21 @@ pub fn split(table: &Table, encoding: &Encoding, test_share: f64, seed: u64) -> 
     }
     let mut random = StdRng::seed_from_u64(seed);
     let mut left = vec![0; table.tuples()];
-    let mut test = Examples::default();
     for (tuple, left) in left.iter_mut().enumerate() {
-        for _ in 0..table.count(tuple) {
-            if random.random::<f64>() < test_share {
-                let cells: Vec<(usize, u32)> = table.tuple(tuple).iter().map(|&leaf| (0, leaf)).collect();
-                test.features.push(encoding.features(&cells));
-                test.classes.push(class(table, tuple));
-            } else {
-                *left += 1;
-            }
-        }
+        *left = (0..table.count(tuple)).filter(|_| random.random::<f64>() >= test_share).count() as u64;
     }
-    let (training, _) = table.part(&left);
-    Ok(Split { training, test })
+    let out: Vec<u64> = (0..table.tuples()).map(|tuple| table.count(tuple) - left[tuple]).collect();
+    let ((training, _), (held_out, _)) = (table.part(&left), table.part(&out));
+    let test = raw_in_order(&held_out, encoding);
+    Ok(Split { training, held_out, test })
 }
 
 /// The rows of a table as they are, in an order drawn from a seed.
 pub fn raw_examples(table: &Table, encoding: &Encoding, seed: u64) -> Examples {
+    raw_in_order(table, encoding).sample(usize::MAX, seed)
+}
+
+fn raw_in_order(table: &Table, encoding: &Encoding) -> Examples {
     let mut examples = Examples::default();
     for tuple in 0..table.tuples() {
         let cells: Vec<(usize, u32)> = table.tuple(tuple).iter().map(|&leaf| (0, leaf)).collect();
@@ -117,7 +122,7 @@ pub fn raw_examples(table: &Table, encoding: &Encoding, seed: u64) -> Examples {
             examples.classes.push(class(table, tuple));
         }
     }
-    examples.sample(usize::MAX, seed)
+    examples
 }
 
 /// The rows of a release, in an order drawn from a seed.

@@ -1,15 +1,13 @@
-//! The models: three of `smartcore`, and the private logistic regression.
+//! The models: two of `smartcore`, and logistic regression with and without privacy.
 
 use burn_privacy_convex::{
     Block, ConvexError, FeatureMap, Features, Loss, Privacy, RowScale, TrainingSet, objective_perturbation,
     solve_without_privacy,
 };
 use burn_privacy_mechanisms::Entropy;
-use smartcore::algorithm::neighbour::KNNAlgorithmName;
 use smartcore::ensemble::random_forest_classifier::{RandomForestClassifier, RandomForestClassifierParameters};
 use smartcore::error::Failed;
 use smartcore::linalg::basic::matrix::DenseMatrix;
-use smartcore::neighbors::knn_classifier::{KNNClassifier, KNNClassifierParameters};
 use smartcore::svm::Kernels;
 use smartcore::svm::svc::{SVC, SVCParameters};
 
@@ -75,27 +73,40 @@ pub fn forest(
     model.predict(&matrix(test)?).map_err(failed)
 }
 
-/// Answers of the `k` nearest rows.
-///
-/// # Errors
-///
-/// [`AnonymizeError::Model`] if there are fewer rows than `k`.
-pub fn neighbors(training: &Examples, test: &Examples, k: usize) -> Result<Vec<i32>, AnonymizeError> {
-    // A tree over so many features is slower than looking at all rows.
-    let parameters = KNNClassifierParameters::default().with_k(k).with_algorithm(KNNAlgorithmName::LinearSearch);
-    let model = KNNClassifier::fit(&matrix(training)?, &training.classes, parameters).map_err(failed)?;
-    model.predict(&matrix(test)?).map_err(failed)
+/// Settings of a support vector machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct VectorSettings {
+    /// Training rows that are used, drawn from all: the time grows with their square.
+    pub rows: usize,
+    /// Cost of an error.
+    pub cost: f64,
+    /// Width of the kernel exp(-gamma d^2).
+    pub gamma: f64,
 }
 
-/// Answers of a support vector machine with a radial kernel. Its time grows with the square of the rows: give it some thousands.
+impl Default for VectorSettings {
+    fn default() -> Self {
+        Self { rows: 3000, cost: 1.0, gamma: 0.1 }
+    }
+}
+
+/// Answers of a support vector machine with a radial kernel.
 ///
 /// # Errors
 ///
 /// [`AnonymizeError::Model`] if it can't be trained, as with rows of one class only.
-pub fn support_vectors(training: &Examples, test: &Examples, seed: u64) -> Result<Vec<i32>, AnonymizeError> {
-    let parameters =
-        SVCParameters::default().with_c(1.0).with_kernel(Kernels::rbf().with_gamma(0.1)).with_seed(Some(seed));
-    let (rows, tested) = (matrix(training)?, matrix(test)?);
+pub fn support_vectors(
+    training: &Examples,
+    test: &Examples,
+    settings: VectorSettings,
+    seed: u64,
+) -> Result<Vec<i32>, AnonymizeError> {
+    let training = training.sample(settings.rows, seed);
+    let parameters = SVCParameters::default()
+        .with_c(settings.cost)
+        .with_kernel(Kernels::rbf().with_gamma(settings.gamma))
+        .with_seed(Some(seed));
+    let (rows, tested) = (matrix(&training)?, matrix(test)?);
     let model = SVC::fit(&rows, &training.classes, &parameters).map_err(failed)?;
     let answers = model.predict(&tested).map_err(failed)?;
     Ok(answers.into_iter().map(|answer| i32::from(answer > 0.5)).collect())
@@ -167,7 +178,7 @@ mod tests {
     use super::*;
     use crate::recoding::recode_by_mondrian;
     use crate::table::{Column, Hierarchy, PrivacyModel, Sensitive, Table};
-    use crate::utility::{raw_examples, released_examples, split};
+    use crate::utility::{Model, asked_examples, neighbors, raw_examples, released_examples, split, tuned};
 
     /// Ages of which the upper half is of class 1, and a city that says nothing.
     fn table() -> Table {
@@ -197,10 +208,19 @@ mod tests {
         let settings = ForestSettings { trees: 9, ..ForestSettings::default() };
         let by_forest = accuracy(&forest(&released, &split.test, settings, 1).unwrap(), &split.test);
         let by_neighbors = accuracy(&neighbors(&released, &split.test, 5).unwrap(), &split.test);
-        let some = released.sample(200, 1);
-        let by_vectors = accuracy(&support_vectors(&some, &split.test, 1).unwrap(), &split.test);
+        let some = VectorSettings { rows: 200, ..VectorSettings::default() };
+        let by_vectors = accuracy(&support_vectors(&released, &split.test, some, 1).unwrap(), &split.test);
         // Decades show the class exactly; half the rows are of each.
         assert!(by_forest > 0.9 && by_neighbors > 0.9 && by_vectors > 0.8, "{by_forest} {by_neighbors} {by_vectors}");
+        // Asked about labels, a model knows as much; a choice by the training rows is as good as the one that was not made.
+        let asked = asked_examples(&split.held_out, &recoding, &encoding);
+        assert_eq!(asked.classes.len(), split.test.len());
+        let useless = ForestSettings { trees: 3, leaf: 10_000, ..settings };
+        let candidates = [Model::Forest(useless), Model::Neighbors(5)];
+        let chosen = tuned(&candidates, &released, &encoding, 1).unwrap();
+        assert_eq!(chosen, candidates[1]);
+        assert!(accuracy(&chosen.answers(&released, &asked, &encoding, 1).unwrap(), &asked) > 0.9);
+        assert!(tuned(&[], &released, &encoding, 1).is_err());
         let raw = raw_examples(&split.training, &encoding, 1);
         let entropy = Entropy::seeded(5);
         let (answers, headline) = logistic_with_privacy(&raw, &split.test, &encoding, 50.0, &entropy).unwrap();

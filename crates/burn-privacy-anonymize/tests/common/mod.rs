@@ -79,6 +79,34 @@ pub fn tables(most_rows: usize) -> impl Strategy<Value = Table> {
     )
 }
 
+/// Tables of more values a column, whose tuples stand for up to thousands of rows: sums that need rounding, tuples that are classes
+/// alone, and more combinations of the last columns' values than the search looks at at once.
+pub fn weighted_tables(most_tuples: usize) -> impl Strategy<Value = Table> {
+    let column = (1_usize..24, prop::collection::vec(0_u32..12, 0..3));
+    let rows = prop_oneof![3 => 1_u64..6, 1 => 1_u64..5000];
+    (prop::collection::vec(column, 2..5), prop::collection::vec((any::<[u8; 5]>(), rows), 1..=most_tuples)).prop_map(
+        |(columns, rows)| {
+            let columns: Vec<Column> = (0..)
+                .zip(&columns)
+                .map(|(index, (leaves, joins))| {
+                    let name = format!("c{index}");
+                    Column { hierarchy: hierarchy(*leaves, joins, &name), name }
+                })
+                .collect();
+            let sensitive = Sensitive { name: "s".to_owned(), values: ["0", "1", "2"].map(str::to_owned).to_vec() };
+            let tuples: Vec<(Vec<u32>, u64)> = rows
+                .iter()
+                .map(|(row, count)| {
+                    let leaves = columns.iter().zip(row);
+                    let leaves = leaves.map(|(column, &byte)| u32::from(byte) % column.hierarchy.leaves() as u32);
+                    (leaves.chain([u32::from(row[4]) % 3]).collect(), *count)
+                })
+                .collect();
+            Table::from_tuples(columns, Some(sensitive), tuples).unwrap()
+        },
+    )
+}
+
 pub fn models() -> impl Strategy<Value = Vec<PrivacyModel>> {
     let second = prop_oneof![
         3 => Just(None),
