@@ -10,7 +10,7 @@ use burn_ir::{OperationIr, TensorIr};
 use crate::kinds::{Kind, Layout};
 use crate::lift;
 
-pub(crate) use tensors::{ALONG, Tensors, Why};
+pub(crate) use tensors::{Tensors, Why};
 use tensors::{MEETS, SPREADS};
 
 /// What the outputs of an operation are.
