@@ -10,8 +10,8 @@ use burn_ir::{OperationIr, TensorIr};
 use crate::kinds::{Kind, Layout};
 use crate::lift;
 
-pub(crate) use tensors::{Tensors, Why};
 use tensors::{MEETS, SPREADS};
+pub(crate) use tensors::{Tensors, Why};
 
 /// What the outputs of an operation are.
 pub(crate) fn outputs(op: &OperationIr, tensors: &Tensors<'_>) -> Result<Vec<Kind>, Why> {
