@@ -42,7 +42,7 @@ pub trait StartPlan {
     ///
     /// With [`ProtectedUnit::UserByRecords`](crate::plan::ProtectedUnit::UserByRecords) records are drawn and clipped one by one, as without users, but of each user only the
     /// first records in the data set's order take part, as many as the plan says; the others are never drawn. `users` then has
-    /// [`UserGradient::EachRecord`].
+    /// [`UserGradient::EachRecord`](super::UserGradient::EachRecord).
     ///
     /// # Errors
     ///
