@@ -189,7 +189,7 @@ fn main() -> Result<()> {
     match table.as_str() {
         "bands" => bands(folder, seeds),
         "methods" => {
-            let choices = methods(rate, number("--ridge", 1e-2)?, number("--share", 0.2)?, number("--fast", 4.0)?);
+            let choices = methods(rate, number("--ridge", 2e-2)?, number("--share", 0.2)?, number("--fast", 1.0)?);
             let (train, test) = Task::load(folder, records)?.grouped()?;
             let begun = Instant::now();
             let moments = SecondMoments::of(&train)?;
