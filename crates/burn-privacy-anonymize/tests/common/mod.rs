@@ -49,34 +49,31 @@ pub fn hierarchy(leaves: usize, joins: &[u32], name: &str) -> Hierarchy {
     Hierarchy::new(name, &lines).unwrap()
 }
 
+/// Columns of so many leaves, whose hierarchies join them so.
+fn columns_of(given: &[(usize, Vec<u32>)]) -> Vec<Column> {
+    let column = |(index, (leaves, joins)): (usize, &(usize, Vec<u32>))| {
+        let name = format!("c{index}");
+        Column { hierarchy: hierarchy(*leaves, joins, &name), name }
+    };
+    given.iter().enumerate().map(column).collect()
+}
+
+/// A table with a sensitive column of three values; each row is a byte a column and one for that.
+fn table_of<const N: usize>(columns: Vec<Column>, rows: impl Iterator<Item = ([u8; N], u64)>) -> Table {
+    let sensitive = Sensitive { name: "s".to_owned(), values: ["0", "1", "2"].map(str::to_owned).to_vec() };
+    let tuple = |(row, count): ([u8; N], u64)| -> (Vec<u32>, u64) {
+        let leaves = columns.iter().zip(row);
+        let leaves = leaves.map(|(column, byte)| u32::from(byte) % column.hierarchy.leaves() as u32);
+        (leaves.chain([u32::from(row[N - 1]) % 3]).collect(), count)
+    };
+    let tuples: Vec<(Vec<u32>, u64)> = rows.map(tuple).collect();
+    Table::from_tuples(columns, Some(sensitive), tuples).unwrap()
+}
+
 pub fn tables(most_rows: usize) -> impl Strategy<Value = Table> {
     let column = (1_usize..6, prop::collection::vec(0_u32..4, 0..3));
-    (prop::collection::vec(column, 1..4), prop::collection::vec(any::<[u8; 4]>(), 1..=most_rows)).prop_map(
-        |(columns, rows)| {
-            let columns: Vec<Column> = columns
-                .iter()
-                .enumerate()
-                .map(|(index, (leaves, joins))| {
-                    let name = format!("c{index}");
-                    Column { hierarchy: hierarchy(*leaves, joins, &name), name }
-                })
-                .collect();
-            let sensitive = Sensitive { name: "s".to_owned(), values: ["0", "1", "2"].map(str::to_owned).to_vec() };
-            let tuples: Vec<(Vec<u32>, u64)> = rows
-                .iter()
-                .map(|row| {
-                    let mut tuple: Vec<u32> = columns
-                        .iter()
-                        .zip(row)
-                        .map(|(column, &byte)| u32::from(byte) % column.hierarchy.leaves() as u32)
-                        .collect();
-                    tuple.push(u32::from(row[3]) % 3);
-                    (tuple, 1)
-                })
-                .collect();
-            Table::from_tuples(columns, Some(sensitive), tuples).unwrap()
-        },
-    )
+    (prop::collection::vec(column, 1..4), prop::collection::vec(any::<[u8; 4]>(), 1..=most_rows))
+        .prop_map(|(columns, rows)| table_of(columns_of(&columns), rows.into_iter().map(|row| (row, 1))))
 }
 
 /// Tables of more values a column, whose tuples stand for up to thousands of rows: sums that need rounding, tuples that are classes
@@ -84,27 +81,8 @@ pub fn tables(most_rows: usize) -> impl Strategy<Value = Table> {
 pub fn weighted_tables(most_tuples: usize) -> impl Strategy<Value = Table> {
     let column = (1_usize..24, prop::collection::vec(0_u32..12, 0..3));
     let rows = prop_oneof![3 => 1_u64..6, 1 => 1_u64..5000];
-    (prop::collection::vec(column, 2..5), prop::collection::vec((any::<[u8; 5]>(), rows), 1..=most_tuples)).prop_map(
-        |(columns, rows)| {
-            let columns: Vec<Column> = (0..)
-                .zip(&columns)
-                .map(|(index, (leaves, joins))| {
-                    let name = format!("c{index}");
-                    Column { hierarchy: hierarchy(*leaves, joins, &name), name }
-                })
-                .collect();
-            let sensitive = Sensitive { name: "s".to_owned(), values: ["0", "1", "2"].map(str::to_owned).to_vec() };
-            let tuples: Vec<(Vec<u32>, u64)> = rows
-                .iter()
-                .map(|(row, count)| {
-                    let leaves = columns.iter().zip(row);
-                    let leaves = leaves.map(|(column, &byte)| u32::from(byte) % column.hierarchy.leaves() as u32);
-                    (leaves.chain([u32::from(row[4]) % 3]).collect(), *count)
-                })
-                .collect();
-            Table::from_tuples(columns, Some(sensitive), tuples).unwrap()
-        },
-    )
+    (prop::collection::vec(column, 2..5), prop::collection::vec((any::<[u8; 5]>(), rows), 1..=most_tuples))
+        .prop_map(|(columns, rows)| table_of(columns_of(&columns), rows.into_iter()))
 }
 
 pub fn models() -> impl Strategy<Value = Vec<PrivacyModel>> {

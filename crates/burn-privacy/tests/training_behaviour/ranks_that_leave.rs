@@ -11,19 +11,19 @@ use burn_privacy::prelude::*;
 use crate::ranks::{RECORDS, RankSession, config, losses, model};
 use crate::support::{Rows, Values, flex, with_values};
 
-/// What each of two ranks ends with, with a first step that is made by `act`.
-fn two_ranks<T: Send>(act: impl Fn(&mut RankSession, usize) -> T + Sync) -> Vec<T> {
+/// What each of so many ranks ends with, whose session is used by `act`.
+fn on_ranks<T: Send>(ranks: usize, act: impl Fn(RankSession, usize) -> T + Sync) -> Vec<T> {
     let plan = config(Clipping::flat(0.5)).build().unwrap();
     thread::scope(|scope| {
-        let running: Vec<_> = Threads::of(2)
+        let running: Vec<_> = Threads::of(ranks)
             .into_iter()
             .map(|exchange| {
                 let (plan, act) = (&plan, &act);
                 scope.spawn(move || {
                     let rank = exchange.rank();
-                    let shard = InMemDataset::new(Values::new(3).examples(RECORDS / 2, 3, 2));
+                    let shard = InMemDataset::new(Values::new(3).examples(RECORDS / ranks, 3, 2));
                     let session = plan.start(shard, Rows, &flex(), Entropy::os()).unwrap();
-                    act(&mut session.with_exchange(exchange).unwrap(), rank)
+                    act(session.with_exchange(exchange).unwrap(), rank)
                 })
             })
             .collect();
@@ -46,12 +46,12 @@ fn nobody_waits_for_a_rank_that_leaves_a_step_unfinished() {
     }];
     for leave in leaves {
         for leaver in [0, 1] {
-            let seen = two_ranks(|session, rank| {
+            let seen = on_ranks(2, |mut session, rank| {
                 if rank == leaver {
-                    leave(session);
+                    leave(&mut session);
                 }
                 // Each tries again, while its session lives.
-                [0, 1].map(|_| one_step(session, &model()).unwrap_err().to_string())
+                [0, 1].map(|_| one_step(&mut session, &model()).unwrap_err().to_string())
             });
             let told = |sentences: &[String; 2], words: [&str; 2]| {
                 sentences.iter().zip(words).for_each(|(sentence, words)| assert!(sentence.contains(words), "{seen:?}"));
@@ -64,39 +64,25 @@ fn nobody_waits_for_a_rank_that_leaves_a_step_unfinished() {
 
 #[test]
 fn ranks_with_other_models_release_nothing() {
-    let seen = two_ranks(|session, rank| {
+    let seen = on_ranks(2, |mut session, rank| {
         let own: Linear = with_values(LinearConfig::new(3, 2).init(&flex()), 9 + rank as u64);
-        one_step(session, &own).unwrap_err().to_string()
+        one_step(&mut session, &own).unwrap_err().to_string()
     });
     assert!(seen[0].contains("the models"), "{seen:?}");
 }
 
 #[test]
 fn rank_0_ends_the_run_of_all() {
-    let plan = config(Clipping::flat(0.5)).build().unwrap();
-    let steps: Vec<u64> = thread::scope(|scope| {
-        let running: Vec<_> = Threads::of(3)
-            .into_iter()
-            .map(|exchange| {
-                let plan = &plan;
-                scope.spawn(move || {
-                    let rank = exchange.rank();
-                    let shard = InMemDataset::new(Values::new(3).examples(20, 3, 2));
-                    let session = plan.start(shard, Rows, &flex(), Entropy::os()).unwrap();
-                    let mut session = session.with_exchange(exchange).unwrap();
-                    assert_eq!(session.rank(), rank);
-                    let mut done = 0;
-                    while rank > 0 || done < 2 {
-                        let Some(step) = session.next_step().unwrap() else { break };
-                        let _ = step.gradients(&model(), |model, batch| Ok(losses(model, batch))).unwrap();
-                        done += 1;
-                    }
-                    assert_eq!(session.finish().unwrap().charged_steps, 2);
-                    done
-                })
-            })
-            .collect();
-        running.into_iter().map(|rank| rank.join().unwrap()).collect()
+    let steps = on_ranks(3, |mut session, rank| {
+        assert_eq!(session.rank(), rank);
+        let mut done = 0;
+        while rank > 0 || done < 2 {
+            let Some(step) = session.next_step().unwrap() else { break };
+            let _ = step.gradients(&model(), |model, batch| Ok(losses(model, batch))).unwrap();
+            done += 1;
+        }
+        assert_eq!(session.finish().unwrap().charged_steps, 2);
+        done
     });
     assert_eq!(steps, [2; 3]);
 }
