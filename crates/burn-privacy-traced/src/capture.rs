@@ -8,7 +8,8 @@ use std::sync::{Mutex, Once, PoisonError};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::{Autodiff, AutodiffBackend};
 use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Bool, Device, Int, Tensor};
+use burn::tensor::{Bool, Device, DeviceConfig, Int, Tensor};
+use burn_backend::{DeviceError, DeviceSettings};
 use burn_capture::{CaptureBackend, CaptureError, CapturedGraph};
 use burn_dispatch::DispatchTensor;
 use burn_ir::TensorId;
@@ -17,31 +18,48 @@ use crate::error::{TraceError, UnprotectedText, count_in_words};
 use crate::graph::{Graph, Recorded};
 use crate::public::{Declarations, id_of};
 use crate::rows::RowsOfRecords;
-use crate::types::Types;
 
 type Recording = Autodiff<CaptureBackend>;
 
 /// Devices of threads that have ended: a process makes 65,536 at most.
-static LEFT: Mutex<Vec<Device>> = Mutex::new(Vec::new());
+static LEFT: Mutex<Vec<(DeviceSettings, Device)>> = Mutex::new(Vec::new());
 
 /// A device that one thread records on, and leaves to others when it ends.
-struct OfThread(Device);
+struct OfThread {
+    /// Of the device that recordings are replayed on: a tensor whose type a program doesn't choose has the same on both.
+    settings: DeviceSettings,
+    device: Device,
+}
 
 impl OfThread {
-    fn take() -> Self {
-        let left = LEFT.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Self(left.unwrap_or_else(Device::capture))
+    fn take(settings: DeviceSettings) -> Self {
+        let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = left.iter().position(|(of, _)| *of == settings).map(|at| left.swap_remove(at).1);
+        Self { settings, device: found.unwrap_or_else(Device::capture) }
+    }
+
+    /// This thread's device for such settings.
+    fn device(settings: DeviceSettings) -> Device {
+        DEVICES.with_borrow_mut(|devices| {
+            if let Some(known) = devices.iter().find(|known| known.settings == settings) {
+                return known.device.clone();
+            }
+            let new = Self::take(settings);
+            let device = new.device.clone();
+            devices.push(new);
+            device
+        })
     }
 }
 
 impl Drop for OfThread {
     fn drop(&mut self) {
-        LEFT.lock().unwrap_or_else(PoisonError::into_inner).push(self.0.clone());
+        LEFT.lock().unwrap_or_else(PoisonError::into_inner).push((self.settings, self.device.clone()));
     }
 }
 
 thread_local! {
-    static DEVICE: OfThread = OfThread::take();
+    static DEVICES: RefCell<Vec<OfThread>> = const { RefCell::new(Vec::new()) };
     /// Whether panics on this thread are caught here.
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
@@ -56,15 +74,45 @@ pub enum RecordError<E> {
 }
 
 /// The values of a model's parameters and buffers, without autodiff.
-pub fn values_of<M: Module>(model: &M) -> HashMap<ParamId, DispatchTensor> {
-    let mut values = Values(HashMap::new());
+pub fn values_of<M: Module>(model: &M) -> ParameterValues {
+    let mut values = Values { found: HashMap::new(), visits: Visits::default() };
     model.visit(&mut values);
-    values.0
+    ParameterValues(values.found)
+}
+
+/// The values of a model's parameters and buffers.
+#[derive(Debug, Clone)]
+pub struct ParameterValues(HashMap<Visit, DispatchTensor>);
+
+impl ParameterValues {
+    pub(crate) fn get(&self, visit: Visit) -> Option<&DispatchTensor> {
+        self.0.get(&visit)
+    }
+}
+
+/// A field of a model: clones that are frozen have one id, and may have values of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Visit {
+    pub(crate) id: ParamId,
+    /// How many fields of this id came before.
+    before: usize,
+}
+
+/// Counts fields of one id.
+#[derive(Default)]
+struct Visits(HashMap<ParamId, usize>);
+
+impl Visits {
+    fn next(&mut self, id: ParamId) -> Visit {
+        let count = self.0.entry(id).or_default();
+        *count += 1;
+        Visit { id, before: *count - 1 }
+    }
 }
 
 /// Records what `losses` does with a copy of `model` and the batch that `load` makes, on a device that only records: one loss
 /// for each of `examples`. `on` is the device that it would be on:
-/// the recording has its types of whole numbers and booleans, and autodiff for the batch if it has.
+/// the recording device has its settings, and autodiff for the batch if it has.
 ///
 /// The model's parameters and buffers are placeholders, of which neither values are copied nor any can be read.
 ///
@@ -81,7 +129,7 @@ pub fn record<M: Module, O, E>(
 ) -> Result<Graph, RecordError<E>> {
     let autodiff = on.is_autodiff();
     let originals = values_of(model);
-    let (found, recorded, public) = in_scope(|device| {
+    let (found, recorded, public) = in_scope(on, |device| {
         let program = Program { model, originals: &originals, examples, autodiff };
         program.record(device, load, losses)
     })?;
@@ -94,7 +142,6 @@ pub fn record<M: Module, O, E>(
         gradients,
         loaded,
         examples,
-        types: Types::of(&on.clone().without_autodiff()),
     })
     .map_err(RecordError::Trace)
 }
@@ -110,7 +157,7 @@ pub fn record_rows<E>(
     mut load: impl FnMut(usize, &Device) -> Result<(), E>,
 ) -> Result<RowsOfRecords, RecordError<E>> {
     let autodiff = on.is_autodiff();
-    let (ends, recorded, _) = in_scope(|device| {
+    let (ends, recorded, _) = in_scope(on, |device| {
         let of_batch = if autodiff { device.clone().autodiff() } else { device.clone() };
         (0..examples)
             .map(|record| {
@@ -119,19 +166,29 @@ pub fn record_rows<E>(
             })
             .collect::<Result<Vec<_>, _>>()
     })?;
-    let types = Types::of(&on.clone().without_autodiff());
-    Ok(RowsOfRecords::new(recorded.values, &ends, &types))
+    Ok(RowsOfRecords::new(recorded.values, &ends))
 }
 
 /// Runs something in a scope that records: what it returns, what was recorded, and what was declared to be public.
 fn in_scope<T, E>(
+    on: &Device,
     run: impl FnOnce(&Device) -> Result<T, RecordError<E>>,
 ) -> Result<(T, CapturedGraph, HashSet<TensorId>), RecordError<E>> {
-    let device = DEVICE.with(|device| device.0.clone());
+    let settings = on.settings();
+    let device = OfThread::device(settings);
     let declarations = Declarations::on(&device).ok_or(RecordError::Trace(TraceError::Nested))?;
     let taken = RefCell::new(None);
     let recorded = quietly(AssertUnwindSafe(|| {
         device.capture_scope(|scope| {
+            let types = DeviceConfig::default()
+                .float_dtype(settings.float_dtype)
+                .int_dtype(settings.int_dtype)
+                .bool_dtype(settings.bool_dtype);
+            // Only inside of a scope, and once: a device that recorded before has these settings.
+            match device.clone().configure(types) {
+                Ok(()) | Err(DeviceError::AlreadyInitialized { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
             *taken.borrow_mut() = Some(run(&device));
             // A declared output is searched for in all operations; here the gradients' ids are enough.
             scope.complete([], [])
@@ -161,7 +218,7 @@ fn next_id<E>(device: &Device) -> Result<TensorId, RecordError<E>> {
 }
 
 struct InScope {
-    parameters: HashMap<TensorId, ParamId>,
+    parameters: HashMap<TensorId, Visit>,
     gradients: Vec<(ParamId, TensorId)>,
     /// Tensors between these two were made by the loading of the batch.
     loaded: [TensorId; 2],
@@ -170,7 +227,7 @@ struct InScope {
 /// What is recorded.
 struct Program<'a, M> {
     model: &'a M,
-    originals: &'a HashMap<ParamId, DispatchTensor>,
+    originals: &'a ParameterValues,
     examples: usize,
     autodiff: bool,
 }
@@ -185,16 +242,17 @@ impl<M: Module> Program<'_, M> {
         let Self { model, originals, examples, autodiff } = self;
         // Parameters become placeholders; then what else the model holds is moved; then what is trained becomes leaves of a
         // recorded autodiff graph.
-        let mut found = Settings { trainable: HashSet::new(), flags: Vec::new() };
+        let mut found = Settings { trainable: HashSet::new(), visits: Visits::default(), flags: Vec::new() };
         model.visit(&mut found);
         let flags = found.flags.into_iter();
-        let mut plain = Placeholders { device: device.clone(), ids: HashMap::new(), flags };
+        let mut plain = Placeholders { device: device.clone(), ids: HashMap::new(), visits: Visits::default(), flags };
         // Running states are shared between clones, but not with what `valid` gives: no recorded tensor stays in the model. Its flags
         // (Dropout's) are switched back.
         let copy = model.valid().map(&mut plain).to_device(device);
         let (trainable, buffers) = (found.trainable, plain.ids);
         let recording = device.clone().autodiff();
-        let mut leaves = Leaves { device: recording, trainable, originals, ids: buffers, path: Vec::new() };
+        let (visits, path) = (Visits::default(), Vec::new());
+        let mut leaves = Leaves { device: recording, trainable, originals, ids: buffers, visits, path };
         let copy = copy.map(&mut leaves);
         let of_batch = if autodiff { device.clone().autodiff() } else { device.clone() };
         let first = next_id(device)?;
@@ -261,14 +319,16 @@ fn explained(panic: Box<dyn std::any::Any + Send>) -> TraceError {
 /// Puts placeholders without values in the place of parameters.
 struct Placeholders {
     device: Device,
-    ids: HashMap<TensorId, ParamId>,
+    ids: HashMap<TensorId, Visit>,
+    visits: Visits,
     /// In the module's order.
     flags: std::vec::IntoIter<bool>,
 }
 
 /// The parameters that are trained, and what is switched on.
 struct Settings {
-    trainable: HashSet<ParamId>,
+    trainable: HashSet<Visit>,
+    visits: Visits,
     flags: Vec<bool>,
 }
 
@@ -278,9 +338,18 @@ impl ModuleVisitor for Settings {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let visit = self.visits.next(param.id);
         if param.base().is_require_grad() {
-            self.trainable.insert(param.id);
+            self.trainable.insert(visit);
         }
+    }
+
+    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        self.visits.next(param.id);
+    }
+
+    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        self.visits.next(param.id);
     }
 }
 
@@ -295,8 +364,9 @@ impl ModuleMapper for Placeholders {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let value = param.base();
         let placeholder = Tensor::<D>::empty(value.dims(), (&self.device, value.dtype()));
+        let visit = self.visits.next(param.id);
         if let Some(id) = id_of(&placeholder) {
-            self.ids.insert(id, param.id);
+            self.ids.insert(id, visit);
         }
         Param::initialized(param.id, placeholder)
     }
@@ -304,8 +374,9 @@ impl ModuleMapper for Placeholders {
     fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
         let value = param.val();
         let placeholder = Tensor::<D, Int>::empty(value.dims(), (&self.device, value.dtype()));
+        let visit = self.visits.next(param.id);
         if let Ok(primitive) = placeholder.clone().try_into_primitive::<CaptureBackend>() {
-            self.ids.insert(primitive.id(), param.id);
+            self.ids.insert(primitive.id(), visit);
         }
         Param::initialized(param.id, placeholder)
     }
@@ -313,8 +384,9 @@ impl ModuleMapper for Placeholders {
     fn map_bool<const D: usize>(&mut self, param: Param<Tensor<D, Bool>>) -> Param<Tensor<D, Bool>> {
         let value = param.val();
         let placeholder = Tensor::<D, Bool>::empty(value.dims(), &self.device);
+        let visit = self.visits.next(param.id);
         if let Ok(primitive) = placeholder.clone().try_into_primitive::<CaptureBackend>() {
-            self.ids.insert(primitive.id(), param.id);
+            self.ids.insert(primitive.id(), visit);
         }
         Param::initialized(param.id, placeholder)
     }
@@ -323,9 +395,10 @@ impl ModuleMapper for Placeholders {
 /// Makes leaves of an autodiff graph of what is trained.
 struct Leaves<'a> {
     device: Device,
-    trainable: HashSet<ParamId>,
-    originals: &'a HashMap<ParamId, DispatchTensor>,
-    ids: HashMap<TensorId, ParamId>,
+    trainable: HashSet<Visit>,
+    originals: &'a ParameterValues,
+    ids: HashMap<TensorId, Visit>,
+    visits: Visits,
     path: Vec<String>,
 }
 
@@ -339,35 +412,49 @@ impl ModuleMapper for Leaves<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        if self.trainable.contains(&param.id) {
+        let visit = self.visits.next(param.id);
+        if self.trainable.contains(&visit) {
             let leaf = Tensor::<D>::empty(param.base().dims(), &self.device).require_grad();
             if let Some(id) = id_of(&leaf) {
-                self.ids.insert(id, param.id);
+                self.ids.insert(id, visit);
             }
             return Param::initialized(param.id, leaf);
         }
         // A BatchNorm moves its frozen statistics by itself, which a recording device allows from elsewhere only.
         let running = self.path.last().is_some_and(|name| name.starts_with("running_"));
-        match self.originals.get(&param.id).filter(|_| running) {
+        match self.originals.get(visit).filter(|_| running) {
             Some(original) => Param::initialized(param.id, Tensor::from_dispatch(original.clone())),
             None => param,
         }
     }
+
+    fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
+        self.visits.next(param.id);
+        param
+    }
+
+    fn map_bool<const D: usize>(&mut self, param: Param<Tensor<D, Bool>>) -> Param<Tensor<D, Bool>> {
+        self.visits.next(param.id);
+        param
+    }
 }
 
-struct Values(HashMap<ParamId, DispatchTensor>);
+struct Values {
+    found: HashMap<Visit, DispatchTensor>,
+    visits: Visits,
+}
 
 impl ModuleVisitor for Values {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0.insert(param.id, param.base().inner().into_dispatch());
+        self.found.insert(self.visits.next(param.id), param.base().inner().into_dispatch());
     }
 
     fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
-        self.0.insert(param.id, param.val().inner().into_dispatch());
+        self.found.insert(self.visits.next(param.id), param.val().inner().into_dispatch());
     }
 
     fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
-        self.0.insert(param.id, param.val().inner().into_dispatch());
+        self.found.insert(self.visits.next(param.id), param.val().inner().into_dispatch());
     }
 }
 
@@ -393,7 +480,7 @@ mod tests {
     #[test]
     fn more_threads_record_one_after_the_other_than_a_process_has_devices() {
         for _ in 0..=u16::MAX as u32 + 1 {
-            std::thread::spawn(|| DEVICE.with(|_| ())).join().unwrap();
+            std::thread::spawn(|| drop(OfThread::device(Device::flex().settings()))).join().unwrap();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Each example's gradient of a convolution's kernel.
 
 use burn_backend::ops::{ConvOptions, ConvTransposeOptions, DeformConvOptions, FloatTensorOps, ModuleOps};
-use burn_backend::{FloatDType, Shape};
+use burn_backend::{Shape, TensorMetadata};
 use burn_dispatch::DispatchDevice;
 use burn_ir::{
     Conv1dOptionsIr, Conv2dOptionsIr, Conv3dOptionsIr, ConvTranspose1dOptionsIr, ConvTranspose2dOptionsIr,
@@ -54,7 +54,7 @@ impl Convolution {
         let (x, g) = (merged(input), merged(output_gradient));
         let mut of_all = kernel.clone();
         of_all[0] *= all;
-        let weight = D::float_zeros(Shape::from(of_all), device, FloatDType::F32);
+        let weight = D::float_zeros(Shape::from(of_all), device, x.dtype().into());
         let gradient = match options {
             Options::One(o) => {
                 let options = ConvOptions::new_with_padding(o.stride, o.padding, o.dilation, o.groups * all);

@@ -7,14 +7,14 @@ use burn::module::ParamId;
 use burn_backend::{Shape, Slice, TensorData};
 use burn_ir::{BaseOperationIr, IrVisitorMut, OperationIr, ScalarIr, TensorId, TensorIr, TensorStatus};
 
+use crate::capture::Visit;
 use crate::error::{TraceError, UnprotectedText};
-use crate::types::Types;
 
 /// Where a tensor comes from.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
     /// A parameter or buffer of the model.
-    Parameter(ParamId),
+    Parameter(Visit),
     /// Values that the batcher, the model or the loss closure put in.
     Constant(TensorData),
     /// Constant values that were declared to be public.
@@ -35,7 +35,6 @@ pub struct Graph {
     /// Gradients of parameters that the loss reaches.
     pub(crate) gradients: Vec<(ParamId, usize)>,
     pub(crate) examples: usize,
-    pub(crate) types: Types,
     /// Constants that the loading of the batch made: their numbers, and which of its constants each is.
     pub(crate) loaded: Vec<(usize, usize)>,
     /// How many constants the loading of the batch made.
@@ -52,14 +51,12 @@ impl std::fmt::Debug for Graph {
 pub(crate) struct Recorded {
     pub(crate) operations: Vec<OperationIr>,
     pub(crate) values: BTreeMap<TensorId, TensorData>,
-    pub(crate) parameters: HashMap<TensorId, ParamId>,
+    pub(crate) parameters: HashMap<TensorId, Visit>,
     pub(crate) public: HashSet<TensorId>,
     pub(crate) gradients: Vec<(ParamId, TensorId)>,
     /// Tensors between these two were made by the loading of the batch.
     pub(crate) loaded: [TensorId; 2],
     pub(crate) examples: usize,
-    /// Of the device that it is to be replayed on.
-    pub(crate) types: Types,
 }
 
 /// Of ids that count up: one multiplication spreads them.
@@ -86,7 +83,7 @@ type OfIds = BuildHasherDefault<OfCounter>;
 impl Graph {
     /// Keeps what the gradients need, and numbers its tensors in the order of their first use.
     pub(crate) fn of(recorded: Recorded) -> Result<Self, TraceError> {
-        let Recorded { operations, values, parameters, public, gradients, loaded, examples, types } = recorded;
+        let Recorded { operations, values, parameters, public, gradients, loaded, examples } = recorded;
         let loaded: Vec<TensorId> = values.range(loaded[0]..loaded[1]).map(|(id, _)| *id).collect();
         let mut needed: HashSet<TensorId, OfIds> = gradients.iter().map(|(_, id)| *id).collect();
         let mut kept = Vec::with_capacity(operations.len());
@@ -105,7 +102,6 @@ impl Graph {
             of: HashMap::with_capacity_and_hasher(needed.len(), OfIds::default()),
             sources: Vec::with_capacity(needed.len()),
             shapes: Vec::with_capacity(needed.len()),
-            types,
             values,
             parameters,
             public,
@@ -127,7 +123,7 @@ impl Graph {
         let number = |(index, id): (usize, TensorId)| Some((*numbers.of.get(&id)?, index));
         let loaded = loaded.into_iter().enumerate().filter_map(number).collect();
         let Numbers { sources, shapes, .. } = numbers;
-        Ok(Self { operations: kept, sources, shapes, gradients, examples, types, loaded, loaded_in_all })
+        Ok(Self { operations: kept, sources, shapes, gradients, examples, loaded, loaded_in_all })
     }
 
     /// How many operations were recorded.
@@ -144,7 +140,7 @@ impl Graph {
     pub(crate) fn parameter_near(&self, position: usize) -> Option<ParamId> {
         self.operations[..=position].iter().rev().find_map(|op| {
             op.inputs().find_map(|input| match &self.sources[number_of(input)] {
-                Source::Parameter(id) => Some(*id),
+                Source::Parameter(visit) => Some(visit.id),
                 _ => None,
             })
         })
@@ -161,9 +157,8 @@ struct Numbers {
     of: HashMap<TensorId, usize, OfIds>,
     sources: Vec<Source>,
     shapes: Vec<Shape>,
-    types: Types,
     values: BTreeMap<TensorId, TensorData>,
-    parameters: HashMap<TensorId, ParamId>,
+    parameters: HashMap<TensorId, Visit>,
     public: HashSet<TensorId>,
     fault: Option<TraceError>,
 }
@@ -172,8 +167,8 @@ impl Numbers {
     fn source_of(&mut self, tensor: &TensorIr) -> Source {
         match (self.parameters.get(&tensor.id), self.values.remove(&tensor.id)) {
             (Some(parameter), _) => Source::Parameter(*parameter),
-            (None, Some(data)) if self.public.contains(&tensor.id) => Source::Public(self.types.converted(data)),
-            (None, Some(data)) => Source::Constant(self.types.converted(data)),
+            (None, Some(data)) if self.public.contains(&tensor.id) => Source::Public(data),
+            (None, Some(data)) => Source::Constant(data),
             (None, None) => {
                 if tensor.status != TensorStatus::NotInit {
                     self.fault.get_or_insert(TraceError::OutsideTensor);
@@ -204,7 +199,6 @@ impl IrVisitorMut for Numbers {
         }
         // An in-place use is no other use: the tensor's last one is known to the plan.
         tensor.status = TensorStatus::ReadOnly;
-        tensor.dtype = self.types.own(tensor.dtype);
         tensor.id = TensorId::new(number as u64);
     }
 

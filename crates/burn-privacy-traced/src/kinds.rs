@@ -19,7 +19,7 @@ pub(crate) struct Layout {
     pub(crate) axis: usize,
     pub(crate) outer: usize,
     pub(crate) inner: usize,
-    /// All entries along the axis are alike (zeros, ones, independent draws): then they lie anyhow.
+    /// All entries along the axis are alike (zeros, ones; not draws, of which each is one example's): then they lie anyhow.
     pub(crate) uniform: bool,
 }
 

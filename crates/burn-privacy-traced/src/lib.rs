@@ -30,9 +30,8 @@ mod rows;
 mod rules;
 mod shapes;
 mod tensors;
-mod types;
 
-pub use capture::{RecordError, record, record_rows, values_of};
+pub use capture::{ParameterValues, RecordError, record, record_rows, values_of};
 pub use certify::Records;
 pub use error::{TraceError, UnprotectedText, count_in_words};
 pub use gradient::{Gradient, KernelGradient};

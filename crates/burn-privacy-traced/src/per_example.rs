@@ -1,7 +1,7 @@
 //! Per-example values: the terms of a sum over the batch, formed, or not yet formed where products are enough.
 
 use burn_backend::ops::{FloatTensorOps, IntTensorOps, ModuleOps};
-use burn_backend::{FloatDType, Scalar, Shape, TensorData, TensorMetadata};
+use burn_backend::{Scalar, Shape, TensorData, TensorMetadata};
 use burn_dispatch::DispatchDevice;
 
 use crate::convolution::Convolution;
@@ -77,7 +77,7 @@ impl PerExample {
                 let first = TensorData::new(first, [examples, 1]).convert_dtype(tokens.dtype());
                 let tokens = D::int_add(tokens, D::int_from_data(first, device));
                 let tokens = reshape(tokens, vec![1, examples * positions]);
-                let table = D::float_zeros(Shape::from(vec![examples * length, width]), device, FloatDType::F32);
+                let table = D::float_zeros(Shape::from(vec![examples * length, width]), device, rows.dtype().into());
                 let rows = reshape(rows, vec![1, examples * positions, width]);
                 reshape(D::embedding_backward(table, rows, tokens), vec![examples, length, width])
             }

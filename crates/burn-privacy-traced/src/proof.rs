@@ -7,7 +7,7 @@ use crate::error::TraceError;
 use crate::graph::{Graph, Source, name_of, number_of, whole};
 use crate::kinds::{Kind, Layout};
 use crate::plan::Plan;
-use crate::rules::{self, Tensors, Why};
+use crate::rules::{self, Draws, Tensors, Why};
 
 /// A program whose operation graph was shown to keep the examples of a batch apart.
 ///
@@ -43,43 +43,14 @@ impl Proof {
     /// they are random.
     pub fn of(first: &Graph, second: &Graph, records: Records<'_>) -> Result<Self, TraceError> {
         let certified = Certified::of(first, second, records)?;
-        let mut kinds: Vec<Option<Kind>> = vec![None; first.sources.len()];
-        for (number, source) in first.sources.iter().enumerate() {
-            let lengths = &certified.lengths[number];
-            kinds[number] = match source {
-                Source::Parameter(_) => Some(Kind::Shared),
-                Source::Constant(_) | Source::Public(_) => {
-                    Some(Layout::of(lengths, false).map_or(Kind::Shared, Kind::Data))
-                }
-                Source::Operation => None,
-            };
-        }
-        for (position, op) in first.operations.iter().enumerate() {
-            let op = &mut op.clone();
-            whole(op, &first.shapes);
-            let tensors = Tensors { lengths: &certified.lengths, kinds: &kinds };
-            let found = rules::outputs(op, &tensors).map_err(|why| {
-                let shapes: Vec<String> = op.inputs().map(|input| tensors.lengths(input).to_string()).collect();
-                let (operation, shapes) = (name_of(op), shapes.join(", "));
-                match why {
-                    Why::Couples(how) => TraceError::Coupled {
-                        how: how.to_owned(),
-                        operation,
-                        shapes,
-                        near: first.parameter_near(position),
-                    },
-                    Why::Unknown => {
-                        certified.changed.clone().unwrap_or(TraceError::UnknownOperation { operation, shapes })
-                    }
-                }
-            })?;
-            let outputs: Vec<usize> = op.outputs().map(number_of).collect();
-            outputs.into_iter().zip(found).for_each(|(number, kind)| kinds[number] = Some(kind));
-        }
+        let kinds = match kinds_of(first, &certified, Draws::OfOneExampleTogether) {
+            // Each attempt gives every draw one place, so that each is a proof.
+            Err(refusal) => kinds_of(first, &certified, Draws::OfOneExampleApart).map_err(|_| refusal)?,
+            found => found?,
+        };
         if let Some(changed) = certified.changed {
             return Err(changed);
         }
-        let kinds: Vec<Kind> = kinds.into_iter().map(|kind| kind.unwrap_or(Kind::Shared)).collect();
         for (id, number) in &first.gradients {
             if let Kind::Data(_) = kinds[*number] {
                 return Err(TraceError::Coupled {
@@ -120,4 +91,37 @@ impl Proof {
             Kind::Shared | Kind::PerExample => None,
         }
     }
+}
+
+/// What each tensor of a graph is, by its number: the induction over the operations.
+fn kinds_of(first: &Graph, certified: &Certified, draws: Draws) -> Result<Vec<Kind>, TraceError> {
+    let mut kinds: Vec<Option<Kind>> = vec![None; first.sources.len()];
+    for (number, source) in first.sources.iter().enumerate() {
+        let lengths = &certified.lengths[number];
+        kinds[number] = match source {
+            Source::Parameter(_) => Some(Kind::Shared),
+            Source::Constant(_) | Source::Public(_) => {
+                Some(Layout::of(lengths, false).map_or(Kind::Shared, Kind::Data))
+            }
+            Source::Operation => None,
+        };
+    }
+    for (position, op) in first.operations.iter().enumerate() {
+        let op = &mut op.clone();
+        whole(op, &first.shapes);
+        let tensors = Tensors { draws, lengths: &certified.lengths, kinds: &kinds };
+        let found = rules::outputs(op, &tensors).map_err(|why| {
+            let shapes: Vec<String> = op.inputs().map(|input| tensors.lengths(input).to_string()).collect();
+            let (operation, shapes) = (name_of(op), shapes.join(", "));
+            match why {
+                Why::Couples(how) => {
+                    TraceError::Coupled { how: how.to_owned(), operation, shapes, near: first.parameter_near(position) }
+                }
+                Why::Unknown => certified.changed.clone().unwrap_or(TraceError::UnknownOperation { operation, shapes }),
+            }
+        })?;
+        let outputs: Vec<usize> = op.outputs().map(number_of).collect();
+        outputs.into_iter().zip(found).for_each(|(number, kind)| kinds[number] = Some(kind));
+    }
+    Ok(kinds.into_iter().map(|kind| kind.unwrap_or(Kind::Shared)).collect())
 }

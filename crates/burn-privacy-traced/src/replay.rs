@@ -9,6 +9,7 @@ use burn_ir::{
     NumericOperationIr as N, OperationIr, TensorId, TensorIr,
 };
 
+use crate::capture::ParameterValues;
 use crate::contract::{Batch, contract};
 use crate::convolution::{Convolution, Options};
 use crate::error::{TraceError, UnprotectedText};
@@ -52,7 +53,7 @@ impl Proof {
     pub fn replay(
         &self,
         graph: Graph,
-        parameters: &HashMap<ParamId, T>,
+        parameters: &ParameterValues,
         device: &DispatchDevice,
     ) -> Result<Vec<(ParamId, Gradient)>, TraceError> {
         if !self.admits(&graph)? {
@@ -68,17 +69,17 @@ impl Proof {
     pub(crate) fn replay_admitted(
         &self,
         graph: Graph,
-        parameters: &HashMap<ParamId, T>,
+        parameters: &ParameterValues,
         device: &DispatchDevice,
     ) -> Result<Vec<(ParamId, Gradient)>, TraceError> {
-        let Graph { operations, sources, shapes, gradients, examples, types, .. } = graph;
+        let Graph { operations, sources, shapes, gradients, examples, .. } = graph;
         let values = sources.into_iter().map(|source| {
             Ok(match source {
                 Source::Operation => None,
                 Source::Constant(data) | Source::Public(data) => Some(Value::Plain(from_data(data, device))),
-                Source::Parameter(id) => {
-                    let value = parameters.get(&id).cloned();
-                    Some(Value::Plain(types.cast(value.ok_or(TraceError::OutsideTensor)?)))
+                Source::Parameter(visit) => {
+                    let value = parameters.get(visit).cloned();
+                    Some(Value::Plain(value.ok_or(TraceError::OutsideTensor)?))
                 }
             })
         });

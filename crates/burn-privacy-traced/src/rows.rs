@@ -8,7 +8,6 @@ use burn_ir::TensorId;
 use crate::error::TraceError;
 use crate::graph::{Graph, Source};
 use crate::proof::Proof;
-use crate::types::Types;
 
 /// The constants that the loading of each record alone made, in their order.
 pub struct RowsOfRecords(Vec<Vec<TensorData>>);
@@ -21,12 +20,12 @@ impl std::fmt::Debug for RowsOfRecords {
 
 impl RowsOfRecords {
     /// Of values of which those before each of `ends` are the next record's.
-    pub(crate) fn new(values: BTreeMap<TensorId, TensorData>, ends: &[TensorId], types: &Types) -> Self {
+    pub(crate) fn new(values: BTreeMap<TensorId, TensorData>, ends: &[TensorId]) -> Self {
         let mut values = values.into_iter().peekable();
         let of_record = |end: &TensorId| {
             let mut constants = Vec::new();
             while let Some((_, data)) = values.next_if(|(id, _)| id < end) {
-                constants.push(types.converted(data));
+                constants.push(data);
             }
             constants
         };

@@ -52,7 +52,8 @@ pub enum Error {
     /// Two fields of the module hold parameters with one id.
     #[error(
         "`{first}` and `{second}` have one parameter id, so their gradients would overwrite each other. Initialize \
-         the second layer from its own configuration instead of cloning the first."
+         the second layer from its own configuration instead of cloning the first; keep a frozen copy (a teacher, a \
+         reference) out of the model, and let the closure use its `valid()`."
     )]
     DuplicateParameter {
         /// Path of the first.

@@ -160,7 +160,8 @@ struct Release<'a> {
 impl ModuleVisitor for Release<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let Some(parameter) = self.trainable.iter().find(|parameter| parameter.id == param.id) else { return };
-        if self.result.is_err() {
+        // A second visit of an id would take the first one's place and draw other noise: its sum is gone.
+        if self.result.is_err() || self.gradients.get::<D>(param.id).is_some() {
             return;
         }
         match self.noisy_mean(param.id, Tensor::zeros([parameter.entries], &parameter.device)) {

@@ -6,7 +6,18 @@ use super::tensors::{ALONG, LAYOUT, Tensors, Why};
 use crate::graph::is_whole;
 use crate::kinds::{Kind, Layout};
 
-/// Whether an operation on nothing but constants makes rows that are all alike, or drawn alike.
+/// Whether an operation draws: each entry by itself, so that a row is one example's and no other's.
+pub(super) fn draws(op: &OperationIr) -> bool {
+    match op {
+        OperationIr::Float(_, FloatOperationIr::Random(_)) => true,
+        OperationIr::NumericFloat(_, numeric) | OperationIr::NumericInt(_, numeric) => {
+            matches!(numeric, NumericOperationIr::IntRandom(_))
+        }
+        _ => false,
+    }
+}
+
+/// Whether an operation on nothing but constants makes rows that are all alike.
 pub(super) fn makes_equal_rows(op: &OperationIr, tensors: &Tensors<'_>, axis: usize) -> bool {
     match op {
         OperationIr::BaseFloat(base) | OperationIr::BaseInt(base) | OperationIr::BaseBool(base) => match base {
@@ -16,9 +27,8 @@ pub(super) fn makes_equal_rows(op: &OperationIr, tensors: &Tensors<'_>, axis: us
             _ => false,
         },
         OperationIr::NumericFloat(_, numeric) | OperationIr::NumericInt(_, numeric) => {
-            matches!(numeric, NumericOperationIr::Full(_) | NumericOperationIr::IntRandom(_))
+            matches!(numeric, NumericOperationIr::Full(_))
         }
-        OperationIr::Float(_, FloatOperationIr::Random(_)) => true,
         _ => false,
     }
 }

@@ -10,8 +10,8 @@ use burn_ir::{OperationIr, TensorIr};
 use crate::kinds::{Kind, Layout};
 use crate::lift;
 
+pub(crate) use tensors::{Draws, Tensors, Why};
 use tensors::{MEETS, SPREADS};
-pub(crate) use tensors::{Tensors, Why};
 
 /// What the outputs of an operation are.
 pub(crate) fn outputs(op: &OperationIr, tensors: &Tensors<'_>) -> Result<Vec<Kind>, Why> {
@@ -51,6 +51,14 @@ pub(crate) fn outputs(op: &OperationIr, tensors: &Tensors<'_>) -> Result<Vec<Kin
 /// A tensor with a row for each example that is made of nothing of theirs.
 fn made_for_every_example(op: &OperationIr, tensors: &Tensors<'_>) -> Result<Layout, Why> {
     let output = op.outputs().next().ok_or(Why::Unknown)?;
+    if base::draws(op) {
+        // Equal entries lie anyhow. Draws do not: one that two examples read would make them depend on each other.
+        let layout = Layout::of(tensors.lengths(output), false).ok_or(Why::Unknown)?;
+        return Ok(match tensors.draws {
+            Draws::OfOneExampleTogether => layout,
+            Draws::OfOneExampleApart => Layout { outer: layout.inner, inner: 1, ..layout },
+        });
+    }
     let layout = Layout::of(tensors.lengths(output), true).ok_or(Why::Unknown)?;
     match base::makes_equal_rows(op, tensors, layout.axis) {
         true => Ok(layout),

@@ -21,8 +21,19 @@ pub(super) const SPREADS: Why = Why::Couples("a sum over the examples of the bat
 pub(super) const LAYOUT: Why =
     Why::Couples("the examples lie along different axes, or in another order, in its inputs");
 
+/// Where the random draws of an example lie along an axis that has several for each: the same for all draws of a graph, since a draw
+/// belongs to one example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Draws {
+    /// `[examples, draws]`
+    OfOneExampleTogether,
+    /// `[draws, examples]`, as time-major data has them.
+    OfOneExampleApart,
+}
+
 /// The tensors of a graph, as far as they are known.
 pub(crate) struct Tensors<'a> {
+    pub(crate) draws: Draws,
     pub(crate) lengths: &'a [Lengths],
     pub(crate) kinds: &'a [Option<Kind>],
 }

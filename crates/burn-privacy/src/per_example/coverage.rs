@@ -32,7 +32,7 @@ pub(crate) struct TrainableParameters(Vec<TrainableParameter>);
 impl TrainableParameters {
     /// # Errors
     ///
-    /// Two fields with one [`ParamId`], a BatchNorm in training mode, a parameter that is not 32-bit, nothing that
+    /// Two fields with one [`ParamId`] of which one is trained, a BatchNorm in training mode, a parameter that is not 32-bit, nothing that
     /// requires a gradient.
     pub(crate) fn of<M: Module>(model: &M) -> Result<Self> {
         let mut visitor = Visitor::default();
@@ -45,6 +45,10 @@ impl TrainableParameters {
             if let Some(first) = seen.insert(parameter.id, &parameter.path) {
                 return Err(Error::DuplicateParameter { first: first.to_string(), second: parameter.path.clone() });
             }
+        }
+        // A frozen copy has the ids of its original, and a gradient goes by the id.
+        if let Some((first, second)) = visitor.frozen.iter().find_map(|(id, path)| Some((seen.get(id)?, path))) {
+            return Err(Error::DuplicateParameter { first: (*first).to_owned(), second: second.clone() });
         }
         if let Some(parameter) = visitor.found.iter().find(|parameter| parameter.dtype != DType::F32) {
             return Err(Error::Precision { path: parameter.path.clone(), found: format!("{:?}", parameter.dtype) });
@@ -120,6 +124,8 @@ struct Visitor {
     path: Vec<String>,
     layers: Vec<String>,
     found: Vec<TrainableParameter>,
+    /// What is not trained, with its path.
+    frozen: Vec<(ParamId, String)>,
     batch_norm: Option<String>,
 }
 
@@ -138,6 +144,7 @@ impl ModuleVisitor for Visitor {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let value = param.val();
         if !value.is_require_grad() {
+            self.frozen.push((param.id, self.path.join(".")));
             return;
         }
         self.found.push(TrainableParameter {
@@ -241,5 +248,13 @@ mod tests {
                 if first == "inner.layers.0.weight" && second == "inner.layers.1.weight"),
             "{error}"
         );
+        // Frozen, too: in either order.
+        for trained in [0, 1] {
+            let mut twice = model();
+            twice.inner.layers[1] = twice.inner.layers[0].clone();
+            twice.inner.layers[1 - trained] = twice.inner.layers[1 - trained].clone().no_grad();
+            let error = TrainableParameters::of(&twice).unwrap_err();
+            assert!(matches!(error, Error::DuplicateParameter { .. }), "{error}");
+        }
     }
 }

@@ -89,6 +89,8 @@ pub struct Session<I, O, D, B> {
     views: usize,
     validated: ValidationSchedule,
     proofs: Proofs,
+    /// Numbers of examples of new proofs, of which no replay was compared with single examples yet.
+    uncompared: Vec<usize>,
     /// Programs that no rules cover.
     on_graph: Vec<(std::any::TypeId, std::any::TypeId)>,
     /// Another rank has such programs.
@@ -152,6 +154,7 @@ where
             views: 1,
             validated: ValidationSchedule::default(),
             proofs: Proofs::default(),
+            uncompared: Vec::new(),
             on_graph: Vec::new(),
             on_graph_elsewhere: false,
             independence: Independence::default(),

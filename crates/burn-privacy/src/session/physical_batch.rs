@@ -148,6 +148,7 @@ where
             PerExample::Traced => {
                 self.traced_sum(model, trainable, batch, ranges, loss, &mut sum)?;
                 self.validate_where_due(per_example, model, trainable, batch, loss)?;
+                self.compare_new_proofs(model, trainable, batch.step, loss)?;
                 self.independence.also(known);
             }
             PerExample::OneBackward | PerExample::Automatic => {

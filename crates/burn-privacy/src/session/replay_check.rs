@@ -1,5 +1,7 @@
 //! The check of what a traced step really clips: the replay's gradients, against Burn's own of one record alone.
 
+use std::collections::HashSet;
+
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataset::Dataset;
 use burn::module::{Module, ParamId};
@@ -12,7 +14,7 @@ use crate::per_example::{
     BatchLayout, LayerUse, Perturb, Quieten, ROUNDS, RandomRecords, Rounding, Tolerance, TrainableParameters,
     gradients_of_one, has_enabled_flags, norm, require_one_loss_per_example,
 };
-use crate::traced::{explained, layer_use};
+use crate::traced::{Proofs, explained, layer_use};
 
 /// What one comparison found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,34 @@ where
             Found::Same | Found::Random => Ok(()),
             Found::Other => refused(),
         }
+    }
+
+    /// Compares the replay of each proof that is new since the last call, at its own number of examples.
+    ///
+    /// Another number of examples may be another sequence of operations, of which each keeps its examples apart: whether they are one
+    /// program only shows if all give a record the gradient that it has alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`compare_replay`](Self::compare_replay). Then all proofs are forgotten, so that none of them is known at another try.
+    pub(super) fn compare_new_proofs<M: Module, F: FnMut(&M, O) -> LossResult>(
+        &mut self,
+        model: &M,
+        trainable: &TrainableParameters,
+        step: u64,
+        loss: &mut F,
+    ) -> Result<()> {
+        let mut compared = HashSet::new();
+        while let Some(examples) = self.uncompared.pop() {
+            if compared.insert(examples)
+                && let Err(error) = self.compare_replay(model, trainable, examples, step, loss)
+            {
+                self.proofs = Proofs::default();
+                self.uncompared.clear();
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     fn compare_replay_at<M: Module, F: FnMut(&M, O) -> LossResult>(

@@ -147,6 +147,7 @@ where
                         for record in copied {
                             self.require_same_of_copies(&proof, model, trainable, (record, examples), loss)?;
                         }
+                        self.uncompared.push(indices.len());
                         return Ok((graph, self.proofs.remember(program, proof)));
                     }
                     Err(error @ TraceError::OtherOperations { .. }) => refusal = Some(error),

@@ -10,7 +10,8 @@ use crate::error::Result;
 use crate::per_example::{PerExample, RandomRecords, Rounding, TrainableParameters, ValidatedSetting, Validation};
 use crate::sampler::DrawnBatch;
 
-/// Records of the recording by which a program is proved that is not trained on its graph.
+/// Records of the recording by which a program is first proved that is not trained on its graph; one of a whole physical batch must
+/// then be of the same program, or is proved by itself.
 const PROVED_WITH: usize = 4;
 
 impl<I, O, D, B> Session<I, O, D, B>
@@ -74,9 +75,17 @@ where
         let known = match (per_example, self.validated.known(&setting)) {
             (PerExample::OneBackward, None) if setting.examples > 2 => {
                 // One more of them is recorded, too: no batch is larger than a physical one.
-                let most = (setting.examples - 1).min(PROVED_WITH);
+                let most = setting.examples - 1;
                 let indices = RandomRecords::new(&self.key, batch.step, self.dataset.len()).distinct(most)?;
-                match self.prove_where_possible(model, trainable, &indices, batch.step, loss) {
+                let few = &indices[..indices.len().min(PROVED_WITH)];
+                let found =
+                    self.prove_where_possible(model, trainable, few, batch.step, loss).and_then(|known| match known {
+                        Independence::ProvedAtFirstStep if indices.len() > few.len() => {
+                            self.prove_where_possible(model, trainable, &indices, batch.step, loss)
+                        }
+                        known => Ok(known),
+                    });
+                match found {
                     Ok(known) => known,
                     Err(error) => {
                         self.validated.refused(&setting);

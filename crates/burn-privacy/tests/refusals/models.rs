@@ -8,6 +8,7 @@ use burn_privacy::nn::{Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig, L
 
 use crate::support::{
     Ask, Batch, Values, all_parameters, assert_equals_loop, assert_says, distance, flex, refusal, try_clipped_sum,
+    with_values,
 };
 
 #[derive(Module, Debug)]
@@ -161,6 +162,26 @@ fn a_cloned_layer() {
         let message = refusal(&ask, &model, &Values::new(1).examples(6, 3, 3), loss);
         assert_says(&message, &["`first.weight`", "`spare.weight`", "one parameter id", "instead of cloning"]);
     }
+}
+
+/// What is released for one of them would take the place of the other's, and its noise.
+#[test]
+fn a_frozen_copy_inside_the_model() {
+    let first: Linear = with_values(LinearConfig::new(3, 3).init(&flex()), 1);
+    let model = WithSpare { spare: first.clone().no_grad(), first };
+    let loss = |model: &WithSpare, batch: Batch| {
+        let taught = model.spare.forward(batch.input.clone());
+        distance(model.first.forward(batch.input) - taught * 0.5, batch.target)
+    };
+    let examples = Values::new(1).examples(6, 3, 3);
+    for ask in [Ask::flex(1.0), Ask::flex(1.0).loop_over_examples(), Ask::flex(1.0).traced()] {
+        let message = refusal(&ask, &model, &examples, loss);
+        assert_says(&message, &["`first.weight`", "`spare.weight`", "one parameter id", "a teacher"]);
+    }
+    // With ids of its own it is no copy.
+    let spare: Linear = with_values(LinearConfig::new(3, 3).init(&flex()), 1);
+    let model = WithSpare { spare: spare.no_grad(), ..model };
+    assert_equals_loop(&flex(), &model, &examples, loss);
 }
 
 #[derive(Module, Debug)]

@@ -377,6 +377,24 @@ const COUPLINGS: &[(&str, Loss, &[&str])] = &[
         &["numbers the examples"],
     ),
     (
+        "noise that two examples share",
+        |m, b| {
+            let noise = Tensor::<1>::random([b.size()], Distribution::Normal(0.0, 1.0), &b.input.device());
+            plain(m, b) * (noise.clone() + noise.flip([0]))
+        },
+        &[OTHERS, GRAPH, "along the axis of the examples"],
+    ),
+    (
+        "noise that is read in two orders",
+        |m, b| {
+            let n = b.size();
+            let noise = Tensor::<2>::random([n, 2], Distribution::Normal(0.0, 1.0), &b.input.device());
+            let other = noise.clone().reshape([2, n]).sum_dim(0).reshape([n]);
+            plain(m, b) * (noise.sum_dim(1).reshape([n]) + other)
+        },
+        &[OTHERS, GRAPH],
+    ),
+    (
         "a mean of the inputs read on the host",
         |m, b| {
             let mean = b.input.clone().into_data().iter::<f32>().sum::<f32>();
@@ -425,6 +443,36 @@ fn a_coupling_of_a_few_examples_is_seen_whatever_the_records() {
     };
     let message = try_clipped_sum(&Ask::flex(1.0).traced(), &model(), &examples(), rare).unwrap_err().to_string();
     assert_says(&message, &[OTHERS, GRAPH, "meets a single example"]);
+}
+
+/// Physical batches of 10 by fixed ranges, where 12, 8 and 1 are validated: each number of examples may have a proof of its own, and all
+/// of them must be one program.
+#[test]
+fn a_branch_on_the_number_of_examples_is_refused_whatever_is_validated() {
+    let branch: Loss = |m, b| if (9..=11).contains(&b.size()) { plain(m, b) * 2.0 } else { plain(m, b) };
+    let mut examples = Values::new(2).examples(20, 4, 3);
+    examples.iter_mut().for_each(|example| example.target[0] = 1.0);
+    let ask = Ask::flex(1e3).traced().physical_batch(12);
+    let message = try_clipped_sum(&ask, &model(), &examples, branch).unwrap_err().to_string();
+    assert_says(&message, &[OTHERS, "not the one that Burn gives of the example alone"]);
+    assert!(try_clipped_sum(&ask, &model(), &examples, plain).is_ok());
+}
+
+/// A program that couples from some number of examples on, which no record of the data set shows.
+#[test]
+fn wrapped_layers_are_proved_at_the_size_of_a_physical_batch() {
+    let wrapped: burn_privacy::nn::Linear = with_values(burn_privacy::nn::LinearConfig::new(4, 3).init(&flex()), 1);
+    let rare_and_large = |model: &burn_privacy::nn::Linear, batch: Batch| {
+        let output = model.forward(batch.input.clone()).tanh();
+        if batch.size() < 8 {
+            return distance(output, batch.target);
+        }
+        let far = batch.input.abs().max_dim(1).greater_elem(1e6).float();
+        let sum = output.clone().sum_dim(0);
+        distance(output + far * sum, batch.target)
+    };
+    let message = try_clipped_sum(&Ask::flex(1.0), &wrapped, &examples(), rare_and_large).unwrap_err().to_string();
+    assert_says(&message, &[OTHERS, GRAPH]);
 }
 
 fn session<B: Batcher<Example, Batch>>(batcher: B, steps: u64) -> Session<Example, Batch, InMemDataset<Example>, B> {

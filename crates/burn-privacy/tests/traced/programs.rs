@@ -4,8 +4,9 @@ use burn::module::{Lora, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Embedding, EmbeddingConfig, Gru, GruConfig, Linear, LinearConfig, Lstm, LstmConfig};
 use burn::prelude::*;
-use burn::tensor::Distribution;
 use burn::tensor::activation::{log_softmax, relu};
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Distribution, FloatDType, IntDType};
 
 use super::layers::worst_difference;
 use crate::support::{Batch, Example, Values, distance, flex, with_values};
@@ -40,6 +41,51 @@ fn tied_weights_of_an_embedding_and_a_head() {
         let hidden = model.middle.forward(model.table.forward(batch.tokens)).tanh();
         let head = model.table.weight.val().transpose();
         distance(hidden.reshape([n * t, 4]).matmul(head).reshape([n, t, 7]), batch.target)
+    });
+}
+
+#[derive(Module, Debug)]
+struct Backbones {
+    first: Linear,
+    second: Linear,
+    head: Linear,
+}
+
+#[test]
+fn frozen_copies_keep_their_own_values() {
+    let first = with_values(LinearConfig::new(6, 5).init(&flex()), 1);
+    // One id, other values.
+    let second = with_values(first.clone(), 2).no_grad();
+    let head = with_values(LinearConfig::new(5, 3).init(&flex()), 3);
+    let model = Backbones { first: first.no_grad(), second, head };
+    assert_exact("frozen copies", &model, &examples(5, 6, 3), |model, batch| {
+        let hidden = model.first.forward(batch.input.clone()).tanh() + model.second.forward(batch.input) * 0.5;
+        distance(model.head.forward(hidden), batch.target)
+    });
+}
+
+#[test]
+fn a_convolution_in_double_precision() {
+    let kernel = param([2, 1, 2, 2]);
+    assert_exact("f64 convolution", &kernel, &examples(5, 16, 18), |kernel: &Param<Tensor<4>>, batch| {
+        let n = batch.size();
+        let x = batch.input.reshape([n, 1, 4, 4]).cast(FloatDType::F64);
+        let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
+        let y = burn::tensor::module::conv2d(x, kernel.val().cast(FloatDType::F64), None, options);
+        distance(y.cast(FloatDType::F32).reshape([n, 18]), batch.target)
+    });
+}
+
+/// Times in milliseconds need 64 bits, where the device's own whole numbers have 32.
+#[test]
+fn whole_numbers_keep_the_type_that_was_asked_for() {
+    let weight = param([4, 3]);
+    let examples = Values::new(2).token_examples(5, 4, 7, 3);
+    assert_exact("times", &weight, &examples, |weight: &Param<Tensor<2>>, batch| {
+        let [n, _] = batch.tokens.dims();
+        let times = batch.tokens.cast(IntDType::I64) * 1_000_000_000_000_i64 + 700_000_000_000_i64;
+        let days = (times / 86_400_000_i64).cast(IntDType::I32).float() / 1e4;
+        distance(days.matmul(weight.val()).reshape([n, 3]), batch.target)
     });
 }
 

@@ -120,6 +120,27 @@ fn dropout_has_the_loops_distribution() {
     assert!(difference < 6.0 * (2.0_f64 / 400.0).sqrt(), "{traced:?} {looped:?}");
 }
 
+/// Time-major rows `[time * batch, width]` have each example's draws apart: every draw is still one example's.
+#[test]
+fn dropout_of_time_major_rows_is_traced() {
+    let examples = Values::new(6).examples(5, 6, 2);
+    let mean = |ask: Ask| {
+        let mut total = 0.0;
+        for _ in 0..100 {
+            let found = clipped_sum(&ask, &model(0.5), &examples, |model, batch| {
+                let n = batch.size();
+                let rows = batch.input.reshape([n, 3, 2]).swap_dims(0, 1).reshape([3 * n, 2]);
+                let rows = model.dropout.forward(rows).reshape([3, n, 2]).swap_dims(0, 1).reshape([n, 6]);
+                losses(model, Batch { input: rows.narrow(1, 0, 4), ..batch })
+            });
+            total += found["second.bias"][0] / 100.0;
+        }
+        total
+    };
+    let (traced, looped) = (mean(Ask::flex(1e6).traced()), mean(Ask::flex(1e6).loop_over_examples()));
+    assert!(traced.is_finite() && (traced - looped).abs() < 6.0 * 3.0 * (2.0_f64 / 100.0).sqrt(), "{traced} {looped}");
+}
+
 #[test]
 fn an_empty_batch_calls_no_closure_and_releases_noise_alone() {
     let plan = PrivacyPlanConfig::new()
