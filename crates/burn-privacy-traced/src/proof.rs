@@ -15,7 +15,7 @@ use crate::rules::{self, Draws, Tensors, Why};
 ///
 /// Let a recording be one that [`admits`](Self::admits) accepts. For each example `i` there is a value `g_i` for each
 /// parameter that is computed of the recorded constants' rows of example `i`, of constants without rows, of parameters and of
-/// random draws, and of nothing else. [`replay`](Self::replay) computes the `g_i`. Where the program computes nothing but sums of its
+/// random draws that are read for no other example alone, and of nothing else. [`replay`](Self::replay) computes the `g_i`. Where the program computes nothing but sums of its
 /// examples' losses, their sum is the gradient that the recording computes, in exact arithmetic; a program that makes a
 /// non-linear function of a sum over the examples is another one, which validation refuses by comparing numbers.
 ///

@@ -98,7 +98,8 @@ pub(super) fn execute(op: &B, created: Created, from: &mut impl Operands, device
         B::Cat(d) => cat(d.tensors.iter().map(take).collect(), d.dim),
         B::Cast(d) => match created {
             Created::Float => D::float_cast(take(&d.input), d.out.dtype.into()),
-            Created::Int | Created::Bool => return None,
+            Created::Int => D::int_cast(take(&d.input), d.out.dtype.into()),
+            Created::Bool => return None,
         },
         B::AllDim(d) => {
             let (input, dtype) = (take(&d.input), d.out.dtype.into());
