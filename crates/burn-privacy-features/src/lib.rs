@@ -46,4 +46,4 @@ pub use dead_leaves::dead_leaves;
 pub use error::{FeatureError, Result};
 pub use images::ImageFeatures;
 pub use patches::PatchFeatures;
-pub use table::FeatureTable;
+pub use table::{FeatureTable, TablePart};

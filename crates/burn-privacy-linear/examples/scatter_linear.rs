@@ -37,33 +37,31 @@ impl Options {
     }
 }
 
-/// Scattering, or with `--patches N` that many filters learned from generated images.
-enum Extract {
-    Scattering(ImageFeatures),
-    Patches(PatchFeatures),
+/// Scattering, with `--patches N` that many filters learned from generated images in its place, or with `--join 1` both.
+struct Extract {
+    scattering: Option<ImageFeatures>,
+    patches: Option<PatchFeatures>,
 }
 
 impl Extract {
-    fn new(colors: usize, side: usize, mirrored: bool, filters: usize) -> Result<Self> {
-        Ok(match filters {
-            0 => Self::Scattering(ImageFeatures::new(colors, side, mirrored)?),
-            filters => Self::Patches(PatchFeatures::new(colors, side, filters, mirrored)?),
+    fn new(colors: usize, side: usize, mirrored: bool, filters: usize, join: bool) -> Result<Self> {
+        Ok(Self {
+            scattering: (join || filters == 0).then(|| ImageFeatures::new(colors, side, mirrored)).transpose()?,
+            patches: (filters > 0).then(|| PatchFeatures::new(colors, side, filters, mirrored)).transpose()?,
         })
     }
 
     fn cached(&self, pixels: &[u8]) -> Result<FeatureTable> {
         let (cache, show) = (PathBuf::from("target/features"), |done| eprint!("\rfeatures of {done} images "));
-        Ok(match self {
-            Self::Scattering(features) => features.cached(&cache, pixels, show)?,
-            Self::Patches(features) => features.cached(&cache, pixels, show)?,
-        })
+        let scattering = self.scattering.iter().map(|features| features.cached(&cache, pixels, show));
+        let patches = self.patches.iter().map(|features| features.cached(&cache, pixels, show));
+        Ok(FeatureTable::joined(&scattering.chain(patches).collect::<std::result::Result<Vec<_>, _>>()?)?)
     }
 
     fn table(&self, pixels: &[u8]) -> Result<FeatureTable> {
-        Ok(match self {
-            Self::Scattering(features) => features.table(pixels)?,
-            Self::Patches(features) => features.table(pixels)?,
-        })
+        let scattering = self.scattering.iter().map(|features| features.table(pixels));
+        let patches = self.patches.iter().map(|features| features.table(pixels));
+        Ok(FeatureTable::joined(&scattering.chain(patches).collect::<std::result::Result<Vec<_>, _>>()?)?)
     }
 }
 
@@ -86,7 +84,8 @@ fn run(task: &str, folder: &Path, options: &Options) -> Result<()> {
     let mirrored = options.number("--mirrored", if task == "cifar" { 1.0 } else { 0.0 })? > 0.0;
     let mut train = if task == "mnist" { mnist(folder, "train")? } else { cifar(folder)? };
     let filters = options.number("--patches", 0.0)? as usize;
-    let extract = Extract::new(train.colors, train.side, mirrored, filters)?;
+    let join = options.number("--join", 0.0)? > 0.0;
+    let extract = Extract::new(train.colors, train.side, mirrored, filters, join)?;
     let features = |pixels: &[u8]| extract.cached(pixels);
     let all = features(&train.pixels)?;
     let rows = all.rows();

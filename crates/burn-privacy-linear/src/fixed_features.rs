@@ -5,7 +5,7 @@ use burn_privacy_budget::plan::{NoiseTarget, PhaseNoise, PhasedPlan, PhasedPlanC
 use burn_privacy_features::FeatureTable;
 use burn_privacy_features::normalization::channel_statistics::{NORMS_PHASE, PHASE as STATISTICS_PHASE};
 use burn_privacy_features::normalization::{
-    ChannelBounds, ChannelStatistics, normalize_groups, norms_phase, statistics_phase, unit_rows,
+    ChannelBounds, ChannelStatistics, normalize_groups_of_parts, norms_phase, statistics_phase, unit_rows,
 };
 
 use crate::{HeadTraining, LinearError, LinearHead, Records, Result, head_phase};
@@ -23,7 +23,7 @@ pub enum Normalization {
         /// Noise multiplier of the statistics.
         statistics_noise: f64,
     },
-    /// By the record's own mean and variance in groups of channels, which is free.
+    /// By the record's own mean and variance in groups of channels, so many in each part of the table, which is free.
     Groups(usize),
 }
 
@@ -125,19 +125,19 @@ impl Normalizer {
     ///
     /// # Errors
     ///
-    /// Those of [`Records::new`] and [`normalize_groups`]; [`LinearError::Length`] unless there is a label for each row.
+    /// Those of [`Records::new`] and [`normalize_groups_of_parts`]; [`LinearError::Length`] unless there is a label for each row.
     pub fn records(&self, features: &FeatureTable, labels: &[u8], classes: usize) -> Result<Records> {
         check_labels(features, labels, classes)?;
         if let Self::Groups(groups) = self {
             // Refused here, so that it can't fail below.
-            normalize_groups(&mut vec![0.0; features.width()], features.channels(), *groups)?;
+            normalize_groups_of_parts(&mut vec![0.0; features.width()], features.parts(), *groups)?;
         }
         Records::new(features.width(), classes, labels.to_vec(), |at, row| {
             features.read_row(at, row);
             match self {
                 Self::Channels(statistics) => statistics.normalize(row),
                 // Checked above.
-                Self::Groups(groups) => _ = normalize_groups(row, features.channels(), *groups),
+                Self::Groups(groups) => _ = normalize_groups_of_parts(row, features.parts(), *groups),
             }
             unit_rows(row);
         })

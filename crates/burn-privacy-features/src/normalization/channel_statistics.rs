@@ -17,7 +17,9 @@ use burn_privacy_budget::Release;
 use burn_privacy_budget::plan::{PhaseConfig, PhaseNoise, Sampling};
 use rayon::prelude::*;
 
-use crate::{FeatureError, FeatureTable, Result};
+use super::unit_rows;
+use crate::table::channels_of;
+use crate::{FeatureError, FeatureTable, Result, TablePart};
 
 /// Entries are multiples of 1 over this.
 const GRID: f64 = (1_u64 << 30) as f64;
@@ -178,6 +180,7 @@ pub fn statistics_phase(nominal_size: usize, noise: PhaseNoise) -> PhaseConfig {
 /// Mean and standard deviation of each channel, as they were released.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChannelStatistics {
+    parts: Vec<TablePart>,
     means: Vec<f64>,
     /// Nothing for a channel whose variance is lost in the noise.
     deviations: Vec<Option<f64>>,
@@ -205,21 +208,33 @@ impl ChannelStatistics {
             (variance > 0.0).then(|| variance.sqrt() * scale)
         });
         let deviations = deviations.collect();
-        Ok(Self { means: unscaled.zip(&bounds.scales).map(|(mean, scale)| mean * scale).collect(), deviations })
+        let means = unscaled.zip(&bounds.scales).map(|(mean, scale)| mean * scale).collect();
+        Ok(Self { parts: table.parts().to_vec(), means, deviations })
     }
 
     /// Subtracts each channel's mean and divides by its standard deviation; a channel whose variance was lost in the noise becomes
-    /// zero.
+    /// zero. Where features of several transforms were [joined](FeatureTable::joined), each part is then divided by its norm, so that
+    /// none outweighs the others by its size.
     ///
     /// # Shapes
     ///
-    /// - row: `[channels, positions]`
-    pub fn normalize(&self, row: &mut [f32]) {
-        let positions = row.len() / self.means.len();
-        let channels = row.chunks_exact_mut(positions.max(1));
-        for ((channel, mean), deviation) in channels.zip(&self.means).zip(&self.deviations) {
-            let factor = deviation.map_or(0.0, |deviation| 1.0 / deviation);
-            channel.iter_mut().for_each(|x| *x = ((f64::from(*x) - mean) * factor) as f32);
+    /// - row: `[channels, positions]` of part after part
+    ///
+    /// # Panics
+    ///
+    /// If the row is shorter than those that the statistics are of.
+    pub fn normalize(&self, mut row: &mut [f32]) {
+        let mut statistics = self.means.iter().zip(&self.deviations);
+        for part in &self.parts {
+            let (own, rest) = row.split_at_mut(part.width());
+            for (channel, (mean, deviation)) in own.chunks_exact_mut(part.positions).zip(&mut statistics) {
+                let factor = deviation.map_or(0.0, |deviation| 1.0 / deviation);
+                channel.iter_mut().for_each(|x| *x = ((f64::from(*x) - mean) * factor) as f32);
+            }
+            if self.parts.len() > 1 {
+                unit_rows(own);
+            }
+            row = rest;
         }
     }
 
@@ -271,11 +286,12 @@ fn check_release(table: &FeatureTable, bounds: &ChannelBounds, release: &Release
 fn record_moments(table: &FeatureTable, row: usize, scales: &[f64]) -> Vec<f64> {
     let mut features = vec![0.0; table.width()];
     table.read_row(row, &mut features);
-    let places = table.positions() as f64;
-    let channels = || features.chunks_exact(table.positions()).zip(scales);
-    let means = channels().map(|(channel, scale)| channel.iter().map(|&x| f64::from(x)).sum::<f64>() / places / scale);
-    let squares = channels()
-        .map(|(channel, scale)| channel.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / places / (scale * scale));
+    let channels = || channels_of(table.parts(), &features).zip(scales);
+    let mean = |channel: &[f32], of: fn(f64) -> f64| {
+        channel.iter().map(|&x| of(f64::from(x))).sum::<f64>() / channel.len() as f64
+    };
+    let means = channels().map(|(channel, scale)| mean(channel, |x| x) / scale);
+    let squares = channels().map(|(channel, scale)| mean(channel, |x| x.powi(2)) / (scale * scale));
     let moments: Vec<f64> = means.chain(squares).collect();
     if moments.iter().all(|x| x.is_finite()) { moments } else { vec![0.0; moments.len()] }
 }

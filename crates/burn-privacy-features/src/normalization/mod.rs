@@ -5,7 +5,7 @@ pub mod channel_statistics;
 pub mod group;
 
 pub use channel_statistics::{ChannelBounds, ChannelStatistics, norms_phase, statistics_phase};
-pub use group::normalize_groups;
+pub use group::{normalize_groups, normalize_groups_of_parts};
 
 /// Divides a row by its norm; a row of zeros stays.
 pub fn unit_rows(row: &mut [f32]) {
