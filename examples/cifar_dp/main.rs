@@ -50,6 +50,10 @@ fn run(arguments: &cli::Arguments) -> Result<End> {
             training.weights.refuse("features of the scattering transform, which has no weights to load")?;
             job.finish_with_features(FEATURES, FeatureSource::Scattering, &training.features, words)
         }
+        ModelName::ScatterPatches => {
+            training.weights.refuse("features that nothing was trained for, which have no weights to load")?;
+            job.finish_with_features(FEATURES, FeatureSource::ScatteringAndPatches, &training.features, words)
+        }
         ModelName::PublicLinear => {
             let weights = training.weights.pretrained.as_deref().ok_or(NO_WEIGHTS)?;
             let source = FeatureSource::EfficientNet { weights, side: arguments.side as usize };

@@ -128,7 +128,10 @@ impl Task {
                 let source = cifar::source(data, arguments.download)?;
                 if matches!(
                     preset.model,
-                    cifar::ModelName::ScatterLinear | cifar::ModelName::ScatterCnn | cifar::ModelName::PublicLinear
+                    cifar::ModelName::ScatterLinear
+                        | cifar::ModelName::ScatterPatches
+                        | cifar::ModelName::ScatterCnn
+                        | cifar::ModelName::PublicLinear
                 ) {
                     return Err(NO_SWEEP.into());
                 }

@@ -41,7 +41,10 @@ impl Task {
                     self.image_trial(task, under, trial, || cifar::LinearModel::new(device))
                 }
                 Model::Cifar(
-                    cifar::ModelName::ScatterLinear | cifar::ModelName::ScatterCnn | cifar::ModelName::PublicLinear,
+                    cifar::ModelName::ScatterLinear
+                    | cifar::ModelName::ScatterPatches
+                    | cifar::ModelName::ScatterCnn
+                    | cifar::ModelName::PublicLinear,
                 )
                 | Model::Mnist(mnist::ModelName::ScatterLinear) => Err(NO_SWEEP.into()),
                 Model::Mnist(name) => self.image_trial(task, under, trial, || mnist::MnistCnn::new(name, device)),

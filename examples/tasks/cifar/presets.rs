@@ -24,6 +24,7 @@ pub enum PresetName {
     Handout,
     Wrn,
     ScatterLinear,
+    ScatterPatches,
     ScatterCnn,
     PublicLinear,
 }
@@ -37,6 +38,9 @@ impl PresetName {
             Self::Handout => "a small CNN as handouts have it, with their settings, for CIFAR-10",
             Self::Wrn => "the WRN-16-4 of De et al. (2022), for CIFAR-10 and a GPU",
             Self::ScatterLinear => "a linear head on scattering features, for CIFAR-10 in minutes on two cores",
+            Self::ScatterPatches => {
+                "the same on scattering features and patches of generated images, which is more accurate"
+            }
             Self::ScatterCnn => {
                 "a CNN on scattering features, for CIFAR-10: Tramer and Boneh (ICLR 2021) have 69.3 % at epsilon 3"
             }
@@ -55,6 +59,7 @@ pub enum ModelName {
     Wrn,
     Linear,
     ScatterLinear,
+    ScatterPatches,
     ScatterCnn,
     PublicLinear,
 }
@@ -69,6 +74,9 @@ impl ModelName {
             Self::Wrn => "wrn: WRN-16-4 with group norm and standardized weights",
             Self::Linear => "linear: no hidden layer",
             Self::ScatterLinear => "scatter-linear: a linear head on scattering features",
+            Self::ScatterPatches => {
+                "scatter-patches: a linear head on scattering features and patches of generated images"
+            }
             Self::ScatterCnn => "scatter-cnn: CNN 64-64 with tanh on scattering features",
             Self::PublicLinear => "public-linear: a linear head on features of EfficientNet-Lite0 (public, ImageNet)",
         }
@@ -150,6 +158,7 @@ impl PresetName {
                 views: 1,
                 plain_learning_rate: 20.0,
             },
+            Self::ScatterPatches => Preset { model: ModelName::ScatterPatches, ..Self::ScatterLinear.settings() },
             Self::ScatterCnn => Preset {
                 model: ModelName::ScatterCnn,
                 scaling: Scaling::Symmetric,

@@ -1,4 +1,5 @@
-//! What makes fixed features of images: the scattering transform, or a body with public weights.
+//! What makes fixed features of images: the scattering transform, patches of generated images beside it, or a body with public
+//! weights.
 
 use std::path::Path;
 
@@ -6,7 +7,7 @@ use burn_privacy::datasets::ImageDataset;
 use burn_privacy::device::{DeviceChoice, select_device};
 use burn_privacy_features::frozen_body::PublicFeatures;
 use burn_privacy_features::normalization::ChannelBounds;
-use burn_privacy_features::{FeatureTable, ImageFeatures, dead_leaves};
+use burn_privacy_features::{FeatureTable, ImageFeatures, PatchFeatures, dead_leaves};
 use burn_privacy_pretrained::{EfficientNetLite0, PIXELS};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -14,6 +15,9 @@ use crate::Result;
 
 /// Public images that units and norms of scattering features are taken from.
 const PUBLIC_IMAGES: usize = 1_000;
+
+/// Filters that are learned from generated images.
+const FILTERS: usize = 800;
 
 /// The same for a body, whose features take longer.
 const PUBLIC_IMAGES_OF_BODY: usize = 500;
@@ -23,6 +27,8 @@ const PUBLIC_IMAGES_OF_BODY: usize = 500;
 pub enum FeatureSource<'a> {
     /// The scattering transform.
     Scattering,
+    /// The same, and how much an image looks like patches of generated ones.
+    ScatteringAndPatches,
     /// EfficientNet-Lite0 with the weights of a file, on images enlarged to a side of so many pixels.
     EfficientNet {
         /// Its weights.
@@ -34,7 +40,7 @@ pub enum FeatureSource<'a> {
 
 /// Makes features of images of one shape.
 pub(super) enum Extractor {
-    Scattering { features: Box<ImageFeatures>, colors: usize, side: usize },
+    Scattering { features: Box<ImageFeatures>, patches: Option<Box<PatchFeatures>>, colors: usize, side: usize },
     Public { features: Box<PublicFeatures>, colors: usize, side: usize, enlarged: usize },
 }
 
@@ -44,9 +50,15 @@ impl Extractor {
     /// If the images have another shape than the features need, or the weights can't be read.
     pub(super) fn new(source: FeatureSource<'_>, colors: usize, side: usize, mirrored: bool) -> Result<Self> {
         match source {
-            FeatureSource::Scattering => {
+            FeatureSource::Scattering | FeatureSource::ScatteringAndPatches => {
                 let features = Box::new(ImageFeatures::new(colors, side, mirrored)?);
-                Ok(Self::Scattering { features, colors, side })
+                let patches = match source {
+                    FeatureSource::ScatteringAndPatches => {
+                        Some(Box::new(PatchFeatures::new(colors, side, FILTERS, mirrored)?))
+                    }
+                    _ => None,
+                };
+                Ok(Self::Scattering { features, patches, colors, side })
             }
             FeatureSource::EfficientNet { weights, side: enlarged } => {
                 if colors != 3 {
@@ -64,8 +76,12 @@ impl Extractor {
     /// For the program's output.
     pub(super) fn description(&self) -> String {
         match self {
-            Self::Scattering { features, side, .. } => {
-                format!("{} scattering channels of {} x {}", features.channels(), side / 4, side / 4)
+            Self::Scattering { features, patches, side, .. } => {
+                let scattering = format!("{} scattering channels of {} x {}", features.channels(), side / 4, side / 4);
+                match patches {
+                    Some(patches) => format!("{scattering}, {} channels of patches", patches.channels()),
+                    None => scattering,
+                }
             }
             Self::Public { features, enlarged, .. } => {
                 format!("{} of {}, at {enlarged} x {enlarged} pixels", features.width(), features.name())
@@ -76,6 +92,7 @@ impl Extractor {
     /// What is learned on, for statements.
     pub(super) fn words(&self) -> String {
         match self {
+            Self::Scattering { patches: Some(_), .. } => "scattering features and patches of generated images".into(),
             Self::Scattering { .. } => "scattering features".into(),
             Self::Public { features, .. } => format!("features of {}", features.name()),
         }
@@ -99,21 +116,35 @@ impl Extractor {
         let bar = ProgressBar::new(images.len() as u64).with_style(style);
         let progress = |done| bar.set_position(done as u64);
         let features = match self {
-            Self::Scattering { features, .. } => features.cached(cache, images.pixels(), progress),
-            Self::Public { features, .. } => features.cached(cache, images.pixels(), progress),
+            Self::Scattering { features, patches, .. } => {
+                let scattering = features.cached(cache, images.pixels(), progress)?;
+                match patches {
+                    Some(patches) => {
+                        FeatureTable::joined(&[scattering, patches.cached(cache, images.pixels(), progress)?])?
+                    }
+                    None => scattering,
+                }
+            }
+            Self::Public { features, .. } => features.cached(cache, images.pixels(), progress)?,
         };
         bar.finish_and_clear();
-        Ok(features?)
+        Ok(features)
     }
 
     /// Bounds of the channels' statistics, from images that the program draws.
     pub(super) fn public_bounds(&self, cache: &Path) -> Result<ChannelBounds> {
         let public = match self {
-            Self::Scattering { features, colors, side } => features.table(&dead_leaves(PUBLIC_IMAGES, *colors, *side)),
+            Self::Scattering { features, patches, colors, side } => {
+                let images = dead_leaves(PUBLIC_IMAGES, *colors, *side);
+                match patches {
+                    Some(patches) => FeatureTable::joined(&[features.table(&images)?, patches.table(&images)?])?,
+                    None => features.table(&images)?,
+                }
+            }
             Self::Public { features, colors, side, .. } => {
-                features.cached(cache, &dead_leaves(PUBLIC_IMAGES_OF_BODY, *colors, *side), |_| ())
+                features.cached(cache, &dead_leaves(PUBLIC_IMAGES_OF_BODY, *colors, *side), |_| ())?
             }
         };
-        Ok(ChannelBounds::of_public_records(&public?)?)
+        Ok(ChannelBounds::of_public_records(&public)?)
     }
 }

@@ -250,6 +250,16 @@ fn the_cnn_on_scattering_features_trains() {
 }
 
 #[test]
+fn scattering_features_and_patches_are_joined_for_one_head() {
+    let features = tempfile::tempdir().unwrap();
+    let (_, output, report) = tiny(&["--preset", "scatter-patches", "--features", features.path().to_str().unwrap()]);
+    assert!(output.contains("243 scattering channels of 8 x 8, 1600 channels of patches"), "{output}");
+    assert!(matches!(report.protection, Protection::PhasedDifferentialPrivacy { .. }), "{:?}", report.protection);
+    // Both of train and test images.
+    assert_eq!(names(features.path()).len(), 4);
+}
+
+#[test]
 fn a_seeded_run_repeats_bit_for_bit_and_says_that_it_is_not_private() {
     let reports = [(); 2].map(|()| {
         let (folder, output, mut report) = tiny(&["--seed", "7"]);
@@ -334,6 +344,7 @@ fn a_run_starts_from_the_weights_of_another_and_says_so() {
         (&["--rename", "^conv1=first"], "with no place in the module: first."),
         (&["--rename", "(=x"], "no regular expression"),
         (&["--preset", "scatter-linear"], "no weights to load"),
+        (&["--preset", "scatter-patches"], "no weights to load"),
         (&["--preset", "public-linear"], "Not in the file: blocks.0."),
     ] {
         let output = run(&[&TINY[..], &["--pretrained", weights], more].concat(), folder.path());
