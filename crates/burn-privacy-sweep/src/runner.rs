@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use super::config::SweepConfig;
 use super::log::{TrialEnd, TrialLog, TrialRecord};
 use super::planned::PlannedSetting;
-use super::silence::silence_thread;
 use super::summary::SweepSummary;
 use super::trial::{Trial, TrialResult};
 use crate::error::Result;
 use burn_privacy_budget::describe_run;
 use burn_privacy_budget::ledger::Ledger;
 use burn_privacy_budget::plan::PrivacyPlan;
+use burn_privacy_output::SilentThread;
 
 /// Name of the ledger in the sweep's folder, unless another is named.
 const LEDGER_FILE: &str = "privacy-ledger.jsonl";
@@ -240,7 +240,7 @@ pub(super) fn outcome_of(
     trial: impl FnOnce() -> TrialResult + Send,
 ) -> std::result::Result<super::TrialOutcome, String> {
     let run = || {
-        silence_thread();
+        let _silence = SilentThread::begin();
         trial().map_err(|error| error.to_string())
     };
     match std::thread::scope(|scope| scope.spawn(run).join()) {

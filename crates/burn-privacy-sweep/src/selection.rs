@@ -9,12 +9,12 @@ use super::config::{Setting, SweepConfig};
 use super::error::refuse;
 use super::planned::PlannedSetting;
 use super::runner::outcome_of;
-use super::silence::SilentProcess;
 use super::trial::{Trial, TrialResult};
 use crate::error::Result;
 use burn_privacy_budget::describe_run;
 use burn_privacy_budget::ledger::Ledger;
 use burn_privacy_budget::plan::PrivacyPlan;
+use burn_privacy_output::SilentProcess;
 
 /// More runs than this are never made; the probability of that many is below what a 53-bit uniform number can hit.
 const MOST_RUNS: u64 = 1_000_000;
@@ -154,6 +154,7 @@ impl PrivateSelection {
             fill_secret_uniform(&key, Purpose::Assignment, 0, index, &mut number).map(|()| number[0])
         };
         let count = draw_count(self.runs, uniform(0)?);
+        // How many trials panic says something of how many there were; also a helper thread of a trial may panic.
         let _silence = SilentProcess::begin();
         let mut best: Option<Selected> = None;
         for index in 0..count {
