@@ -143,7 +143,7 @@ impl SampledRelease {
         table: &SampledTable<'_>,
         output: &Path,
         replace: bool,
-        entropy: &Entropy,
+        entropy: Entropy,
     ) -> Result<SampledStatement, AnonymizeError> {
         let &SampledTable { input, separator, columns, levels } = table;
         if levels.len() != columns.len()

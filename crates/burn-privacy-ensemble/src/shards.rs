@@ -24,7 +24,7 @@ impl Shards {
         if shards == 0 {
             return Err(EnsembleError::plan("shards", 0, "at least 1"));
         }
-        let key = PrivacyKey::draw(&entropy)?;
+        let key = PrivacyKey::draw(entropy)?;
         let mut coins = vec![0.0; population];
         fill_secret_uniform(&key, Purpose::Assignment, 0, 0, &mut coins)?;
         let mut records = vec![Vec::new(); shards];

@@ -128,7 +128,7 @@ mod tests {
         let village = village();
         let swapping = Swapping::new(Arc::clone(&village), 150.0, 450.0).unwrap();
         let home = village.places()[0].0;
-        let key = PrivacyKey::draw(&Entropy::seeded(1)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(1)).unwrap();
         let mut seen: Vec<usize> = PointRandomness::fresh_rows(&key, 0, 200)
             .unwrap()
             .iter()
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn the_edge_of_a_cell_is_as_near_to_both() {
         let village = village();
-        let key = PrivacyKey::draw(&Entropy::seeded(1)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(1)).unwrap();
         let home = village.places()[5].0;
         let edge =
             VoronoiMask::new(Arc::clone(&village)).mask(home, &PointRandomness::fresh(&key, 0).unwrap()).unwrap();

@@ -230,7 +230,7 @@ impl RowTreatment for PlaceTreatment {
         self.keys.draws == DrawsName::Kept
     }
 
-    fn ready(&self, key: Option<&PseudonymKey>, entropy: &Entropy) -> Result<Arc<dyn RowWriter>, String> {
+    fn ready(&self, key: Option<&PseudonymKey>, entropy: Entropy) -> Result<Arc<dyn RowWriter>, String> {
         let draws = match self.keys.draws {
             DrawsName::Fresh => RowDraws::Fresh(PrivacyKey::draw(entropy).map_err(|error| error.to_string())?),
             DrawsName::Kept => {

@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn secret_numbers_are_for_mechanisms_only() {
-        let key = PrivacyKey::draw(&crate::Entropy::seeded(1)).unwrap();
+        let key = PrivacyKey::draw(crate::Entropy::seeded(1)).unwrap();
         let mut out = [0.0; 4];
         for purpose in [Purpose::Sampling, Purpose::Noise, Purpose::Testing] {
             let error = fill_secret_uniform(&key, purpose, 0, 0, &mut out).unwrap_err();

@@ -12,8 +12,7 @@ use super::planned::PlannedSetting;
 use super::summary::SweepSummary;
 use super::trial::{Trial, TrialResult};
 use crate::error::Result;
-use burn_privacy_budget::describe_run;
-use burn_privacy_budget::ledger::Ledger;
+use burn_privacy_budget::ledger::{Ledger, RunDescription};
 use burn_privacy_budget::plan::PrivacyPlan;
 use burn_privacy_output::SilentThread;
 
@@ -154,14 +153,10 @@ impl Sweep {
         let name = format!("{stem}{}", attempts + 1);
         let plan = &planned.plan;
         let private = self.config.seed.is_none();
-        let run = ledger.begin(describe_run(
-            &name,
-            plan.step_event()?,
-            plan.steps(),
-            plan.adjacency(),
-            plan.delta(),
-            private,
-        )?)?;
+        let description = RunDescription::of_steps(&name, plan.step_event()?, plan.steps(), plan.adjacency())?
+            .with_delta(plan.delta())
+            .with_private_randomness(private);
+        let run = ledger.begin(description)?;
         ledger.reserve(run, plan.steps())?;
         ledger.close(run, plan.steps())?;
         Ok(name)

@@ -154,7 +154,7 @@ impl TableSchema {
     }
 
     /// What a table perturbed under this schema is worth, with this randomness.
-    pub fn statement(&self, entropy: &Entropy) -> PerturbationStatement {
+    pub fn statement(&self, entropy: Entropy) -> PerturbationStatement {
         let (mut guarantees, mut kept, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
         for Column { name, label, treatment } in &self.columns {
             match treatment {

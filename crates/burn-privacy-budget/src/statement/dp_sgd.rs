@@ -113,7 +113,7 @@ pub fn statement(
         let mut tight = PldAccountant::new(plan.adjacency());
         let mut renyi = RdpAccountant::new(plan.adjacency());
         let mut renyi_supports = true;
-        for stretch in plan.stretches()? {
+        for stretch in plan.stretches() {
             let charged = steps.saturating_sub(stretch.first_step).min(stretch.steps);
             tight.compose(&stretch.event, charged)?;
             renyi_supports &= renyi.compose(&stretch.event, charged).is_ok();

@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn integers_have_the_law() {
-        let key = PrivacyKey::draw(&Entropy::seeded(11)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(11)).unwrap();
         for epsilon in [0.25, 1.0, 2.5] {
             let mut noise = DiscreteLaplace::new(epsilon, &key).unwrap();
             let n = 200_000;

@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_cell_has_the_documented_words_however_it_is_drawn() {
-        let key = PrivacyKey::draw(&Entropy::seeded(5)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(5)).unwrap();
         let mut block = RandomnessBlock::default();
         block.fill(&key, 3, 1_000, 50, true).unwrap();
         for place in [0, 1, 17, 49] {

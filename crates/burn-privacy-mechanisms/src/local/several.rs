@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn estimates_are_right_on_average() {
         let values = [0.3, 9.0, -2.0, 5.5];
-        let key = PrivacyKey::draw(&Entropy::seeded(11)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(11)).unwrap();
         for (epsilon, weights) in [(1.0, [1.0; 4]), (8.0, [1.0, 3.0, 1.0, 1.0])] {
             let sampled = SampledPiecewise::with_weights(&BOUNDS, &weights, epsilon).unwrap();
             let count = 40_000;

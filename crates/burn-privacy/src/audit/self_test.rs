@@ -143,7 +143,7 @@ impl SelfTest {
             });
         }
         // The sampler's stream of this key at rate one half: a fair coin for each canary.
-        let included = poisson_sample(&PrivacyKey::draw(&entropy)?, 0, self.canaries as u64, 0.5)?;
+        let included = poisson_sample(&PrivacyKey::draw(entropy)?, 0, self.canaries as u64, 0.5)?;
         let mut session = plan
             .start(InMemDataset::new(included.clone()), Numbers, device, entropy)?
             .with_physical_batch(self.physical_batch)
