@@ -37,13 +37,11 @@ impl PrivacyBudget {
     }
 
     /// Epsilon, in nats.
-    #[must_use]
     pub const fn epsilon(&self) -> f64 {
         self.epsilon
     }
 
     /// Delta; none for pure epsilon.
-    #[must_use]
     pub const fn delta(&self) -> Option<f64> {
         self.delta
     }

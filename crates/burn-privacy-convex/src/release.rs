@@ -21,13 +21,11 @@ impl LinearModel {
     }
 
     /// The weights of the scaled features; the intercept's, if any, is the last.
-    #[must_use]
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }
 
     /// The public map from raw rows to features.
-    #[must_use]
     pub const fn map(&self) -> &FeatureMap {
         &self.map
     }

@@ -52,25 +52,21 @@ impl QueryPlan {
     }
 
     /// Number of answers.
-    #[must_use]
     pub fn queries(&self) -> u64 {
         self.queries
     }
 
     /// Standard deviation of an answer's noise over its sensitivity.
-    #[must_use]
     pub fn noise_multiplier(&self) -> f64 {
         self.noise_multiplier
     }
 
     /// The delta at which epsilon is reported.
-    #[must_use]
     pub fn delta(&self) -> f64 {
         self.delta
     }
 
     /// The event of one answer.
-    #[must_use]
     pub fn event(&self) -> &DpEvent {
         &self.event
     }

@@ -40,13 +40,11 @@ impl Shards {
     }
 
     /// Number of shards.
-    #[must_use]
     pub fn count(&self) -> usize {
         self.records.len()
     }
 
     /// False if they were drawn from a fixed seed.
-    #[must_use]
     pub fn is_private(&self) -> bool {
         self.private
     }

@@ -35,25 +35,21 @@ impl FeatureTable {
     }
 
     /// The number of records.
-    #[must_use]
     pub fn rows(&self) -> usize {
         self.values.len() / self.width()
     }
 
     /// Channels of a record.
-    #[must_use]
     pub const fn channels(&self) -> usize {
         self.channels
     }
 
     /// Numbers in a channel.
-    #[must_use]
     pub const fn positions(&self) -> usize {
         self.positions
     }
 
     /// Numbers in a row: channels times positions.
-    #[must_use]
     pub const fn width(&self) -> usize {
         self.channels * self.positions
     }
@@ -68,7 +64,6 @@ impl FeatureTable {
     }
 
     /// All values, `[rows, channels, positions]`.
-    #[must_use]
     pub fn values(&self) -> &[f16] {
         &self.values
     }
@@ -78,7 +73,6 @@ impl FeatureTable {
     /// # Panics
     ///
     /// If there are fewer than `rows`.
-    #[must_use]
     pub fn split_at(mut self, rows: usize) -> (Self, Self) {
         let rest = self.values.split_off(rows * self.width());
         let Self { channels, positions, .. } = self;

@@ -36,7 +36,6 @@ impl CellResponse {
     }
 
     /// The mechanism, whose [`debias_counts`](RandomizedResponse::debias_counts) estimates how many are in each cell.
-    #[must_use]
     pub fn response(&self) -> &RandomizedResponse {
         &self.response
     }

@@ -10,7 +10,6 @@ use super::place::Place;
 use burn_privacy_anonymize::AnonymizeError;
 
 /// Whether a file is named as GeoJSON is.
-#[must_use]
 pub fn is_geojson(file: &Path) -> bool {
     file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("geojson") || ending.eq_ignore_ascii_case("json"))
 }
@@ -72,14 +71,12 @@ pub(super) fn point_feature(place: Place, properties: &Value) -> Value {
 }
 
 /// A collection of points, without properties.
-#[must_use]
 pub fn points_document(places: &[Place]) -> String {
     collection(places.iter().map(|place| (json!({ "type": "Point", "coordinates": position(*place) }), json!({}))))
 }
 
 /// A collection of features of polygons, each of which is one ring of places, with properties. Neighbors of a ring are less than
 /// half the globe apart; a ring around a pole contains the nearer one.
-#[must_use]
 pub fn polygons_document(features: &[(Vec<Vec<Place>>, Value)]) -> String {
     let closed = |ring: &Vec<Place>| closed(ring);
     collection(features.iter().map(|(rings, properties)| {

@@ -39,7 +39,6 @@ impl Swapping {
     }
 
     /// The places that could be released for one.
-    #[must_use]
     pub fn candidates(&self, place: Place) -> Vec<Neighbor> {
         let mut found = self.candidates.within(place, self.outer);
         found.retain(|neighbor| neighbor.meters >= self.inner && neighbor.place != place);
@@ -81,7 +80,6 @@ pub struct VoronoiMask {
 
 impl VoronoiMask {
     /// Cells around known places.
-    #[must_use]
     pub fn new(sites: Arc<Population>) -> Self {
         Self { sites }
     }

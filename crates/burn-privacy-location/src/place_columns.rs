@@ -92,7 +92,6 @@ impl std::fmt::Debug for PlaceTreatment {
 
 impl PlaceTreatments {
     /// True if no schema that was read has places.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         locked(&self.made).is_empty()
     }

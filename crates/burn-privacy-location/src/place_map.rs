@@ -57,7 +57,6 @@ pub struct DrawnMap {
 impl PlaceMap {
     /// Where everything is drawn: degrees of longitude are shortened by the cosine of the middle latitude, so that distances
     /// near it are alike in all directions, and longitudes go on across the antimeridian. None without a place.
-    #[must_use]
     pub fn drawn(&self) -> Option<DrawnMap> {
         let all: Vec<Place> = self.before.iter().chain(&self.after).copied().collect();
         let middle = averaged(&all)?;
@@ -115,7 +114,6 @@ impl PlaceMap {
     }
 
     /// A page that shows the map and needs nothing else: no tiles, no scripts from elsewhere. None without a place.
-    #[must_use]
     pub fn page(&self) -> Option<String> {
         let drawn = self.drawn()?;
         let (width, height) = drawn.size;

@@ -28,7 +28,6 @@ pub struct ReportCount {
 
 /// The statement of `draws` reports of one subject: geo-indistinguishability adds up, so `n` draws are `n` epsilon. A
 /// statement of another grade says what more releases mean, and stays as it is.
-#[must_use]
 pub fn statement_of_draws(statement: PlaceStatement, count: ReportCount) -> PlaceStatement {
     let draws = count.most_draws.max(1);
     let guarantee = match statement.guarantee() {

@@ -35,19 +35,16 @@ pub enum Entropy {
 
 impl Entropy {
     /// Randomness from the operating system: private.
-    #[must_use]
     pub const fn os() -> Self {
         Self::Os
     }
 
     /// Randomness from a fixed seed: reproducible, and **not private**.
-    #[must_use]
     pub const fn seeded(seed: u64) -> Self {
         Self::Seeded(seed)
     }
 
     /// Whether a run with this randomness can be private: true for [`Entropy::Os`] alone.
-    #[must_use]
     pub const fn is_private(&self) -> bool {
         matches!(self, Self::Os)
     }
@@ -107,7 +104,6 @@ impl PrivacyKey {
 
     /// Whether the key came from the operating system. A key of a fixed seed is not private, and whatever was made
     /// with it must say so.
-    #[must_use]
     pub const fn is_private(&self) -> bool {
         self.private
     }

@@ -43,7 +43,6 @@ pub struct PerturbOptions {
 
 impl PerturbOptions {
     /// Options for a comma-separated table, that replace nothing.
-    #[must_use]
     pub fn new(entropy: Entropy) -> Self {
         Self { entropy, format: TableFormat::default(), replace: false, chunk_records: 16 * BLOCK }
     }

@@ -129,13 +129,11 @@ impl PerturbationStatement {
     }
 
     /// As JSON, with all numbers at full precision.
-    #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a statement has string keys only")
     }
 
     /// As a Markdown section.
-    #[must_use]
     pub fn to_markdown(&self) -> String {
         markdown(self)
     }

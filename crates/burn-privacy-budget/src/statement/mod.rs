@@ -35,7 +35,6 @@ pub struct Fact {
 
 impl Fact {
     /// A fact.
-    #[must_use]
     pub fn new(name: impl Into<String>, value: impl ToString) -> Self {
         Self { name: name.into(), value: value.to_string() }
     }

@@ -41,7 +41,6 @@ impl<'a> DiscreteLaplace<'a> {
     }
 
     /// The epsilon that is drawn with: the one asked for, rounded down to a multiple of 2^-20.
-    #[must_use]
     pub fn epsilon(&self) -> f64 {
         self.numerator as f64 / DENOMINATOR as f64
     }

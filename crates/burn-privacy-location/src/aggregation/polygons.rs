@@ -24,7 +24,6 @@ pub struct Area {
 impl Area {
     /// Whether a place is inside: edges are straight in degrees, as RFC 7946 says, and an area that crosses the antimeridian is
     /// cut there, or goes on beyond 180 degrees. A place on an edge that two areas share is in one of them.
-    #[must_use]
     pub fn contains(&self, place: Place) -> bool {
         let (x, y) = (place.longitude(), place.latitude());
         let inside =
@@ -104,7 +103,6 @@ pub fn read_areas(file: &Path, name: &str) -> Result<Vec<Area>, LocationError> {
 }
 
 /// How many places are in each area, the first that has them; and how many are in none.
-#[must_use]
 pub fn count_areas(areas: &[Area], places: &[Place]) -> (Vec<u64>, u64) {
     let bounds: Vec<_> = areas.iter().map(Area::bounds).collect();
     let may_contain = |bounds: &Option<[f64; 4]>, place: Place| {

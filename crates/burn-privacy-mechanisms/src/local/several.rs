@@ -83,19 +83,16 @@ impl SampledPiecewise {
     }
 
     /// The epsilon claimed, of all reports together.
-    #[must_use]
     pub fn epsilon(&self) -> f64 {
         self.epsilon
     }
 
     /// How many reports a record gives.
-    #[must_use]
     pub fn reports(&self) -> usize {
         self.reports
     }
 
     /// How many numbers there are.
-    #[must_use]
     pub fn numbers(&self) -> usize {
         self.cells.len()
     }
