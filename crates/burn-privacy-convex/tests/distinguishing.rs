@@ -4,14 +4,14 @@
 //! directions. For each threshold the attacker counts the releases above it; Hoeffding's inequality turns counts into
 //! bounds, and epsilon is at least ln((p - delta) / q).
 
-mod common;
+mod support;
 
 use burn_privacy_convex::{
     Loss, PrivacyBudget, RowScale, SgdPlan, StepSize, TrainingSet, bolt_on_sgd, objective_perturbation,
     output_perturbation,
 };
 use burn_privacy_mechanisms::Entropy;
-use common::{attacked, set};
+use support::{attacked, set};
 
 fn worst_neighbors() -> (TrainingSet, TrainingSet) {
     let loss = Loss::HuberSvm { h: 0.1 };
@@ -22,7 +22,7 @@ fn worst_neighbors() -> (TrainingSet, TrainingSet) {
     )
 }
 
-/// (point estimate, lower bound) of epsilon, as `common::attacked`.
+/// (point estimate, lower bound) of epsilon, as `support::attacked`.
 fn attack(releases: u64, release: impl Fn(&TrainingSet, Entropy) -> f64, delta: f64) -> (f64, f64) {
     let (one, other) = worst_neighbors();
     let draw = |set: &TrainingSet, from: u64| {

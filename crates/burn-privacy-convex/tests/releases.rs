@@ -1,6 +1,6 @@
 //! Statements, noise and refusals of the three mechanisms.
 
-mod common;
+mod support;
 
 use burn_privacy_accounting::{Accountant, Adjacency, PldAccountant, RdpAccountant};
 use burn_privacy_budget::statement::Statement;
@@ -9,8 +9,8 @@ use burn_privacy_convex::{
     minimizer_sensitivity, objective_perturbation, optimizer_error, output_perturbation, solve_without_privacy,
 };
 use burn_privacy_mechanisms::Entropy;
-use common::{Numbers, random_rows, set};
 use statrs::distribution::{Beta, ContinuousCDF, Gamma, Normal};
+use support::{Numbers, random_rows, set};
 
 fn small(loss: Loss) -> TrainingSet {
     let (rows, labels) = random_rows(&mut Numbers(11), 300, 4);

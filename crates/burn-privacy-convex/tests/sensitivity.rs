@@ -1,13 +1,13 @@
 //! No pair of neighbors is further apart than the sensitivity says; and what a smaller one would miss.
 
-mod common;
+mod support;
 
 use burn_privacy_convex::{
     Loss, RowScale, SgdPlan, StepSize, TrainingSet, minimizer_sensitivity, sgd_without_privacy, solve_without_privacy,
 };
 use burn_privacy_mechanisms::Entropy;
-use common::{Numbers, distance, random_rows, set};
 use proptest::prelude::*;
+use support::{Numbers, distance, random_rows, set};
 
 const LOSSES: [Loss; 4] = [
     Loss::Logistic,

@@ -1,14 +1,14 @@
 //! Noise in the shape of the rows' sensitivity hull: its sensitivity, its distribution, and what an attacker sees of it.
 
-mod common;
+mod support;
 
 use burn_privacy_accounting::Adjacency;
 use burn_privacy_convex::{
     Block, FeatureMap, Features, Loss, NoiseDistribution, PrivacyBudget, RowScale, TrainingSet, objective_perturbation,
 };
 use burn_privacy_mechanisms::Entropy;
-use common::{Numbers, attacked};
 use statrs::distribution::{ContinuousCDF, Gamma};
+use support::{Numbers, attacked};
 
 const NUMBERS: Block = Block::Numbers { columns: 2, low: -0.5, high: 1.0 };
 const CATEGORIES: Block = Block::Categories { columns: 3 };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use geojson::{GeoJson, GeometryValue, JsonObject};
+use geojson::{FeatureCollection, GeoJson, GeometryValue, JsonObject};
 use serde_json::{Value, json};
 
 use super::error::LocationError;
@@ -22,16 +22,22 @@ pub(super) fn wrong_feature(file: &Path, number: u64, problem: &str) -> Location
     LocationError::GeoJson { file: file.display().to_string(), problem: format!("feature {number}: {problem}") }
 }
 
-/// The features of a collection, each of which is a point or has no geometry.
-pub(super) fn read_features(file: &Path) -> Result<Vec<PointFeature>, LocationError> {
+/// The collection of features that a file holds.
+pub(super) fn read_collection(file: &Path) -> Result<FeatureCollection, LocationError> {
     let text =
         std::fs::read_to_string(file).map_err(|source| AnonymizeError::Read { file: file.to_owned(), source })?;
     let refused = |problem: String| LocationError::GeoJson { file: file.display().to_string(), problem };
     let document: GeoJson =
         text.parse().map_err(|error: geojson::Error| refused(format!("this is no GeoJSON: {error}")))?;
-    let GeoJson::FeatureCollection(collection) = document else {
-        return Err(refused("a collection of features is needed".to_owned()));
-    };
+    match document {
+        GeoJson::FeatureCollection(collection) => Ok(collection),
+        _ => Err(refused("a collection of features is needed".to_owned())),
+    }
+}
+
+/// The features of a collection, each of which is a point or has no geometry.
+pub(super) fn read_features(file: &Path) -> Result<Vec<PointFeature>, LocationError> {
+    let collection = read_collection(file)?;
     let point = |(number, feature): (usize, geojson::Feature)| {
         let wrong = |problem: &str| Err(wrong_feature(file, number as u64, problem));
         let at = match feature.geometry.map(|geometry| geometry.value) {

@@ -49,6 +49,14 @@ pub struct Caveats {
     pub sentences: Vec<String>,
 }
 
+impl Caveats {
+    /// Both kinds: assumptions, and what is not covered.
+    pub fn both<S: ToString>(assumptions: &[S], not_covered: &[S]) -> Vec<Self> {
+        let caveats = |title, sentences: &[S]| Self { title, sentences: sentences.iter().map(S::to_string).collect() };
+        vec![caveats("Assumptions", assumptions), caveats("Not covered", not_covered)]
+    }
+}
+
 /// Facts that have columns, such as one row for each protected column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactTable {
