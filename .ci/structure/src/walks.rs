@@ -27,15 +27,15 @@ pub fn check(root: &Path) -> Result<Vec<String>> {
         })
     };
     let mut violations = Vec::new();
-    let mut walker = None;
+    let mut walker: Option<String> = None;
     for line in walks.split("\n\n").flat_map(items) {
         let quoted: Vec<&str> = line.split('`').skip(1).step_by(2).collect();
         let crates: Vec<&str> = quoted.iter().copied().filter(|name| name.starts_with("burn-privacy")).collect();
         if line.starts_with("**") {
-            walker = crates.first().copied();
+            walker = crates.first().map(|name| (*name).to_owned());
         }
         for wanted in quoted.iter().filter(|name| name.ends_with(".rs") || name.ends_with('/')) {
-            if !crates.iter().copied().chain(walker).any(|name| holds(name, wanted)) {
+            if !crates.iter().copied().chain(walker.as_deref()).any(|name| holds(name, wanted)) {
                 violations.push(format!("{PAGE}: a walk names {wanted}, which is not there"));
             }
         }
