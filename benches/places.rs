@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let points = numbers.first().copied().unwrap_or(4_000_000);
     let threads = numbers.get(1).copied().unwrap_or(2);
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
-    let key = PrivacyKey::draw(&Entropy::os())?;
+    let key = PrivacyKey::draw(Entropy::os())?;
     let masks: [(&str, Box<dyn PointMask>); 4] = [
         ("disc of 1 km", Box::new(Disc::new(1_000.0)?)),
         ("donut of 500 m to 2 km", Box::new(Donut::new(500.0, 2_000.0)?)),

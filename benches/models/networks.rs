@@ -163,7 +163,7 @@ impl Convolution for WeightStandardizedConv2d {
 /// WRN-16-4 with plain convolutions.
 pub type Wrn16x4 = WideResidual<Conv2d>;
 /// WRN-16-4 with standardized weights, as De et al. 2022 (arXiv 2204.13650) have them.
-pub type Wrn16x4WeightStandardised = WideResidual<WeightStandardizedConv2d>;
+pub type Wrn16x4WeightStandardized = WideResidual<WeightStandardizedConv2d>;
 
 /// WRN-16-4 (Zagoruyko and Komodakis 2016) with GroupNorm in place of BatchNorm.
 #[derive(Module, Debug)]

@@ -144,7 +144,7 @@ networks! {
     "handout_cnn" => HandoutCnn,
     "tanh_cnn" => TanhCnn,
     "wrn16_4" => Wrn16x4,
-    "wrn16_4_ws" => Wrn16x4WeightStandardised,
+    "wrn16_4_ws" => Wrn16x4WeightStandardized,
     "transformer" => Transformer,
     "transformer_128" => Transformer128,
     "transformer_256" => Transformer256,

@@ -21,7 +21,7 @@ use burn::prelude::*;
 use burn_privacy::device::{DeviceChoice, select_device};
 use burn_privacy::mechanisms::Entropy;
 use burn_privacy_convex::{
-    Loss, Privacy, TrainingSet, objective_perturbation, output_perturbation, solve_without_privacy,
+    Loss, PrivacyBudget, TrainingSet, objective_perturbation, output_perturbation, solve_without_privacy,
 };
 use burn_privacy_examples::{NominalSize, auroc};
 use burn_privacy_train::{complain, say};
@@ -158,9 +158,13 @@ impl Job {
         let entropy = Entropy::seeded(seed);
         let (factor, power) = mode.lambda_rule();
         let lambda = factor * (self.nominal.get() as f64 * epsilon).powf(-power);
-        let privacy = if mode.is_pure() { Privacy::pure(epsilon)? } else { Privacy::approximate(epsilon, self.delta)? };
+        let privacy = if mode.is_pure() {
+            PrivacyBudget::pure(epsilon)?
+        } else {
+            PrivacyBudget::approximate(epsilon, self.delta)?
+        };
         let objective = |set: &TrainingSet| -> Result<Vec<f64>> {
-            Ok(objective_perturbation(set, lambda, &privacy, &entropy)?.model.weights().to_vec())
+            Ok(objective_perturbation(set, lambda, &privacy, entropy)?.model.weights().to_vec())
         };
         let weights = match mode {
             Mode::Input => {
@@ -175,7 +179,7 @@ impl Job {
                 network::by_gradients(&self.train, self.nominal.get(), epsilon, self.delta, seed, &self.device)?
             }
             Mode::Output | Mode::OutputGaussian => {
-                output_perturbation(&self.train_set, lambda, &privacy, &entropy)?.model.weights().to_vec()
+                output_perturbation(&self.train_set, lambda, &privacy, entropy)?.model.weights().to_vec()
             }
             Mode::ObjectiveBall | Mode::ObjectiveGaussian => objective(&self.train_set)?,
             Mode::Objective => objective(&self.logistic_set)?,

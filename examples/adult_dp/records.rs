@@ -192,7 +192,7 @@ impl Records {
 
     /// Every cell perturbed on its own with an equal share of epsilon: local differential privacy of the whole row.
     pub fn perturbed(&self, epsilon: f64, seed: u64) -> Result<Self> {
-        let key = PrivacyKey::draw(&Entropy::seeded(seed))?;
+        let key = PrivacyKey::draw(Entropy::seeded(seed))?;
         let share = epsilon / CELLS as f64 * (1.0 - 1e-12);
         let number = Piecewise::new(0.0, NUMBER_SIZE, share)?;
         let responses = lists().into_iter().map(|(_, list)| RandomizedResponse::new(list.len() + 1, share));
@@ -212,7 +212,7 @@ impl Records {
 
     /// Labels by randomized response, all else in the clear: label differential privacy.
     pub fn with_labels_perturbed(&self, epsilon: f64, seed: u64) -> Result<Self> {
-        let key = PrivacyKey::draw(&Entropy::seeded(seed))?;
+        let key = PrivacyKey::draw(Entropy::seeded(seed))?;
         let response = RandomizedResponse::new(2, epsilon)?;
         let mut noisy = self.clone();
         for (index, record) in noisy.0.iter_mut().enumerate() {

@@ -65,14 +65,14 @@ pub enum Mode {
     InputRows,
     /// On every cell of each household's row, from which a network is trained as usual: what `input` improves on
     InputCells,
-    /// On the gradients: DP-SGD, what the handout calls objective perturbation
+    /// On the gradients: DP-SGD, which some call objective perturbation
     #[value(alias = "objective")]
     Gradient,
     /// On the predictions of an ensemble of many small models, from which a student learns
     Output,
     /// On the predictions of an ensemble of networks: what `output` improves on
     OutputNetworks,
-    /// The handout's obfuscation: a fixed noise on the raw columns, and what it amounts to
+    /// Plain obfuscation: a fixed noise on the raw columns, and what it amounts to
     Obfuscation,
     /// All of these but the obfuscation and, on data of your own or a survey's, `none`, whose figures nothing protects
     All,

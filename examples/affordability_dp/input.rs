@@ -20,7 +20,7 @@ pub fn perturbed(rows: &[Row], bounds: &Bounds, epsilon: f64) -> Result<(Vec<Row
     let share = epsilon / COLUMNS.len() as f64 * (1.0 - 1e-12);
     let cells = bounds.map(|(low, high)| Piecewise::new(low, high, share));
     let cells = cells.into_iter().collect::<std::result::Result<Vec<_>, _>>()?;
-    let key = PrivacyKey::draw(&Entropy::os())?;
+    let key = PrivacyKey::draw(Entropy::os())?;
     let mut noisy = rows.to_vec();
     for (record, row) in noisy.iter_mut().enumerate() {
         for (column, (value, cell)) in row.iter_mut().zip(&cells).enumerate() {
@@ -54,7 +54,7 @@ pub fn corrected(rows: &[Row], bounds: &Bounds, nominal: usize, epsilon: f64) ->
     let (feature, target) = (Piecewise::new(-MOST, MOST, share)?, Piecewise::new(0.0, 1.0, share)?);
     let t = (0.5 * share).exp();
     let added = (t + 3.0) / (3.0 * (t - 1.0).powi(2));
-    let key = PrivacyKey::draw(&Entropy::os())?;
+    let key = PrivacyKey::draw(Entropy::os())?;
     let mut moments = Moments::new(Degree::One);
     let count = Degree::One.weights();
     for (record, row) in rows.iter().enumerate() {
@@ -90,7 +90,7 @@ pub fn corrected(rows: &[Row], bounds: &Bounds, nominal: usize, epsilon: f64) ->
 /// target stays as it is. The statement says what that amounts to: the exact epsilon of that Gaussian if values stay
 /// within the public bounds (Balle and Wang, arXiv 1805.06530).
 pub fn obfuscated(rows: &[Row], bounds: &Bounds, deviation: f64, delta: f64) -> Result<(Vec<Row>, String)> {
-    let key = PrivacyKey::draw(&Entropy::os())?;
+    let key = PrivacyKey::draw(Entropy::os())?;
     let mut noisy = rows.to_vec();
     let mut noise = vec![0.0; rows.len()];
     let mut statement = format!("\nstandard deviation {deviation}:\n");

@@ -40,7 +40,7 @@ impl Rounds {
 pub fn trained(rows: &[Row], bounds: &Bounds, nominal: usize, epsilon: f64) -> Result<(Polynomial, String)> {
     let Rounds { degree, bound, rate, count } = Rounds::for_epsilon(epsilon);
     let mechanism = SampledPiecewise::new(&vec![(-bound, bound); degree.weights()], epsilon)?;
-    let key = PrivacyKey::draw(&Entropy::os())?;
+    let key = PrivacyKey::draw(Entropy::os())?;
     let rounds = Shards::draw(rows.len(), count, Entropy::os())?;
     // Households are not counted: how many answer in a round is taken from the public number.
     let asked = nominal as f64 / count as f64;

@@ -18,7 +18,7 @@ pub fn as_the_handout_does(raw: &Path, folder: &Path) -> Result<PathBuf> {
     let places = positions(raw, &header, &["name", "email", "income"])?;
     let records = reader.records().collect::<std::result::Result<Vec<_>, _>>()?;
     let mut noise = vec![0.0; records.len()];
-    fill_gaussian_f64(&PrivacyKey::draw(&Entropy::os())?, 0, 0, &mut noise, 1_000.0)?;
+    fill_gaussian_f64(&PrivacyKey::draw(Entropy::os())?, 0, 0, &mut noise, 1_000.0)?;
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(&header)?;
     for (record, noise) in records.iter().zip(noise) {

@@ -87,7 +87,7 @@ fn audit(row: &Row, canaries: usize, device: &Device) -> Result<(f64, AuditRepor
     let claimed = planned.epsilon(row.delta)?;
     let plan = if row.fault == Fault::WithoutNoise { plan(row, NoiseLevel::multiplier(0.0))? } else { planned };
     let coins = burn_privacy::mechanisms::poisson_sample(
-        &burn_privacy::mechanisms::PrivacyKey::draw(&Entropy::os())?,
+        &burn_privacy::mechanisms::PrivacyKey::draw(Entropy::os())?,
         0,
         canaries as u64,
         0.5,

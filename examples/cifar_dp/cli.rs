@@ -14,7 +14,7 @@ const ABOUT: &str = "\
 Train an image classifier under differential privacy, and say how private it is.
 
 Every image of the training set is protected: whoever sees the trained model can hardly tell whether it was among \
-them. How hardly is epsilon, printed at the end with all that it rests on. Without any data, the program trains on \
+them. How hard that is, epsilon says: it is printed at the end with all that it rests on. Without any data, the program trains on \
 images that it draws itself, and says so.";
 
 /// Train an image classifier under differential privacy, and say how private it is.

@@ -13,7 +13,7 @@ const ABOUT: &str = "\
 Train a digit classifier on MNIST under differential privacy, and say how private it is.
 
 Every image of the training set is protected: whoever sees the trained model can hardly tell whether it was among \
-them. How hardly is epsilon, printed at the end with all that it rests on.";
+them. How hard that is, epsilon says: it is printed at the end with all that it rests on.";
 
 /// Train a digit classifier under differential privacy, and say how private it is.
 #[derive(Parser, Debug)]

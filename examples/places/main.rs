@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&folder)?;
     // Homes are made up from a fixed seed; masks use the operating system's randomness.
     let mut generator = Xoshiro256PlusPlus::seed_from_u64(26);
-    let key = PrivacyKey::draw(&Entropy::os())?;
+    let key = PrivacyKey::draw(Entropy::os())?;
     // Rows of the key are used once: one noise on two places would show how far apart they are.
     let mut used = 0;
     let mut draws = |count: usize| {
@@ -105,7 +105,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let system = CellSystem::H3;
         let public = system.cells_of(std::iter::once(center), 5)?;
         let plan = NoisyCounts { system, coarsest: 5, finest: 7, public: &public, epsilon: 1.0, rows_per_person: 1 };
-        let counted = plan.release(&homes, &PrivacyKey::draw(&Entropy::os())?)?;
+        let counted = plan.release(&homes, &PrivacyKey::draw(Entropy::os())?)?;
         println!(
             "  {} quarters of at least 20 homes; {} counts of H3 cells at epsilon 1",
             quarters.len(),

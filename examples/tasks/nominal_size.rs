@@ -42,13 +42,11 @@ impl NominalSize {
     }
 
     /// Another number that follows from this one by a public rule, said in words: `four fifths of`.
-    #[must_use]
     pub fn derived(&self, size: usize, rule: &str) -> Self {
         Self { size, origin: format!("{rule} {}, {}", grouped(self.size), self.origin) }
     }
 
     /// Not more than `limit`, which is public too.
-    #[must_use]
     pub fn at_most(&self, limit: Option<usize>) -> Self {
         match limit {
             Some(limit) if limit < self.size => self.derived(limit, "the first of"),

@@ -12,7 +12,7 @@ use crate::Result;
 /// If there is no randomness, or the standard deviation is out of range.
 pub fn noisy_share(sum: f64, records: usize, standard_deviation: f64) -> Result<f64> {
     let mut noise = [0.0];
-    fill_gaussian_f64(&PrivacyKey::draw(&Entropy::os())?, 0, 0, &mut noise, standard_deviation)?;
+    fill_gaussian_f64(&PrivacyKey::draw(Entropy::os())?, 0, 0, &mut noise, standard_deviation)?;
     Ok((sum + noise[0]) / records as f64)
 }
 

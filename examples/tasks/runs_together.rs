@@ -33,7 +33,7 @@ impl RunsTogether {
             )
             .into());
         }
-        self.accountant.compose(&plan.event()?, 1)?;
+        self.accountant.compose(plan.event(), 1)?;
         self.runs += 1;
         Ok(())
     }

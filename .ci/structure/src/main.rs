@@ -8,6 +8,7 @@ mod floors;
 mod links;
 mod mutants;
 mod packages;
+mod walks;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
 /// A rule: the violations that it finds below the root of a workspace.
 type Check = fn(&Path) -> std::io::Result<Vec<String>>;
 
-fn rules() -> [(&'static str, Check); 8] {
+fn rules() -> [(&'static str, Check); 9] {
     [
         ("a crate depends on lower floors only, and on Burn from floor 3 on", floors::check),
         ("no circle of modules", circles::check),
@@ -39,6 +40,7 @@ fn rules() -> [(&'static str, Check); 8] {
         ("links of README files and of the book lead somewhere", links::check),
         ("every crate can be published: named, described, licensed, and small", packages::check),
         ("every planted fault has its place in the code", mutants::check),
+        ("the files of the walks on the design page are there", walks::check),
     ]
 }
 
@@ -131,6 +133,18 @@ mod planted {
         let with =
             |code: &str| violations(7, &[("benches/mutants/mutants.toml", list), ("crates/x/src/lib.rs", code)]).len();
         assert_eq!(["f(x + noise)", "f(noise + x)", "x + noise; x + noise"].map(with), [0, 1, 1]);
+    }
+
+    #[test]
+    fn a_walk_past_a_file_that_is_gone() {
+        let page = "# Design\n\n## Four walks\n\nIn order.\n\n**A step** (`burn-privacy-x`)\n\n1. It is drawn: `a/b.rs`,\n   `a/`; `burn-privacy-y`: `c.rs`.\n\n### Before\n\n`gone.rs`\n";
+        let with = |file: &str| {
+            let c = ("crates/burn-privacy-y/src/c.rs", "//! C.\n");
+            violations(8, &[("docs/src/design.md", page), (file, "//! B.\n"), c])
+        };
+        assert!(with("crates/burn-privacy-x/src/a/b.rs").is_empty());
+        assert_eq!(with("crates/burn-privacy-x/src/a/d.rs").len(), 1);
+        assert_eq!(with("crates/burn-privacy-y/src/b.rs").len(), 2);
     }
 
     #[test]

@@ -26,7 +26,6 @@ impl Adjacency {
     /// It is 1 for [`Adjacency::AddOrRemoveOne`] and [`Adjacency::ZeroOut`]: a vector of norm at most C appears or
     /// vanishes. It is 2 for [`Adjacency::ReplaceOne`]: a vector becomes its opposite. A noise multiplier is relative
     /// to the sensitivity, so the noise's standard deviation is multiplier x factor x C.
-    #[must_use]
     pub const fn sensitivity_factor(self) -> f64 {
         match self {
             Self::AddOrRemoveOne | Self::ZeroOut => 1.0,
@@ -35,7 +34,6 @@ impl Adjacency {
     }
 
     /// One sentence for a reader who doesn't know the term.
-    #[must_use]
     pub const fn explanation(self) -> &'static str {
         match self {
             Self::AddOrRemoveOne => "the data set with one record more or less",

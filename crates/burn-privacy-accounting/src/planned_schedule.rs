@@ -101,7 +101,6 @@ impl PlannedSchedule {
     }
 
     /// The delta of all answers.
-    #[must_use]
     pub fn delta(&self) -> f64 {
         self.delta
     }

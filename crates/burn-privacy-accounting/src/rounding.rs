@@ -12,7 +12,6 @@
 /// assert_eq!(round_up_for_display(3.0), "3");
 /// assert_eq!(round_up_for_display(f64::INFINITY), "inf");
 /// ```
-#[must_use]
 pub fn round_up_for_display(value: f64) -> String {
     if value.is_nan() || value == f64::INFINITY {
         return "inf".to_owned();

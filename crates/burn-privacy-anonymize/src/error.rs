@@ -123,7 +123,6 @@ impl AnonymizeError {
     }
 
     /// An error of the CSV parser, as ours.
-    #[must_use]
     pub fn csv(file: &std::path::Path, error: csv::Error) -> Self {
         let file = file.to_owned();
         let line = error.position().map_or(0, csv::Position::line);

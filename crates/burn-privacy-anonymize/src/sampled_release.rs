@@ -143,7 +143,7 @@ impl SampledRelease {
         table: &SampledTable<'_>,
         output: &Path,
         replace: bool,
-        entropy: &Entropy,
+        entropy: Entropy,
     ) -> Result<SampledStatement, AnonymizeError> {
         let &SampledTable { input, separator, columns, levels } = table;
         if levels.len() != columns.len()
@@ -282,24 +282,16 @@ impl Statement for SampledStatement {
     }
 
     fn caveats(&self) -> Vec<Caveats> {
-        let sentences = |sentences: &[&str]| sentences.iter().map(|sentence| (*sentence).to_owned()).collect();
-        vec![
-            Caveats {
-                title: "Assumptions",
-                sentences: sentences(&[
-                    "the levels, the hierarchies, beta and k were chosen without looking at the data",
-                    "each person is in one row only",
-                    "nobody learns which rows were sampled; the key of the sampling was never stored",
-                    "the rows are released once; every further release of them adds its epsilon and delta",
-                ]),
-            },
-            Caveats {
-                title: "Not covered",
-                sentences: sentences(&[
-                    "the running time, and that no cell held a value that its hierarchy does not know",
-                ]),
-            },
-        ]
+        let assumptions = [
+            "the levels, the hierarchies, beta and k were chosen without looking at the data",
+            "each person is in one row only",
+            "nobody learns which rows were sampled; the key of the sampling was never stored",
+            "the rows are released once; every further release of them adds its epsilon and delta",
+        ];
+        Caveats::both(
+            &assumptions,
+            &["the running time, and that no cell held a value that its hierarchy does not know"],
+        )
     }
 
     fn is_void(&self) -> bool {

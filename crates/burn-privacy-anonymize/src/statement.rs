@@ -38,14 +38,12 @@ impl TableStatement {
     }
 
     /// Adds a fact.
-    #[must_use]
     pub fn fact(mut self, name: &str, value: impl ToString) -> Self {
         self.facts.push(Fact::new(name, value));
         self
     }
 
     /// Adds a sentence on what is not covered.
-    #[must_use]
     pub fn caveat(mut self, sentence: impl Into<String>) -> Self {
         self.caveats.push(sentence.into());
         self

@@ -2,7 +2,7 @@
 //! `BURN_PRIVACY_ORACLES` and holds `adult.csv`, its hierarchies and `arx_optima_visible.json`.
 #![allow(missing_docs)]
 
-mod common;
+mod support;
 
 use burn_privacy_anonymize::search::{SearchOptions, optimum};
 use burn_privacy_anonymize::table::{Metric, Partition, PrivacyModel};
@@ -72,17 +72,17 @@ fn further() -> Vec<Value> {
 
 #[test]
 fn the_search_proves_every_optimum_of_arx() {
-    let Some(folder) = common::oracles() else { return };
+    let Some(folder) = support::oracles() else { return };
     let text = std::fs::read_to_string(folder.join("arx_optima_visible.json")).unwrap();
     let visible: Value = serde_json::from_str(&text).unwrap();
     let entries = visible["entries"].as_array().unwrap();
     assert!(entries.len() >= 36);
     for entry in entries.iter().chain(&further()) {
         let setting = &entry["setting"];
-        let table = common::adult(&folder, setting["sensitive"].as_str());
-        let start = common::processor_time();
+        let table = support::adult(&folder, setting["sensitive"].as_str());
+        let start = support::processor_time();
         let found = optimum(&table, &options(setting)).unwrap();
-        println!("{setting}: {} choices, {} ns of processor time", found.choices, common::processor_time() - start);
+        println!("{setting}: {} choices, {} ns of processor time", found.choices, support::processor_time() - start);
         assert!(found.proved, "{setting}");
         let value = entry["optimum"].as_f64().unwrap();
         // ARX rounds the loss of each column; the entropy is given to eight digits.

@@ -1,7 +1,7 @@
 //! Local recoding and its certificate: against brute force on small tables, and on ARX's table where it is at hand.
 #![allow(missing_docs)]
 
-mod common;
+mod support;
 
 use burn_privacy_anonymize::AnonymizeError;
 use burn_privacy_anonymize::recoding::{
@@ -24,17 +24,11 @@ fn by_all_methods(table: &Table, models: &[PrivacyModel]) -> [(&'static str, Res
     ]
 }
 
-/// The smallest loss over all partitions of the rows in classes that meet some models, or suppressed.
-fn by_brute_force_over(table: &Table, models: &[PrivacyModel]) -> f64 {
-    let rows: Vec<usize> =
-        (0..table.tuples()).flat_map(|tuple| std::iter::repeat_n(tuple, table.count(tuple) as usize)).collect();
-    let distribution = table.sensitive_distribution();
-    let met = |group: &Vec<(usize, u64)>| {
-        let mut histogram = vec![0; table.sensitive().map_or(0, |sensitive| sensitive.values.len())];
-        group.iter().for_each(|&(tuple, rows)| histogram[table.sensitive_code(tuple).unwrap() as usize] += rows);
-        models.iter().all(|model| model.is_met(group.len() as u64, &histogram, distribution.as_ref(), None))
-    };
-    type Group = Vec<(usize, u64)>;
+/// Numbers of tuples, each with its number of rows.
+type Group = Vec<(usize, u64)>;
+
+/// The smallest loss over all partitions of the rows in classes that are `met`, or suppressed.
+fn by_brute_force(table: &Table, met: &dyn Fn(&Group) -> bool) -> f64 {
     fn place(table: &Table, met: &dyn Fn(&Group) -> bool, rows: &[usize], groups: &mut Vec<Group>) -> f64 {
         let Some((&row, rest)) = rows.split_first() else {
             let kept: Vec<_> = groups.iter().filter(|group| met(group)).cloned().collect();
@@ -54,41 +48,27 @@ fn by_brute_force_over(table: &Table, models: &[PrivacyModel]) -> f64 {
         }
         best
     }
-    place(table, &met, &rows, &mut Vec::new())
-}
-
-/// The smallest loss over all partitions of the rows in classes of at least k rows, or suppressed.
-fn by_brute_force(table: &Table, k: usize) -> f64 {
     let rows: Vec<usize> =
         (0..table.tuples()).flat_map(|tuple| std::iter::repeat_n(tuple, table.count(tuple) as usize)).collect();
-    fn place(table: &Table, k: usize, rows: &[usize], groups: &mut Vec<Vec<(usize, u64)>>) -> f64 {
-        let Some((&row, rest)) = rows.split_first() else {
-            let kept: Vec<_> = groups.iter().filter(|group| group.len() >= k).cloned().collect();
-            return Recoding::local(table, &kept).unwrap().loss(table);
-        };
-        let mut best = f64::INFINITY;
-        for group in 0..=groups.len() {
-            if group == groups.len() {
-                groups.push(Vec::new());
-            }
-            groups[group].push((row, 1));
-            best = best.min(place(table, k, rest, groups));
-            groups[group].pop();
-            if groups[group].is_empty() {
-                groups.pop();
-            }
-        }
-        best
-    }
-    place(table, k, &rows, &mut Vec::new())
+    place(table, met, &rows, &mut Vec::new())
+}
+
+/// The smallest loss of classes that meet some models.
+fn by_brute_force_over(table: &Table, models: &[PrivacyModel]) -> f64 {
+    let distribution = table.sensitive_distribution();
+    by_brute_force(table, &|group| {
+        let mut histogram = vec![0; table.sensitive().map_or(0, |sensitive| sensitive.values.len())];
+        group.iter().for_each(|&(tuple, rows)| histogram[table.sensitive_code(tuple).unwrap() as usize] += rows);
+        models.iter().all(|model| model.is_met(group.len() as u64, &histogram, distribution.as_ref(), None))
+    })
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn no_recoding_is_below_the_certificate(table in common::tables(7), k in 1_u64..5) {
-        let least = by_brute_force(&table, k as usize);
+    fn no_recoding_is_below_the_certificate(table in support::tables(7), k in 1_u64..5) {
+        let least = by_brute_force(&table, &|group| group.len() as u64 >= k);
         let bound = loss_lower_bound(&table, k).unwrap();
         prop_assert!(bound <= least, "{} {}", bound, least);
         match recode_locally(&table, &[PrivacyModel::KAnonymity { k }], 5) {
@@ -101,7 +81,7 @@ proptest! {
     }
 
     #[test]
-    fn every_class_meets_every_model(table in common::tables(40), models in common::models()) {
+    fn every_class_meets_every_model(table in support::tables(40), models in support::models()) {
         match recode_locally(&table, &models, 3) {
             // `recode_locally` has verified it; the sizes are counted here once more.
             Ok(found) => {
@@ -115,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn classes_of_every_method_meet_every_model(table in common::tables(40), models in common::models()) {
+    fn classes_of_every_method_meet_every_model(table in support::tables(40), models in support::models()) {
         let reachable = recode_by_mondrian(&table, &models).is_ok();
         for (method, found) in by_all_methods(&table, &models) {
             match found {
@@ -146,8 +126,8 @@ proptest! {
 
     #[test]
     fn no_recoding_that_meets_the_models_is_below_their_certificate(
-        table in common::tables(6),
-        models in common::models(),
+        table in support::tables(6),
+        models in support::models(),
     ) {
         let least = by_brute_force_over(&table, &models);
         for (method, found) in by_all_methods(&table, &models) {
@@ -159,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn freeform_rows_cover_k_people_in_disjoint_assignments(table in common::tables(40), k in 1_u64..6) {
+    fn freeform_rows_cover_k_people_in_disjoint_assignments(table in support::tables(40), k in 1_u64..6) {
         match recode_freeform(&table, k) {
             Ok(found) => {
                 found.verify(&table, k).unwrap();
@@ -177,11 +157,11 @@ proptest! {
 
 #[test]
 fn adult_is_recoded_with_a_quarter_less_loss_than_by_arx() {
-    let Some(folder) = common::oracles() else { return };
-    let table = common::adult(&folder, None);
-    let start = common::processor_time();
+    let Some(folder) = support::oracles() else { return };
+    let table = support::adult(&folder, None);
+    let start = support::processor_time();
     let found = recode_locally(&table, &[PrivacyModel::KAnonymity { k: 5 }], 6).unwrap();
-    let seconds = (common::processor_time() - start) as f64 * 1e-9;
+    let seconds = (support::processor_time() - start) as f64 * 1e-9;
     let ratio = found.loss / found.lower_bound;
     println!("loss {:.4}, none below {:.4}: {ratio:.3} times; {seconds:.1} s", found.loss, found.lower_bound);
     let mondrian = recode_by_mondrian(&table, &[PrivacyModel::KAnonymity { k: 5 }]).unwrap().loss(&table);

@@ -1,7 +1,7 @@
 //! The search against all levels counted one by one, on thousands of small random tables.
 #![allow(missing_docs)]
 
-mod common;
+mod support;
 
 use burn_privacy_anonymize::AnonymizeError;
 use burn_privacy_anonymize::recoding::Recoding;
@@ -52,8 +52,8 @@ proptest! {
 
     #[test]
     fn the_optimum_is_that_of_all_levels(
-        table in common::tables(39),
-        models in common::models(),
+        table in support::tables(39),
+        models in support::models(),
         metric in 0_usize..4,
         limit in prop_oneof![Just(0.0), Just(1.0), 0.0..1.0],
     ) {
@@ -64,7 +64,7 @@ proptest! {
 
     #[test]
     fn a_population_counts_as_by_all_levels(
-        table in common::tables(20),
+        table in support::tables(20),
         more in prop::collection::vec(any::<[u8; 4]>(), 0..20),
         k in 1_u64..6,
         bounds in (0.0..1.0, 0.0..1.0),
@@ -99,8 +99,8 @@ proptest! {
 
     #[test]
     fn a_search_that_ends_early_bounds_the_optimum(
-        table in common::tables(39),
-        models in common::models(),
+        table in support::tables(39),
+        models in support::models(),
         metric in 0_usize..4,
         max_choices in 1_u64..30,
     ) {
@@ -119,8 +119,8 @@ proptest! {
 
     #[test]
     fn the_optimum_of_tables_with_many_rows_a_tuple_is_that_of_all_levels(
-        table in common::weighted_tables(60),
-        models in common::models(),
+        table in support::weighted_tables(60),
+        models in support::models(),
         metric in 0_usize..4,
         limit in prop_oneof![Just(0.0), Just(1.0), 0.0..1.0],
     ) {

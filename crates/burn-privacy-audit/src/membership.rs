@@ -14,7 +14,6 @@ use crate::error::{AuditError, Result};
 use crate::normal;
 
 /// The score of the plain attack: minus the loss.
-#[must_use]
 pub fn loss_score(loss: f64) -> f64 {
     -loss
 }

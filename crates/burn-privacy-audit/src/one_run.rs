@@ -44,19 +44,16 @@ impl Guesses {
     }
 
     /// How many canaries there were.
-    #[must_use]
     pub fn canaries(&self) -> usize {
         self.canaries
     }
 
     /// How many of them were guessed.
-    #[must_use]
     pub fn guesses(&self) -> usize {
         self.guesses
     }
 
     /// How many guesses were right.
-    #[must_use]
     pub fn correct(&self) -> usize {
         self.correct
     }

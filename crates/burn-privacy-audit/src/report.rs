@@ -124,19 +124,16 @@ impl AuditReport {
     }
 
     /// The largest lower bound; 0 if nothing is shown.
-    #[must_use]
     pub fn lower_bound(&self) -> f64 {
         self.findings.iter().filter(|finding| finding.is_bound).map(|finding| finding.epsilon).fold(0.0, f64::max)
     }
 
     /// True if a lower bound is above the claim: the claim is wrong, or a precondition of the audit is.
-    #[must_use]
     pub fn refutes_the_claim(&self) -> bool {
         self.claimed.is_some_and(|claimed| self.lower_bound() > claimed)
     }
 
     /// The verdict in one sentence.
-    #[must_use]
     pub fn headline(&self) -> String {
         let confidence = 100.0 * (1.0 - self.significance);
         let found = rounded_down(self.lower_bound());
@@ -154,7 +151,6 @@ impl AuditReport {
     }
 
     /// For a terminal.
-    #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!("Audit\n{}\n\n", self.headline());
         for finding in &self.findings {
@@ -175,7 +171,6 @@ impl AuditReport {
     }
 
     /// A section of a report.
-    #[must_use]
     pub fn markdown(&self) -> String {
         let mut text =
             format!("## Audit\n\n**{}**\n\n| auditor | epsilon | | assumes |\n|---|---|---|---|\n", self.headline());
@@ -193,7 +188,6 @@ impl AuditReport {
     }
 
     /// One object for machines.
-    #[must_use]
     pub fn json(&self) -> serde_json::Value {
         serde_json::json!({
             "schema": "burn-privacy/audit",

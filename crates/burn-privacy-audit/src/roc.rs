@@ -11,7 +11,6 @@ pub struct Roc {
 
 impl Roc {
     /// The curve of an attack's scores. Equal scores are one point.
-    #[must_use]
     pub fn new(scores: &Scores) -> Self {
         let (members, others) = (scores.members(), scores.non_members());
         let mut thresholds: Vec<f64> = members.iter().chain(others).copied().collect();
@@ -26,19 +25,16 @@ impl Roc {
     }
 
     /// The curve's corners, from (0, 0) to (1, 1).
-    #[must_use]
     pub fn points(&self) -> &[(f64, f64)] {
         &self.points
     }
 
     /// The area under the curve: the probability that a member scores above a non-member, ties counted as one half.
-    #[must_use]
     pub fn area(&self) -> f64 {
         self.points.windows(2).map(|pair| 0.5 * (pair[1].0 - pair[0].0) * (pair[1].1 + pair[0].1)).sum()
     }
 
     /// The true positive rate at a false positive rate, between two corners by tossing a coin.
-    #[must_use]
     pub fn true_positive_rate(&self, false_positive_rate: f64) -> f64 {
         let x = false_positive_rate.clamp(0.0, 1.0);
         // The last corner that is not to the right: the curve rises at one x.
@@ -51,14 +47,12 @@ impl Roc {
     }
 
     /// The largest share of right answers about an example that is a member with probability one half.
-    #[must_use]
     pub fn balanced_accuracy(&self) -> f64 {
         self.points.iter().map(|(fpr, tpr)| 0.5 * (tpr + 1.0 - fpr)).fold(0.5, f64::max)
     }
 }
 
 /// The area under the ROC curve of two normal distributions of standard deviation 1 whose means lie `mean` apart.
-#[must_use]
 pub fn gaussian_area(mean: f64) -> f64 {
     crate::normal::cdf(mean / std::f64::consts::SQRT_2)
 }

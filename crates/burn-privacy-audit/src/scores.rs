@@ -22,13 +22,11 @@ impl Scores {
     }
 
     /// Scores of members, the highest first.
-    #[must_use]
     pub fn members(&self) -> &[f64] {
         &self.members
     }
 
     /// Scores of non-members, the highest first.
-    #[must_use]
     pub fn non_members(&self) -> &[f64] {
         &self.others
     }

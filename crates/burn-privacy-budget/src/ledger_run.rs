@@ -1,7 +1,5 @@
 //! One run of a plan in the ledger of its data set: begun or resumed by name, charged step by step, and closed.
 
-use burn_privacy_accounting::{Adjacency, DpEvent, EventDocument};
-
 use crate::error::{BudgetError, Result};
 use crate::ledger::{Ledger, LedgerError, RunDescription, RunId, Unit};
 use crate::plan::{PrivacyPlan, ProtectedUnit, Stretch};
@@ -25,13 +23,15 @@ struct ChargedStretch {
 impl LedgerRun {
     /// Begins a run, or continues the one of that name with the same plan.
     pub fn begin_or_resume(mut ledger: Ledger, name: &str, plan: &PrivacyPlan, private: bool) -> Result<Self> {
-        let stretches = plan.stretches()?;
+        let stretches = plan.stretches();
         let names: Vec<String> = stretches.iter().map(|stretch| run_name(name, stretch, stretches.len())).collect();
         refuse_other_stretches(&ledger, name, &names)?;
         let (mut found, mut charged, mut spent) = (Vec::with_capacity(stretches.len()), 0, None);
-        for (stretch, name) in stretches.into_iter().zip(names) {
+        for (stretch, name) in stretches.iter().zip(names) {
             let mut description =
-                describe_run(&name, stretch.event, stretch.steps, plan.adjacency(), plan.delta(), private)?;
+                RunDescription::of_steps(name, stretch.event.clone(), stretch.steps, plan.adjacency())?
+                    .with_delta(plan.delta())
+                    .with_private_randomness(private);
             description.mechanism = Some(format!("{}; protected: {}", plan.mechanism(), plan.protected_unit()));
             description.unit = match plan.protected_unit() {
                 ProtectedUnit::Example => Unit::Record,
@@ -124,29 +124,4 @@ fn refuse_other_stretches(ledger: &Ledger, name: &str, names: &[String]) -> Resu
             allowed: "the plan with which the run began, or a new name".into(),
         }),
     }
-}
-
-/// What the ledger is told about a run of `steps` equal events.
-pub fn describe_run(
-    name: &str,
-    event: DpEvent,
-    steps: u64,
-    adjacency: Adjacency,
-    delta: f64,
-    private: bool,
-) -> Result<RunDescription> {
-    Ok(RunDescription {
-        name: name.into(),
-        event_per_step: serde_json::to_value(EventDocument::new(event)).map_err(|error| BudgetError::Plan {
-            field: "event",
-            given: error.to_string(),
-            allowed: "an event that can be written as JSON".into(),
-        })?,
-        planned_steps: steps,
-        adjacency: adjacency.to_string(),
-        private,
-        delta: Some(delta),
-        mechanism: None,
-        unit: Unit::Record,
-    })
 }

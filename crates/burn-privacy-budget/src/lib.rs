@@ -16,5 +16,5 @@ pub mod plan;
 pub mod statement;
 
 pub use error::{BudgetError, Result};
-pub use ledger_run::{LedgerRun, describe_run};
+pub use ledger_run::LedgerRun;
 pub use phased_run::{PhasedRun, Release};

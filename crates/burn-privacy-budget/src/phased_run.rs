@@ -3,9 +3,8 @@
 use burn_privacy_accounting::{Accountant, EpsilonReport, PldAccountant};
 use burn_privacy_mechanisms::{Entropy, PrivacyKey, StepNoise, poisson_sample};
 
-use crate::describe_run;
 use crate::error::{BudgetError, Result};
-use crate::ledger::{Ledger, RunId};
+use crate::ledger::{Ledger, RunDescription, RunId};
 use crate::plan::{Phase, PhasedPlan};
 use crate::statement::{Noise, PhaseFacts, PhasedStatement, PrivacyStatement};
 
@@ -30,7 +29,7 @@ impl PhasedRun {
     ///
     /// [`BudgetError::Mechanism`] if the operating system has no randomness.
     pub fn new(plan: PhasedPlan, entropy: Entropy) -> Result<Self> {
-        let key = PrivacyKey::draw(&entropy)?;
+        let key = PrivacyKey::draw(entropy)?;
         let made = vec![0; plan.phases().len()];
         Ok(Self { plan, key, entropy, made, ledger: None })
     }
@@ -53,7 +52,9 @@ impl PhasedRun {
             let (adjacency, delta) = (self.plan.adjacency(), self.plan.delta());
             let name = format!("{name} / {}", phase.name());
             let private = self.entropy.is_private();
-            let run = describe_run(&name, phase.step_event()?, phase.steps(), adjacency, delta, private)?;
+            let run = RunDescription::of_steps(name, phase.step_event().clone(), phase.steps(), adjacency)?
+                .with_delta(delta)
+                .with_private_randomness(private);
             Ok(ledger.begin(run)?)
         });
         let runs = runs.collect::<Result<_>>()?;
@@ -174,7 +175,7 @@ impl PhasedRun {
             adjacency: plan.adjacency(),
             delta: plan.delta(),
             nominal_dataset_size: plan.nominal_size() as u64,
-            planned_epsilon: report(plan.event()?)?,
+            planned_epsilon: report(plan.event().clone())?,
             epsilon_so_far,
             phases: phases.collect(),
             entropy: self.entropy.into(),

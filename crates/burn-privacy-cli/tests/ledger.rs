@@ -6,7 +6,6 @@ use std::fs;
 use std::path::Path;
 
 use burn_privacy_accounting::{Adjacency, DpEvent};
-use burn_privacy_budget::describe_run;
 use burn_privacy_budget::ledger::{Budget, COMPOSITION_CAVEAT, Ledger, LedgerError, RunDescription, Unit};
 use common::{Shown, run, temporary};
 use serde_json::{Value, json};
@@ -48,7 +47,8 @@ fn step() -> DpEvent {
 
 /// A run of such steps.
 fn described(name: &str, steps: u64, private: bool) -> RunDescription {
-    describe_run(name, step(), steps, Adjacency::AddOrRemoveOne, 1e-5, private).unwrap()
+    let run = RunDescription::of_steps(name, step(), steps, Adjacency::AddOrRemoveOne).unwrap();
+    run.with_delta(1e-5).with_private_randomness(private)
 }
 
 /// A budget for runs of such steps.

@@ -28,7 +28,6 @@ pub enum Block {
 
 impl Block {
     /// Columns of the block.
-    #[must_use]
     pub const fn columns(&self) -> usize {
         match *self {
             Self::Numbers { columns, .. } | Self::Categories { columns } => columns,

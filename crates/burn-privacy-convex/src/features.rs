@@ -99,7 +99,6 @@ impl FeatureMap {
     }
 
     /// What is public about the columns; empty for nothing.
-    #[must_use]
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
     }
@@ -121,13 +120,11 @@ impl FeatureMap {
     }
 
     /// Numbers in a raw row.
-    #[must_use]
     pub const fn columns(&self) -> usize {
         self.columns
     }
 
     /// Numbers in a feature vector: one more than columns if there is an intercept.
-    #[must_use]
     pub fn dimension(&self) -> usize {
         self.columns + usize::from(self.intercept > 0.0)
     }
@@ -196,19 +193,16 @@ impl Features {
     }
 
     /// The number of records. It is public.
-    #[must_use]
     pub const fn rows(&self) -> usize {
         self.rows
     }
 
     /// The length of a feature vector.
-    #[must_use]
     pub fn dimension(&self) -> usize {
         self.map.dimension()
     }
 
     /// The map that made them.
-    #[must_use]
     pub const fn map(&self) -> &FeatureMap {
         &self.map
     }

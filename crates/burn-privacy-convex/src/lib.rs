@@ -3,7 +3,7 @@
 //!
 //! ```
 //! use burn_privacy_convex::{
-//!     FeatureMap, Features, Loss, Privacy, RowScale, TrainingSet, objective_perturbation,
+//!     FeatureMap, Features, Loss, PrivacyBudget, RowScale, TrainingSet, objective_perturbation,
 //! };
 //! use burn_privacy_mechanisms::Entropy;
 //!
@@ -19,7 +19,7 @@
 //! // Public: how rows are scaled, the loss, the strength of the regularizer.
 //! let map = FeatureMap::new(2, RowScale::Clip(1.5))?.with_intercept(0.3)?;
 //! let set = TrainingSet::new(Features::new(&rows, map)?, labels.clone(), Loss::Logistic)?;
-//! let release = objective_perturbation(&set, 1e-3, &Privacy::pure(1.0)?, &Entropy::os())?;
+//! let release = objective_perturbation(&set, 1e-3, &PrivacyBudget::pure(1.0)?, Entropy::os())?;
 //!
 //! println!("{}", release.statement);
 //! let right = rows.chunks(2).zip(&labels).filter(|(row, label)| release.model.classify(row) == Ok(**label)).count();
@@ -34,7 +34,7 @@
 //!   the [`Loss`]'s constant. A [`TrainingSet`] adds labels and loss, and checks all of it.
 //! - [`Block`]s say what is public about the columns of a [`FeatureMap`]: bounds of numbers, one-hot categories. Pure
 //!   objective perturbation uses them for noise that fits.
-//! - [`Privacy`] is what is asked: pure epsilon, or (epsilon, delta).
+//! - [`PrivacyBudget`] is what is asked: pure epsilon, or (epsilon, delta).
 //! - [`output_perturbation`] adds noise to the minimizer, [`objective_perturbation`] to the objective (usually better, for
 //!   classification), [`bolt_on_sgd`] to the last iterate of SGD.
 //! - A [`Release`] holds the model, a [`ReleaseStatement`] and the event to charge an accountant with.
@@ -73,8 +73,8 @@ pub use features::{FeatureMap, Features, RowScale};
 pub use loss::Loss;
 pub use objective::objective_perturbation;
 pub use output::{minimizer_sensitivity, output_perturbation};
-pub use privacy::Privacy;
-pub use release::{LinearModel, Noise, Release, ReleaseStatement};
+pub use privacy::PrivacyBudget;
+pub use release::{LinearModel, NoiseDistribution, Release, ReleaseStatement};
 pub use sgd::{SgdPlan, StepSize, bolt_on_sgd, sgd_without_privacy};
 pub use solver::{Minimum, optimizer_error, solve_without_privacy};
 pub use training_set::TrainingSet;

@@ -46,7 +46,6 @@ impl Loss {
     }
 
     /// The name in statements.
-    #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Logistic => "logistic loss",
@@ -56,7 +55,6 @@ impl Loss {
     }
 
     /// Bound L of the gradient's norm: 1 for classification, radius + label bound for the squared loss.
-    #[must_use]
     pub fn lipschitz(&self) -> f64 {
         match *self {
             Self::Logistic | Self::HuberSvm { .. } => 1.0,
@@ -65,7 +63,6 @@ impl Loss {
     }
 
     /// Bound beta of the Hessian's norm: 1/4, 1/(2h) and 1.
-    #[must_use]
     pub fn smoothness(&self) -> f64 {
         match *self {
             Self::Logistic => 0.25,

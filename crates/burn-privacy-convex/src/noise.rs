@@ -6,13 +6,13 @@ use burn_privacy_mechanisms::{Entropy, PrivacyKey, Purpose, fill_gaussian_f64, f
 
 use crate::error::invalid;
 use crate::linear_algebra::norm;
-use crate::{Noise, Privacy, Result};
+use crate::{NoiseDistribution, PrivacyBudget, Result};
 
 /// Relative excess of a calibrated scale over the rounding of its formula.
 const OUTWARD: f64 = 1.0 + 1e-12;
 
 /// Draws the key of one release, and says where it came from.
-pub(crate) fn key(entropy: &Entropy) -> Result<(PrivacyKey, RandomnessSource)> {
+pub(crate) fn key(entropy: Entropy) -> Result<(PrivacyKey, RandomnessSource)> {
     let key = PrivacyKey::draw(entropy)?;
     let stated = if key.is_private() { RandomnessSource::Os } else { RandomnessSource::Seeded };
     Ok((key, stated))
@@ -43,8 +43,8 @@ pub(crate) fn gaussian_vector(key: &PrivacyKey, step: u64, dimension: usize, std
 }
 
 /// A noise vector, its distribution, and the event to account for it.
-pub(crate) struct Drawn {
-    pub(crate) noise: Noise,
+pub(crate) struct DrawnNoise {
+    pub(crate) noise: NoiseDistribution,
     pub(crate) event: DpEvent,
     pub(crate) vector: Vec<f64>,
 }
@@ -60,11 +60,11 @@ pub(crate) struct Drawn {
 /// If the noise would be beyond the range of floats.
 pub(crate) fn draw(
     sensitivity: f64,
-    privacy: &Privacy,
+    privacy: &PrivacyBudget,
     key: &PrivacyKey,
     step: u64,
     dimension: usize,
-) -> Result<Drawn> {
+) -> Result<DrawnNoise> {
     match privacy.delta() {
         None => {
             let scale = sensitivity / privacy.epsilon() * OUTWARD;
@@ -73,12 +73,20 @@ pub(crate) fn draw(
                 return Err(invalid("epsilon", privacy.epsilon(), "larger: the noise nears the range of floats"));
             }
             let event = DpEvent::epsilon_delta(privacy.epsilon(), 0.0)?;
-            Ok(Drawn { noise: Noise::Gamma { scale }, event, vector: gamma_vector(key, step, dimension, scale)? })
+            Ok(DrawnNoise {
+                noise: NoiseDistribution::Gamma { scale },
+                event,
+                vector: gamma_vector(key, step, dimension, scale)?,
+            })
         }
         Some(delta) => {
             let std = gaussian_sigma(privacy.epsilon(), delta, sensitivity)?;
             let event = DpEvent::gaussian(std / sensitivity)?;
-            Ok(Drawn { noise: Noise::Gaussian { std }, event, vector: gaussian_vector(key, step, dimension, std)? })
+            Ok(DrawnNoise {
+                noise: NoiseDistribution::Gaussian { std },
+                event,
+                vector: gaussian_vector(key, step, dimension, std)?,
+            })
         }
     }
 }

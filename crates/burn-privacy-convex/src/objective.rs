@@ -57,7 +57,7 @@ use crate::linear_algebra::add_scaled;
 use crate::release::{LinearModel, Release, ReleaseStatement};
 use crate::solver::{minimize, optimizer_error};
 use crate::training_set::Objective;
-use crate::{ConvexError, Loss, Noise, Privacy, Result, TrainingSet, noise};
+use crate::{ConvexError, Loss, NoiseDistribution, PrivacyBudget, Result, TrainingSet, noise};
 
 /// Share of epsilon and delta that is kept for the optimizer's error.
 const SHARE_FOR_ERROR: f64 = 1e-3;
@@ -75,7 +75,12 @@ const SHARE_FOR_ERROR: f64 = 1e-3;
 ///
 /// If `lambda` is not a finite number above 0, the loss is the squared one, whose gradient has no bound without a ball, the
 /// minimum could not be certified, or no randomness is available.
-pub fn objective_perturbation(set: &TrainingSet, lambda: f64, privacy: &Privacy, entropy: &Entropy) -> Result<Release> {
+pub fn objective_perturbation(
+    set: &TrainingSet,
+    lambda: f64,
+    privacy: &PrivacyBudget,
+    entropy: Entropy,
+) -> Result<Release> {
     let loss = set.loss();
     if matches!(loss, Loss::Ridge { .. }) {
         return Err(ConvexError::UnsupportedLoss {
@@ -124,7 +129,7 @@ pub fn objective_perturbation(set: &TrainingSet, lambda: f64, privacy: &Privacy,
 
 /// The linear term of n J.
 struct Perturbation {
-    noise: Noise,
+    noise: NoiseDistribution,
     theorem: &'static str,
     linear: Vec<f64>,
 }
@@ -135,20 +140,20 @@ impl Perturbation {
         let scale = sensitivity / epsilon * (1.0 + 1e-12);
         Ok(match (delta, set.features().map().sensitivity_hull()) {
             (None, Some(hull)) => Self {
-                noise: Noise::KNorm { scale },
+                noise: NoiseDistribution::KNorm { scale },
                 theorem: "Awan and Slavkovic, JASA 116 (2021), arXiv 1801.09236, objective perturbation with K-norm noise, with \
                           a rank-one bound of the determinants",
                 linear: hull.noise(key, 0, scale)?,
             },
             (None, None) => Self {
-                noise: Noise::Gamma { scale },
+                noise: NoiseDistribution::Gamma { scale },
                 theorem: "Chaudhuri, Monteleoni and Sarwate, JMLR 12 (2011), theorem 9, with a rank-one bound of the determinants",
                 linear: noise::gamma_vector(key, 0, set.dimension(), scale)?,
             },
             (Some(delta), _) => {
                 let std = sensitivity / largest_ratio(epsilon, delta)? * (1.0 + 1e-12);
                 Self {
-                    noise: Noise::Gaussian { std },
+                    noise: NoiseDistribution::Gaussian { std },
                     theorem: "Kifer, Smith and Thakurta (COLT 2012), algorithm 1, in the form of Redberg, Koskela and Wang, \
                               arXiv 2401.00583, for a replaced record",
                     linear: noise::gaussian_vector(key, 0, set.dimension(), std)?,

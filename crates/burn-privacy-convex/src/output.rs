@@ -5,11 +5,11 @@ use burn_privacy_mechanisms::Entropy;
 
 use crate::error::finite_above_zero;
 use crate::linear_algebra::add_scaled;
-use crate::noise::Drawn;
+use crate::noise::DrawnNoise;
 use crate::release::{LinearModel, Release, ReleaseStatement};
 use crate::solver::{minimize, optimizer_error};
 use crate::training_set::Objective;
-use crate::{Privacy, Result, TrainingSet, noise};
+use crate::{PrivacyBudget, Result, TrainingSet, noise};
 
 /// L2 sensitivity of the computed minimizer of (1/n) sum of losses + (lambda/2) ||w||^2 when one record is replaced:
 /// 2 L / (n lambda), plus twice the [distance to the minimum](optimizer_error) that the optimizer keeps.
@@ -42,10 +42,15 @@ pub fn minimizer_sensitivity(set: &TrainingSet, lambda: f64) -> Result<f64> {
 /// # Errors
 ///
 /// If `lambda` is not a finite number above 0, the minimum could not be certified, or no randomness is available.
-pub fn output_perturbation(set: &TrainingSet, lambda: f64, privacy: &Privacy, entropy: &Entropy) -> Result<Release> {
+pub fn output_perturbation(
+    set: &TrainingSet,
+    lambda: f64,
+    privacy: &PrivacyBudget,
+    entropy: Entropy,
+) -> Result<Release> {
     let sensitivity = minimizer_sensitivity(set, lambda)?;
     let (key, stated) = noise::key(entropy)?;
-    let Drawn { noise, event, vector } = noise::draw(sensitivity, privacy, &key, 0, set.dimension())?;
+    let DrawnNoise { noise, event, vector } = noise::draw(sensitivity, privacy, &key, 0, set.dimension())?;
     let mut weights = minimize(&Objective::new(set, lambda, None))?.weights;
     add_scaled(&mut weights, 1.0, &vector);
     Ok(Release {

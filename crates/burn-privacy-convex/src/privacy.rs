@@ -7,12 +7,12 @@ use crate::error::{finite_above_zero, invalid};
 ///
 /// It decides the noise: with a norm of Gamma distribution for pure epsilon, Gaussian for (epsilon, delta).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Privacy {
+pub struct PrivacyBudget {
     epsilon: f64,
     delta: Option<f64>,
 }
 
-impl Privacy {
+impl PrivacyBudget {
     /// Pure epsilon-differential privacy; `epsilon` in nats.
     ///
     /// # Errors
@@ -37,13 +37,11 @@ impl Privacy {
     }
 
     /// Epsilon, in nats.
-    #[must_use]
     pub const fn epsilon(&self) -> f64 {
         self.epsilon
     }
 
     /// Delta; none for pure epsilon.
-    #[must_use]
     pub const fn delta(&self) -> Option<f64> {
         self.delta
     }

@@ -21,13 +21,11 @@ impl LinearModel {
     }
 
     /// The weights of the scaled features; the intercept's, if any, is the last.
-    #[must_use]
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }
 
     /// The public map from raw rows to features.
-    #[must_use]
     pub const fn map(&self) -> &FeatureMap {
         &self.map
     }
@@ -61,7 +59,7 @@ impl LinearModel {
 /// The distribution of a noise vector.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Noise {
+pub enum NoiseDistribution {
     /// Density proportional to e^(-||b|| / scale): the norm is Gamma of shape d, the direction uniform.
     Gamma {
         /// The scale.
@@ -79,7 +77,7 @@ pub enum Noise {
     },
 }
 
-impl fmt::Display for Noise {
+impl fmt::Display for NoiseDistribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gamma { scale } => write!(f, "density proportional to exp(-norm / {scale})"),
@@ -110,12 +108,12 @@ pub struct ReleaseStatement {
     /// objective perturbation. It is in the norm of the noise: L2, or that of the sensitivity hull.
     pub sensitivity: f64,
     /// The noise on it.
-    pub noise: Noise,
+    pub noise: NoiseDistribution,
     /// Bound of the distance between the weights before noise and the true minimizer; 0 if the theorem does not speak of
     /// a minimizer.
     pub optimizer_error: f64,
     /// Noise added to the weights for the optimizer's error alone (objective perturbation).
-    pub output_noise: Option<Noise>,
+    pub output_noise: Option<NoiseDistribution>,
     /// Strength of the regularizer that was used; at least that asked for.
     pub lambda: f64,
     /// The public number of records.

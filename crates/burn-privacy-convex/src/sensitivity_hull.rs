@@ -264,7 +264,7 @@ mod tests {
             sum += value;
             sum
         }));
-        let key = PrivacyKey::draw(&Entropy::seeded(1)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(1)).unwrap();
         let blocks = [Block::Categories { columns: 6 }; 3];
         let hull = SensitivityHull::new(&blocks, 1.0, 0.5);
         let mut uniforms = Uniforms::new(&key, 0);
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn points_of_many_columns_are_in_the_hull() {
-        let key = PrivacyKey::draw(&Entropy::seeded(1)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(1)).unwrap();
         let hull = SensitivityHull::new(&BLOCKS, 0.25, 0.5);
         for step in 0..100 {
             let point = hull.point(&mut Uniforms::new(&key, step)).unwrap();
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn uniforms_continue_over_chunks() {
-        let key = PrivacyKey::draw(&Entropy::seeded(1)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(1)).unwrap();
         let mut uniforms = Uniforms::new(&key, 3);
         let drawn: Vec<f64> = (0..3 * CHUNK).map(|_| uniforms.next().unwrap()).collect();
         let mut stream = vec![0.0; 3 * CHUNK];

@@ -28,9 +28,9 @@ use burn_privacy_mechanisms::{Entropy, PrivacyKey, Purpose, fill_secret_uniform}
 
 use crate::error::{finite_above_zero, invalid};
 use crate::linear_algebra::{add_scaled, dot, project};
-use crate::noise::Drawn;
+use crate::noise::DrawnNoise;
 use crate::release::{LinearModel, Release, ReleaseStatement};
-use crate::{Loss, Privacy, Result, TrainingSet, noise};
+use crate::{Loss, PrivacyBudget, Result, TrainingSet, noise};
 
 /// Relative excess of the sensitivity over that of real numbers, for the roundings of the steps.
 const ROUNDING: f64 = 1.0 + 1e-6;
@@ -113,10 +113,10 @@ impl SgdPlan {
 /// # Errors
 ///
 /// As [`SgdPlan::sensitivity`], and if no randomness is available.
-pub fn bolt_on_sgd(set: &TrainingSet, plan: &SgdPlan, privacy: &Privacy, entropy: &Entropy) -> Result<Release> {
+pub fn bolt_on_sgd(set: &TrainingSet, plan: &SgdPlan, privacy: &PrivacyBudget, entropy: Entropy) -> Result<Release> {
     let sensitivity = plan.sensitivity(set.rows(), set.loss())?;
     let (key, stated) = noise::key(entropy)?;
-    let Drawn { noise, event, vector } = noise::draw(sensitivity, privacy, &key, 0, set.dimension())?;
+    let DrawnNoise { noise, event, vector } = noise::draw(sensitivity, privacy, &key, 0, set.dimension())?;
     let mut weights = run(set, plan, &key)?;
     add_scaled(&mut weights, 1.0, &vector);
     Ok(Release {
@@ -145,7 +145,7 @@ pub fn bolt_on_sgd(set: &TrainingSet, plan: &SgdPlan, privacy: &Privacy, entropy
 /// # Errors
 ///
 /// As [`bolt_on_sgd`].
-pub fn sgd_without_privacy(set: &TrainingSet, plan: &SgdPlan, entropy: &Entropy) -> Result<Vec<f64>> {
+pub fn sgd_without_privacy(set: &TrainingSet, plan: &SgdPlan, entropy: Entropy) -> Result<Vec<f64>> {
     plan.sensitivity(set.rows(), set.loss())?;
     run(set, plan, &noise::key(entropy)?.0)
 }

@@ -34,7 +34,6 @@ pub fn solve_without_privacy(set: &TrainingSet, lambda: f64) -> Result<Minimum> 
 /// the loss and lambda alone, about 5e-7 of the minimum's sensitivity.
 ///
 /// The optimizer works until it certifies it, and otherwise fails, so that it can be added to a sensitivity.
-#[must_use]
 pub fn optimizer_error(set: &TrainingSet, lambda: f64) -> f64 {
     gradient_tolerance(set) / lambda
 }

@@ -46,25 +46,21 @@ impl TrainingSet {
     }
 
     /// The number of records, n. It is public.
-    #[must_use]
     pub const fn rows(&self) -> usize {
         self.features.rows()
     }
 
     /// The number of weights, d.
-    #[must_use]
     pub fn dimension(&self) -> usize {
         self.features.dimension()
     }
 
     /// The features.
-    #[must_use]
     pub const fn features(&self) -> &Features {
         &self.features
     }
 
     /// The loss.
-    #[must_use]
     pub const fn loss(&self) -> &Loss {
         &self.loss
     }

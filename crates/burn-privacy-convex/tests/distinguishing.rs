@@ -4,13 +4,14 @@
 //! directions. For each threshold the attacker counts the releases above it; Hoeffding's inequality turns counts into
 //! bounds, and epsilon is at least ln((p - delta) / q).
 
-mod common;
+mod support;
 
 use burn_privacy_convex::{
-    Loss, Privacy, RowScale, SgdPlan, StepSize, TrainingSet, bolt_on_sgd, objective_perturbation, output_perturbation,
+    Loss, PrivacyBudget, RowScale, SgdPlan, StepSize, TrainingSet, bolt_on_sgd, objective_perturbation,
+    output_perturbation,
 };
 use burn_privacy_mechanisms::Entropy;
-use common::{attacked, set};
+use support::{attacked, set};
 
 fn worst_neighbors() -> (TrainingSet, TrainingSet) {
     let loss = Loss::HuberSvm { h: 0.1 };
@@ -21,11 +22,11 @@ fn worst_neighbors() -> (TrainingSet, TrainingSet) {
     )
 }
 
-/// (point estimate, lower bound) of epsilon, as `common::attacked`.
-fn attack(releases: u64, release: impl Fn(&TrainingSet, &Entropy) -> f64, delta: f64) -> (f64, f64) {
+/// (point estimate, lower bound) of epsilon, as `support::attacked`.
+fn attack(releases: u64, release: impl Fn(&TrainingSet, Entropy) -> f64, delta: f64) -> (f64, f64) {
     let (one, other) = worst_neighbors();
     let draw = |set: &TrainingSet, from: u64| {
-        (from..from + releases).map(|seed| release(set, &Entropy::seeded(seed))).collect()
+        (from..from + releases).map(|seed| release(set, Entropy::seeded(seed))).collect()
     };
     attacked(draw(&one, 0), draw(&other, releases), delta)
 }
@@ -34,7 +35,7 @@ fn weight(release: burn_privacy_convex::Result<burn_privacy_convex::Release>) ->
     release.unwrap().model.weights()[0]
 }
 
-type Mechanism<'a> = &'a dyn Fn(&TrainingSet, &Entropy) -> f64;
+type Mechanism<'a> = &'a dyn Fn(&TrainingSet, Entropy) -> f64;
 
 /// The attack must find a good part of epsilon where the mechanism spends all of it, or it would prove nothing.
 fn finds_at_most_epsilon(name: &str, releases: u64, delta: f64, found: f64, mechanism: Mechanism<'_>) {
@@ -47,7 +48,7 @@ fn finds_at_most_epsilon(name: &str, releases: u64, delta: f64, found: f64, mech
 
 #[test]
 fn no_attack_finds_more_than_a_pure_epsilon() {
-    let pure = Privacy::pure(1.0).unwrap();
+    let pure = PrivacyBudget::pure(1.0).unwrap();
     let plan = SgdPlan { passes: 2, batch_size: 2, lambda: 0.0, step: StepSize::Constant(0.1) };
     let cases: [(&str, f64, Mechanism<'_>); 3] = [
         ("output", 0.9, &|s, e| weight(output_perturbation(s, 0.5, &pure, e))),
@@ -63,14 +64,14 @@ fn no_attack_finds_more_than_a_pure_epsilon() {
 
 #[test]
 fn no_attack_finds_more_than_epsilon_in_weights_with_gaussian_noise() {
-    let approximate = Privacy::approximate(1.0, 0.01).unwrap();
-    let output = |s: &TrainingSet, e: &Entropy| weight(output_perturbation(s, 0.5, &approximate, e));
+    let approximate = PrivacyBudget::approximate(1.0, 0.01).unwrap();
+    let output = |s: &TrainingSet, e: Entropy| weight(output_perturbation(s, 0.5, &approximate, e));
     finds_at_most_epsilon("output", 20_000, 0.01, 0.4, &output);
 }
 
 #[test]
 fn no_attack_finds_more_than_epsilon_in_objectives_with_gaussian_noise() {
-    let approximate = Privacy::approximate(1.0, 0.01).unwrap();
-    let objective = |s: &TrainingSet, e: &Entropy| weight(objective_perturbation(s, 10.0, &approximate, e));
+    let approximate = PrivacyBudget::approximate(1.0, 0.01).unwrap();
+    let objective = |s: &TrainingSet, e: Entropy| weight(objective_perturbation(s, 10.0, &approximate, e));
     finds_at_most_epsilon("objective", 20_000, 0.01, 0.2, &objective);
 }

@@ -1,11 +1,11 @@
 //! The optimizer finds known solutions, and its certificate holds.
 
-mod common;
+mod support;
 
 use burn_privacy_convex::{
     ConvexError, FeatureMap, Features, Loss, RowScale, TrainingSet, optimizer_error, solve_without_privacy,
 };
-use common::{Numbers, distance, random_rows, set};
+use support::{Numbers, distance, random_rows, set};
 
 /// The unit row is shortened by this, so that rounding never makes it longer than 1.
 const MARGIN: f64 = 1.0 - 1e-9;

@@ -1,16 +1,16 @@
 //! Statements, noise and refusals of the three mechanisms.
 
-mod common;
+mod support;
 
 use burn_privacy_accounting::{Accountant, Adjacency, PldAccountant, RdpAccountant};
 use burn_privacy_budget::statement::Statement;
 use burn_privacy_convex::{
-    Loss, Noise, Privacy, Release, RowScale, SgdPlan, StepSize, TrainingSet, bolt_on_sgd, minimizer_sensitivity,
-    objective_perturbation, optimizer_error, output_perturbation, solve_without_privacy,
+    Loss, NoiseDistribution, PrivacyBudget, Release, RowScale, SgdPlan, StepSize, TrainingSet, bolt_on_sgd,
+    minimizer_sensitivity, objective_perturbation, optimizer_error, output_perturbation, solve_without_privacy,
 };
 use burn_privacy_mechanisms::Entropy;
-use common::{Numbers, random_rows, set};
 use statrs::distribution::{Beta, ContinuousCDF, Gamma, Normal};
+use support::{Numbers, random_rows, set};
 
 fn small(loss: Loss) -> TrainingSet {
     let (rows, labels) = random_rows(&mut Numbers(11), 300, 4);
@@ -19,7 +19,7 @@ fn small(loss: Loss) -> TrainingSet {
 
 const PLAN: SgdPlan = SgdPlan { passes: 2, batch_size: 7, lambda: 0.1, step: StepSize::Decreasing };
 
-fn all(set: &TrainingSet, privacy: &Privacy, entropy: &Entropy) -> [Release; 3] {
+fn all(set: &TrainingSet, privacy: &PrivacyBudget, entropy: Entropy) -> [Release; 3] {
     [
         output_perturbation(set, 0.1, privacy, entropy).unwrap(),
         objective_perturbation(set, 0.1, privacy, entropy).unwrap(),
@@ -30,8 +30,8 @@ fn all(set: &TrainingSet, privacy: &Privacy, entropy: &Entropy) -> [Release; 3] 
 #[test]
 fn statements_say_what_was_done() {
     let set = small(Loss::Logistic);
-    for privacy in [Privacy::pure(0.7).unwrap(), Privacy::approximate(0.7, 1e-6).unwrap()] {
-        for release in all(&set, &privacy, &Entropy::os()) {
+    for privacy in [PrivacyBudget::pure(0.7).unwrap(), PrivacyBudget::approximate(0.7, 1e-6).unwrap()] {
+        for release in all(&set, &privacy, Entropy::os()) {
             let statement = &release.statement;
             assert_eq!(statement.adjacency, Adjacency::ReplaceOne);
             assert_eq!((statement.epsilon, statement.delta), (0.7, privacy.delta().unwrap_or(0.0)));
@@ -54,22 +54,24 @@ fn statements_say_what_was_done() {
             }
         }
     }
-    let output = output_perturbation(&set, 0.1, &Privacy::pure(0.7).unwrap(), &Entropy::os()).unwrap();
+    let output = output_perturbation(&set, 0.1, &PrivacyBudget::pure(0.7).unwrap(), Entropy::os()).unwrap();
     assert_eq!(output.statement.sensitivity, minimizer_sensitivity(&set, 0.1).unwrap());
     assert!(output.statement.sensitivity >= 2.0 / 30.0 + 2.0 * optimizer_error(&set, 0.1));
-    let objective = objective_perturbation(&set, 0.1, &Privacy::pure(0.7).unwrap(), &Entropy::os()).unwrap();
-    let Some(Noise::Gamma { scale }) = objective.statement.output_noise else { panic!("no noise for the error") };
+    let objective = objective_perturbation(&set, 0.1, &PrivacyBudget::pure(0.7).unwrap(), Entropy::os()).unwrap();
+    let Some(NoiseDistribution::Gamma { scale }) = objective.statement.output_noise else {
+        panic!("no noise for the error")
+    };
     assert!(scale >= 2.0 * optimizer_error(&set, 0.1) / (0.7 * 1e-3) * (1.0 - 1e-12));
 }
 
 #[test]
 fn a_seed_repeats_and_voids_and_the_system_does_not_repeat() {
     let set = small(Loss::HuberSvm { h: 0.5 });
-    let privacy = Privacy::pure(1.0).unwrap();
+    let privacy = PrivacyBudget::pure(1.0).unwrap();
     let (first, second, other) = (
-        all(&set, &privacy, &Entropy::seeded(1)),
-        all(&set, &privacy, &Entropy::seeded(1)),
-        all(&set, &privacy, &Entropy::os()),
+        all(&set, &privacy, Entropy::seeded(1)),
+        all(&set, &privacy, Entropy::seeded(1)),
+        all(&set, &privacy, Entropy::os()),
     );
     for ((first, second), other) in first.iter().zip(&second).zip(&other) {
         assert_eq!(first, second);
@@ -81,7 +83,7 @@ fn a_seed_repeats_and_voids_and_the_system_does_not_repeat() {
 #[test]
 fn a_raised_lambda_is_stated() {
     let set = small(Loss::Logistic);
-    let release = objective_perturbation(&set, 1e-12, &Privacy::pure(0.1).unwrap(), &Entropy::os()).unwrap();
+    let release = objective_perturbation(&set, 1e-12, &PrivacyBudget::pure(0.1).unwrap(), Entropy::os()).unwrap();
     let needed = 0.25 / (300.0 * f64::exp_m1(0.05));
     assert!(release.statement.lambda >= needed && release.statement.lambda < 1.01 * needed);
 }
@@ -89,27 +91,27 @@ fn a_raised_lambda_is_stated() {
 #[test]
 fn ridge_is_refused_by_objective_perturbation_only() {
     let set = small(Loss::Ridge { label_bound: 1.0, radius: 1.0 });
-    let privacy = Privacy::pure(1.0).unwrap();
-    let error = objective_perturbation(&set, 0.1, &privacy, &Entropy::os()).unwrap_err();
+    let privacy = PrivacyBudget::pure(1.0).unwrap();
+    let error = objective_perturbation(&set, 0.1, &privacy, Entropy::os()).unwrap_err();
     assert!(error.to_string().contains("output perturbation or bolt-on SGD"), "{error}");
-    output_perturbation(&set, 0.1, &privacy, &Entropy::os()).unwrap();
-    bolt_on_sgd(&set, &PLAN, &privacy, &Entropy::os()).unwrap();
+    output_perturbation(&set, 0.1, &privacy, Entropy::os()).unwrap();
+    bolt_on_sgd(&set, &PLAN, &privacy, Entropy::os()).unwrap();
 }
 
 #[test]
 fn bad_parameters_are_refused() {
     for epsilon in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert!(Privacy::pure(epsilon).unwrap_err().to_string().starts_with("epsilon is"));
-        assert!(Privacy::approximate(epsilon, 1e-5).is_err());
+        assert!(PrivacyBudget::pure(epsilon).unwrap_err().to_string().starts_with("epsilon is"));
+        assert!(PrivacyBudget::approximate(epsilon, 1e-5).is_err());
     }
     for delta in [0.0, 1.0, -0.1, f64::NAN] {
-        assert!(Privacy::approximate(1.0, delta).unwrap_err().to_string().starts_with("delta is"));
+        assert!(PrivacyBudget::approximate(1.0, delta).unwrap_err().to_string().starts_with("delta is"));
     }
     let set = small(Loss::Logistic);
-    let privacy = Privacy::pure(1.0).unwrap();
+    let privacy = PrivacyBudget::pure(1.0).unwrap();
     for lambda in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert!(output_perturbation(&set, lambda, &privacy, &Entropy::os()).is_err(), "{lambda}");
-        assert!(objective_perturbation(&set, lambda, &privacy, &Entropy::os()).is_err(), "{lambda}");
+        assert!(output_perturbation(&set, lambda, &privacy, Entropy::os()).is_err(), "{lambda}");
+        assert!(objective_perturbation(&set, lambda, &privacy, Entropy::os()).is_err(), "{lambda}");
     }
     let constant = |step| SgdPlan { lambda: 0.0, step: StepSize::Constant(step), ..PLAN };
     for (plan, part) in [
@@ -122,16 +124,16 @@ fn bad_parameters_are_refused() {
         (constant(8.01), "at most 2 / (beta + 2 lambda) = 8"),
         (constant(f64::NAN), "the step size is NaN"),
     ] {
-        let error = bolt_on_sgd(&set, &plan, &privacy, &Entropy::os()).unwrap_err();
+        let error = bolt_on_sgd(&set, &plan, &privacy, Entropy::os()).unwrap_err();
         assert!(error.to_string().contains(part), "{error}");
     }
-    let release = output_perturbation(&set, 0.1, &privacy, &Entropy::os()).unwrap();
+    let release = output_perturbation(&set, 0.1, &privacy, Entropy::os()).unwrap();
     assert!(release.model.score(&[1.0]).is_err());
     assert!(release.model.score(&[1.0, f64::NAN, 0.0, 0.0]).is_err());
     // Too little epsilon for floats: an error, never infinite weights.
-    let tiny = Privacy::pure(f64::MIN_POSITIVE).unwrap();
-    assert!(output_perturbation(&set, 0.1, &tiny, &Entropy::os()).is_err());
-    assert!(objective_perturbation(&set, 0.1, &tiny, &Entropy::os()).is_err());
+    let tiny = PrivacyBudget::pure(f64::MIN_POSITIVE).unwrap();
+    assert!(output_perturbation(&set, 0.1, &tiny, Entropy::os()).is_err());
+    assert!(objective_perturbation(&set, 0.1, &tiny, Entropy::os()).is_err());
 }
 
 /// Largest distance between the samples' distribution function and a given one.
@@ -153,14 +155,14 @@ fn noise_has_its_distribution() {
     let set = small(Loss::Logistic);
     let center = solve_without_privacy(&set, 0.1).unwrap().weights;
     let limit = (f64::ln(2.0 / 1e-7) / (2.0 * n as f64)).sqrt();
-    let noise = |privacy: &Privacy| -> Vec<Vec<f64>> {
-        let draw = |seed| output_perturbation(&set, 0.1, privacy, &Entropy::seeded(seed)).unwrap();
+    let noise = |privacy: &PrivacyBudget| -> Vec<Vec<f64>> {
+        let draw = |seed| output_perturbation(&set, 0.1, privacy, Entropy::seeded(seed)).unwrap();
         let minus = |w: &[f64]| w.iter().zip(&center).map(|(w, c)| w - c).collect();
         (0..n).map(|seed| minus(draw(seed).model.weights())).collect()
     };
     let norm = |v: &Vec<f64>| v.iter().map(|x| x * x).sum::<f64>().sqrt();
 
-    let vectors = noise(&Privacy::pure(2.0).unwrap());
+    let vectors = noise(&PrivacyBudget::pure(2.0).unwrap());
     let scale = minimizer_sensitivity(&set, 0.1).unwrap() / 2.0;
     let gamma = Gamma::new(d as f64, 1.0 / scale).unwrap();
     let distance = kolmogorov(vectors.iter().map(norm).collect(), |x| gamma.cdf(x));
@@ -173,7 +175,7 @@ fn noise_has_its_distribution() {
     }
 
     let std = burn_privacy_accounting::gaussian_sigma(1.0, 1e-5, minimizer_sensitivity(&set, 0.1).unwrap()).unwrap();
-    let vectors = noise(&Privacy::approximate(1.0, 1e-5).unwrap());
+    let vectors = noise(&PrivacyBudget::approximate(1.0, 1e-5).unwrap());
     let normal = Normal::new(0.0, std).unwrap();
     for i in 0..d {
         let distance = kolmogorov(vectors.iter().map(|v| v[i]).collect(), |x| normal.cdf(x));

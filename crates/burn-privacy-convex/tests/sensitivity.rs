@@ -1,13 +1,13 @@
 //! No pair of neighbors is further apart than the sensitivity says; and what a smaller one would miss.
 
-mod common;
+mod support;
 
 use burn_privacy_convex::{
     Loss, RowScale, SgdPlan, StepSize, TrainingSet, minimizer_sensitivity, sgd_without_privacy, solve_without_privacy,
 };
 use burn_privacy_mechanisms::Entropy;
-use common::{Numbers, distance, random_rows, set};
 use proptest::prelude::*;
+use support::{Numbers, distance, random_rows, set};
 
 const LOSSES: [Loss; 4] = [
     Loss::Logistic,
@@ -62,7 +62,7 @@ proptest! {
         let step = if kind == 2 { StepSize::Decreasing } else { StepSize::Constant(share * limit) };
         let plan = SgdPlan { passes, batch_size: batch.min(n), lambda, step };
         let bound = plan.sensitivity(n, &LOSSES[which]).unwrap();
-        let run = |set: &TrainingSet| sgd_without_privacy(set, &plan, &Entropy::seeded(seed)).unwrap();
+        let run = |set: &TrainingSet| sgd_without_privacy(set, &plan, Entropy::seeded(seed)).unwrap();
         prop_assert!(distance(&run(&one), &run(&other)) <= bound);
     }
 }
@@ -94,7 +94,7 @@ fn dividing_by_the_batch_size_once_more_is_too_little() {
     let (one, other, loss) = worst_case(n);
     // With the smoothness of 500 the first steps are short; 300 passes make up for that.
     let plan = SgdPlan { passes: 300, batch_size, lambda, step: StepSize::Decreasing };
-    let run = |set: &TrainingSet| sgd_without_privacy(set, &plan, &Entropy::seeded(3)).unwrap();
+    let run = |set: &TrainingSet| sgd_without_privacy(set, &plan, Entropy::seeded(3)).unwrap();
     let apart = distance(&run(&one), &run(&other));
     let ours = plan.sensitivity(n, &loss).unwrap();
     let too_small = 2.0 / (lambda * n as f64 * batch_size as f64);
@@ -103,7 +103,7 @@ fn dividing_by_the_batch_size_once_more_is_too_little() {
 
     // Likewise with constant steps: 2 k L eta / b holds, divided by b again it does not.
     let plan = SgdPlan { passes: 3, batch_size, lambda: 0.0, step: StepSize::Constant(2e-3) };
-    let run = |set: &TrainingSet| sgd_without_privacy(set, &plan, &Entropy::seeded(3)).unwrap();
+    let run = |set: &TrainingSet| sgd_without_privacy(set, &plan, Entropy::seeded(3)).unwrap();
     let apart = distance(&run(&one), &run(&other));
     let ours = plan.sensitivity(n, &loss).unwrap();
     assert!(apart <= ours && apart > 0.999 * ours, "{apart} {ours}");

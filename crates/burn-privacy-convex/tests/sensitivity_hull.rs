@@ -1,14 +1,14 @@
 //! Noise in the shape of the rows' sensitivity hull: its sensitivity, its distribution, and what an attacker sees of it.
 
-mod common;
+mod support;
 
 use burn_privacy_accounting::Adjacency;
 use burn_privacy_convex::{
-    Block, FeatureMap, Features, Loss, Noise, Privacy, RowScale, TrainingSet, objective_perturbation,
+    Block, FeatureMap, Features, Loss, NoiseDistribution, PrivacyBudget, RowScale, TrainingSet, objective_perturbation,
 };
 use burn_privacy_mechanisms::Entropy;
-use common::{Numbers, attacked};
 use statrs::distribution::{ContinuousCDF, Gamma};
+use support::{Numbers, attacked};
 
 const NUMBERS: Block = Block::Numbers { columns: 2, low: -0.5, high: 1.0 };
 const CATEGORIES: Block = Block::Categories { columns: 3 };
@@ -124,9 +124,9 @@ fn densities_of_neighbors_are_within_epsilon() {
         }
         labels[0] = numbers.next().signum();
         let other = (set(&rows, &labels, intercept), labels);
-        let privacy = Privacy::pure(epsilon).unwrap();
-        let statement = objective_perturbation(&one.0, lambda, &privacy, &Entropy::os()).unwrap().statement;
-        let Noise::KNorm { scale } = statement.noise else { panic!("{statement}") };
+        let privacy = PrivacyBudget::pure(epsilon).unwrap();
+        let statement = objective_perturbation(&one.0, lambda, &privacy, Entropy::os()).unwrap().statement;
+        let NoiseDistribution::KNorm { scale } = statement.noise else { panic!("{statement}") };
         for _ in 0..100 {
             let size = (4.0 * numbers.next()).exp();
             let weights: Vec<f64> = (0..=COLUMNS).map(|_| size * numbers.next()).collect();
@@ -161,9 +161,9 @@ const LAMBDA: f64 = 40.0;
 
 /// Weights of a release of epsilon 1, and the scale of its noise.
 fn release(set: &TrainingSet, seed: u64) -> (Vec<f64>, f64) {
-    let privacy = Privacy::pure(1.0).unwrap();
-    let release = objective_perturbation(set, LAMBDA, &privacy, &Entropy::seeded(seed)).unwrap();
-    let Noise::KNorm { scale } = release.statement.noise else { panic!("{:?}", release.statement.noise) };
+    let privacy = PrivacyBudget::pure(1.0).unwrap();
+    let release = objective_perturbation(set, LAMBDA, &privacy, Entropy::seeded(seed)).unwrap();
+    let NoiseDistribution::KNorm { scale } = release.statement.noise else { panic!("{:?}", release.statement.noise) };
     (release.model.weights().to_vec(), scale)
 }
 
@@ -273,13 +273,13 @@ fn no_attack_finds_more_than_epsilon() {
 #[test]
 fn blocks_are_for_pure_noise_alone_and_stated() {
     let one = set(&ROW, &[1.0], 0.6);
-    let pure = objective_perturbation(&one, 0.1, &Privacy::pure(1.0).unwrap(), &Entropy::os()).unwrap().statement;
+    let pure = objective_perturbation(&one, 0.1, &PrivacyBudget::pure(1.0).unwrap(), Entropy::os()).unwrap().statement;
     assert_eq!((pure.sensitivity, pure.adjacency, pure.epsilon), (2.0, Adjacency::ReplaceOne, 1.0));
-    assert!(matches!(pure.noise, Noise::KNorm { scale } if scale > 2.0), "{pure}");
+    assert!(matches!(pure.noise, NoiseDistribution::KNorm { scale } if scale > 2.0), "{pure}");
     assert!(pure.to_string().contains("sensitivity hull") && pure.theorem.contains("1801.09236"), "{pure}");
-    let approximate = Privacy::approximate(1.0, 1e-6).unwrap();
-    let gaussian = objective_perturbation(&one, 0.1, &approximate, &Entropy::os()).unwrap().statement;
-    assert!(matches!(gaussian.noise, Noise::Gaussian { .. }), "{gaussian}");
+    let approximate = PrivacyBudget::approximate(1.0, 1e-6).unwrap();
+    let gaussian = objective_perturbation(&one, 0.1, &approximate, Entropy::os()).unwrap().statement;
+    assert!(matches!(gaussian.noise, NoiseDistribution::Gaussian { .. }), "{gaussian}");
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn extreme_scales_never_give_infinite_weights() {
             let blocks = vec![Block::Numbers { columns: 1, low: 0.0, high }, Block::Categories { columns: 1 }];
             let map = FeatureMap::new(2, RowScale::Clip(norm)).unwrap().with_blocks(blocks).unwrap();
             let set = TrainingSet::new(Features::new(&[high, 1.0], map).unwrap(), vec![1.0], Loss::Logistic).unwrap();
-            if let Ok(release) = objective_perturbation(&set, 1.0, &Privacy::pure(1.0).unwrap(), &Entropy::os()) {
+            if let Ok(release) = objective_perturbation(&set, 1.0, &PrivacyBudget::pure(1.0).unwrap(), Entropy::os()) {
                 assert!(release.model.weights().iter().all(|w| w.is_finite()), "{norm:e} {high:e}");
             }
         }

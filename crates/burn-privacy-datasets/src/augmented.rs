@@ -39,7 +39,7 @@ impl AugmentedBatcher {
     /// # Errors
     ///
     /// If the operating system gives no entropy.
-    pub fn new(images: ImageBatcher, augmentation: Augmentation, entropy: &Entropy) -> Result<Self> {
+    pub fn new(images: ImageBatcher, augmentation: Augmentation, entropy: Entropy) -> Result<Self> {
         Ok(Self { images, augmentation, key: Arc::new(PrivacyKey::draw(entropy)?), calls: Arc::default() })
     }
 }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     fn batcher(augmentation: Augmentation, seed: u64) -> AugmentedBatcher {
-        AugmentedBatcher::new(ImageBatcher::new(Normalization::UNIT), augmentation, &Entropy::seeded(seed)).unwrap()
+        AugmentedBatcher::new(ImageBatcher::new(Normalization::UNIT), augmentation, Entropy::seeded(seed)).unwrap()
     }
 
     fn bytes(batch: ImageBatch) -> Vec<Vec<u8>> {

@@ -16,7 +16,7 @@ use crate::error::{DatasetError, Result};
 /// use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 ///
 /// let ages = InMemDataset::new(vec![34.0_f64, 51.0, 27.0]);
-/// let (key, piecewise) = (PrivacyKey::draw(&Entropy::os())?, Piecewise::new(18.0, 100.0, 2.0)?);
+/// let (key, piecewise) = (PrivacyKey::draw(Entropy::os())?, Piecewise::new(18.0, 100.0, 2.0)?);
 /// let noisy = PerturbedDataset::new(&ages, |index, age: f64| -> Result<f64, Box<dyn std::error::Error + Send + Sync>> {
 ///     Ok(piecewise.perturb(age.clamp(18.0, 100.0), &CellRandomness::draw(&key, index as u64, 0)?))
 /// })?;

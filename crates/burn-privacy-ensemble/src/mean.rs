@@ -54,7 +54,7 @@ impl NoisyMean {
             let given = format!("{} to {}", range.start(), range.end());
             return Err(EnsembleError::plan("range", given, "two finite numbers, the second above the first"));
         }
-        let queries = Queries::open(plan, teachers, ledger, name, &entropy)?;
+        let queries = Queries::open(plan, teachers, ledger, name, entropy)?;
         Ok(Self { aggregation: ClippedMean { range }, queries })
     }
 

@@ -3,7 +3,6 @@
 use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, EpsilonReport, PldAccountant, gaussian_sigma};
 
 use crate::error::{EnsembleError, Result};
-use burn_privacy_budget::describe_run;
 use burn_privacy_budget::ledger::RunDescription;
 
 /// More queries are not planned.
@@ -15,6 +14,8 @@ pub struct QueryPlan {
     queries: u64,
     noise_multiplier: f64,
     delta: f64,
+    /// Of one answer.
+    event: DpEvent,
 }
 
 impl QueryPlan {
@@ -32,7 +33,7 @@ impl QueryPlan {
         check_delta(delta, nominal_size)?;
         // Rounded up, so that rounding in the accountant can't make the target unreachable.
         let multiplier = gaussian_sigma(epsilon, delta, (queries as f64).sqrt())? * (1.0 + 1e-9);
-        Ok(Self { queries, noise_multiplier: multiplier, delta })
+        Ok(Self { queries, noise_multiplier: multiplier, delta, event: DpEvent::gaussian(multiplier)? })
     }
 
     /// A noise multiplier: standard deviation over the sensitivity of one answer.
@@ -41,53 +42,47 @@ impl QueryPlan {
     ///
     /// [`EnsembleError::Plan`] for no queries, a multiplier that is not above 0 and finite, or a delta that is not above 0 and below
     /// 1 / `nominal_size`, the public nominal number of records.
-    pub fn with_noise_multiplier(queries: u64, noise_multiplier: f64, delta: f64, nominal_size: usize) -> Result<Self> {
+    pub fn for_noise_multiplier(queries: u64, noise_multiplier: f64, delta: f64, nominal_size: usize) -> Result<Self> {
         check_queries(queries)?;
         check_delta(delta, nominal_size)?;
         if !(noise_multiplier > 0.0 && noise_multiplier.is_finite()) {
             return Err(EnsembleError::plan("noise multiplier", noise_multiplier, "a finite number above 0"));
         }
-        Ok(Self { queries, noise_multiplier, delta })
+        Ok(Self { queries, noise_multiplier, delta, event: DpEvent::gaussian(noise_multiplier)? })
     }
 
     /// Number of answers.
-    #[must_use]
     pub fn queries(&self) -> u64 {
         self.queries
     }
 
     /// Standard deviation of an answer's noise over its sensitivity.
-    #[must_use]
     pub fn noise_multiplier(&self) -> f64 {
         self.noise_multiplier
     }
 
     /// The delta at which epsilon is reported.
-    #[must_use]
     pub fn delta(&self) -> f64 {
         self.delta
     }
 
     /// The event of one answer.
-    ///
-    /// # Errors
-    ///
-    /// Never for a plan that was made; the type is the accounting crate's.
-    pub fn event(&self) -> Result<DpEvent> {
-        Ok(DpEvent::gaussian(self.noise_multiplier)?)
+    pub fn event(&self) -> &DpEvent {
+        &self.event
     }
 
     /// Epsilon after this many answers, an upper bound.
     ///
     /// # Errors
     ///
-    /// As [`event`](Self::event).
+    /// Those of the accountant.
     pub fn epsilon_after(&self, answers: u64) -> Result<f64> {
         Ok(epsilon(&[(self, answers)], self.delta)?.epsilon)
     }
 
     pub(super) fn description(&self, name: &str, private: bool) -> Result<RunDescription> {
-        Ok(describe_run(name, self.event()?, self.queries, Adjacency::AddOrRemoveOne, self.delta, private)?)
+        let run = RunDescription::of_steps(name, self.event.clone(), self.queries, Adjacency::AddOrRemoveOne)?;
+        Ok(run.with_delta(self.delta).with_private_randomness(private))
     }
 }
 
@@ -95,7 +90,7 @@ impl QueryPlan {
 pub(super) fn epsilon(answers: &[(&QueryPlan, u64)], delta: f64) -> Result<EpsilonReport> {
     let mut accountant = PldAccountant::new(Adjacency::AddOrRemoveOne);
     for (plan, count) in answers {
-        accountant.compose(&plan.event()?, *count)?;
+        accountant.compose(&plan.event, *count)?;
     }
     Ok(EpsilonReport::of(&accountant, delta)?)
 }
@@ -140,11 +135,11 @@ mod tests {
     fn impossible_plans_are_refused() {
         assert!(QueryPlan::for_target(0, 1.0, 1e-5, 100).is_err());
         assert!(QueryPlan::for_target(10, f64::NAN, 1e-5, 100).is_err());
-        assert!(QueryPlan::with_noise_multiplier(10, 0.0, 1e-5, 100).is_err());
+        assert!(QueryPlan::for_noise_multiplier(10, 0.0, 1e-5, 100).is_err());
         // A delta of one over the number of records publishes a record.
         for (delta, size) in [(0.0, 100), (-0.0, 100), (f64::NAN, 100), (0.01, 100), (0.5, 2), (1.0, 1), (1e-5, 0)] {
             for plan in
-                [QueryPlan::for_target(10, 1.0, delta, size), QueryPlan::with_noise_multiplier(10, 1.0, delta, size)]
+                [QueryPlan::for_target(10, 1.0, delta, size), QueryPlan::for_noise_multiplier(10, 1.0, delta, size)]
             {
                 assert!(matches!(plan, Err(EnsembleError::Plan { .. })), "{delta} {size}");
             }

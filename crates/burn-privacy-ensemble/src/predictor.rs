@@ -116,7 +116,7 @@ impl Queries {
         teachers: usize,
         mut ledger: Ledger,
         name: &str,
-        entropy: &Entropy,
+        entropy: Entropy,
     ) -> Result<Self> {
         if teachers == 0 {
             return Err(EnsembleError::plan("teachers", 0, "at least 1"));

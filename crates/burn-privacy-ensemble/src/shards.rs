@@ -24,7 +24,7 @@ impl Shards {
         if shards == 0 {
             return Err(EnsembleError::plan("shards", 0, "at least 1"));
         }
-        let key = PrivacyKey::draw(&entropy)?;
+        let key = PrivacyKey::draw(entropy)?;
         let mut coins = vec![0.0; population];
         fill_secret_uniform(&key, Purpose::Assignment, 0, 0, &mut coins)?;
         let mut records = vec![Vec::new(); shards];
@@ -40,13 +40,11 @@ impl Shards {
     }
 
     /// Number of shards.
-    #[must_use]
     pub fn count(&self) -> usize {
         self.records.len()
     }
 
     /// False if they were drawn from a fixed seed.
-    #[must_use]
     pub fn is_private(&self) -> bool {
         self.private
     }

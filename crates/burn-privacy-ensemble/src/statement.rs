@@ -67,10 +67,7 @@ impl Statement for PredictionStatement {
             Noise::FloatingPoint.assumption(),
         ];
         let not_covered = ["the questions themselves, and hyper-parameters that were chosen on the private data"];
-        vec![
-            Caveats { title: "Assumptions", sentences: assumptions.map(str::to_owned).to_vec() },
-            Caveats { title: "Not covered", sentences: not_covered.map(str::to_owned).to_vec() },
-        ]
+        Caveats::both(&assumptions, &not_covered)
     }
 
     fn is_void(&self) -> bool {

@@ -102,7 +102,7 @@ impl NoisyVote {
         entropy: Entropy,
     ) -> Result<Self> {
         let aggregation = Votes::new(classes)?;
-        Ok(Self { aggregation, queries: Queries::open(plan, teachers, ledger, name, &entropy)? })
+        Ok(Self { aggregation, queries: Queries::open(plan, teachers, ledger, name, entropy)? })
     }
 
     /// The class with the most votes after noise. A vote for a class that there isn't counts for the last one.
@@ -141,7 +141,7 @@ impl ConfidentVote {
             return Err(EnsembleError::plan("delta", tests.delta(), "the same for tests and answers"));
         }
         let votes = Votes::new(classes)?;
-        let mut queries = Queries::open(answers, teachers, ledger, name, &entropy)?;
+        let mut queries = Queries::open(answers, teachers, ledger, name, entropy)?;
         let description = tests.description(&format!("{name}, tests"), queries.private)?;
         let tests_run = queries.ledger.begin_or_resume(description)?;
         Ok(Self { aggregation: VotesAboveThreshold { votes, threshold, tests, tests_run }, queries })

@@ -63,7 +63,7 @@ fn a_question_with_the_wrong_number_of_predictions_costs_nothing() {
 fn the_noise_of_a_mean_is_the_stated_one() {
     let folder = tempfile::tempdir().unwrap();
     let (queries, multiplier) = (20_000, 3.0);
-    let plan = QueryPlan::with_noise_multiplier(queries, multiplier, 1e-5, 100).unwrap();
+    let plan = QueryPlan::for_noise_multiplier(queries, multiplier, 1e-5, 100).unwrap();
     let ledger = Ledger::open(folder.path().join("ledger.jsonl"), "test set").unwrap();
     let mut predictor = NoisyMean::open(plan, -1.0..=3.0, 8, ledger, "noise", Entropy::seeded(7)).unwrap();
     // Clipped to -1, -1 (for NaN), 3, and five times 0.6.
@@ -88,7 +88,7 @@ fn neighbors_cannot_be_told_apart_better_than_claimed() {
     // One answer's share of noise, asked 40,000 times.
     let multiplier = QueryPlan::for_target(1, epsilon, delta, 100).unwrap().noise_multiplier();
     let exceeds = |name: &str, seed: u64, predictions: [f64; 4], threshold: f64| {
-        let plan = QueryPlan::with_noise_multiplier(queries, multiplier, delta, 100).unwrap();
+        let plan = QueryPlan::for_noise_multiplier(queries, multiplier, delta, 100).unwrap();
         let ledger = Ledger::open(folder.path().join(format!("{name}.jsonl")), name).unwrap();
         let mut predictor = NoisyMean::open(plan, 0.0..=1.0, 4, ledger, name, Entropy::seeded(seed)).unwrap();
         (0..queries).filter(|_| predictor.answer(&predictions).unwrap() > threshold).count() as f64 / queries as f64
@@ -107,7 +107,7 @@ fn neighbors_cannot_be_told_apart_better_than_claimed() {
 #[test]
 fn votes_find_the_majority_and_confident_ones_abstain() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = |queries| QueryPlan::with_noise_multiplier(queries, 4.0, 1e-5, 100).unwrap();
+    let plan = |queries| QueryPlan::for_noise_multiplier(queries, 4.0, 1e-5, 100).unwrap();
     let clear: Vec<usize> = (0..100).map(|teacher| if teacher < 85 { 2 } else { teacher % 3 }).collect();
     let mut vote = NoisyVote::open(plan(50), 3, 100, ledger(&folder), "votes", Entropy::os()).unwrap();
     // A lead of 80 votes over noise of standard deviation 5.7 each: wrong with probability 1e-23.
@@ -144,7 +144,7 @@ fn charged(folder: &tempfile::TempDir, name: &str) -> (u64, u64) {
 #[test]
 fn what_tests_of_votes_cost_does_not_depend_on_how_they_end() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = |queries| QueryPlan::with_noise_multiplier(queries, 4.0, 1e-5, 100).unwrap();
+    let plan = |queries| QueryPlan::for_noise_multiplier(queries, 4.0, 1e-5, 100).unwrap();
     let agreed = vec![2; 100];
     let split: Vec<usize> = (0..100).map(|teacher| teacher % 3).collect();
     for answers in [20, 15] {
@@ -176,7 +176,7 @@ fn what_tests_of_votes_cost_does_not_depend_on_how_they_end() {
 #[test]
 fn answers_that_were_not_given_are_left_to_later_questions() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = |queries| QueryPlan::with_noise_multiplier(queries, 4.0, 1e-5, 100).unwrap();
+    let plan = |queries| QueryPlan::for_noise_multiplier(queries, 4.0, 1e-5, 100).unwrap();
     let split: Vec<usize> = (0..100).map(|teacher| teacher % 3).collect();
     let mut vote =
         ConfidentVote::open(plan(20), plan(3), 67.0, 3, 100, ledger(&folder), "later", Entropy::os()).unwrap();

@@ -19,7 +19,6 @@ impl Numbers {
 }
 
 /// `count` images, `[count, colors, side, side]`, a byte each; the same on every machine.
-#[must_use]
 pub fn dead_leaves(count: usize, colors: usize, side: usize) -> Vec<u8> {
     let mut images = vec![0; count * colors * side * side];
     for (number, image) in images.chunks_exact_mut((colors * side * side).max(1)).enumerate() {

@@ -29,13 +29,11 @@ impl ImageFeatures {
     }
 
     /// Channels of a record's features.
-    #[must_use]
     pub const fn channels(&self) -> usize {
         self.colors * CHANNELS
     }
 
     /// Features of a record.
-    #[must_use]
     pub const fn width(&self) -> usize {
         self.channels() * self.scattering.positions()
     }

@@ -101,13 +101,11 @@ impl PatchFeatures {
     }
 
     /// Channels of a record's features.
-    #[must_use]
     pub const fn channels(&self) -> usize {
         2 * self.offsets.len()
     }
 
     /// Numbers in a channel.
-    #[must_use]
     pub const fn positions(&self) -> usize {
         PARTS * PARTS
     }

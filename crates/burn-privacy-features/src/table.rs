@@ -16,7 +16,6 @@ pub struct TablePart {
 
 impl TablePart {
     /// Numbers of a record.
-    #[must_use]
     pub const fn width(&self) -> usize {
         self.channels.saturating_mul(self.positions)
     }
@@ -75,25 +74,21 @@ impl FeatureTable {
     }
 
     /// The number of records.
-    #[must_use]
     pub fn rows(&self) -> usize {
         self.values.len() / self.width()
     }
 
     /// Channels of a record.
-    #[must_use]
     pub fn channels(&self) -> usize {
         self.parts.iter().map(|part| part.channels).sum()
     }
 
     /// The parts of a row, one behind the other.
-    #[must_use]
     pub fn parts(&self) -> &[TablePart] {
         &self.parts
     }
 
     /// Numbers in a row.
-    #[must_use]
     pub fn width(&self) -> usize {
         self.parts.iter().map(TablePart::width).sum()
     }
@@ -108,7 +103,6 @@ impl FeatureTable {
     }
 
     /// All values, `[rows, channels, positions]`.
-    #[must_use]
     pub fn values(&self) -> &[f16] {
         &self.values
     }
@@ -118,7 +112,6 @@ impl FeatureTable {
     /// # Panics
     ///
     /// If there are fewer than `rows`.
-    #[must_use]
     pub fn split_at(mut self, rows: usize) -> (Self, Self) {
         let rest = self.values.split_off(rows * self.width());
         let parts = self.parts.clone();

@@ -13,7 +13,7 @@ fn nothing_is_released_in_a_dry_run() {
     let Ok((device, _)) = Device::wgpu_options().init_with_setup() else {
         return eprintln!("software-gpu test skipped: nothing_is_released_in_a_dry_run: no adapter");
     };
-    let noise = StepNoise::new(&PrivacyKey::draw(&Entropy::seeded(5)).unwrap(), 7).unwrap();
+    let noise = StepNoise::new(&PrivacyKey::draw(Entropy::seeded(5)).unwrap(), 7).unwrap();
     let run = NoiseRun { noise: &noise, first: 0, std: 1.0 };
     let sum = || Tensor::<1>::ones([1_000], &device);
     let values = |mean: Tensor<1>| mean.into_data().try_to_vec::<f32>().unwrap();

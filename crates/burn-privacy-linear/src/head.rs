@@ -16,7 +16,6 @@ pub struct LinearHead {
 
 impl LinearHead {
     /// All weights zero: what training starts from. The problem is convex, so that nothing random is needed.
-    #[must_use]
     pub fn zeros(classes: usize, dimension: usize) -> Self {
         Self { classes, dimension, weights: vec![0.0; classes * (dimension + 1)] }
     }
@@ -35,19 +34,16 @@ impl LinearHead {
     }
 
     /// The number of classes.
-    #[must_use]
     pub const fn classes(&self) -> usize {
         self.classes
     }
 
     /// Features of a row, without the constant.
-    #[must_use]
     pub const fn dimension(&self) -> usize {
         self.dimension
     }
 
     /// `[classes, dimension + 1]`, the constant feature last.
-    #[must_use]
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }

@@ -68,31 +68,26 @@ impl Records {
     }
 
     /// The number of records: private under add-or-remove-one adjacency.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
     /// Whether there is no record.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
     /// Features of a row, without the constant.
-    #[must_use]
     pub const fn dimension(&self) -> usize {
         self.dimension
     }
 
     /// The number of classes.
-    #[must_use]
     pub const fn classes(&self) -> usize {
         self.classes
     }
 
     /// The class of a record.
-    #[must_use]
     pub fn label(&self, record: usize) -> usize {
         usize::from(self.labels[record])
     }

@@ -40,14 +40,12 @@ const MOMENTS_CONTRIBUTION: f64 = 2.0;
 const TARGETS_CONTRIBUTION: f64 = SQRT_2;
 
 /// The phase that pays for the matrix: one release of all records' sum.
-#[must_use]
 pub fn moments_phase(nominal_size: usize, noise: PhaseNoise) -> PhaseConfig {
     let sampling = Sampling::full_batch(nominal_size);
     PhaseConfig { name: MOMENTS_PHASE.into(), sampling, contribution: MOMENTS_CONTRIBUTION, noise, steps: 1 }
 }
 
 /// The phase that pays for the right-hand side of least squares.
-#[must_use]
 pub fn targets_phase(nominal_size: usize, noise: PhaseNoise) -> PhaseConfig {
     let sampling = Sampling::full_batch(nominal_size);
     PhaseConfig { name: TARGETS_PHASE.into(), sampling, contribution: TARGETS_CONTRIBUTION, noise, steps: 1 }

@@ -56,13 +56,11 @@ impl AdaptiveDonut {
     }
 
     /// The first draw alone, unchecked: how a donut without the check would do.
-    #[must_use]
     pub fn unchecked(&self, place: Place, randomness: &PointRandomness) -> Option<Place> {
         self.attempt(place, self.inner(place)?, randomness)
     }
 
     /// A point that is checked, with how it was found; none if no ring up to 1,000 km has enough people.
-    #[must_use]
     pub fn checked(&self, place: Place, randomness: &PointRandomness) -> Option<CheckedPoint> {
         let mut inner = self.inner(place)?;
         for widened in 0..ATTEMPTS {
@@ -85,7 +83,6 @@ impl AdaptiveDonut {
     }
 
     /// How many people live as near to `released` as the true place, counted up to k and the next place.
-    #[must_use]
     pub fn people(&self, place: Place, released: Place) -> f64 {
         self.population.people_as_near(released, place, self.k)
     }

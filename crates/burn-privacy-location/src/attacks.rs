@@ -11,7 +11,6 @@ use super::public_grid::PublicGrid;
 /// The mean of reports: their mean position in space, brought to the ellipsoid; none of no reports.
 ///
 /// Noise that is drawn anew averages out: `n` reports are off by `1 / sqrt(n)` of what one is.
-#[must_use]
 pub fn averaged(reports: &[Place]) -> Option<Place> {
     if reports.is_empty() {
         return None;
@@ -36,7 +35,6 @@ pub struct AddressGuess {
 }
 
 /// The nearest address of a released point.
-#[must_use]
 pub fn nearest_address(addresses: &Population, released: Place, truth: Place) -> Option<AddressGuess> {
     let nearest = addresses.nearest(released).next()?;
     Some(AddressGuess {
@@ -63,7 +61,6 @@ pub struct Anchors {
 /// Home and work from a trace of places with times such as `2026-11-29T22:10` (Freudiger, Shokri and Hubaux, "Evaluating
 /// the privacy risk of location-based services", FC 2011): the mean of the reports in the busiest cell, with its neighbors, of a
 /// grid of `spacing`. Times that are not read count for neither.
-#[must_use]
 pub fn home_and_work(trace: &[(Place, String)], spacing: PublicGrid) -> Anchors {
     let of_hours = |wanted: &dyn Fn(u32) -> bool| -> Option<Place> {
         let chosen: Vec<Place> =
@@ -103,7 +100,6 @@ pub struct ErrorSummary {
 }
 
 /// A summary of errors in meters; none of no errors.
-#[must_use]
 pub fn summary(mut errors: Vec<f64>) -> Option<ErrorSummary> {
     errors.sort_by(f64::total_cmp);
     let count = errors.len();

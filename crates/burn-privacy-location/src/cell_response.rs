@@ -36,7 +36,6 @@ impl CellResponse {
     }
 
     /// The mechanism, whose [`debias_counts`](RandomizedResponse::debias_counts) estimates how many are in each cell.
-    #[must_use]
     pub fn response(&self) -> &RandomizedResponse {
         &self.response
     }
@@ -95,7 +94,7 @@ mod tests {
         let center = Place::new(60.0, 10.0).unwrap();
         let cells: Vec<(Place, f64)> = (0..4).map(|cell| (displaced(center, f64::from(cell), 5_000.0), 1.0)).collect();
         let response = CellResponse::new(Arc::new(Population::new(cells.clone()).unwrap()), 1.0).unwrap();
-        let key = PrivacyKey::draw(&Entropy::seeded(8)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(8)).unwrap();
         let home = displaced(cells[2].0, 1.0, 300.0);
         let draws = PointRandomness::fresh_rows(&key, 0, 40_000).unwrap();
         let kept = draws.iter().filter(|draw| response.mask(home, draw) == Some(cells[2].0)).count() as f64 / 40_000.0;

@@ -45,20 +45,17 @@ impl FiniteMechanism {
     }
 
     /// The cells' places.
-    #[must_use]
     pub fn cells(&self) -> &[Place] {
         &self.cells
     }
 
     /// The probability of an output for an input.
-    #[must_use]
     pub fn probability(&self, input: usize, output: usize) -> f64 {
         self.entries[input][output] as f64 / WHOLE as f64
     }
 
     /// The smallest epsilon per meter for which all pairs of inputs are geo-indistinguishable: over all inputs and outputs,
     /// the largest logarithm of a ratio of entries, over the distance, rounded up. This is the guarantee itself, not a sample.
-    #[must_use]
     pub fn epsilon_per_meter(&self) -> f64 {
         let mut most = 0.0_f64;
         for (x, row) in self.entries.iter().enumerate() {
@@ -71,7 +68,6 @@ impl FiniteMechanism {
     }
 
     /// The output for an input and a uniform 64-bit word: exactly with the entries' probabilities.
-    #[must_use]
     pub fn output(&self, input: usize, word: u64) -> usize {
         let mut left = word >> 2;
         for (output, &entry) in self.entries[input].iter().enumerate() {
@@ -84,21 +80,18 @@ impl FiniteMechanism {
     }
 
     /// The expected distance between input and output in meters, for people at the cells.
-    #[must_use]
     pub fn expected_displacement(&self, people: &[f64]) -> f64 {
         self.expected(people, |_, output| output)
     }
 
     /// The expected distance of the best Bayesian adversary's guess from the input, in meters: for each output the cell with
     /// the smallest expected distance. No guess among the cells does better.
-    #[must_use]
     pub fn adversary_error(&self, people: &[f64]) -> f64 {
         let guesses = self.guesses(people);
         self.expected(people, |_, output| guesses[output])
     }
 
     /// The best Bayesian adversary's guess for each output.
-    #[must_use]
     pub fn guesses(&self, people: &[f64]) -> Vec<usize> {
         let cells = self.cells.len();
         (0..cells)

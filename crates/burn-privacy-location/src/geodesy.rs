@@ -35,13 +35,11 @@ static ELLIPSOID: LazyLock<Geodesic> = LazyLock::new(Geodesic::wgs84);
 
 /// The length of the shortest way between two places, in meters (Karney, "Algorithms for geodesics", Journal of Geodesy 87,
 /// 2013).
-#[must_use]
 pub fn distance(from: Place, to: Place) -> f64 {
     ELLIPSOID.inverse(from.latitude(), from.longitude(), to.latitude(), to.longitude())
 }
 
 /// The direction, in radians from north to east, in which the shortest way from one place to another begins.
-#[must_use]
 pub fn azimuth(from: Place, to: Place) -> f64 {
     let (azimuth, _, _): (f64, f64, f64) =
         ELLIPSOID.inverse(from.latitude(), from.longitude(), to.latitude(), to.longitude());
@@ -52,7 +50,6 @@ pub fn azimuth(from: Place, to: Place) -> f64 {
 ///
 /// Poles and the antimeridian are places like any other: up to 100 km the geodesic's equation is integrated in three
 /// dimensions (Runge and Kutta's fourth order, steps of 10 km at most), which is several times as fast as the series beyond.
-#[must_use]
 pub fn displaced(from: Place, azimuth: f64, meters: f64) -> Place {
     if meters.abs() > SHORT || !meters.is_finite() {
         return displaced_by_series(from, azimuth, meters);
@@ -70,7 +67,6 @@ pub fn displaced(from: Place, azimuth: f64, meters: f64) -> Place {
 }
 
 /// As [`displaced`], by GeographicLib at any distance.
-#[must_use]
 pub fn displaced_by_series(from: Place, azimuth: f64, meters: f64) -> Place {
     let (latitude, longitude): (f64, f64) =
         ELLIPSOID.direct(from.latitude(), from.longitude(), azimuth.to_degrees(), meters);

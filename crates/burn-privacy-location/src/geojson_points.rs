@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use geojson::{GeoJson, GeometryValue, JsonObject};
+use geojson::{FeatureCollection, GeoJson, GeometryValue, JsonObject};
 use serde_json::{Value, json};
 
 use super::error::LocationError;
@@ -10,7 +10,6 @@ use super::place::Place;
 use burn_privacy_anonymize::AnonymizeError;
 
 /// Whether a file is named as GeoJSON is.
-#[must_use]
 pub fn is_geojson(file: &Path) -> bool {
     file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("geojson") || ending.eq_ignore_ascii_case("json"))
 }
@@ -23,16 +22,22 @@ pub(super) fn wrong_feature(file: &Path, number: u64, problem: &str) -> Location
     LocationError::GeoJson { file: file.display().to_string(), problem: format!("feature {number}: {problem}") }
 }
 
-/// The features of a collection, each of which is a point or has no geometry.
-pub(super) fn read_features(file: &Path) -> Result<Vec<PointFeature>, LocationError> {
+/// The collection of features that a file holds.
+pub(super) fn read_collection(file: &Path) -> Result<FeatureCollection, LocationError> {
     let text =
         std::fs::read_to_string(file).map_err(|source| AnonymizeError::Read { file: file.to_owned(), source })?;
     let refused = |problem: String| LocationError::GeoJson { file: file.display().to_string(), problem };
     let document: GeoJson =
         text.parse().map_err(|error: geojson::Error| refused(format!("this is no GeoJSON: {error}")))?;
-    let GeoJson::FeatureCollection(collection) = document else {
-        return Err(refused("a collection of features is needed".to_owned()));
-    };
+    match document {
+        GeoJson::FeatureCollection(collection) => Ok(collection),
+        _ => Err(refused("a collection of features is needed".to_owned())),
+    }
+}
+
+/// The features of a collection, each of which is a point or has no geometry.
+pub(super) fn read_features(file: &Path) -> Result<Vec<PointFeature>, LocationError> {
+    let collection = read_collection(file)?;
     let point = |(number, feature): (usize, geojson::Feature)| {
         let wrong = |problem: &str| Err(wrong_feature(file, number as u64, problem));
         let at = match feature.geometry.map(|geometry| geometry.value) {
@@ -72,14 +77,12 @@ pub(super) fn point_feature(place: Place, properties: &Value) -> Value {
 }
 
 /// A collection of points, without properties.
-#[must_use]
 pub fn points_document(places: &[Place]) -> String {
     collection(places.iter().map(|place| (json!({ "type": "Point", "coordinates": position(*place) }), json!({}))))
 }
 
 /// A collection of features of polygons, each of which is one ring of places, with properties. Neighbors of a ring are less than
 /// half the globe apart; a ring around a pole contains the nearer one.
-#[must_use]
 pub fn polygons_document(features: &[(Vec<Vec<Place>>, Value)]) -> String {
     let closed = |ring: &Vec<Place>| closed(ring);
     collection(features.iter().map(|(rings, properties)| {

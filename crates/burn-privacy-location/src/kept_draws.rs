@@ -18,7 +18,6 @@ pub struct KeptDraws {
 
 impl KeptDraws {
     /// Draws under a secret key (`burn-privacy anonymize key`). Whoever has it undoes every mask made under it.
-    #[must_use]
     pub fn new(key: &PseudonymKey) -> Self {
         Self { key: key.derive("places", "draws") }
     }
@@ -26,7 +25,6 @@ impl KeptDraws {
     /// What a mask releases for a subject at a place within a period: the same each time; none as [`PointMask::mask`] says.
     ///
     /// Subject and period are bytes: names in an encoding that is not UTF-8 stay apart.
-    #[must_use]
     pub fn report(
         &self,
         mask: &dyn PointMask,

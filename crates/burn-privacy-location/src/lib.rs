@@ -23,7 +23,7 @@
 //! use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 //!
 //! let noise = PlanarLaplace::new(0.01)?; // per meter: 200 m on average
-//! let key = PrivacyKey::draw(&Entropy::os())?; // serves nothing else
+//! let key = PrivacyKey::draw(Entropy::os())?; // serves nothing else
 //! let home = Place::new(51.5033, -0.1276)?;
 //! let report = noise.report(home, &PointRandomness::fresh(&key, 0)?);
 //! println!("{report:?}\n{}", noise.statement()?);
@@ -79,7 +79,7 @@ pub use neighbors::{Swapping, VoronoiMask};
 pub use optimal_mechanism::{MOST_CELLS, OptimalMechanism};
 pub use place::Place;
 pub use place_columns::PlaceTreatments;
-pub use place_map::{Drawn, PlaceMap};
+pub use place_map::{DrawnMap, PlaceMap};
 pub use place_table::{PlaceColumns, read_places, read_population, read_traces};
 pub use place_text::PlaceText;
 pub use planar_laplace::{LEAST_EPSILON_PER_METER, MOST_EPSILON_PER_METER, MOST_SCALES, PlanarLaplace, TAIL};

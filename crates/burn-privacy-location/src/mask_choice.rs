@@ -64,7 +64,6 @@ pub struct MaskChoice {
 
 impl MaskChoice {
     /// True if the method needs a population.
-    #[must_use]
     pub fn needs_population(&self) -> bool {
         use MaskMethod::{AdaptiveDonut, Cells, Optimal, RemappedLaplace, Swap, Voronoi};
         matches!(self.method, RemappedLaplace | Optimal | Cells | AdaptiveDonut | Swap | Voronoi)

@@ -39,7 +39,6 @@ impl Swapping {
     }
 
     /// The places that could be released for one.
-    #[must_use]
     pub fn candidates(&self, place: Place) -> Vec<Neighbor> {
         let mut found = self.candidates.within(place, self.outer);
         found.retain(|neighbor| neighbor.meters >= self.inner && neighbor.place != place);
@@ -81,7 +80,6 @@ pub struct VoronoiMask {
 
 impl VoronoiMask {
     /// Cells around known places.
-    #[must_use]
     pub fn new(sites: Arc<Population>) -> Self {
         Self { sites }
     }
@@ -128,7 +126,7 @@ mod tests {
         let village = village();
         let swapping = Swapping::new(Arc::clone(&village), 150.0, 450.0).unwrap();
         let home = village.places()[0].0;
-        let key = PrivacyKey::draw(&Entropy::seeded(1)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(1)).unwrap();
         let mut seen: Vec<usize> = PointRandomness::fresh_rows(&key, 0, 200)
             .unwrap()
             .iter()
@@ -148,7 +146,7 @@ mod tests {
     #[test]
     fn the_edge_of_a_cell_is_as_near_to_both() {
         let village = village();
-        let key = PrivacyKey::draw(&Entropy::seeded(1)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(1)).unwrap();
         let home = village.places()[5].0;
         let edge =
             VoronoiMask::new(Arc::clone(&village)).mask(home, &PointRandomness::fresh(&key, 0).unwrap()).unwrap();

@@ -83,19 +83,16 @@ impl OptimalMechanism {
     }
 
     /// The matrix.
-    #[must_use]
     pub fn mechanism(&self) -> &FiniteMechanism {
         &self.mechanism
     }
 
     /// The share of the people at each cell.
-    #[must_use]
     pub fn people(&self) -> &[f64] {
         &self.people
     }
 
     /// Number of the cell that a place counts as.
-    #[must_use]
     pub fn cell(&self, place: Place) -> usize {
         self.nearest.nearest(place).next().map_or(0, |neighbor| neighbor.number)
     }

@@ -61,13 +61,11 @@ impl Place {
     }
 
     /// Degrees north of the equator.
-    #[must_use]
     pub const fn latitude(&self) -> f64 {
         self.latitude
     }
 
     /// Degrees east of Greenwich, from -180 up to but not 180.
-    #[must_use]
     pub const fn longitude(&self) -> f64 {
         self.longitude
     }

@@ -92,7 +92,6 @@ impl std::fmt::Debug for PlaceTreatment {
 
 impl PlaceTreatments {
     /// True if no schema that was read has places.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         locked(&self.made).is_empty()
     }
@@ -230,7 +229,7 @@ impl RowTreatment for PlaceTreatment {
         self.keys.draws == DrawsName::Kept
     }
 
-    fn ready(&self, key: Option<&PseudonymKey>, entropy: &Entropy) -> Result<Arc<dyn RowWriter>, String> {
+    fn ready(&self, key: Option<&PseudonymKey>, entropy: Entropy) -> Result<Arc<dyn RowWriter>, String> {
         let draws = match self.keys.draws {
             DrawsName::Fresh => RowDraws::Fresh(PrivacyKey::draw(entropy).map_err(|error| error.to_string())?),
             DrawsName::Kept => {

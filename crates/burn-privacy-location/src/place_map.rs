@@ -35,7 +35,7 @@ pub struct PlaceMap {
 
 /// The map in units of the drawing: x to the right and y down.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Drawn {
+pub struct DrawnMap {
     /// Width and height.
     pub size: (f64, f64),
     /// Lines of the outlines.
@@ -57,8 +57,7 @@ pub struct Drawn {
 impl PlaceMap {
     /// Where everything is drawn: degrees of longitude are shortened by the cosine of the middle latitude, so that distances
     /// near it are alike in all directions, and longitudes go on across the antimeridian. None without a place.
-    #[must_use]
-    pub fn drawn(&self) -> Option<Drawn> {
+    pub fn drawn(&self) -> Option<DrawnMap> {
         let all: Vec<Place> = self.before.iter().chain(&self.after).copied().collect();
         let middle = averaged(&all)?;
         let shrink = middle.latitude().to_radians().cos().max(0.02);
@@ -92,7 +91,7 @@ impl PlaceMap {
         let paired = self.before.len() == self.after.len();
         let place_at = |place: &Place| at(flat(*place));
         let moves = self.before.iter().zip(&self.after).take(if paired { MOST_CIRCLES } else { 0 });
-        Some(Drawn {
+        Some(DrawnMap {
             size: (WIDTH, height),
             outlines: self
                 .outlines
@@ -115,7 +114,6 @@ impl PlaceMap {
     }
 
     /// A page that shows the map and needs nothing else: no tiles, no scripts from elsewhere. None without a place.
-    #[must_use]
     pub fn page(&self) -> Option<String> {
         let drawn = self.drawn()?;
         let (width, height) = drawn.size;

@@ -98,25 +98,21 @@ impl PlanarLaplace {
     }
 
     /// The epsilon per meter that is claimed.
-    #[must_use]
     pub fn epsilon_per_meter(&self) -> f64 {
         self.epsilon
     }
 
     /// The epsilon per meter of the noise that is drawn: what the corrections leave.
-    #[must_use]
     pub fn inner_epsilon_per_meter(&self) -> f64 {
         self.inner
     }
 
     /// The grid of inputs and outputs.
-    #[must_use]
     pub fn grid(&self) -> PublicGrid {
         self.grid
     }
 
     /// The radius within which a share of the noise lies, in meters.
-    #[must_use]
     pub fn radius_within(&self, share: f64) -> f64 {
         radius_beyond(1.0 - share, share) / self.inner
     }
@@ -129,7 +125,6 @@ impl PlanarLaplace {
     }
 
     /// A report of a place.
-    #[must_use]
     pub fn report(&self, place: Place, randomness: &PointRandomness) -> Place {
         self.grid.snapped(self.noisy(self.grid.snapped(place), randomness))
     }

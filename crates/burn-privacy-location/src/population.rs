@@ -62,7 +62,6 @@ impl Population {
     }
 
     /// The places and their people.
-    #[must_use]
     pub fn places(&self) -> &[(Place, f64)] {
         &self.places
     }
@@ -88,7 +87,6 @@ impl Population {
     }
 
     /// Places within a straight distance in meters, in the order of their numbers.
-    #[must_use]
     pub fn within(&self, place: Place, meters: f64) -> Vec<Neighbor> {
         let center = position(place);
         let mut found: Vec<Neighbor> = self
@@ -105,7 +103,6 @@ impl Population {
     }
 
     /// The straight distance in meters within which at least `people` live; none if the whole population is smaller.
-    #[must_use]
     pub fn radius_of(&self, place: Place, people: f64) -> Option<f64> {
         let mut sum = 0.0;
         self.nearest(place).find_map(|neighbor| {
@@ -115,7 +112,6 @@ impl Population {
     }
 
     /// How many people live as near to `reported` as `home` does, or nearer; counting stops at `enough`.
-    #[must_use]
     pub fn people_as_near(&self, reported: Place, home: Place, enough: f64) -> f64 {
         let (a, b) = (position(reported), position(home));
         let squared: f64 = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum();

@@ -38,19 +38,16 @@ impl PublicGrid {
     }
 
     /// The spacing in meters.
-    #[must_use]
     pub fn spacing(&self) -> f64 {
         self.spacing
     }
 
     /// What the centers of two cells are apart at least, in meters.
-    #[must_use]
     pub fn least_distance(&self) -> f64 {
         0.95 * self.spacing
     }
 
     /// What a place is at most from its cell's center, in meters.
-    #[must_use]
     pub fn most_offset(&self) -> f64 {
         // A cell is up to 1.02 spacings high (the poles are flatter) and 7/6 wide; the one at a pole is a disc of a radius of
         // 1.02, whose center lies half of that from the pole.
@@ -58,7 +55,6 @@ impl PublicGrid {
     }
 
     /// Row from the south and column from the west of the cell of a place.
-    #[must_use]
     pub fn cell(&self, place: Place) -> [u64; 2] {
         let row = ((place.latitude() + 90.0) / self.height).floor().min(self.rows - 1.0);
         let columns = self.columns(row);
@@ -69,7 +65,6 @@ impl PublicGrid {
     /// The center of a cell.
     ///
     /// Cells beyond the last row or column count as the last.
-    #[must_use]
     pub fn center(&self, [row, column]: [u64; 2]) -> Place {
         let row = (row as f64).min(self.rows - 1.0);
         let columns = self.columns(row);
@@ -78,7 +73,6 @@ impl PublicGrid {
     }
 
     /// The center of a place's cell.
-    #[must_use]
     pub fn snapped(&self, place: Place) -> Place {
         let row = ((place.latitude() + 90.0) / self.height).floor().min(self.rows - 1.0);
         let columns = self.columns(row);

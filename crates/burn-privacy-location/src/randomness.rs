@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn rows_have_randomness_of_their_own_however_it_is_drawn() {
-        let key = PrivacyKey::draw(&Entropy::seeded(3)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(3)).unwrap();
         let many = PointRandomness::fresh_rows(&key, 100, 20).unwrap();
         for (place, one) in many.iter().enumerate() {
             assert_eq!(one.words, PointRandomness::fresh(&key, 100 + place as u64).unwrap().words);

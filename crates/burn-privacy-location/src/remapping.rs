@@ -40,7 +40,6 @@ pub struct Guess {
 
 impl BayesianAdversary {
     /// An adversary of a mechanism with a prior.
-    #[must_use]
     pub fn new(noise: PlanarLaplace, prior: Arc<Population>) -> Self {
         Self { noise, prior }
     }
@@ -49,7 +48,6 @@ impl BayesianAdversary {
     ///
     /// The likelihood of a cell is taken as the noise's density at its center, which is what it is up to the spacing times
     /// epsilon. A guess and a remapping need no more: neither touches the guarantee.
-    #[must_use]
     pub fn posterior(&self, report: Place) -> Vec<(usize, f64)> {
         let (epsilon, grid) = (self.noise.inner_epsilon_per_meter(), self.noise.grid());
         let mut likely: Vec<(usize, f64)> = self
@@ -69,7 +67,6 @@ impl BayesianAdversary {
     }
 
     /// The best guess of a report; none if nobody lives near it.
-    #[must_use]
     pub fn guess(&self, report: Place) -> Option<Guess> {
         let posterior = self.posterior(report);
         let places = self.prior.places();
@@ -107,13 +104,11 @@ pub struct Remapping {
 
 impl Remapping {
     /// Remapping of a mechanism's reports by a public prior.
-    #[must_use]
     pub fn new(noise: PlanarLaplace, prior: Arc<Population>) -> Self {
         Self { adversary: BayesianAdversary::new(noise, prior) }
     }
 
     /// What a report becomes; itself where nobody of the prior lives near.
-    #[must_use]
     pub fn remapped(&self, report: Place) -> Place {
         self.adversary.guess(report).map_or(report, |guess| guess.place)
     }

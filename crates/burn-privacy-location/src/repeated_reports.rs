@@ -1,8 +1,7 @@
 //! What several reports of one subject cost together, and the ledger they are charged to before they are made.
 
 use burn_privacy_accounting::{Adjacency, DpEvent};
-use burn_privacy_budget::describe_run;
-use burn_privacy_budget::ledger::Ledger;
+use burn_privacy_budget::ledger::{Ledger, RunDescription};
 use burn_privacy_budget::statement::{Guarantee, Statement};
 
 use super::error::LocationError;
@@ -29,7 +28,6 @@ pub struct ReportCount {
 
 /// The statement of `draws` reports of one subject: geo-indistinguishability adds up, so `n` draws are `n` epsilon. A
 /// statement of another grade says what more releases mean, and stays as it is.
-#[must_use]
 pub fn statement_of_draws(statement: PlaceStatement, count: ReportCount) -> PlaceStatement {
     let draws = count.most_draws.max(1);
     let guarantee = match statement.guarantee() {
@@ -87,7 +85,8 @@ impl ReportCharge {
         let (each, delta) = self.price(mask)?;
         let event = DpEvent::epsilon_delta(each, delta)?;
         let steps = count.most_draws.max(1);
-        let run = ledger.begin(describe_run(&self.run, event, steps, Adjacency::ReplaceOne, 1e-9, private)?)?;
+        let description = RunDescription::of_steps(&self.run, event, steps, Adjacency::ReplaceOne)?;
+        let run = ledger.begin(description.with_delta(1e-9).with_private_randomness(private))?;
         for _ in 0..steps {
             ledger.charge_step(run)?;
         }

@@ -21,7 +21,6 @@ pub struct PlaceStatement {
 
 impl PlaceStatement {
     /// A statement of a guarantee, without facts and caveats yet.
-    #[must_use]
     pub fn new(guarantee: Guarantee) -> Self {
         let (facts, assumptions, not_covered) = (Vec::new(), Vec::new(), Vec::new());
         Self { guarantee, facts, tables: Vec::new(), assumptions, not_covered, seeded: false }
@@ -46,42 +45,36 @@ impl PlaceStatement {
     }
 
     /// Adds a fact.
-    #[must_use]
     pub fn fact(mut self, name: &str, value: impl ToString) -> Self {
         self.facts.push(Fact::new(name, value));
         self
     }
 
     /// Adds facts in columns.
-    #[must_use]
     pub fn table(mut self, table: FactTable) -> Self {
         self.tables.push(table);
         self
     }
 
     /// Adds a sentence that the guarantee rests on.
-    #[must_use]
     pub fn assumption(mut self, sentence: impl Into<String>) -> Self {
         self.assumptions.push(sentence.into());
         self
     }
 
     /// Adds a sentence on what is not covered.
-    #[must_use]
     pub fn not_covered(mut self, sentence: impl Into<String>) -> Self {
         self.not_covered.push(sentence.into());
         self
     }
 
     /// Says that the randomness came from a fixed seed, so that nothing holds.
-    #[must_use]
     pub fn seeded(mut self, seeded: bool) -> Self {
         self.seeded |= seeded;
         self
     }
 
     /// The same with another guarantee.
-    #[must_use]
     pub(super) fn with_guarantee(mut self, guarantee: Guarantee) -> Self {
         self.guarantee = guarantee;
         self
@@ -114,10 +107,7 @@ impl Statement for PlaceStatement {
     }
 
     fn caveats(&self) -> Vec<Caveats> {
-        vec![
-            Caveats { title: "Assumptions", sentences: self.assumptions.clone() },
-            Caveats { title: "Not covered", sentences: self.not_covered.clone() },
-        ]
+        Caveats::both(&self.assumptions, &self.not_covered)
     }
 
     fn is_void(&self) -> bool {

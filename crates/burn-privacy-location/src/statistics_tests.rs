@@ -9,7 +9,7 @@ use super::*;
 const LOG_ODDS: f64 = 18.420_680_743_952_367;
 
 fn randomness(seed: u64, count: usize) -> Vec<PointRandomness> {
-    let key = PrivacyKey::draw(&Entropy::seeded(seed)).unwrap();
+    let key = PrivacyKey::draw(Entropy::seeded(seed)).unwrap();
     PointRandomness::fresh_rows(&key, 0, count).unwrap()
 }
 

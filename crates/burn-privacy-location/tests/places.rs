@@ -15,7 +15,7 @@ use burn_privacy_location::{
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 fn randomness(seed: u64, count: usize) -> Vec<PointRandomness> {
-    PointRandomness::fresh_rows(&PrivacyKey::draw(&Entropy::seeded(seed)).unwrap(), 0, count).unwrap()
+    PointRandomness::fresh_rows(&PrivacyKey::draw(Entropy::seeded(seed)).unwrap(), 0, count).unwrap()
 }
 
 /// Homes in a dense town, its suburbs, villages and lone farms: densities differ a thousandfold.
@@ -104,7 +104,7 @@ fn a_hundred_reports_average_out_and_are_charged_unless_draws_are_kept() {
     let mut ledger = Ledger::open(folder.path().join("reports.ledger"), "reports").unwrap();
 
     // Drawn anew: the attack finds homes to a tenth of the noise, and a hundred reports are charged.
-    let fresh = Draws::Fresh(PrivacyKey::draw(&Entropy::seeded(9)).unwrap());
+    let fresh = Draws::Fresh(PrivacyKey::draw(Entropy::seeded(9)).unwrap());
     let count = count_reports(&input, &noise, false, &options(true)).unwrap();
     assert_eq!((count.rows, count.subjects, count.most_draws), (4_000, 40, 100));
     let spent = charge("fresh").charge(&mut ledger, &noise, count, true).unwrap();
@@ -170,7 +170,7 @@ fn a_file_with_a_wrong_place_leaves_no_output_and_names_the_line() {
     let folder = tempfile::tempdir().unwrap();
     let (input, output) = (folder.path().join("in.csv"), folder.path().join("out.csv"));
     let noise = PlanarLaplace::new(0.01).unwrap();
-    let fresh = Draws::Fresh(PrivacyKey::draw(&Entropy::seeded(9)).unwrap());
+    let fresh = Draws::Fresh(PrivacyKey::draw(Entropy::seeded(9)).unwrap());
     for (row, words) in [
         ("NaN,0", "finite"),
         ("120.5,30", "exchanged"),

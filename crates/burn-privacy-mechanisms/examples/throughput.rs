@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn measure(threads: usize) -> Result<(), MechanismError> {
-    let key = PrivacyKey::draw(&Entropy::os())?;
+    let key = PrivacyKey::draw(Entropy::os())?;
     let mut single = vec![0.0_f32; COUNT];
     let mut double = vec![0.0_f64; COUNT];
     let gaussian_f32 = fastest(|step| fill_gaussian_f32(&key, step, 0, black_box(&mut single), 1.0))?;

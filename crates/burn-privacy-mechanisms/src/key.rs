@@ -35,19 +35,16 @@ pub enum Entropy {
 
 impl Entropy {
     /// Randomness from the operating system: private.
-    #[must_use]
     pub const fn os() -> Self {
         Self::Os
     }
 
     /// Randomness from a fixed seed: reproducible, and **not private**.
-    #[must_use]
     pub const fn seeded(seed: u64) -> Self {
         Self::Seeded(seed)
     }
 
     /// Whether a run with this randomness can be private: true for [`Entropy::Os`] alone.
-    #[must_use]
     pub const fn is_private(&self) -> bool {
         matches!(self, Self::Os)
     }
@@ -80,7 +77,7 @@ impl PrivacyKey {
     /// # Errors
     ///
     /// [`MechanismError::OsRandomness`] if the operating system's generator fails. There is no fallback.
-    pub fn draw(entropy: &Entropy) -> Result<Self, MechanismError> {
+    pub fn draw(entropy: Entropy) -> Result<Self, MechanismError> {
         let mut bytes = Box::new([0_u8; 32]);
         match entropy {
             Entropy::Os => {
@@ -107,7 +104,6 @@ impl PrivacyKey {
 
     /// Whether the key came from the operating system. A key of a fixed seed is not private, and whatever was made
     /// with it must say so.
-    #[must_use]
     pub const fn is_private(&self) -> bool {
         self.private
     }
@@ -145,8 +141,8 @@ mod tests {
     #[test]
     fn keys_of_the_operating_system_differ() {
         // Two 256-bit keys are equal with probability 2^-256.
-        let first = PrivacyKey::draw(&Entropy::os()).unwrap();
-        let second = PrivacyKey::draw(&Entropy::os()).unwrap();
+        let first = PrivacyKey::draw(Entropy::os()).unwrap();
+        let second = PrivacyKey::draw(Entropy::os()).unwrap();
         assert_ne!(first.expose(), second.expose());
         assert_ne!(first.expose(), &[0; 32]);
         assert!(first.is_private());
@@ -154,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_documented_key_and_no_privacy() {
-        let key = PrivacyKey::draw(&Entropy::seeded(42)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(42)).unwrap();
         let mut words = [0_u32; 8];
         words[0] = 42;
         for (word, four) in words[2..].iter_mut().zip(SEED_DOMAIN.chunks_exact(4)) {
@@ -164,7 +160,7 @@ mod tests {
         let expected: Vec<u8> = block[..8].iter().flat_map(|word| word.to_le_bytes()).collect();
         assert_eq!(key.expose().as_slice(), expected);
         assert!(!key.is_private());
-        assert_ne!(key.expose(), PrivacyKey::draw(&Entropy::seeded(43)).unwrap().expose());
+        assert_ne!(key.expose(), PrivacyKey::draw(Entropy::seeded(43)).unwrap().expose());
     }
 
     #[test]

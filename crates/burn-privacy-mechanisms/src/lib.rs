@@ -18,7 +18,7 @@
 //! use burn_privacy_mechanisms::{Entropy, PrivacyKey, fill_gaussian_f32, poisson_sample};
 //!
 //! # fn main() -> Result<(), burn_privacy_mechanisms::MechanismError> {
-//! let key = PrivacyKey::draw(&Entropy::os())?;
+//! let key = PrivacyKey::draw(Entropy::os())?;
 //!
 //! // Step 0 of a run over 50,000 records at sampling rate 0.005 (250 records expected).
 //! let batch: Vec<usize> = poisson_sample(&key, 0, 50_000, 0.005)?;

@@ -51,7 +51,7 @@ const CHUNK: u64 = 128 * TILE as u64;
 /// ```
 /// use burn_privacy_mechanisms::{Entropy, PrivacyKey, poisson_sample};
 ///
-/// let key = PrivacyKey::draw(&Entropy::os())?;
+/// let key = PrivacyKey::draw(Entropy::os())?;
 /// assert_eq!(poisson_sample(&key, 0, 4, 1.0)?, [0, 1, 2, 3]);
 /// assert!(poisson_sample(&key, 0, 4, 0.0)?.is_empty());
 /// # Ok::<(), burn_privacy_mechanisms::MechanismError>(())

@@ -35,7 +35,6 @@ pub enum Purpose {
 
 impl Purpose {
     /// Whether privacy rests on the words of this purpose being unknown.
-    #[must_use]
     pub const fn is_secret(self) -> bool {
         matches!(
             self,

@@ -24,7 +24,7 @@ pub fn fill_uniform(
     if purpose.is_secret() {
         return Err(MechanismError::SecretPurpose { purpose });
     }
-    fill(key, purpose, step, first_element, out)
+    fill(key, purpose, step, first_element, out, open_unit)
 }
 
 /// As [`fill_uniform`], for the coins and the noise of a mechanism: numbers that must stay unknown.
@@ -43,7 +43,7 @@ pub fn fill_secret_uniform(
 ) -> Result<(), MechanismError> {
     match purpose {
         Purpose::InputPerturbation | Purpose::OutputPerturbation | Purpose::Assignment => {
-            fill(key, purpose, step, first_element, out)
+            fill(key, purpose, step, first_element, out, open_unit)
         }
         _ => Err(MechanismError::OtherPurpose { purpose }),
     }
@@ -66,29 +66,24 @@ pub fn fill_secret_words(
     let (Purpose::InputPerturbation | Purpose::OutputPerturbation | Purpose::Assignment) = purpose else {
         return Err(MechanismError::OtherPurpose { purpose });
     };
-    check_elements(first_element, out.len())?;
-    let mut stream = KeyStream::open(key, purpose, step, 2 * u128::from(first_element))?;
-    let mut bytes = [0_u8; 8];
-    for word in out {
-        stream.read(&mut bytes);
-        *word = u64::from_le_bytes(bytes);
-    }
-    Ok(())
+    fill(key, purpose, step, first_element, out, |word| word)
 }
 
-fn fill(
+/// Fills `out` with what `of_word` makes of the elements' 64-bit numbers.
+fn fill<T>(
     key: &PrivacyKey,
     purpose: Purpose,
     step: u64,
     first_element: u64,
-    out: &mut [f64],
+    out: &mut [T],
+    of_word: impl Fn(u64) -> T,
 ) -> Result<(), MechanismError> {
     check_elements(first_element, out.len())?;
     let mut stream = KeyStream::open(key, purpose, step, 2 * u128::from(first_element))?;
     let mut bytes = [0_u8; 8];
-    for x in out {
+    for value in out {
         stream.read(&mut bytes);
-        *x = open_unit(u64::from_le_bytes(bytes));
+        *value = of_word(u64::from_le_bytes(bytes));
     }
     Ok(())
 }
@@ -146,7 +141,7 @@ mod tests {
 
     #[test]
     fn secret_numbers_are_for_mechanisms_only() {
-        let key = PrivacyKey::draw(&crate::Entropy::seeded(1)).unwrap();
+        let key = PrivacyKey::draw(crate::Entropy::seeded(1)).unwrap();
         let mut out = [0.0; 4];
         for purpose in [Purpose::Sampling, Purpose::Noise, Purpose::Testing] {
             let error = fill_secret_uniform(&key, purpose, 0, 0, &mut out).unwrap_err();

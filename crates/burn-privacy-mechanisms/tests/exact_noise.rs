@@ -29,7 +29,7 @@ fn assert_share(count: u64, draws: u64, p: f64, what: &str) {
 }
 
 fn check(draws: u64, seed: u64) {
-    let key = PrivacyKey::draw(&Entropy::seeded(seed)).unwrap();
+    let key = PrivacyKey::draw(Entropy::seeded(seed)).unwrap();
     let normal = Normal::new(0.0, 1.0).unwrap();
     let std = 1.3 * 2.0_f64.powi(40);
     let (mut quantiles, mut low, mut middle) = (vec![0_u64; CELLS], vec![0_u64; 256], vec![0_u64; 256]);
@@ -76,7 +76,7 @@ fn fifty_million_values_are_normal_to_their_lowest_bits_and_in_their_tails() {
 #[test]
 #[ignore = "prints times: cargo test --release -p burn-privacy-mechanisms --test exact_noise -- --ignored --nocapture what_it_costs"]
 fn what_it_costs() {
-    let key = PrivacyKey::draw(&Entropy::seeded(13)).unwrap();
+    let key = PrivacyKey::draw(Entropy::seeded(13)).unwrap();
     for (name, threads) in [("one core", 1), ("all cores", 0)] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {

@@ -128,7 +128,6 @@ impl AtomicFile {
     }
 
     /// The name that the file will get.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -1,7 +1,6 @@
 //! Numbers for people.
 
 /// `12345` as `12,345`, for people.
-#[must_use]
 pub fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();

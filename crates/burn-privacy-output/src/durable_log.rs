@@ -217,31 +217,26 @@ impl DurableLog {
     }
 
     /// The log's absolute path.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Bytes that are known to be in the file.
-    #[must_use]
     pub fn len(&self) -> u64 {
         self.length
     }
 
     /// True if nothing is in the file.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
     /// How many lines were made durable since it was opened.
-    #[must_use]
     pub fn syncs(&self) -> u64 {
         self.syncs
     }
 
     /// Whether a write failed or met a changed file, after which nothing more is written.
-    #[must_use]
     pub fn has_failed(&self) -> bool {
         self.failed
     }

@@ -11,7 +11,6 @@ use sha2::{Digest, Sha256};
 /// let digest = burn_privacy_output::fingerprint("abc");
 /// assert_eq!(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 /// ```
-#[must_use]
 pub fn fingerprint(bytes: impl AsRef<[u8]>) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -24,7 +24,6 @@ pub struct InvalidValue {
 
 impl InvalidValue {
     /// A refusal of the value `given` for `name`.
-    #[must_use]
     pub fn new(
         name: impl Into<Cow<'static, str>>,
         given: impl fmt::Display,

@@ -2,8 +2,9 @@
 //!
 //! [`AtomicFile`] and [`write_atomically`] write a file so that nobody ever finds half of it. A [`DurableLog`] appends
 //! lines that are on the disk when it returns, under a lock, and notices if its file is replaced. An [`InvalidValue`]
-//! says what was given and what is allowed; [`printable`] text has no control characters; a [`fingerprint`] tells settings apart. Without the default feature `files`,
-//! only the last two are there (no fingerprint), for crates that write nothing. With the feature `plot`, [`plot::LineChart`]
+//! says what was given and what is allowed; [`printable`] text has no control characters; a [`SilentThread`] prints no panics; a
+//! [`fingerprint`] tells settings apart. Without the default feature `files` there are no files, no logs and no fingerprints, for
+//! crates that write nothing. With the feature `plot`, [`plot::LineChart`]
 //! draws curves, with error bars if there are any, as PNG and SVG; the font is built in, so that the same data gives the
 //! same picture everywhere. The feature `trace` is for tests: it records what is asked of the file system, and replays power cuts.
 //!
@@ -38,6 +39,7 @@ mod invalid_value;
 #[cfg(feature = "plot")]
 pub mod plot;
 mod printable;
+mod silent_panics;
 #[cfg(feature = "trace")]
 pub mod trace;
 
@@ -51,3 +53,4 @@ pub use error::OutputError;
 pub use fingerprint::fingerprint;
 pub use invalid_value::InvalidValue;
 pub use printable::{printable, printable_lines, printable_markdown};
+pub use silent_panics::{SilentProcess, SilentThread};

@@ -13,7 +13,6 @@ use std::borrow::Cow;
 /// assert_eq!(printable("run 1, größer"), "run 1, größer");
 /// assert_eq!(printable("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\n");
 /// ```
-#[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false)
 }
@@ -23,7 +22,6 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 /// ```
 /// assert_eq!(burn_privacy_output::printable_lines("a\n\tb\r\u{7}"), "a\n\tb\\r\\u{7}");
 /// ```
-#[must_use]
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
     escaped(text, |character| matches!(character, '\n' | '\t'))
 }
@@ -33,7 +31,6 @@ pub fn printable_lines(text: &str) -> Cow<'_, str> {
 /// ```
 /// assert_eq!(burn_privacy_output::printable_markdown("a|b\n<i>"), "a\\|b &lt;i>");
 /// ```
-#[must_use]
 pub fn printable_markdown(text: &str) -> String {
     let line = text.replace("\r\n", " ").replace(['\n', '\r'], " ");
     let mut shown = String::with_capacity(line.len());

@@ -52,14 +52,12 @@ impl WeightFile {
     }
 
     /// Replaces what a regular expression matches in the file's names, after earlier patterns; `$1` is its first group.
-    #[must_use]
     pub fn with_renaming(mut self, pattern: &str, replacement: &str) -> Self {
         self.renaming.push((pattern.to_owned(), replacement.to_owned()));
         self
     }
 
     /// Leaves the module's own weights whose names a regular expression matches, whatever the file has.
-    #[must_use]
     pub fn keeping(mut self, pattern: &str) -> Self {
         self.keeping.push(pattern.to_owned());
         self
@@ -67,7 +65,6 @@ impl WeightFile {
 
     /// Takes the weights under a key of a PyTorch file, such as `state_dict`. Other formats have none. (PyTorch files need the
     /// feature `pytorch`.)
-    #[must_use]
     pub fn with_top_level_key(mut self, key: &str) -> Self {
         self.top_level_key = Some(key.to_owned());
         self

@@ -12,7 +12,7 @@ pub const REPORT_SCHEMA: &str = "burn-privacy/run-report";
 /// The version of the report's JSON that this crate writes and reads.
 pub const REPORT_VERSION: u32 = 1;
 
-/// The version of Burn that this crate is built on (its manifest asks for exactly this one).
+/// The version of Burn that the workspace asks for, exactly this one; a test compares the two.
 const BURN_VERSION: &str = "0.22.1";
 
 /// The record of one training run, private or not.

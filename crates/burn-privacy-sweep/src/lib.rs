@@ -47,7 +47,6 @@ mod planned;
 mod report;
 mod runner;
 mod selection;
-mod silence;
 mod summary;
 mod table;
 mod trial;

@@ -27,7 +27,7 @@ pub struct PlanFigures {
 impl PlanFigures {
     fn of(plan: &PrivacyPlan) -> Result<Self> {
         let mut renyi = RdpAccountant::new(plan.adjacency());
-        renyi.compose(&plan.event()?, 1)?;
+        renyi.compose(plan.event(), 1)?;
         Ok(Self {
             noise_multiplier: plan.noise_multiplier(),
             batch_size: plan.sampling().expected_batch_size(),

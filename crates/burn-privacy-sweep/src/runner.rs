@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 use super::config::SweepConfig;
 use super::log::{TrialEnd, TrialLog, TrialRecord};
 use super::planned::PlannedSetting;
-use super::silence::silence_thread;
 use super::summary::SweepSummary;
 use super::trial::{Trial, TrialResult};
 use crate::error::Result;
-use burn_privacy_budget::describe_run;
-use burn_privacy_budget::ledger::Ledger;
+use burn_privacy_budget::ledger::{Ledger, RunDescription};
 use burn_privacy_budget::plan::PrivacyPlan;
+use burn_privacy_output::SilentThread;
 
 /// Name of the ledger in the sweep's folder, unless another is named.
 const LEDGER_FILE: &str = "privacy-ledger.jsonl";
@@ -154,14 +153,10 @@ impl Sweep {
         let name = format!("{stem}{}", attempts + 1);
         let plan = &planned.plan;
         let private = self.config.seed.is_none();
-        let run = ledger.begin(describe_run(
-            &name,
-            plan.step_event()?,
-            plan.steps(),
-            plan.adjacency(),
-            plan.delta(),
-            private,
-        )?)?;
+        let description = RunDescription::of_steps(&name, plan.step_event()?, plan.steps(), plan.adjacency())?
+            .with_delta(plan.delta())
+            .with_private_randomness(private);
+        let run = ledger.begin(description)?;
         ledger.reserve(run, plan.steps())?;
         ledger.close(run, plan.steps())?;
         Ok(name)
@@ -240,7 +235,7 @@ pub(super) fn outcome_of(
     trial: impl FnOnce() -> TrialResult + Send,
 ) -> std::result::Result<super::TrialOutcome, String> {
     let run = || {
-        silence_thread();
+        let _silence = SilentThread::begin();
         trial().map_err(|error| error.to_string())
     };
     match std::thread::scope(|scope| scope.spawn(run).join()) {

@@ -9,12 +9,11 @@ use super::config::{Setting, SweepConfig};
 use super::error::refuse;
 use super::planned::PlannedSetting;
 use super::runner::outcome_of;
-use super::silence::SilentProcess;
 use super::trial::{Trial, TrialResult};
 use crate::error::Result;
-use burn_privacy_budget::describe_run;
-use burn_privacy_budget::ledger::Ledger;
+use burn_privacy_budget::ledger::{Ledger, RunDescription};
 use burn_privacy_budget::plan::PrivacyPlan;
+use burn_privacy_output::SilentProcess;
 
 /// More runs than this are never made; the probability of that many is below what a 53-bit uniform number can hit.
 const MOST_RUNS: u64 = 1_000_000;
@@ -144,16 +143,18 @@ impl PrivateSelection {
     ) -> Result<Option<Selected>> {
         let mut ledger = Ledger::open(ledger, &self.config.dataset)?;
         let delta = self.config.delta;
-        let id = ledger.begin(describe_run(run, self.event()?, 1, Adjacency::AddOrRemoveOne, delta, true)?)?;
+        let description = RunDescription::of_steps(run, self.event()?, 1, Adjacency::AddOrRemoveOne)?;
+        let id = ledger.begin(description.with_delta(delta))?;
         ledger.reserve(id, 1)?;
         ledger.close(id, 1)?;
 
-        let key = PrivacyKey::draw(&Entropy::os())?;
+        let key = PrivacyKey::draw(Entropy::os())?;
         let uniform = |index: u64| {
             let mut number = [0.0];
             fill_secret_uniform(&key, Purpose::Assignment, 0, index, &mut number).map(|()| number[0])
         };
         let count = draw_count(self.runs, uniform(0)?);
+        // How many trials panic says something of how many there were; also a helper thread of a trial may panic.
         let _silence = SilentProcess::begin();
         let mut best: Option<Selected> = None;
         for index in 0..count {

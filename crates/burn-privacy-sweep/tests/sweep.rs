@@ -397,7 +397,7 @@ fn a_private_selection_charges_the_worst_setting_once_and_gives_the_best() {
     // It bounds every setting's own selection.
     for planned in config.planned().unwrap() {
         let mut accountant = RdpAccountant::new(ADD);
-        accountant.compose(&DpEvent::repeat_and_select(runs, planned.plan.event().unwrap()).unwrap(), 1).unwrap();
+        accountant.compose(&DpEvent::repeat_and_select(runs, planned.plan.event().clone()).unwrap(), 1).unwrap();
         assert!(accountant.epsilon(1e-4).unwrap() <= selection.epsilon().unwrap());
         assert!(planned.figures.epsilon_rdp < selection.epsilon().unwrap());
     }

@@ -1,9 +1,9 @@
 //! Records the forward pass of a model, its loss closure and Burn's own backward pass, without executing anything.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::{Autodiff, AutodiffBackend};
@@ -13,6 +13,7 @@ use burn_backend::{DeviceError, DeviceSettings};
 use burn_capture::{CaptureBackend, CaptureError, CapturedGraph};
 use burn_dispatch::DispatchTensor;
 use burn_ir::TensorId;
+use burn_privacy_output::SilentThread;
 
 use crate::error::{TraceError, UnprotectedText, count_in_words};
 use crate::graph::{Graph, Recorded};
@@ -60,8 +61,6 @@ impl Drop for OfThread {
 
 thread_local! {
     static DEVICES: RefCell<Vec<OfThread>> = const { RefCell::new(Vec::new()) };
-    /// Whether panics on this thread are caught here.
-    static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Why there is no recording.
@@ -276,22 +275,9 @@ impl<M: Module> Program<'_, M> {
 }
 
 /// Catches a panic without a word: what Burn says of a recorded tensor would only confuse.
-///
-/// The first call puts a hook in front of the process's panic hook, which hands everything on that panics elsewhere.
 fn quietly<T>(run: impl FnOnce() -> T + UnwindSafe) -> std::thread::Result<T> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let others = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            if !QUIET.with(Cell::get) {
-                others(panic);
-            }
-        }));
-    });
-    let before = QUIET.replace(true);
-    let found = catch_unwind(run);
-    QUIET.set(before);
-    found
+    let _silence = SilentThread::begin();
+    catch_unwind(run)
 }
 
 /// Burn's words for what can't be recorded, in ours.

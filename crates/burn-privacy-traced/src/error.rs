@@ -125,7 +125,6 @@ pub enum TraceError {
 }
 
 /// How many values a loss closure returned, in words that do not tell how many `examples` there are.
-#[must_use]
 pub fn count_in_words(found: usize, examples: usize) -> String {
     match found.checked_rem(examples) {
         _ if found == 1 => "1 value for the whole batch".to_owned(),
@@ -144,7 +143,6 @@ impl UnprotectedText {
     }
 
     /// The text, for the program's author: whoever publishes it may publish records.
-    #[must_use]
     pub fn unprotected_text(&self) -> &str {
         &self.0
     }

@@ -56,7 +56,6 @@ pub struct KernelGradient {
 
 impl Gradient {
     /// The gradients of the first examples.
-    #[must_use]
     pub fn of_first(self, examples: usize) -> Self {
         match self {
             Self::Formed(values) => Self::Formed(first(values, examples)),

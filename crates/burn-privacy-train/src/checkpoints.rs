@@ -35,7 +35,6 @@ impl Checkpoints {
     }
 
     /// Keeps the last `count` checkpoints; zero counts as one.
-    #[must_use]
     pub fn keeping(mut self, count: usize) -> Self {
         self.kept = count.max(1);
         self

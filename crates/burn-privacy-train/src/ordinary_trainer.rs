@@ -34,14 +34,12 @@ impl<D, B> OrdinaryTrainer<D, B> {
     }
 
     /// The learning rate, in units of the optimizer.
-    #[must_use]
     pub fn with_learning_rate(mut self, rate: f64) -> Self {
         self.learning_rate = rate;
         self
     }
 
     /// The seed of the shuffling; without one, it differs each time.
-    #[must_use]
     pub fn with_seed(mut self, seed: Option<u64>) -> Self {
         self.seed = seed;
         self

@@ -90,7 +90,6 @@ where
 
     /// A learning rate for each step of this call to [`train`](Self::train), counted from 0, or from the steps that were charged
     /// before if the run is [resumed](Self::resuming). It must not depend on private data.
-    #[must_use]
     pub fn with_learning_rate_schedule(mut self, rate: impl Fn(u64) -> f64 + 'static) -> Self {
         self.learning_rate = Box::new(rate);
         self
@@ -110,7 +109,6 @@ where
     /// Writes a checkpoint after every `every` updates (zero counts as one) and after the last one.
     ///
     /// It holds what the run released, and neither keys nor data.
-    #[must_use]
     pub fn with_checkpoints(mut self, checkpoints: Checkpoints, every: u64) -> Self {
         self.checkpoints = Some((checkpoints, every.max(1)));
         self
@@ -124,14 +122,12 @@ where
     /// Model, optimizer, average and clipping norm are those of the checkpoint; keys are new, and the steps that are left are those
     /// that the plan has and the session's ledger has not charged. Steps between the checkpoint and a crash are lost: they were
     /// charged, and may have been seen.
-    #[must_use]
     pub fn resuming(mut self) -> Self {
         self.resuming = true;
         self
     }
 
     /// Keeps the curve in `history`, which a [`Monitor`](crate::Monitor) has, so that checkpoints hold it.
-    #[must_use]
     pub fn with_history(mut self, history: TrainingHistory) -> Self {
         self.history = history;
         self

@@ -40,9 +40,9 @@
 //! # Ok::<(), burn_privacy::Error>(())
 //! ```
 //!
-//! What changes against plain Burn: layers come from [`nn`] instead of `burn::nn`, the loss keeps one value per
-//! example ([`loss`]), and batches come from the session instead of a data loader. The device decides the
-//! backend at run time, as in Burn.
+//! What changes against plain Burn: the loss keeps one value per example ([`loss`]), and batches come from the session
+//! instead of a data loader. Layers may stay Burn's; those of [`nn`] are faster. The device decides the backend at run
+//! time, as in Burn.
 //!
 //! # What is guaranteed
 //!
@@ -53,9 +53,10 @@
 //! assumptions, and what it does not cover. [`Entropy::Seeded`](mechanisms::Entropy) makes a run reproducible and marks
 //! every report as not private.
 //!
-//! How much accuracy a given epsilon costs is a question for a [`sweep`]. Besides the gradients, noise can go on an ensemble's answers: see [`prediction`].
+//! How much accuracy a given epsilon costs is a question for a [`sweep`]. Besides the gradients, noise can go on an
+//! ensemble's answers: see [`prediction`].
 //!
-//! # Three levels
+//! # Two levels
 //!
 //! | level | for | entry |
 //! |---|---|---|

@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn every_entry_gets_its_own_element_of_the_steps_noise() {
         let device = Device::flex().autodiff();
-        let key = PrivacyKey::draw(&Entropy::seeded(4)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(4)).unwrap();
         // All parameters within one tile of the generator, and over many.
         for width in [7, 1_000] {
             let model: [Linear; 2] = std::array::from_fn(|_| LinearConfig::new(3, width).init(&device));
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn exact_noise_is_that_of_the_grid_whatever_the_cut() {
         let device = Device::flex().autodiff();
-        let key = PrivacyKey::draw(&Entropy::seeded(4)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(4)).unwrap();
         for (norm, spacing) in [(1.0, 2_f64.powi(-40)), (0.7, 2_f64.powi(-40)), (3.0, 2_f64.powi(-38))] {
             let model: [Linear; 2] = std::array::from_fn(|_| LinearConfig::new(3, 50).init(&device));
             let trainable = TrainableParameters::of(&model).unwrap();
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn counts_get_noise_of_either_kind() {
-        let key = PrivacyKey::draw(&Entropy::seeded(4)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(4)).unwrap();
         for noise in [Noise::FloatingPoint, Noise::ExactRounded] {
             let found: Vec<f64> = (0..500)
                 .map(|step| OfStep::new(noise, &key, step).unwrap().noisy_count(-3.5, 77, 2.0, 10.0).unwrap())

@@ -80,7 +80,7 @@ impl PoissonSampler {
         plan: Arc<PrivacyPlan>,
         population: usize,
         kept: Option<Vec<bool>>,
-        entropy: &Entropy,
+        entropy: Entropy,
     ) -> Result<Self> {
         plan.check_population(population)?;
         let key = PrivacyKey::draw(entropy)?;

@@ -39,7 +39,6 @@ impl WeightAverage {
     }
 
     /// Goes on from an average over `steps` steps, whose weights `averaged` has.
-    #[must_use]
     pub fn resumed<M: Module>(mut self, steps: u64, averaged: &M) -> Self {
         self.weights.clear();
         if steps > 0 {

@@ -90,8 +90,8 @@ fn a_convolutional_network() {
 }
 
 #[test]
-fn a_convolution_with_standardised_weights() {
-    on_adapter("a_convolution_with_standardised_weights", |device| {
+fn a_convolution_with_standardized_weights() {
+    on_adapter("a_convolution_with_standardized_weights", |device| {
         let new =
             |device: &Device| -> WeightStandardizedConv2d { Conv2dConfig::new([2, 4], [2, 3]).init(device).into() };
         assert_equals_cpu_loop(device, new, &Values::new(2).examples(5, 72, 4 * 5 * 4), 0.5, |model, batch| {

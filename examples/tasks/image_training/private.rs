@@ -55,7 +55,7 @@ pub fn train_private<M: Classifier>(
     go_on: impl FnMut(&M, f64) -> Result<bool>,
 ) -> Result<(M, PrivacyStatement)> {
     let augmentation = augmentation(&training.images, training.views);
-    let batcher = AugmentedBatcher::new(training.batcher, augmentation, &training.entropy)?;
+    let batcher = AugmentedBatcher::new(training.batcher, augmentation, training.entropy)?;
     let session = match training.users {
         Some(users) => {
             let users = Users::by((0..training.images.len()).map(|image| image as u64 % users), UserGradient::Mean);

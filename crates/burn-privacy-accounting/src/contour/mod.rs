@@ -51,7 +51,6 @@ pub struct ContourEstimator {
 
 impl ContourEstimator {
     /// An empty estimator.
-    #[must_use]
     pub fn new(adjacency: Adjacency) -> Self {
         Self { adjacency, terms: Terms::default(), bound: RdpAccountant::new(adjacency) }
     }

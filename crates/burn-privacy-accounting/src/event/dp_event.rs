@@ -27,25 +27,21 @@ impl DpEvent {
     }
 
     /// The event's kind, to match on.
-    #[must_use]
     pub fn kind(&self) -> &EventKind {
         &self.kind
     }
 
     /// Number of levels of events, 1 for an event that contains no other.
-    #[must_use]
     pub fn depth(&self) -> usize {
         self.depth
     }
 
     /// Nothing was released.
-    #[must_use]
     pub fn no_op() -> Self {
         Self { kind: EventKind::NoOp, depth: 1 }
     }
 
     /// Something was released without any protection.
-    #[must_use]
     pub fn non_private() -> Self {
         Self { kind: EventKind::NonPrivate, depth: 1 }
     }
@@ -224,7 +220,6 @@ impl DpEvent {
     }
 
     /// The event's name, as in JSON.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         self.kind.name()
     }

@@ -37,19 +37,16 @@ struct UncheckedDocument {
 
 impl EventDocument {
     /// Puts an event into a document of the present schema.
-    #[must_use]
     pub fn new(event: DpEvent) -> Self {
         Self { schema: EVENT_SCHEMA.to_owned(), version: EVENT_SCHEMA_VERSION, event }
     }
 
     /// The event.
-    #[must_use]
     pub fn event(&self) -> &DpEvent {
         &self.event
     }
 
     /// Takes the event out.
-    #[must_use]
     pub fn into_event(self) -> DpEvent {
         self.event
     }
@@ -74,7 +71,6 @@ impl TryFrom<UncheckedDocument> for EventDocument {
 
 impl DpEvent {
     /// The event as a JSON document with schema name and version. Numbers survive the round trip exactly.
-    #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(&EventDocument::new(self.clone()))
             .expect("an event holds finite numbers and string keys only")

@@ -219,7 +219,6 @@ pub enum RunCount {
 
 impl EventKind {
     /// The name, as in JSON.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::NoOp => "no_op",
@@ -245,7 +244,6 @@ impl EventKind {
     }
 
     /// The events directly inside this one.
-    #[must_use]
     pub fn children(&self) -> &[DpEvent] {
         match self {
             Self::PoissonSampled { event, .. }

@@ -97,7 +97,6 @@ pub struct PldAccountant {
 
 impl PldAccountant {
     /// An empty accountant whose brackets are at most one part in 10,000 wide.
-    #[must_use]
     pub fn new(adjacency: Adjacency) -> Self {
         Self {
             adjacency,
@@ -123,7 +122,6 @@ impl PldAccountant {
     }
 
     /// The relative width of the brackets that is aimed at.
-    #[must_use]
     pub fn accuracy(&self) -> f64 {
         self.accuracy
     }

@@ -148,31 +148,26 @@ impl RdpFilter {
     }
 
     /// The Renyi order at which is counted.
-    #[must_use]
     pub fn order(&self) -> f64 {
         self.order
     }
 
     /// The Renyi divergence at that order that may be spent, in nats.
-    #[must_use]
     pub fn budget(&self) -> f64 {
         self.budget
     }
 
     /// The Renyi divergence at that order that was spent, in nats.
-    #[must_use]
     pub fn spent(&self) -> f64 {
         self.spent
     }
 
     /// The probability of failures that is set aside.
-    #[must_use]
     pub fn failures(&self) -> f64 {
         self.failures
     }
 
     /// The probability of failures that was spent.
-    #[must_use]
     pub fn failed(&self) -> f64 {
         self.failed
     }

@@ -67,7 +67,6 @@ struct FixedOrders {
 
 impl RdpAccountant {
     /// An empty accountant that searches the best real order.
-    #[must_use]
     pub fn new(adjacency: Adjacency) -> Self {
         Self { adjacency, terms: Terms::default(), orders: None }
     }
@@ -93,7 +92,6 @@ impl RdpAccountant {
     }
 
     /// The orders in use, or none if the best real order is searched.
-    #[must_use]
     pub fn orders(&self) -> Option<&[f64]> {
         self.orders.as_ref().map(|fixed| fixed.orders.as_slice())
     }

@@ -101,7 +101,7 @@ impl Plan {
                                 Entropy::Seeded(seed) => Entropy::seeded(seed.wrapping_add(1 + writers.len() as u64)),
                                 Entropy::Os => Entropy::os(),
                             };
-                            let writer = treatment.ready(key, &entropy).map_err(|problem| column.wrong(problem))?;
+                            let writer = treatment.ready(key, entropy).map_err(|problem| column.wrong(problem))?;
                             writers.push((Arc::clone(treatment), Arc::clone(&writer)));
                             writer
                         }
@@ -369,7 +369,7 @@ impl Plan {
             guesses,
             realistic,
         };
-        let noise = schema.noise.as_ref().map(|noise| noise.statement(&options.entropy));
+        let noise = schema.noise.as_ref().map(|noise| noise.statement(options.entropy));
         ColumnsStatement::new(schema, &order, noise, &observed)
     }
 }

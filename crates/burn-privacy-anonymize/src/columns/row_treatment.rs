@@ -39,7 +39,7 @@ pub trait RowTreatment: Debug + Send + Sync {
     /// # Errors
     ///
     /// A sentence.
-    fn ready(&self, key: Option<&PseudonymKey>, entropy: &Entropy) -> Result<Arc<dyn RowWriter>, String>;
+    fn ready(&self, key: Option<&PseudonymKey>, entropy: Entropy) -> Result<Arc<dyn RowWriter>, String>;
 }
 
 /// Writes a row's cell, from those of [`RowTreatment::reads`] (nothing for a null); the error is the rest of a sentence on the

@@ -158,7 +158,6 @@ impl ColumnsStatement {
     }
 
     /// Adds a fact, such as what was charged.
-    #[must_use]
     pub fn fact(mut self, name: &str, value: impl ToString) -> Self {
         self.more.push(Fact::new(name, value));
         self

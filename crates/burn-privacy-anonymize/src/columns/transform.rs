@@ -134,8 +134,8 @@ fn run<R: Read + Send>(
     options: &TransformOptions,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ColumnsStatement, AnonymizeError> {
-    let randomness = PrivacyKey::draw(&options.entropy)
-        .map_err(|error| AnonymizeError::Unreachable { reason: error.to_string() })?;
+    let randomness =
+        PrivacyKey::draw(options.entropy).map_err(|error| AnonymizeError::Unreachable { reason: error.to_string() })?;
     let (mut rows, header) = Rows::open(open()?, input, schema, options)?;
     let plan = Plan::new(schema, key, input, header, &rows, options, randomness)?;
     let mut workers = plan.workers();

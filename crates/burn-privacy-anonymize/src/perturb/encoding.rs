@@ -42,13 +42,11 @@ impl TableFormat {
     }
 
     /// The byte between cells.
-    #[must_use]
     pub fn separator(&self) -> u8 {
         self.separator.unwrap_or(b',')
     }
 
     /// The byte that lines without cells begin with.
-    #[must_use]
     pub fn comment(&self) -> Option<u8> {
         self.comment
     }

@@ -43,7 +43,7 @@
 //!     "#,
 //!     None,
 //! )?;
-//! let statement = schema.statement(&Entropy::os());
+//! let statement = schema.statement(Entropy::os());
 //! assert_eq!((statement.level, statement.epsilon), (ProtectionLevel::Row, 2.0));
 //! # Ok::<(), burn_privacy_anonymize::perturb::TableError>(())
 //! ```

@@ -79,7 +79,7 @@ mod tests {
     use burn_privacy_mechanisms::key::Entropy;
 
     fn told(check: &ReadabilityCheck, unreadable: u64, rows: u64, seed: u64) -> Option<bool> {
-        let key = PrivacyKey::draw(&Entropy::seeded(seed)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(seed)).unwrap();
         check.tell(&[unreadable], rows, &key, 3).unwrap().map(|told| told[0])
     }
 

@@ -43,7 +43,6 @@ pub struct PerturbOptions {
 
 impl PerturbOptions {
     /// Options for a comma-separated table, that replace nothing.
-    #[must_use]
     pub fn new(entropy: Entropy) -> Self {
         Self { entropy, format: TableFormat::default(), replace: false, chunk_records: 16 * BLOCK }
     }
@@ -151,7 +150,7 @@ fn perturbed(
     };
     let header = header_of(input, &header)?;
     let plan = Plan::new(schema, input, &header, format)?;
-    let key = PrivacyKey::draw(&options.entropy)?;
+    let key = PrivacyKey::draw(options.entropy)?;
     write(&plan.header())?;
 
     let most = options.chunk_records.clamp(1, MOST_RECORDS);
@@ -184,7 +183,7 @@ fn perturbed(
     if schema.delta() > 0.0 && schema.delta() >= 1.0 / records as f64 {
         return Err(TableError::Delta { delta: schema.delta(), rows: records });
     }
-    let mut statement = schema.statement(&options.entropy);
+    let mut statement = schema.statement(options.entropy);
     statement.unprotected_rows = Some(records);
     if let Some(check) = schema.readability() {
         // Columns in the schema's order, whatever the input's.

@@ -128,13 +128,11 @@ impl TableSchema {
     }
 
     /// The epsilon of a whole row: the sum over the perturbed columns.
-    #[must_use]
     pub fn epsilon(&self) -> f64 {
         self.epsilon
     }
 
     /// The delta of a whole row: the sum over the perturbed columns.
-    #[must_use]
     pub fn delta(&self) -> f64 {
         self.delta
     }
@@ -148,13 +146,12 @@ impl TableSchema {
     }
 
     /// True if it is told, privately, which columns seem unreadable (`readability_epsilon`).
-    #[must_use]
     pub fn checks_readability(&self) -> bool {
         self.readability.is_some()
     }
 
     /// What a table perturbed under this schema is worth, with this randomness.
-    pub fn statement(&self, entropy: &Entropy) -> PerturbationStatement {
+    pub fn statement(&self, entropy: Entropy) -> PerturbationStatement {
         let (mut guarantees, mut kept, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
         for Column { name, label, treatment } in &self.columns {
             match treatment {

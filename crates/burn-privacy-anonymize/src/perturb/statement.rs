@@ -129,13 +129,11 @@ impl PerturbationStatement {
     }
 
     /// As JSON, with all numbers at full precision.
-    #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a statement has string keys only")
     }
 
     /// As a Markdown section.
-    #[must_use]
     pub fn to_markdown(&self) -> String {
         markdown(self)
     }
@@ -213,10 +211,7 @@ impl Statement for PerturbationStatement {
     }
 
     fn caveats(&self) -> Vec<Caveats> {
-        vec![
-            Caveats { title: "Assumptions", sentences: self.assumptions.clone() },
-            Caveats { title: "Not covered", sentences: self.not_covered.clone() },
-        ]
+        Caveats::both(&self.assumptions, &self.not_covered)
     }
 
     fn is_void(&self) -> bool {

@@ -67,7 +67,6 @@ impl PseudonymKey {
     }
 
     /// A key for one purpose and one domain of values; it tells nothing about the others.
-    #[must_use]
     pub fn derive(&self, purpose: &str, domain: &str) -> [u8; 32] {
         let mut mac = keyed(self.0.as_slice());
         // Lengths keep ("ab", "c") and ("a", "bc") apart.

@@ -42,8 +42,7 @@ pub(super) fn cluster_greedily(
 ) -> Vec<Cluster> {
     let values_needed = judge.models.iter().map(PrivacyModel::least_values).max().unwrap_or(1) as usize;
     let value = |tuple: u32| judge.table.sensitive_code(tuple as usize);
-    let mut order: Vec<u32> = (0..rows.len() as u32).filter(|&tuple| rows[tuple as usize] > 0).collect();
-    order.sort_by(|one, other| loneliness[*other as usize].total_cmp(&loneliness[*one as usize]));
+    let order = loneliest_first(rows, loneliness);
     let mut left: Vec<u64> = rows.to_vec();
     let mut open = order.clone();
     let mut clusters: Vec<Cluster> = Vec::new();
@@ -116,8 +115,7 @@ pub(super) fn cluster_closely(
 ) -> Vec<Cluster> {
     let shares = judge.shares();
     let value = |tuple: u32| judge.table.sensitive_code(tuple as usize).map_or(0, |code| code as usize);
-    let mut order: Vec<u32> = (0..rows.len() as u32).filter(|&tuple| rows[tuple as usize] > 0).collect();
-    order.sort_by(|one, other| loneliness[*other as usize].total_cmp(&loneliness[*one as usize]));
+    let order = loneliest_first(rows, loneliness);
     let mut left: Vec<u64> = rows.to_vec();
     let mut open = order.clone();
     let mut clusters: Vec<Cluster> = Vec::new();
@@ -183,4 +181,11 @@ fn take(cluster: &mut Cluster, pairs: &PairLosses, tuple: u32, left: &mut [u64],
     for _ in 0..rows {
         cluster.push(pairs, tuple);
     }
+}
+
+/// The tuples that have rows, those far from all others first.
+fn loneliest_first(rows: &[u64], loneliness: &[f64]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..rows.len() as u32).filter(|&tuple| rows[tuple as usize] > 0).collect();
+    order.sort_by(|one, other| loneliness[*other as usize].total_cmp(&loneliness[*one as usize]));
+    order
 }

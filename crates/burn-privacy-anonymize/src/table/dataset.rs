@@ -76,6 +76,11 @@ impl Collector {
         self.codes.extend_from_slice(tuple);
         self.counts.push(rows);
     }
+
+    fn table(self, columns: Vec<Column>, sensitive: Option<Sensitive>) -> Table {
+        let Self { codes, counts, rows, known: _ } = self;
+        Table { columns, sensitive, codes, counts, rows, population: None, whole: None }
+    }
 }
 
 impl Table {
@@ -147,15 +152,7 @@ impl Table {
             collector.add(&tuple, 1);
         }
         let sensitive = roles.sensitive.map(|name| Sensitive { name, values: sensitive_values });
-        Ok(Self {
-            columns: placed.into_iter().map(|(_, column)| column).collect(),
-            sensitive,
-            codes: collector.codes,
-            counts: collector.counts,
-            rows: collector.rows,
-            population: None,
-            whole: None,
-        })
+        Ok(collector.table(placed.into_iter().map(|(_, column)| column).collect(), sensitive))
     }
 
     /// A table from tuples of codes (quasi-identifiers, then the sensitive value if there is one) and numbers of rows.
@@ -189,15 +186,7 @@ impl Table {
                 collector.add(&tuple, rows);
             }
         }
-        Ok(Self {
-            columns,
-            sensitive,
-            codes: collector.codes,
-            counts: collector.counts,
-            rows: collector.rows,
-            population: None,
-            whole: None,
-        })
+        Ok(collector.table(columns, sensitive))
     }
 
     /// The tuples for which `rows` says how many rows of them there are, 0 for none; with the place of each here. What is

@@ -1,7 +1,7 @@
 //! The models: two of `smartcore`, and logistic regression with and without privacy.
 
 use burn_privacy_convex::{
-    Block, ConvexError, FeatureMap, Features, Loss, Privacy, RowScale, TrainingSet, objective_perturbation,
+    Block, ConvexError, FeatureMap, Features, Loss, PrivacyBudget, RowScale, TrainingSet, objective_perturbation,
     solve_without_privacy,
 };
 use burn_privacy_mechanisms::Entropy;
@@ -141,12 +141,12 @@ pub fn logistic_with_privacy(
     test: &Examples,
     encoding: &Encoding,
     epsilon: f64,
-    entropy: &Entropy,
+    entropy: Entropy,
 ) -> Result<(Vec<i32>, String), AnonymizeError> {
     use burn_privacy_budget::statement::Statement;
     let answer = || -> Result<_, ConvexError> {
         let set = training_set(training, encoding)?;
-        let release = objective_perturbation(&set, LAMBDA, &Privacy::pure(epsilon)?, entropy)?;
+        let release = objective_perturbation(&set, LAMBDA, &PrivacyBudget::pure(epsilon)?, entropy)?;
         let answers = test.features.iter().map(|row| Ok(i32::from(release.model.classify(row)? > 0.0)));
         Ok((answers.collect::<Result<_, ConvexError>>()?, release.statement.headline()))
     };
@@ -223,11 +223,11 @@ mod tests {
         assert!(tuned(&[], &released, &encoding, 1).is_err());
         let raw = raw_examples(&split.training, &encoding, 1);
         let entropy = Entropy::seeded(5);
-        let (answers, headline) = logistic_with_privacy(&raw, &split.test, &encoding, 50.0, &entropy).unwrap();
+        let (answers, headline) = logistic_with_privacy(&raw, &split.test, &encoding, 50.0, entropy).unwrap();
         let plain = accuracy(&logistic_without_privacy(&raw, &split.test, &encoding).unwrap(), &split.test);
         assert!(accuracy(&answers, &split.test) > 0.8 && plain > 0.9, "{plain}");
         assert!(headline.contains("NOT PRIVATE"), "a fixed seed is said to be one: {headline}");
-        assert!(logistic_with_privacy(&raw, &split.test, &encoding, -1.0, &entropy).is_err());
+        assert!(logistic_with_privacy(&raw, &split.test, &encoding, -1.0, entropy).is_err());
         assert!(forest(&Examples::default(), &split.test, settings, 1).is_err());
     }
 }

@@ -212,7 +212,7 @@ fn amounts_are_summed_as_they_are_written() {
         )
     };
     let schema = TableSchema::parse(&(column("a", "0.1") + &column("b", "0.2")), None).unwrap();
-    let statement = schema.statement(&Entropy::os());
+    let statement = schema.statement(Entropy::os());
     assert_eq!(statement.headline().split('-').next(), Some("0.3"));
     let json = statement.to_json();
     assert!(json.contains("\"epsilon\": 0.3,") && json.contains("\"delta\": 0.0,") && !json.contains("-0.0"), "{json}");

@@ -14,6 +14,6 @@ use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 
 /// Outputs of a mechanism for one value.
 fn draws<T>(seed: u64, count: usize, perturb: impl Fn(&CellRandomness) -> T) -> Vec<T> {
-    let key = PrivacyKey::draw(&Entropy::seeded(seed)).unwrap();
+    let key = PrivacyKey::draw(Entropy::seeded(seed)).unwrap();
     CellRandomness::draw_many(&key, 0, count, 0).unwrap().iter().map(perturb).collect()
 }

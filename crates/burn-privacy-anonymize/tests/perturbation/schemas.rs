@@ -15,7 +15,7 @@ fn refusal(text: &str) -> String {
 }
 
 fn statement(text: &str) -> PerturbationStatement {
-    TableSchema::parse(text, None).unwrap().statement(&Entropy::os())
+    TableSchema::parse(text, None).unwrap().statement(Entropy::os())
 }
 
 #[test]
@@ -143,10 +143,10 @@ fn the_level_is_that_of_what_is_left_unprotected() {
 #[test]
 fn a_fixed_seed_is_called_not_private_first_of_all() {
     let schema = TableSchema::parse(&("epsilon = 1.0\n".to_owned() + &column(REAL)), None).unwrap();
-    let made = schema.statement(&Entropy::seeded(3));
+    let made = schema.statement(Entropy::seeded(3));
     for text in [made.to_string(), made.to_markdown()] {
         assert!(text.lines().next().is_some_and(|line| line.contains("NOT PRIVATE: fixed seed")), "{text}");
     }
     assert!(made.is_void() && made.to_json().starts_with("{\n  \"warning\": \"NOT PRIVATE: fixed seed\""));
-    assert!(!schema.statement(&Entropy::os()).to_json().contains("NOT PRIVATE"));
+    assert!(!schema.statement(Entropy::os()).to_json().contains("NOT PRIVATE"));
 }

@@ -30,7 +30,6 @@ pub struct BlockReservation {
 
 impl BlockReservation {
     /// Blocks of about `target`. A target of zero reserves every step by itself.
-    #[must_use]
     pub const fn new(target: Duration) -> Self {
         Self { target, step_seconds: None, last: 0 }
     }

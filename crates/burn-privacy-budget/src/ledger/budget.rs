@@ -74,44 +74,37 @@ impl Budget {
     }
 
     /// A budget for another unit than one record: only runs that protect it are charged.
-    #[must_use]
     pub const fn with_unit(mut self, unit: Unit) -> Self {
         self.unit = Some(unit);
         self
     }
 
     /// Which data sets are neighbors.
-    #[must_use]
     pub const fn adjacency(&self) -> Adjacency {
         self.adjacency
     }
 
     /// The epsilon that is never exceeded.
-    #[must_use]
     pub const fn epsilon(&self) -> f64 {
         self.epsilon
     }
 
     /// Its delta.
-    #[must_use]
     pub const fn delta(&self) -> f64 {
         self.delta
     }
 
     /// The Rényi order at which is counted.
-    #[must_use]
     pub const fn order(&self) -> f64 {
         self.order
     }
 
     /// The part of delta that is set aside for mechanisms that may fail; 0 in budgets of earlier versions.
-    #[must_use]
     pub const fn failures(&self) -> f64 {
         self.failures
     }
 
     /// What its runs protect. None in budgets of earlier versions, where the first run that is charged decides.
-    #[must_use]
     pub const fn unit(&self) -> Option<Unit> {
         self.unit
     }

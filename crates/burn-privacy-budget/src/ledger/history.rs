@@ -16,7 +16,6 @@ pub struct RunId(pub(super) u64);
 
 impl RunId {
     /// The run's number in its ledger, from 0.
-    #[must_use]
     pub const fn number(self) -> u64 {
         self.0
     }
@@ -94,19 +93,16 @@ impl History {
     }
 
     /// The data set whose ledger this is.
-    #[must_use]
     pub fn dataset(&self) -> &str {
         &self.dataset
     }
 
     /// The data set's budget, if it has one.
-    #[must_use]
     pub const fn budget(&self) -> Option<&Budget> {
         self.budget.as_ref()
     }
 
     /// What each run has cost, in the order in which they began.
-    #[must_use]
     pub fn charges(&self) -> Vec<Charge> {
         let charge = |(number, run): (usize, &Run)| Charge {
             run: RunId(number as u64),
@@ -125,7 +121,6 @@ impl History {
     }
 
     /// How many lines were cut off by a crash in mid-write; none of them was acknowledged, and none counts.
-    #[must_use]
     pub const fn torn_lines(&self) -> u64 {
         self.torn_lines
     }

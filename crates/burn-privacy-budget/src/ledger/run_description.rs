@@ -1,6 +1,6 @@
 //! What a run is going to do, as it is written once.
 
-use burn_privacy_accounting::EventDocument;
+use burn_privacy_accounting::{Adjacency, DpEvent, EventDocument};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,6 +10,9 @@ use super::unit::Unit;
 /// What a run is going to do. It is written once and never changes; a run is resumed only with an equal description.
 ///
 /// Put nothing here that is derived from private data: the file is not protected.
+///
+/// Event and adjacency are kept as they are written, a document and a name, so that a ledger opens whatever newer versions charged to
+/// it; totals and budgets read them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunDescription {
     /// The run's name, unique in its ledger. Any text but the empty one.
@@ -33,6 +36,46 @@ pub struct RunDescription {
 }
 
 impl RunDescription {
+    /// A run of equal steps with private randomness, for one record, without a delta of its own and without words.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Invalid`] for an event that can't be written as JSON.
+    pub fn of_steps(
+        name: impl Into<String>,
+        event: DpEvent,
+        steps: u64,
+        adjacency: Adjacency,
+    ) -> Result<Self, LedgerError> {
+        let event = serde_json::to_value(EventDocument::new(event)).map_err(|error| LedgerError::Invalid {
+            what: "the event of a step",
+            given: error.to_string(),
+            allowed: "give an event that can be written as JSON",
+        })?;
+        Ok(Self {
+            name: name.into(),
+            event_per_step: event,
+            planned_steps: steps,
+            adjacency: adjacency.to_string(),
+            private: true,
+            delta: None,
+            mechanism: None,
+            unit: Unit::Record,
+        })
+    }
+
+    /// The delta at which the run reports epsilon.
+    pub fn with_delta(mut self, delta: f64) -> Self {
+        self.delta = Some(delta);
+        self
+    }
+
+    /// Whether the randomness is private: false for a run with a fixed seed.
+    pub fn with_private_randomness(mut self, private: bool) -> Self {
+        self.private = private;
+        self
+    }
+
     /// What neighbors differ in, whichever version wrote it.
     pub(super) fn protected(&self) -> Unit {
         let in_words = |words: &String| words.contains("; protected: one user");

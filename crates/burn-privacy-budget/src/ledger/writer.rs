@@ -112,7 +112,6 @@ impl Ledger {
     /// How long the steps of one reservation shall last, one second unless told otherwise. It applies to runs that
     /// begin or resume afterwards. Zero reserves every step by itself: a crash then charges no step too many, and every
     /// step waits for the disk.
-    #[must_use]
     pub const fn with_block_target(mut self, target: Duration) -> Self {
         self.target = target;
         self
@@ -295,31 +294,26 @@ impl Ledger {
     }
 
     /// What each run of the data set has cost, in the order in which they began, with all that is reserved.
-    #[must_use]
     pub fn charges(&self) -> Vec<Charge> {
         self.history.charges()
     }
 
     /// The data set whose ledger this is, as its user named it.
-    #[must_use]
     pub fn dataset(&self) -> &str {
         self.history.dataset()
     }
 
     /// The ledger's contents.
-    #[must_use]
     pub const fn history(&self) -> &History {
         &self.history
     }
 
     /// The ledger's file.
-    #[must_use]
     pub fn path(&self) -> &Path {
         self.file.path()
     }
 
     /// How many lines this writer has made durable: the number of waits for the disk.
-    #[must_use]
     pub fn durable_writes(&self) -> u64 {
         self.file.syncs()
     }

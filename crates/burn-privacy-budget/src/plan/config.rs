@@ -4,7 +4,8 @@ use burn_privacy_accounting::{Adjacency, PldAccountant, calibrate_noise_multipli
 
 use super::PrivacyPlan;
 use super::clipping::Clipping;
-use super::parts::{NoiseLevel, Sampling};
+use super::noise_level::NoiseLevel;
+use super::sampling::Sampling;
 use super::step_function::StepFunction;
 use super::stretch::Mechanism;
 use crate::error::{BudgetError, Result, refuse};
@@ -168,19 +169,19 @@ impl PrivacyPlanConfig {
             }
         };
         check_delta(delta, sampling.nominal_size())?;
+        let mechanism = Mechanism {
+            unit: self.protected_unit,
+            sampling,
+            clipping: &self.clipping,
+            noise_schedule: &self.noise_schedule,
+            steps,
+        };
         let (noise_multiplier, target_epsilon) = match noise {
             NoiseLevel::Multiplier(multiplier) if multiplier.is_finite() && multiplier >= 0.0 => (multiplier, None),
             NoiseLevel::Multiplier(multiplier) => {
                 return Err(refuse("noise multiplier", multiplier, "a finite number, 0 or above"));
             }
             NoiseLevel::Target { epsilon, delta } => {
-                let mechanism = Mechanism {
-                    unit: self.protected_unit,
-                    sampling,
-                    clipping: &self.clipping,
-                    noise_schedule: &self.noise_schedule,
-                    steps,
-                };
                 let multiplier = calibrate_noise_multiplier(
                     |multiplier| mechanism.event(multiplier),
                     epsilon,
@@ -204,6 +205,7 @@ impl PrivacyPlanConfig {
                 allowed,
             ));
         }
+        let (stretches, event) = (mechanism.stretches(noise_multiplier)?, mechanism.event(noise_multiplier)?);
         let plan = PrivacyPlan {
             adjacency: self.adjacency,
             protected_unit: self.protected_unit,
@@ -215,6 +217,8 @@ impl PrivacyPlanConfig {
             target_epsilon,
             delta,
             steps,
+            stretches,
+            event,
         };
         plan.epsilon(delta)?;
         Ok(plan)

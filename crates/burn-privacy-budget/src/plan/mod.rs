@@ -3,26 +3,27 @@
 
 mod clipping;
 mod config;
-mod parts;
+mod noise_level;
 mod phased;
 mod protected_unit;
 mod record;
+mod sampling;
 mod step_function;
 mod stretch;
 #[cfg(test)]
 mod tests;
 
 use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, EpsilonReport, PlannedSchedule, PldAccountant};
-use stretch::Mechanism;
 
 pub use crate::error::{BudgetError, Result};
 
 use crate::error::refuse;
 pub use clipping::{Clipping, ClippingGroup};
 pub use config::PrivacyPlanConfig;
-pub use parts::{NoiseLevel, NoiseTarget, Sampling};
+pub use noise_level::{NoiseLevel, NoiseTarget};
 pub use phased::{Phase, PhaseConfig, PhaseNoise, PhasedPlan, PhasedPlanConfig};
 pub use protected_unit::ProtectedUnit;
+pub use sampling::Sampling;
 pub use step_function::StepFunction;
 pub use stretch::Stretch;
 
@@ -50,6 +51,9 @@ pub struct PrivacyPlan {
     target_epsilon: Option<f64>,
     delta: f64,
     steps: u64,
+    /// The run in stretches of equal steps, in their order.
+    stretches: Vec<Stretch>,
+    event: DpEvent,
 }
 
 impl PrivacyPlan {
@@ -179,7 +183,7 @@ impl PrivacyPlan {
     ///
     /// [`BudgetError::Plan`] if the noise follows a schedule: then there are [`stretches`](Self::stretches).
     pub fn step_event(&self) -> Result<DpEvent> {
-        match self.stretches()?.as_slice() {
+        match self.stretches() {
             [all] => Ok(all.event.clone()),
             several => Err(refuse(
                 "noise schedule",
@@ -190,31 +194,13 @@ impl PrivacyPlan {
     }
 
     /// The run in stretches of equal steps, in their order; one without a schedule of the noise.
-    ///
-    /// # Errors
-    ///
-    /// Never for a plan that was built; the type is the accounting crate's.
-    pub fn stretches(&self) -> Result<Vec<Stretch>> {
-        Ok(stretch::stretches(&self.mechanism_of_steps(), self.noise_multiplier)?)
-    }
-
-    fn mechanism_of_steps(&self) -> Mechanism<'_> {
-        Mechanism {
-            unit: self.protected_unit,
-            sampling: self.sampling,
-            clipping: &self.clipping,
-            noise_schedule: &self.noise_schedule,
-            steps: self.steps,
-        }
+    pub fn stretches(&self) -> &[Stretch] {
+        &self.stretches
     }
 
     /// The event of the whole run.
-    ///
-    /// # Errors
-    ///
-    /// As [`step_event`](Self::step_event).
-    pub fn event(&self) -> Result<DpEvent> {
-        Ok(self.mechanism_of_steps().event(self.noise_multiplier)?)
+    pub fn event(&self) -> &DpEvent {
+        &self.event
     }
 
     /// Epsilon of the whole run at `delta`, an upper bound, by privacy loss distributions.
@@ -233,7 +219,7 @@ impl PrivacyPlan {
     /// As [`epsilon`](Self::epsilon).
     pub fn epsilon_report(&self, delta: f64) -> Result<EpsilonReport> {
         let mut accountant = PldAccountant::new(self.adjacency);
-        accountant.compose(&self.event()?, 1)?;
+        accountant.compose(&self.event, 1)?;
         Ok(EpsilonReport::of(&accountant, delta)?)
     }
 
@@ -241,10 +227,10 @@ impl PrivacyPlan {
     ///
     /// # Errors
     ///
-    /// As [`step_event`](Self::step_event).
+    /// Those of the accountants.
     pub fn schedule(&self) -> Result<PlannedSchedule> {
         let parts: Vec<(DpEvent, u64)> =
-            self.stretches()?.into_iter().map(|stretch| (stretch.event, stretch.steps)).collect();
+            self.stretches.iter().map(|stretch| (stretch.event.clone(), stretch.steps)).collect();
         Ok(PlannedSchedule::of_parts(self.adjacency, &parts, self.delta)?)
     }
 

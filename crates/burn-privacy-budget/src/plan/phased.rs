@@ -4,7 +4,7 @@
 use burn_privacy_accounting::{Accountant, Adjacency, DpEvent, PldAccountant, calibrate_noise_multiplier};
 
 use super::config::{check_delta, check_sampling};
-use super::parts::Sampling;
+use super::sampling::Sampling;
 use super::stretch::step_event;
 use crate::error::{BudgetError, Result, refuse};
 
@@ -42,6 +42,7 @@ pub struct Phase {
     noise_multiplier: f64,
     steps: u64,
     first_step: u64,
+    step_event: DpEvent,
 }
 
 impl Phase {
@@ -104,12 +105,8 @@ impl Phase {
     }
 
     /// The event of one release.
-    ///
-    /// # Errors
-    ///
-    /// Never for a phase that was built; the type is the accounting crate's.
-    pub fn step_event(&self) -> Result<DpEvent> {
-        Ok(step_event(self.sampling, self.noise_multiplier)?)
+    pub fn step_event(&self) -> &DpEvent {
+        &self.step_event
     }
 }
 
@@ -205,18 +202,25 @@ impl PhasedPlanConfig {
         let phases = self.phases.iter().map(|phase| {
             let start = first_step;
             first_step += phase.steps;
-            Phase {
+            let noise_multiplier = multiplier(phase.noise, scale);
+            Ok(Phase {
                 name: phase.name.clone(),
                 sampling: phase.sampling,
                 contribution: phase.contribution,
                 sensitivity: phase.contribution * self.adjacency.sensitivity_factor(),
-                noise_multiplier: multiplier(phase.noise, scale),
+                noise_multiplier,
                 steps: phase.steps,
                 first_step: start,
-            }
+                step_event: step_event(phase.sampling, noise_multiplier)?,
+            })
         });
-        let phases = phases.collect();
-        let plan = PhasedPlan { adjacency: self.adjacency, delta: self.delta, target_epsilon: self.target, phases };
+        let plan = PhasedPlan {
+            adjacency: self.adjacency,
+            delta: self.delta,
+            target_epsilon: self.target,
+            phases: phases.collect::<Result<_>>()?,
+            event: self.event(scale)?,
+        };
         plan.epsilon()?;
         Ok(plan)
     }
@@ -279,6 +283,7 @@ pub struct PhasedPlan {
     delta: f64,
     target_epsilon: Option<f64>,
     phases: Vec<Phase>,
+    event: DpEvent,
 }
 
 impl PhasedPlan {
@@ -314,17 +319,14 @@ impl PhasedPlan {
     }
 
     /// The event of the whole run.
-    ///
-    /// # Errors
-    ///
-    /// As [`Phase::step_event`].
-    pub fn event(&self) -> Result<DpEvent> {
-        self.event_of(|phase| phase.steps)
+    pub fn event(&self) -> &DpEvent {
+        &self.event
     }
 
     /// The event of some steps of each phase.
     pub(crate) fn event_of(&self, steps: impl Fn(&Phase) -> u64) -> Result<DpEvent> {
-        let events = self.phases.iter().map(|phase| Ok(DpEvent::self_composed(phase.step_event()?, steps(phase))?));
+        let events =
+            self.phases.iter().map(|phase| Ok(DpEvent::self_composed(phase.step_event.clone(), steps(phase))?));
         Ok(DpEvent::composed(events.collect::<Result<_>>()?)?)
     }
 
@@ -332,10 +334,10 @@ impl PhasedPlan {
     ///
     /// # Errors
     ///
-    /// As [`Phase::step_event`].
+    /// Those of the accountant.
     pub fn epsilon(&self) -> Result<f64> {
         let mut accountant = PldAccountant::new(self.adjacency);
-        accountant.compose(&self.event()?, 1)?;
+        accountant.compose(&self.event, 1)?;
         Ok(accountant.epsilon(self.delta)?)
     }
 
@@ -343,7 +345,7 @@ impl PhasedPlan {
     ///
     /// # Errors
     ///
-    /// As [`Phase::step_event`].
+    /// Those of the accountant.
     pub fn epsilon_after(&self, steps: u64) -> Result<f64> {
         let last = self.phases.len() - 1;
         let first_of_last = self.phases[last].first_step;

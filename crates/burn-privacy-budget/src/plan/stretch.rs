@@ -3,8 +3,8 @@
 use burn_privacy_accounting::{DpEvent, Result};
 
 use super::clipping::Clipping;
-use super::parts::Sampling;
 use super::protected_unit::ProtectedUnit;
+use super::sampling::Sampling;
 use super::step_function::StepFunction;
 
 /// Equal steps, one after another.
@@ -28,10 +28,18 @@ pub(super) struct Mechanism<'a> {
 }
 
 impl Mechanism<'_> {
+    /// The run in stretches of equal steps, in their order.
+    pub(super) fn stretches(&self, noise_multiplier: f64) -> Result<Vec<Stretch>> {
+        let stretch = |(first_step, steps, factor)| {
+            Ok(Stretch { first_step, steps, event: self.step(noise_multiplier * factor)? })
+        };
+        self.noise_schedule.stretches(self.steps).into_iter().map(stretch).collect()
+    }
+
     /// The whole run.
     pub(super) fn event(&self, noise_multiplier: f64) -> Result<DpEvent> {
-        let stretches = stretches(self, noise_multiplier)?;
-        let mut events = stretches.into_iter().map(|stretch| DpEvent::self_composed(stretch.event, stretch.steps));
+        let stretches = self.stretches(noise_multiplier)?.into_iter();
+        let mut events = stretches.map(|stretch| DpEvent::self_composed(stretch.event, stretch.steps));
         match (events.next(), events.next()) {
             (Some(only), None) => only,
             (first, second) => DpEvent::composed(first.into_iter().chain(second).chain(events).collect::<Result<_>>()?),
@@ -53,13 +61,6 @@ impl Mechanism<'_> {
             records => DpEvent::group_poisson_sampled(self.sampling.rate(), records, released),
         }
     }
-}
-
-pub(super) fn stretches(mechanism: &Mechanism<'_>, noise_multiplier: f64) -> Result<Vec<Stretch>> {
-    let stretch = |(first_step, steps, factor)| {
-        Ok(Stretch { first_step, steps, event: mechanism.step(noise_multiplier * factor)? })
-    };
-    mechanism.noise_schedule.stretches(mechanism.steps).into_iter().map(stretch).collect()
 }
 
 /// The event of one step.

@@ -19,7 +19,6 @@ pub enum LastBits {
 
 impl LastBits {
     /// What holds of two steps.
-    #[must_use]
     pub fn weaker(self, other: Self) -> Self {
         self.max(other)
     }
@@ -60,13 +59,11 @@ pub enum Noise {
 
 impl Noise {
     /// What holds of two steps: exact noise only if both have it.
-    #[must_use]
     pub fn weaker(self, other: Self) -> Self {
         if self == other { self } else { Self::FloatingPoint }
     }
 
     /// What rests on how the noise is drawn, in words.
-    #[must_use]
     pub const fn assumption(self) -> &'static str {
         match self {
             Self::FloatingPoint => {
@@ -113,7 +110,7 @@ pub fn statement(
         let mut tight = PldAccountant::new(plan.adjacency());
         let mut renyi = RdpAccountant::new(plan.adjacency());
         let mut renyi_supports = true;
-        for stretch in plan.stretches()? {
+        for stretch in plan.stretches() {
             let charged = steps.saturating_sub(stretch.first_step).min(stretch.steps);
             tight.compose(&stretch.event, charged)?;
             renyi_supports &= renyi.compose(&stretch.event, charged).is_ok();

@@ -70,7 +70,6 @@ impl Wording {
     }
 
     /// The sentence.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -154,7 +153,6 @@ impl Guarantee {
     }
 
     /// The grade.
-    #[must_use]
     pub fn grade(&self) -> Grade {
         match self {
             Self::DifferentialPrivacy { .. } | Self::Metric { .. } | Self::Uncounted { .. } => {

@@ -15,13 +15,11 @@ pub enum Independence {
 
 impl Independence {
     /// The weaker one of two.
-    #[must_use]
     pub fn weaker(self, other: Self) -> Self {
         self.max(other)
     }
 
     /// The assumption that remains, in words.
-    #[must_use]
     pub fn assumption(self) -> &'static str {
         match self {
             Self::ProvedAtEveryStep => {

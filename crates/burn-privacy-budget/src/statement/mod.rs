@@ -35,7 +35,6 @@ pub struct Fact {
 
 impl Fact {
     /// A fact.
-    #[must_use]
     pub fn new(name: impl Into<String>, value: impl ToString) -> Self {
         Self { name: name.into(), value: value.to_string() }
     }
@@ -48,6 +47,14 @@ pub struct Caveats {
     pub title: &'static str,
     /// One sentence each.
     pub sentences: Vec<String>,
+}
+
+impl Caveats {
+    /// Both kinds: assumptions, and what is not covered.
+    pub fn both<S: ToString>(assumptions: &[S], not_covered: &[S]) -> Vec<Self> {
+        let caveats = |title, sentences: &[S]| Self { title, sentences: sentences.iter().map(S::to_string).collect() };
+        vec![caveats("Assumptions", assumptions), caveats("Not covered", not_covered)]
+    }
 }
 
 /// Facts that have columns, such as one row for each protected column of a table.

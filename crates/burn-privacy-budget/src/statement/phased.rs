@@ -111,10 +111,7 @@ impl Statement for PhasedStatement {
     }
 
     fn caveats(&self) -> Vec<Caveats> {
-        vec![
-            Caveats { title: "Assumptions", sentences: self.assumptions.clone() },
-            Caveats { title: "Not covered", sentences: self.not_covered.clone() },
-        ]
+        Caveats::both(&self.assumptions, &self.not_covered)
     }
 
     fn is_void(&self) -> bool {

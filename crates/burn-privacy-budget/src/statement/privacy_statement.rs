@@ -88,7 +88,6 @@ impl PrivacyStatement {
     }
 
     /// Assumptions that every run of DP-SGD rests on.
-    #[must_use]
     pub fn standard_assumptions() -> Vec<String> {
         [
             "each record belongs to one protected unit only",
@@ -101,7 +100,6 @@ impl PrivacyStatement {
     }
 
     /// What no accountant of training steps covers.
-    #[must_use]
     pub fn standard_exclusions() -> Vec<String> {
         [
             "hyper-parameter search: every run on the private data costs, whether its model is published or not",
@@ -113,7 +111,6 @@ impl PrivacyStatement {
     }
 
     /// The statement as JSON, with all numbers at full precision.
-    #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a statement has string keys only")
     }
@@ -128,7 +125,6 @@ impl PrivacyStatement {
     }
 
     /// The statement as a Markdown section.
-    #[must_use]
     pub fn to_markdown(&self) -> String {
         markdown(self)
     }
@@ -194,10 +190,7 @@ impl Statement for PrivacyStatement {
     }
 
     fn caveats(&self) -> Vec<Caveats> {
-        vec![
-            Caveats { title: "Assumptions", sentences: self.assumptions.clone() },
-            Caveats { title: "Not covered", sentences: self.not_covered.clone() },
-        ]
+        Caveats::both(&self.assumptions, &self.not_covered)
     }
 
     fn is_void(&self) -> bool {

@@ -13,7 +13,6 @@ const SCHEMA: &str = "burn-privacy/statement";
 const VERSION: u64 = 1;
 
 /// For a terminal: title, headline, facts in two columns, caveats. Control characters of names and values are spelled out.
-#[must_use]
 pub fn text(statement: &(impl Statement + ?Sized)) -> String {
     let mut text = String::new();
     if statement.is_void() {
@@ -55,7 +54,6 @@ pub fn text(statement: &(impl Statement + ?Sized)) -> String {
 }
 
 /// A section of a report. Names and values are no Markdown and no HTML.
-#[must_use]
 pub fn markdown(statement: &(impl Statement + ?Sized)) -> String {
     let row = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let mut text = String::new();
@@ -86,7 +84,6 @@ pub fn markdown(statement: &(impl Statement + ?Sized)) -> String {
 
 /// One object for machines: schema, grade, void or not, headline, the figures of differential privacy if they are its
 /// grade, facts, tables and caveats. Infinity is the string `"inf"`, and so is the epsilon of a void statement.
-#[must_use]
 pub fn json(statement: &(impl Statement + ?Sized)) -> Value {
     let guarantee = statement.guarantee();
     let number = |number: f64| if number.is_finite() { value!(number) } else { value!("inf") };

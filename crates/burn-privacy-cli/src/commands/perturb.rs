@@ -110,7 +110,7 @@ pub fn perturb(command: &PerturbCommand, out: &mut impl Write) -> Result<(), Fai
             Ok(())
         }
         PerturbCommand::Check { schema, epsilon } => {
-            write!(out, "{}", read_schema(schema, *epsilon)?.statement(&Entropy::os()))?;
+            write!(out, "{}", read_schema(schema, *epsilon)?.statement(Entropy::os()))?;
             Ok(())
         }
     }

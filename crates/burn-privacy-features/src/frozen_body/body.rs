@@ -97,19 +97,16 @@ impl FrozenBody {
     }
 
     /// Features of an image.
-    #[must_use]
     pub fn features(&self) -> usize {
         self.head.outputs()
     }
 
     /// Channels of an image.
-    #[must_use]
     pub const fn colors(&self) -> usize {
         self.stem.inputs
     }
 
     /// SHA-256 of all weights, in hexadecimal digits.
-    #[must_use]
     pub fn fingerprint(&self) -> String {
         type Add<'a> = dyn FnMut(&[usize], &[f32], &[f32]) + 'a;
         let mut hash = Sha256::new();

@@ -60,13 +60,11 @@ impl PublicFeatures {
     }
 
     /// What the features come from, in words.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// Features of a record.
-    #[must_use]
     pub fn width(&self) -> usize {
         self.body.features()
     }

@@ -140,13 +140,11 @@ impl ChannelBounds {
     }
 
     /// One unit for each channel.
-    #[must_use]
     pub fn scales(&self) -> &[f64] {
         &self.scales
     }
 
     /// The norms of means and of mean squares.
-    #[must_use]
     pub const fn norms(&self) -> (f64, f64) {
         (self.mean_norm, self.square_norm)
     }
@@ -159,14 +157,12 @@ pub const NORMS_PHASE: &str = "norms of channel statistics";
 pub const PHASE: &str = "channel statistics";
 
 /// The phase that pays for [`ChannelBounds::fitted`].
-#[must_use]
 pub fn norms_phase(nominal_size: usize, noise: PhaseNoise) -> PhaseConfig {
     PhaseConfig { name: NORMS_PHASE.into(), ..statistics_phase(nominal_size, noise) }
 }
 
 /// The phase that pays for the statistics: one release of all records' sum, with noise of `noise_multiplier` times its
 /// sensitivity, sqrt(2).
-#[must_use]
 pub fn statistics_phase(nominal_size: usize, noise: PhaseNoise) -> PhaseConfig {
     PhaseConfig {
         name: PHASE.into(),
@@ -239,19 +235,16 @@ impl ChannelStatistics {
     }
 
     /// Each channel's mean.
-    #[must_use]
     pub fn means(&self) -> &[f64] {
         &self.means
     }
 
     /// Each channel's standard deviation; nothing where it was lost in the noise.
-    #[must_use]
     pub fn deviations(&self) -> &[Option<f64>] {
         &self.deviations
     }
 
     /// Channels whose variance was lost in the noise.
-    #[must_use]
     pub fn lost(&self) -> usize {
         self.deviations.iter().filter(|deviation| deviation.is_none()).count()
     }

@@ -87,13 +87,11 @@ impl<T: FftNum + Float> Scattering<T> {
     }
 
     /// Side of the images, in pixels.
-    #[must_use]
     pub const fn side(&self) -> usize {
         self.side
     }
 
     /// Places of a channel: n/4 x n/4.
-    #[must_use]
     pub const fn positions(&self) -> usize {
         (self.side / 4) * (self.side / 4)
     }

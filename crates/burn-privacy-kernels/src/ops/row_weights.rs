@@ -53,7 +53,6 @@ impl RowWeights {
     }
 
     /// These weights, zero also for the rows that `other` excludes.
-    #[must_use]
     pub fn without_excluded(&self, other: &Self) -> Self {
         let Some(more) = other.excluded.clone() else { return self.clone() };
         let excluded = match self.excluded.clone() {

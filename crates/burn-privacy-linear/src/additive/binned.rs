@@ -46,19 +46,16 @@ impl BinnedRecords {
     }
 
     /// The columns.
-    #[must_use]
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
 
     /// The number of records: private under add-or-remove-one adjacency.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.positive.len()
     }
 
     /// Whether there is no record.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.positive.is_empty()
     }
@@ -68,7 +65,6 @@ impl BinnedRecords {
     /// # Panics
     ///
     /// If there is no such record.
-    #[must_use]
     pub fn row(&self, record: usize) -> &[u8] {
         &self.bins[record * self.columns.len()..(record + 1) * self.columns.len()]
     }
@@ -79,7 +75,6 @@ impl BinnedRecords {
     }
 
     /// Whether each record is of the positive class.
-    #[must_use]
     pub fn positive(&self) -> &[bool] {
         &self.positive
     }

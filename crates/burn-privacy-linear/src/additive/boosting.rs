@@ -31,7 +31,6 @@ fn norm_of_counts(columns: usize) -> f64 {
 }
 
 /// The phase that pays for the counts: one release of all bins of all columns.
-#[must_use]
 pub fn counts_phase(columns: &[Column], nominal_size: usize, noise: PhaseNoise) -> PhaseConfig {
     let contribution = norm_of_counts(columns.len());
     let sampling = Sampling::full_batch(nominal_size);
@@ -39,7 +38,6 @@ pub fn counts_phase(columns: &[Column], nominal_size: usize, noise: PhaseNoise) 
 }
 
 /// The phase that pays for boosting: a release for each column in each round.
-#[must_use]
 pub fn boosting_phase(columns: &[Column], nominal_size: usize, noise: PhaseNoise, rounds: u64) -> PhaseConfig {
     let sampling = Sampling::full_batch(nominal_size);
     let steps = rounds.saturating_mul(columns.len() as u64);

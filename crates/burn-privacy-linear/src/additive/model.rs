@@ -17,20 +17,17 @@ impl AdditiveModel {
 
     /// The logarithm of the odds of the positive class for a record's bins: above 0 it is the likelier one. A bin beyond a column's last
     /// counts as the last; columns without a bin count nothing.
-    #[must_use]
     pub fn score(&self, bins: &[u8]) -> f64 {
         let each = self.scores.iter().zip(bins).map(|(scores, &bin)| scores[usize::from(bin).min(scores.len() - 1)]);
         self.offset + each.sum::<f64>()
     }
 
     /// The curve of each column: what a bin adds to the logarithm of the odds.
-    #[must_use]
     pub fn curves(&self) -> &[Vec<f64>] {
         &self.scores
     }
 
     /// The logarithm of the odds where all columns add nothing.
-    #[must_use]
     pub const fn offset(&self) -> f64 {
         self.offset
     }

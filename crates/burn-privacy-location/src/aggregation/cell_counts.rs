@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn noisy_levels_add_up_and_are_better_than_the_noise() {
-        let key = PrivacyKey::draw(&Entropy::seeded(5)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(5)).unwrap();
         for (system, coarsest, finest) in [(CellSystem::H3, 6, 9), (CellSystem::S2, 10, 14)] {
             let public = system.cells_of(town().into_iter(), coarsest).unwrap();
             let plan = NoisyCounts { system, coarsest, finest, public: &public, epsilon: 1.0, rows_per_person: 1 };

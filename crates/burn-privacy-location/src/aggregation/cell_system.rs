@@ -23,7 +23,6 @@ pub enum CellSystem {
 
 impl CellSystem {
     /// The finest level.
-    #[must_use]
     pub fn finest(self) -> u8 {
         match self {
             Self::H3 => 15,
@@ -109,7 +108,6 @@ impl CellSystem {
     }
 
     /// How a cell is written: H3's hexadecimal index, S2's token.
-    #[must_use]
     pub fn name(self, cell: u64) -> String {
         match self {
             Self::H3 => format!("{cell:x}"),

@@ -41,7 +41,6 @@ impl<'a> DiscreteLaplace<'a> {
     }
 
     /// The epsilon that is drawn with: the one asked for, rounded down to a multiple of 2^-20.
-    #[must_use]
     pub fn epsilon(&self) -> f64 {
         self.numerator as f64 / DENOMINATOR as f64
     }
@@ -115,7 +114,7 @@ mod tests {
 
     #[test]
     fn integers_have_the_law() {
-        let key = PrivacyKey::draw(&Entropy::seeded(11)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(11)).unwrap();
         for epsilon in [0.25, 1.0, 2.5] {
             let mut noise = DiscreteLaplace::new(epsilon, &key).unwrap();
             let n = 200_000;

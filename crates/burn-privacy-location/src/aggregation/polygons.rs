@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use geojson::{GeoJson, GeometryValue};
+use geojson::GeometryValue;
 use rayon::prelude::*;
 
 use super::super::error::LocationError;
+use super::super::geojson_points::read_collection;
 use super::super::place::Place;
-use burn_privacy_anonymize::AnonymizeError;
 
 /// The farthest longitude of a corner: rings that cross the antimeridian go on beyond 180 degrees.
 const FARTHEST: f64 = 540.0;
@@ -24,7 +24,6 @@ pub struct Area {
 impl Area {
     /// Whether a place is inside: edges are straight in degrees, as RFC 7946 says, and an area that crosses the antimeridian is
     /// cut there, or goes on beyond 180 degrees. A place on an edge that two areas share is in one of them.
-    #[must_use]
     pub fn contains(&self, place: Place) -> bool {
         let (x, y) = (place.longitude(), place.latitude());
         let inside =
@@ -64,14 +63,8 @@ fn crosses(ring: &[[f64; 2]], x: f64, y: f64) -> bool {
 ///
 /// [`LocationError`] if the file can't be read, is no GeoJSON, has no area, or has a corner that is no place.
 pub fn read_areas(file: &Path, name: &str) -> Result<Vec<Area>, LocationError> {
-    let text =
-        std::fs::read_to_string(file).map_err(|source| AnonymizeError::Read { file: file.to_owned(), source })?;
     let refused = |problem: String| LocationError::GeoJson { file: file.display().to_string(), problem };
-    let document: GeoJson =
-        text.parse().map_err(|error: geojson::Error| refused(format!("this is no GeoJSON: {error}")))?;
-    let GeoJson::FeatureCollection(collection) = document else {
-        return Err(refused("a collection of features is needed".to_owned()));
-    };
+    let collection = read_collection(file)?;
     let mut areas = Vec::new();
     for (number, feature) in collection.features.into_iter().enumerate() {
         let name = match feature.properties.as_ref().and_then(|properties| properties.get(name)) {
@@ -104,7 +97,6 @@ pub fn read_areas(file: &Path, name: &str) -> Result<Vec<Area>, LocationError> {
 }
 
 /// How many places are in each area, the first that has them; and how many are in none.
-#[must_use]
 pub fn count_areas(areas: &[Area], places: &[Place]) -> (Vec<u64>, u64) {
     let bounds: Vec<_> = areas.iter().map(Area::bounds).collect();
     let may_contain = |bounds: &Option<[f64; 4]>, place: Place| {

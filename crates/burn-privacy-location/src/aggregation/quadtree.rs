@@ -22,7 +22,6 @@ pub struct QuadtreeCell {
 impl QuadtreeCell {
     /// The rectangles as rings of places for [`polygons_document`](crate::polygons_document): sides along parallels have a corner
     /// every 90 degrees at least, so that it is clear which way around the globe they go.
-    #[must_use]
     pub fn rings(&self) -> Vec<Vec<Place>> {
         let ring = |&[south, west, north, east]: &Bounds| {
             let steps = ((east - west) / 90.0).ceil().max(1.0);

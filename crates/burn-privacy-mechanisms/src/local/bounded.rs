@@ -50,31 +50,26 @@ impl Piecewise {
     }
 
     /// The epsilon claimed.
-    #[must_use]
     pub fn epsilon(&self) -> f64 {
         self.epsilon
     }
 
     /// The bounds of values.
-    #[must_use]
     pub fn bounds(&self) -> (f64, f64) {
         self.grid.bounds()
     }
 
     /// The smallest and the largest output.
-    #[must_use]
     pub fn range(&self) -> (f64, f64) {
         (self.scaled(0), self.scaled(FINEST + self.window - 1))
     }
 
     /// Decimals that tell outputs apart, if they are few.
-    #[must_use]
     pub fn decimals(&self) -> Option<usize> {
         self.grid.decimals()
     }
 
     /// A number to release instead of `value`. NaN counts as the lower bound.
-    #[must_use]
     pub fn perturb(&self, value: f64, randomness: &CellRandomness) -> f64 {
         let place = self.grid.place(value);
         let [coin, choice] = randomness.words;
@@ -130,25 +125,21 @@ impl Duchi {
     }
 
     /// The epsilon claimed.
-    #[must_use]
     pub fn epsilon(&self) -> f64 {
         self.epsilon
     }
 
     /// The bounds of values.
-    #[must_use]
     pub fn bounds(&self) -> (f64, f64) {
         self.grid.bounds()
     }
 
     /// Decimals that tell places apart, if they are few.
-    #[must_use]
     pub fn decimals(&self) -> Option<usize> {
         self.grid.decimals()
     }
 
     /// The two outputs.
-    #[must_use]
     pub fn outputs(&self) -> (f64, f64) {
         let reach = 1.0 / (1.0 - 2.0 * probability(self.rare));
         let half = 0.5 * FINEST as f64;
@@ -156,7 +147,6 @@ impl Duchi {
     }
 
     /// The larger or the smaller output, to release instead of `value`. NaN counts as the lower bound.
-    #[must_use]
     pub fn perturb(&self, value: f64, randomness: &CellRandomness) -> f64 {
         let (small, large) = self.outputs();
         if u128::from(randomness.words[0]) < self.threshold(self.grid.place(value)) { large } else { small }

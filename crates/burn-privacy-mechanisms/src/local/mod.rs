@@ -34,7 +34,7 @@
 //! use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let key = PrivacyKey::draw(&Entropy::os())?;
+//! let key = PrivacyKey::draw(Entropy::os())?;
 //! let income = RealNoise::laplace(0.0, 200_000.0, 1.0)?;
 //! let answer = RandomizedResponse::new(3, 2.0)?;
 //! for (record, (earned, ticked)) in [(31_000.0, 2), (54_500.0, 0)].into_iter().enumerate() {

@@ -198,31 +198,26 @@ impl<G: Grid> BoundedNoise<G> {
     }
 
     /// The epsilon claimed.
-    #[must_use]
     pub fn epsilon(&self) -> f64 {
         self.epsilon
     }
 
     /// The delta claimed; 0 for Laplace noise.
-    #[must_use]
     pub fn delta(&self) -> f64 {
         self.delta
     }
 
     /// The bounds.
-    #[must_use]
     pub fn bounds(&self) -> (G::Number, G::Number) {
         self.grid.bounds()
     }
 
     /// Standard deviation of the noise.
-    #[must_use]
     pub fn standard_deviation(&self) -> f64 {
         self.grid.times_step(deviation(&self.noise))
     }
 
     /// A number to release instead of `value`.
-    #[must_use]
     pub fn perturb(&self, value: G::Number, randomness: &CellRandomness) -> G::Output {
         self.grid.value(self.noise.perturb(self.grid.place(value), self.grid.last(), randomness))
     }
@@ -230,7 +225,6 @@ impl<G: Grid> BoundedNoise<G> {
 
 impl RealNoise {
     /// Decimals that tell the grid's places apart, if they are few.
-    #[must_use]
     pub fn decimals(&self) -> Option<usize> {
         self.grid.decimals()
     }
@@ -238,7 +232,6 @@ impl RealNoise {
 
 impl IntegerNoise {
     /// The distance of the integers that values are rounded to.
-    #[must_use]
     pub fn step(&self) -> i64 {
         self.grid.step()
     }

@@ -109,7 +109,7 @@ fn laplace_noise_has_the_scale_of_the_theorem() {
 
 #[test]
 fn outputs_lie_on_the_grid_and_within_the_tail() {
-    let key = PrivacyKey::draw(&Entropy::seeded(11)).unwrap();
+    let key = PrivacyKey::draw(Entropy::seeded(11)).unwrap();
     let integer = IntegerNoise::laplace(0, 10, 0.5).unwrap();
     let wide = IntegerNoise::laplace(-(1 << 53), 1 << 53, 0.5).unwrap();
     let real = RealNoise::laplace(0.0, 1.0, 32.0).unwrap();

@@ -50,31 +50,26 @@ impl RandomizedResponse {
     }
 
     /// The number of categories.
-    #[must_use]
     pub fn categories(&self) -> u32 {
         self.categories
     }
 
     /// The epsilon claimed.
-    #[must_use]
     pub fn epsilon(&self) -> f64 {
         self.epsilon
     }
 
     /// The probability of the true category.
-    #[must_use]
     pub fn keep_probability(&self) -> f64 {
         1.0 - probability(self.lie)
     }
 
     /// The probability of each other category.
-    #[must_use]
     pub fn other_probability(&self) -> f64 {
         probability(self.lie) / f64::from(self.categories - 1)
     }
 
     /// A category to release instead of `category`. One beyond the last counts as the last.
-    #[must_use]
     pub fn perturb(&self, category: u32, randomness: &CellRandomness) -> u32 {
         let category = category.min(self.categories - 1);
         let [coin, choice] = randomness.words;
@@ -109,7 +104,6 @@ impl RandomizedResponse {
     /// a prediction's losses for each label, the expectation of `(T^-1 l)[j]` over the released label `j` is the loss
     /// for the true label (the backward correction of Patrini et al., CVPR 2017). As `T = (p - q) I + q J`, the inverse
     /// is `(I - q J) / (p - q)`.
-    #[must_use]
     pub fn loss_correction(&self) -> Vec<Vec<f64>> {
         let (p, q) = (self.keep_probability(), self.other_probability());
         let k = self.categories as usize;

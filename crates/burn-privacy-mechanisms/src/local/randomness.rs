@@ -37,7 +37,6 @@ impl CellRandomness {
 
     /// The coins of a mechanism that needs no noise ([`RandomizedResponse`](super::RandomizedResponse)), from two uniform secret
     /// words; the normal values are zero.
-    #[must_use]
     pub fn of_coins(words: [u64; WORDS]) -> Self {
         Self { words, normals: [0.0; 2] }
     }
@@ -120,7 +119,6 @@ impl RandomnessBlock {
     /// # Panics
     ///
     /// If `place` is not below the number of records that were drawn for.
-    #[must_use]
     pub fn cell(&self, place: usize) -> CellRandomness {
         CellRandomness { words: self.words[place], normals: self.normals[place] }
     }
@@ -146,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_cell_has_the_documented_words_however_it_is_drawn() {
-        let key = PrivacyKey::draw(&Entropy::seeded(5)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(5)).unwrap();
         let mut block = RandomnessBlock::default();
         block.fill(&key, 3, 1_000, 50, true).unwrap();
         for place in [0, 1, 17, 49] {

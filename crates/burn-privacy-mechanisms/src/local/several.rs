@@ -83,19 +83,16 @@ impl SampledPiecewise {
     }
 
     /// The epsilon claimed, of all reports together.
-    #[must_use]
     pub fn epsilon(&self) -> f64 {
         self.epsilon
     }
 
     /// How many reports a record gives.
-    #[must_use]
     pub fn reports(&self) -> usize {
         self.reports
     }
 
     /// How many numbers there are.
-    #[must_use]
     pub fn numbers(&self) -> usize {
         self.cells.len()
     }
@@ -167,7 +164,7 @@ mod tests {
     #[test]
     fn estimates_are_right_on_average() {
         let values = [0.3, 9.0, -2.0, 5.5];
-        let key = PrivacyKey::draw(&Entropy::seeded(11)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(11)).unwrap();
         for (epsilon, weights) in [(1.0, [1.0; 4]), (8.0, [1.0, 3.0, 1.0, 1.0])] {
             let sampled = SampledPiecewise::with_weights(&BOUNDS, &weights, epsilon).unwrap();
             let count = 40_000;

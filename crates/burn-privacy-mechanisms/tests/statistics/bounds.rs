@@ -5,7 +5,7 @@ use burn_privacy_mechanisms::{Entropy, PrivacyKey};
 /// The key of a seed. All statistical tests use fixed seeds, so they pass always or never; the rates stated beside them
 /// are those over the choice of a seed.
 pub fn seeded(seed: u64) -> PrivacyKey {
-    PrivacyKey::draw(&Entropy::seeded(seed)).expect("a seed needs no operating system")
+    PrivacyKey::draw(Entropy::seeded(seed)).expect("a seed needs no operating system")
 }
 
 /// Asserts that `count` successes of `trials` fit the probability `p`, with a false-failure rate of at most

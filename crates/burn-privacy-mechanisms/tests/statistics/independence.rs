@@ -59,8 +59,8 @@ fn keys_are_unrelated() {
     let first = noise(&seeded(3), 0, 0);
     assert_unrelated(&first, &noise(&seeded(4), 0, 0), "seeds 3 and 4");
     // Keys of the operating system change from run to run: 8e-9 a run.
-    let mine = noise(&PrivacyKey::draw(&Entropy::os()).unwrap(), 0, 0);
-    let theirs = noise(&PrivacyKey::draw(&Entropy::os()).unwrap(), 0, 0);
+    let mine = noise(&PrivacyKey::draw(Entropy::os()).unwrap(), 0, 0);
+    let theirs = noise(&PrivacyKey::draw(Entropy::os()).unwrap(), 0, 0);
     assert_ne!(mine, theirs);
     assert_unrelated(&mine, &theirs, "two keys of the operating system");
 }

@@ -24,19 +24,16 @@ pub struct Axis {
 
 impl Axis {
     /// An axis with equal steps.
-    #[must_use]
     pub fn linear(label: impl Into<String>) -> Self {
         Self { label: label.into(), scale: Scale::Linear, includes: Vec::new() }
     }
 
     /// An axis with equal ratios.
-    #[must_use]
     pub fn logarithmic(label: impl Into<String>) -> Self {
         Self { label: label.into(), scale: Scale::Logarithmic, includes: Vec::new() }
     }
 
     /// Keeps a value in sight, such as 0.
-    #[must_use]
     pub fn including(mut self, value: f64) -> Self {
         self.includes.push(value);
         self
@@ -102,7 +99,6 @@ impl Axis {
 
 /// A number with three significant digits, without zeros behind them, and with a power of ten only where it is far
 /// from 1.
-#[must_use]
 pub fn compact(value: f64) -> String {
     let size = value.abs();
     if size < 1e-12 {

@@ -47,13 +47,11 @@ pub struct Series {
 
 impl Series {
     /// A curve without error bars, in the color of its place among the series.
-    #[must_use]
     pub fn new(name: impl Into<String>, stroke: Stroke, points: Vec<(f64, f64)>) -> Self {
         Self { name: name.into(), points, bars: Vec::new(), stroke, color: None }
     }
 
     /// Another color, such as one of the [`palette`](super::palette).
-    #[must_use]
     pub fn with_color(mut self, color: RGBColor) -> Self {
         self.color = Some(color);
         self
@@ -64,7 +62,6 @@ impl Series {
     }
 
     /// Adds an error bar to each point.
-    #[must_use]
     pub fn with_bars(mut self, bars: Vec<(f64, f64)>) -> Self {
         self.bars = bars;
         self

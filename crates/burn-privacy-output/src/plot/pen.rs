@@ -12,25 +12,21 @@ pub struct Pen {
 
 impl Pen {
     /// A pen for a drawing of `scale` pixels a unit of length.
-    #[must_use]
     pub fn new(scale: f64) -> Self {
         Self { scale }
     }
 
     /// A length in pixels.
-    #[must_use]
     pub fn length(&self, units: u32) -> i32 {
         (f64::from(units) * self.scale).round() as i32
     }
 
     /// Text of a size and color.
-    #[must_use]
     pub fn text(&self, size: u32, color: RGBColor) -> TextStyle<'static> {
         (FAMILY, f64::from(size) * self.scale).into_font().color(&color)
     }
 
     /// A line of a width and color.
-    #[must_use]
     pub fn line(&self, width: u32, color: RGBColor) -> ShapeStyle {
         color.stroke_width(self.length(width) as u32)
     }

@@ -77,7 +77,6 @@ type Naming = Vec<(PathBuf, Option<PathBuf>)>;
 /// # Panics
 ///
 /// For more than 65,536 combinations after one operation.
-#[must_use]
 pub fn power_cuts(operations: &[Operation]) -> Vec<PowerCut> {
     let mut found = BTreeSet::new();
     let mut files: BTreeMap<PathBuf, Contents> = BTreeMap::new();

@@ -60,55 +60,47 @@ impl Default for SelfTest {
 
 impl SelfTest {
     /// 4,000 canaries, 50 steps, noise multiplier 5, clipping norm 1, physical batches of 256.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// How many canaries there are, at least 100.
-    #[must_use]
     pub fn with_canaries(mut self, canaries: usize) -> Self {
         self.canaries = canaries;
         self
     }
 
     /// How many steps are taken.
-    #[must_use]
     pub fn with_steps(mut self, steps: u64) -> Self {
         self.steps = steps;
         self
     }
 
     /// The noise's standard deviation over the clipping norm, above 0.
-    #[must_use]
     pub fn with_noise_multiplier(mut self, noise_multiplier: f64) -> Self {
         self.noise_multiplier = noise_multiplier;
         self
     }
 
     /// The clipping norm.
-    #[must_use]
     pub fn with_clipping_norm(mut self, norm: f64) -> Self {
         self.clipping_norm = norm;
         self
     }
 
     /// As [`Session::with_physical_batch`](crate::session::Session::with_physical_batch).
-    #[must_use]
     pub fn with_physical_batch(mut self, examples: impl Into<PhysicalBatch>) -> Self {
         self.physical_batch = examples.into();
         self
     }
 
     /// As [`Session::with_per_example`](crate::session::Session::with_per_example).
-    #[must_use]
     pub fn with_per_example(mut self, per_example: PerExample) -> Self {
         self.per_example = per_example;
         self
     }
 
     /// As [`Session::with_noise`](crate::session::Session::with_noise); what a session has by itself unless told.
-    #[must_use]
     pub fn with_noise(mut self, noise: Noise) -> Self {
         self.noise = Some(noise);
         self
@@ -143,7 +135,7 @@ impl SelfTest {
             });
         }
         // The sampler's stream of this key at rate one half: a fair coin for each canary.
-        let included = poisson_sample(&PrivacyKey::draw(&entropy)?, 0, self.canaries as u64, 0.5)?;
+        let included = poisson_sample(&PrivacyKey::draw(entropy)?, 0, self.canaries as u64, 0.5)?;
         let mut session = plan
             .start(InMemDataset::new(included.clone()), Numbers, device, entropy)?
             .with_physical_batch(self.physical_batch)
@@ -249,7 +241,6 @@ impl SelfTestReport {
 
     /// True if signal, offset and noise are what they must be, and no lower bound is above the claim. A sound step fails with
     /// a probability below 1e-5.
-    #[must_use]
     pub fn passed(&self) -> bool {
         let [signal, offset, noise] = self.tolerances;
         let within = |found: f64, expected: f64, tolerance: f64| (found - expected).abs() <= tolerance;

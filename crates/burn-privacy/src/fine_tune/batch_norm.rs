@@ -135,7 +135,6 @@ impl ModuleVisitor for Contents {
 /// a shift of each example. Scale and shift stay trainable if they were. A BatchNorm is a struct of that name with the fields of Burn's.
 ///
 /// The statistics must be public, as those of public pre-training are; those of private data would be released without noise.
-#[must_use]
 pub fn freeze_batch_norms<M: Module>(module: M) -> (M, Conversion) {
     struct Freeze<'a> {
         place: Place,

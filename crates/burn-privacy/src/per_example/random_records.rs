@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn different_records_and_each_equally_often() {
-        let key = PrivacyKey::draw(&Entropy::seeded(1)).unwrap();
+        let key = PrivacyKey::draw(Entropy::seeded(1)).unwrap();
         for (population, count) in [(0, 4), (1, 4), (7, 4), (100, 4)] {
             let mut seen = vec![0_u32; population];
             let rounds = 2_000;

@@ -124,9 +124,9 @@ where
         let population = users.as_ref().map_or(dataset.len(), Users::count);
         let private = entropy.is_private();
         GradientSum::require_room(device, plan.sampling().expected_batch_size())?;
-        let key = PrivacyKey::draw(&entropy)?;
+        let key = PrivacyKey::draw(entropy)?;
         let charges = Charges::new();
-        let sampler = PoissonSampler::new(&charges, plan.clone(), population, kept, &entropy)?;
+        let sampler = PoissonSampler::new(&charges, plan.clone(), population, kept, entropy)?;
         let schedule = plan.schedule()?;
         let clipping_norm = plan.clipping().norm();
         Ok(Self {

@@ -67,7 +67,7 @@ fn in_convolutions() {
 }
 
 #[test]
-fn in_convolutions_with_standardised_weights() {
+fn in_convolutions_with_standardized_weights() {
     let model = with_values(Conv2dConfig::new([2, 3], [2, 2]).init(&flex()).into(), 1);
     check(&model, &Values::new(1).examples(10, 2 * 16, 3 * 9), |model: &WeightStandardizedConv2d, batch| {
         given(model.forward(batch.shaped(&[2, 4, 4])), batch.target)

@@ -62,11 +62,11 @@ fn images() {
         assert_close_to_loop(&format!("depthwise, {side} x {side}"), conv([16, 16], 16), sizes, loss(16));
         // Its gains are 1, as training finds them.
         let config = Conv2dConfig::new([16, 16], [3, 3]).with_padding(PaddingConfig2d::Same);
-        let mut standardised: WeightStandardizedConv2d = config.init(&flex()).into();
-        standardised.convolution = with_values(standardised.convolution, 1);
+        let mut standardized: WeightStandardizedConv2d = config.init(&flex()).into();
+        standardized.convolution = with_values(standardized.convolution, 1);
         let examples = Values::new(1).examples(4, sizes[0], sizes[1]);
-        let name = format!("standardised, {side} x {side}");
-        assert_sums_are_close(&name, &standardised, &examples, |model: &WeightStandardizedConv2d, batch| {
+        let name = format!("standardized, {side} x {side}");
+        assert_sums_are_close(&name, &standardized, &examples, |model: &WeightStandardizedConv2d, batch| {
             distance(model.forward(batch.shaped(&[16, side, side])), batch.target)
         });
         let norm: GroupNorm = GroupNormConfig::new(4, 16).init(&flex());

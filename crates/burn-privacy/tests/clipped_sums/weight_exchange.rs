@@ -37,8 +37,8 @@ macro_rules! model {
                 with_values(Self::fresh(device), seed)
             }
 
-            /// Not initialised yet, as a model is when a record is loaded. (Burn refuses to load a weight in column
-            /// layout into an initialised layer.)
+            /// Not initialized yet, as a model is when a record is loaded. (Burn refuses to load a weight in column
+            /// layout into an initialized layer.)
             fn fresh(device: &Device) -> Self {
                 Self {
                     words: $nn::EmbeddingConfig::new(5, 4).init(device),

@@ -217,7 +217,7 @@ mod later {
         assert!(take_with(&model, &mut session, |model, batch| Ok(losses(model, batch))).is_ok());
     }
 
-    /// One closure, whose behaviour changes after the first step.
+    /// One closure, whose behavior changes after the first step.
     #[test]
     fn the_same_closure() {
         let (mut session, model) = (session(3), model());

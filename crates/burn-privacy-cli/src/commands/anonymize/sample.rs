@@ -103,7 +103,7 @@ pub fn sample(args: &SampleArgs, out: &mut impl Write) -> Result<(), Failure> {
     refuse_existing(&[output, &statements[0], &statements[1]], args.force)?;
     let entropy = args.seed.map_or_else(Entropy::os, Entropy::seeded);
     let table = SampledTable { input: &args.data, separator: args.separator, columns: &columns, levels: &levels };
-    let statement = plan.write(&table, output, args.force, &entropy)?;
+    let statement = plan.write(&table, output, args.force, entropy)?;
     write_atomically(&statements[0], text(&statement))?;
     write_atomically(&statements[1], format!("{:#}\n", statement_json(&statement)))?;
     if args.json {

@@ -200,7 +200,7 @@ impl UtilityArgs {
             }
         }
         for &epsilon in &self.epsilon {
-            let (answers, _) = logistic_with_privacy(&raw, &split.test, &encoding, epsilon, &Entropy::os())?;
+            let (answers, _) = logistic_with_privacy(&raw, &split.test, &encoding, epsilon, Entropy::os())?;
             let outcome = (accuracy(&answers, &split.test), String::new());
             report.add("private logistic regression", "epsilon", epsilon, outcome)?;
         }

@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     fn step_noise() -> StepNoise {
-        StepNoise::new(&PrivacyKey::draw(&Entropy::seeded(5)).unwrap(), 7).unwrap()
+        StepNoise::new(&PrivacyKey::draw(Entropy::seeded(5)).unwrap(), 7).unwrap()
     }
 
     fn values(noise: &StepNoise, first: u64, sum: &[f32], std: f64, divisor: f32, device: &Device) -> Vec<f32> {

@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
+use super::activations::{softmax, softmax_pull_back};
 use super::attention_shape::Attention;
 use super::fresh_memory::{Cut, written_in_parts};
 use super::matrix_product::{Matrix, matrix_product};
-use super::rowwise::{softmax, softmax_pull_back};
 
 /// Queries, keys and values, `[examples, positions, width]` each (keys and values with positions of their own).
 #[derive(Clone, Copy)]

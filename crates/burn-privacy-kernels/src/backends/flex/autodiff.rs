@@ -10,17 +10,17 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{DType, Tensor};
 
+use super::activations;
 use super::attention::{self, Inputs};
 use super::attention_shape::Attention;
 use super::convolution;
 use super::matrix_product::Matrix;
 use super::normalization::{self, Normalized};
 use super::normalization_shape::Normalization;
-use super::on_flex::{Values, owned, primitive, tensor};
 use super::pooling;
 use super::pooling_shape::Pooling;
 use super::row_product::row_product;
-use super::rowwise;
+use super::slices::{Values, owned, primitive, tensor};
 use crate::ops::convolution::shape::Convolution;
 use crate::ops::pointwise::Pointwise;
 
@@ -126,7 +126,7 @@ impl Rowwise {
                 return primitive(of.applied(values.storage()), values.layout().shape().clone());
             }
             Self::Pointwise(of) => of.apply(values.storage_mut()),
-            Self::Softmax { length } => rowwise::softmax(values.storage_mut(), length),
+            Self::Softmax { length } => activations::softmax(values.storage_mut(), length),
         }
         values
     }
@@ -134,7 +134,7 @@ impl Rowwise {
     fn pull_back(self, gradient: &mut [f32], kept: &[f32]) {
         match self {
             Self::Pointwise(of) => of.pull_back(gradient, kept),
-            Self::Softmax { length } => rowwise::softmax_pull_back(gradient, kept, length),
+            Self::Softmax { length } => activations::softmax_pull_back(gradient, kept, length),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Every function returns `None`, or gives its tensor back as an error, for a tensor of another backend or number format; the
 //! operation then takes its general path, against which the tests compare.
 
+mod activations;
 mod attention;
 mod attention_shape;
 mod autodiff;
@@ -14,7 +15,6 @@ mod lanes;
 mod matrix_product;
 mod normalization;
 mod normalization_shape;
-mod on_flex;
 mod outer_products;
 mod pooling;
 mod pooling_shape;
@@ -22,7 +22,7 @@ mod recorded;
 mod row_pairs;
 mod row_product;
 mod rows;
-mod rowwise;
+mod slices;
 mod small_product;
 mod standardization;
 mod transposition;
@@ -30,6 +30,6 @@ mod transposition;
 pub(crate) use attention_shape::Attention;
 pub(crate) use autodiff::{activate, attend, convolve, linear, max_pool, normalize, softmax, tap};
 pub(crate) use normalization_shape::Normalization;
-pub(crate) use on_flex::*;
 pub(crate) use pooling_shape::Pooling;
 pub(crate) use recorded::{activation_gradient, convolution_input_gradient, linear_input_gradient};
+pub(crate) use slices::*;

@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 
 use super::convolution;
 use super::matrix_product::Matrix;
-use super::on_flex::{Values, owned, tensor};
 use super::row_product::row_product;
+use super::slices::{Values, owned, tensor};
 use crate::ops::convolution::shape::Convolution;
 use crate::ops::pointwise::Pointwise;
 

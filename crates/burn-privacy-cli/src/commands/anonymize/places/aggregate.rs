@@ -129,7 +129,7 @@ pub fn aggregate(command: &AggregateCommand, out: &mut impl Write) -> Result<(),
 }
 
 fn key(seed: Option<u64>) -> Result<PrivacyKey, Failure> {
-    Ok(PrivacyKey::draw(&seed.map_or(Entropy::os(), Entropy::seeded)).map_err(LocationError::from)?)
+    Ok(PrivacyKey::draw(seed.map_or(Entropy::os(), Entropy::seeded)).map_err(LocationError::from)?)
 }
 
 fn cells(args: &CellsArgs, out: &mut impl Write) -> Result<(), Failure> {

@@ -142,7 +142,7 @@ pub fn mask(args: &MaskArgs, out: &mut impl Write) -> Result<(), Failure> {
         Some(file) => Draws::Kept(KeptDraws::new(&PseudonymKey::read(file)?)),
         None => {
             let entropy = args.seed.map_or(Entropy::os(), Entropy::seeded);
-            let key = PrivacyKey::draw(&entropy).map_err(burn_privacy_location::LocationError::from)?;
+            let key = PrivacyKey::draw(entropy).map_err(burn_privacy_location::LocationError::from)?;
             Draws::Fresh(key)
         }
     };

@@ -1,6 +1,6 @@
 //! A map of places as PNG or SVG.
 
-use burn_privacy_location::Drawn;
+use burn_privacy_location::DrawnMap;
 use burn_privacy_output::OutputError;
 use burn_privacy_output::plot::{Drawing, Pen, in_words};
 use plotters::coord::Shift;
@@ -17,7 +17,7 @@ const BLACK: RGBColor = RGBColor(34, 34, 34);
 /// The picture of a map.
 pub struct Picture {
     /// What is drawn where.
-    pub drawn: Drawn,
+    pub drawn: DrawnMap,
 }
 
 impl Drawing for Picture {

@@ -407,16 +407,4 @@ mod tests {
         check(Convolution { input: [16, 2, 2], kernel: [2, 2], stride: [2, 2], ..bare });
         check(Convolution { input: [16, 1, 1], stride: [2, 2], ..PLAIN });
     }
-
-    #[test]
-    fn runs_are_the_kernel_s_rows() {
-        let run = |place, elements: &[usize]| Run { place, elements: elements.into() };
-        assert_eq!(PLAIN.runs(), [run(0, &[0, 1, 2]), run(7, &[3, 4, 5]), run(14, &[6, 7, 8])]);
-        let strided = Convolution { input: [16, 6, 6], stride: [2, 2], ..PLAIN };
-        // Frames of 4 x 4 for each of four parts.
-        assert_eq!(
-            strided.runs(),
-            [run(0, &[0, 2]), run(4, &[6, 8]), run(16, &[1]), run(20, &[7]), run(32, &[3, 5]), run(48, &[4])]
-        );
-    }
 }

@@ -132,9 +132,9 @@ fn parameters_have_noise_of_their_own() {
     assert!(same < 5, "{same} of 1,000 values are equal");
 }
 
-/// Identical examples: the released gradient times the *expected* size counts the realised batch.
+/// Identical examples: the released gradient times the *expected* size counts the realized batch.
 #[test]
-fn the_realised_batch_size_is_never_the_normaliser() {
+fn the_realized_batch_size_is_never_the_normaliser() {
     let model: Vector = Param::from_tensor(Tensor::zeros([3], &flex()));
     let target = Values::new(1).normals(3);
     let plan = config()
@@ -154,15 +154,15 @@ fn the_realised_batch_size_is_never_the_normaliser() {
             .with_physical_batch(5);
         let mut sizes = std::collections::BTreeSet::new();
         while let Some(step) = session.next_step().unwrap() {
-            let realised = step.unprotected_batch_size();
-            sizes.insert(realised);
+            let realized = step.unprotected_batch_size();
+            sizes.insert(realized);
             let update = step
                 .gradients(&model, |model, batch: Batch| {
                     Ok(given(per_example::<1, 2>(model, batch.size()), batch.target))
                 })
                 .unwrap();
             for (found, one) in by_path(&model, &update.into(), 8.0)[""].iter().zip(&target) {
-                let expected = realised as f64 * f64::from(*one);
+                let expected = realized as f64 * f64::from(*one);
                 assert!((found - expected).abs() <= 1e-5 * expected.abs(), "{found} instead of {expected}");
             }
         }

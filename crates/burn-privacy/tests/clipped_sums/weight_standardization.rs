@@ -1,4 +1,4 @@
-//! Convolutions with standardised kernels: against the loop, and against the gradient by definition in f64.
+//! Convolutions with standardized kernels: against the loop, and against the gradient by definition in f64.
 
 use burn::module::{ModuleMapper, Param, ParamGroup, ParamId};
 use burn::nn::PaddingConfig2d;
@@ -17,7 +17,7 @@ fn layer(channels: [usize; 2], kernel: [usize; 2]) -> Conv2dConfig {
 }
 
 /// With values of the tests.
-fn standardised(config: &Conv2dConfig) -> WeightStandardizedConv2d {
+fn standardized(config: &Conv2dConfig) -> WeightStandardizedConv2d {
     with_values(config.init(&flex()).into(), 5)
 }
 
@@ -46,14 +46,14 @@ fn kernels_of_every_kind() {
         layer([2, 20], [3, 3]).with_padding(same),
         layer([2, 3], [2, 2]).with_dilation([2, 3]),
     ] {
-        check(&standardised(&config));
+        check(&standardized(&config));
     }
 }
 
 #[test]
 fn each_parameter_trained_alone_and_frozen_alone() {
     let paths = ["convolution.weight", "gain", "convolution.bias"];
-    let model = standardised(&layer([2, 3], [3, 3]));
+    let model = standardized(&layer([2, 3], [3, 3]));
     let mut known: Vec<String> = parameters(&model).into_keys().collect();
     known.sort_by_key(|path| paths.iter().position(|known| known == path));
     assert_eq!(known, paths);
@@ -86,7 +86,7 @@ fn with_clamped_channels(model: WeightStandardizedConv2d) -> WeightStandardizedC
 
 #[test]
 fn channels_whose_deviation_is_clamped() {
-    let model = with_clamped_channels(standardised(&layer([2, 3], [3, 3])));
+    let model = with_clamped_channels(standardized(&layer([2, 3], [3, 3])));
     let kernel = &parameters(&model)["convolution.weight"];
     let squares = [0, 1].map(|channel| kernel[channel * 18..][..18].iter().map(|x| x * x).sum::<f64>());
     assert!(squares[0] < 1e-4 && squares[1] > 1e-2, "{squares:?}");
@@ -95,7 +95,7 @@ fn channels_whose_deviation_is_clamped() {
 
 #[test]
 fn views_of_an_example_add_up_before_the_norm() {
-    let model = standardised(&layer([2, 3], [3, 3]));
+    let model = standardized(&layer([2, 3], [3, 3]));
     let scaled = |model: &WeightStandardizedConv2d, mut batch: Batch| {
         let rows = batch.size();
         let scales: Vec<f32> = (0..rows).map(|row| 1.0 - 0.4 * (row % 3) as f32).collect();
@@ -106,27 +106,27 @@ fn views_of_an_example_add_up_before_the_norm() {
 }
 
 #[test]
-fn the_output_is_that_of_the_standardised_kernel() {
-    let model = standardised(&layer([2, 3], [5, 6]));
+fn the_output_is_that_of_the_standardized_kernel() {
+    let model = standardized(&layer([2, 3], [5, 6]));
     let values = parameters(&model);
     let (kernel, gain, bias) = (&values["convolution.weight"], &values["gain"], &values["convolution.bias"]);
     let image = Values::new(4).normals(60);
     let output = model.forward(Tensor::<1>::from_floats(image.as_slice(), &flex()).reshape([1, 2, 5, 6]));
     for (channel, found) in values_of(output).into_iter().enumerate() {
-        let Standardised { unit, .. } = Standardised::of(&kernel[channel * 60..][..60]);
+        let Standardized { unit, .. } = Standardized::of(&kernel[channel * 60..][..60]);
         let product: f64 = unit.iter().zip(&image).map(|(u, x)| u * f64::from(*x)).sum();
         let expected = gain[channel] * product + bias[channel];
         assert!((found - expected).abs() < 1e-5, "{found} instead of {expected}");
     }
 }
 
-/// One channel's weights, standardised in f64.
-struct Standardised {
+/// One channel's weights, standardized in f64.
+struct Standardized {
     unit: Vec<f64>,
     deviation: f64,
 }
 
-impl Standardised {
+impl Standardized {
     fn of(weights: &[f64]) -> Self {
         let mean = weights.iter().sum::<f64>() / weights.len() as f64;
         let deviation = weights.iter().map(|w| (w - mean).powi(2)).sum::<f64>().max(1e-4).sqrt();
@@ -137,7 +137,7 @@ impl Standardised {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Images that lie, but for `small`, in the plane that the standardisation removes: the gradient of the weights is what
+    /// Images that lie, but for `small`, in the plane that the standardization removes: the gradient of the weights is what
     /// is left of a cancellation. The gain, whose gradient is not, is frozen.
     #[test]
     fn contributions_are_bounded_where_the_projection_cancels(
@@ -149,7 +149,7 @@ proptest! {
         let mut model = witnessed(&flex(), with_values(one, seed));
         model.1.gain = Param::initialized(ParamId::new(), Tensor::from_floats([gain], &flex()));
         let weights = &parameters(&model.1)["convolution.weight"];
-        let Standardised { unit, deviation } = Standardised::of(weights);
+        let Standardized { unit, deviation } = Standardized::of(weights);
         let [mean, along] = [values.normal(), values.normal()];
         let size = 10_f64.powi(size);
         let image: Vec<f32> =
