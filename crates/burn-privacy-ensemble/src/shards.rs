@@ -7,7 +7,8 @@ use crate::error::{EnsembleError, Result};
 /// Disjoint parts of a data set, one for each teacher.
 ///
 /// Each record is put into a shard by a secret coin of its own, so that removing a record moves no other one: two
-/// neighboring data sets differ in one shard. Shards differ in size, and may be empty.
+/// neighboring data sets differ in one shard. That needs secret coins: those of a fixed seed go by a record's place, which a removed
+/// record changes for all behind it ([`is_private`](Self::is_private) tells). Shards differ in size, and may be empty.
 #[derive(Clone)]
 pub struct Shards {
     records: Vec<Vec<usize>>,

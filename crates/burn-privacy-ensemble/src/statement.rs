@@ -61,7 +61,8 @@ impl Statement for PredictionStatement {
 
     fn caveats(&self) -> Vec<Caveats> {
         let assumptions = [
-            "each record belongs to one protected unit only, and to one teacher's shard",
+            "each record belongs to one protected unit only, and was put into one teacher's shard by a secret coin or by what it holds \
+             itself: not by its place in the data",
             "teachers learn from their own shard alone, and are never released",
             "questions are not chosen by looking at the private data",
             Noise::FloatingPoint.assumption(),

@@ -42,16 +42,19 @@ impl ImageFeatures {
         self.colors * self.scattering.side() * self.scattering.side()
     }
 
+    /// Lets whole images pass.
+    fn check(&self, pixels: &[u8]) -> Result<()> {
+        let (given, expected) = (pixels.len(), pixels.len().next_multiple_of(self.image_bytes()));
+        if given == expected { Ok(()) } else { Err(FeatureError::Length { what: "bytes of pixels", given, expected }) }
+    }
+
     /// `[images, channels, positions]` of `[images, colors, side, side]`.
     ///
     /// # Errors
     ///
     /// [`FeatureError::Length`] if the bytes are no whole number of images.
     pub fn compute(&self, pixels: &[u8]) -> Result<Vec<f32>> {
-        if !pixels.len().is_multiple_of(self.image_bytes()) {
-            let expected = pixels.len().next_multiple_of(self.image_bytes());
-            return Err(FeatureError::Length { what: "bytes of pixels", given: pixels.len(), expected });
-        }
+        self.check(pixels)?;
         let planes = pixels.len() / self.image_bytes() * self.colors;
         let mut values: Vec<f32> = pixels.iter().map(|&byte| f32::from(byte) / 255.0).collect();
         let mut features = self.scattering.transform_all(&values, planes)?;
@@ -69,6 +72,7 @@ impl ImageFeatures {
     ///
     /// Those of [`compute`](Self::compute) and [`cached`].
     pub fn cached(&self, folder: &Path, pixels: &[u8], progress: impl FnMut(usize)) -> Result<FeatureTable> {
+        self.check(pixels)?;
         let bytes = self.image_bytes();
         let (side, colors, mirrored) = (self.scattering.side(), self.colors, self.mirrored);
         let transform =

@@ -114,17 +114,20 @@ impl PatchFeatures {
         self.colors * self.side * self.side
     }
 
+    /// Lets whole images pass.
+    fn check(&self, pixels: &[u8]) -> Result<()> {
+        let (given, expected) = (pixels.len(), pixels.len().next_multiple_of(self.image_bytes()));
+        if given == expected { Ok(()) } else { Err(FeatureError::Length { what: "bytes of pixels", given, expected }) }
+    }
+
     /// `[images, channels, positions]` of `[images, colors, side, side]`.
     ///
     /// # Errors
     ///
     /// [`FeatureError::Length`] if the bytes are no whole number of images.
     pub fn compute(&self, pixels: &[u8]) -> Result<Vec<f32>> {
+        self.check(pixels)?;
         let bytes = self.image_bytes();
-        if !pixels.len().is_multiple_of(bytes) {
-            let expected = pixels.len().next_multiple_of(bytes);
-            return Err(FeatureError::Length { what: "bytes of pixels", given: pixels.len(), expected });
-        }
         let width = self.channels() * self.positions();
         let mut features = vec![0.0; pixels.len() / bytes * width];
         features.par_chunks_exact_mut(width).zip(pixels.par_chunks_exact(bytes)).for_each_init(
@@ -148,6 +151,7 @@ impl PatchFeatures {
     ///
     /// Those of [`compute`](Self::compute) and [`cached`].
     pub fn cached(&self, folder: &Path, pixels: &[u8], progress: impl FnMut(usize)) -> Result<FeatureTable> {
+        self.check(pixels)?;
         let bytes = self.image_bytes();
         let (colors, side, filters, mirrored) = (self.colors, self.side, self.offsets.len(), self.mirrored);
         let transform =
@@ -300,6 +304,12 @@ mod tests {
         for (colors, side, filters) in [(0, 8, 1), (1, 7, 1), (1, 8, 0)] {
             assert!(PatchFeatures::new(colors, side, filters, false).is_err());
         }
-        assert!(PatchFeatures::new(1, 8, 1, false).unwrap().compute(&[0; 65]).is_err());
+        let features = PatchFeatures::new(1, 8, 1, false).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for bytes in [63, 65] {
+            let pixels = vec![0; bytes];
+            assert!(features.compute(&pixels).is_err() && features.cached(folder.path(), &pixels, |_| ()).is_err());
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

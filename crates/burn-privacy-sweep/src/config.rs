@@ -1,5 +1,6 @@
 //! What a sweep runs over.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use burn_privacy_budget::plan::NoiseTarget;
@@ -241,6 +242,15 @@ impl SweepConfig {
         if trials > MOST_TRIALS {
             return Err(refuse("number of trials", trials, format!("at most {MOST_TRIALS}")));
         }
-        Ok(())
+        // A setting's runs are found by the setting.
+        let mut seen = HashSet::new();
+        match self.settings().iter().map(|setting| format!("{setting:?}")).find(|setting| !seen.insert(setting.clone()))
+        {
+            Some(setting) => {
+                let allowed = "each setting once: with_repeats(..) runs all of them more often";
+                Err(refuse("settings", format!("{setting} twice"), allowed))
+            }
+            None => Ok(()),
+        }
     }
 }

@@ -71,8 +71,11 @@ impl PrivateSelection {
         // Beyond these, probabilities of few runs are lost in rounding, or there are more runs than anybody can wait for.
         let (what, given, allowed, fits) = match runs {
             RunCount::Poisson { mean } => ("mean number of runs", mean, "above 0 and at most 500", mean <= 500.0),
-            RunCount::TruncatedNegativeBinomial { gamma, .. } => {
-                ("stopping probability", gamma, "at least 0.0001 and below 1", gamma >= 1e-4)
+            RunCount::TruncatedNegativeBinomial { gamma, .. } if !(gamma >= 1e-4) => {
+                ("stopping probability", gamma, "at least 0.0001 and below 1", false)
+            }
+            RunCount::TruncatedNegativeBinomial { shape, .. } => {
+                ("shape", shape, "above -1 and at most 10: larger ones cost as many times as much", shape <= 10.0)
             }
             _ => ("distribution of the number of runs", f64::NAN, "Poisson or truncated negative binomial", false),
         };

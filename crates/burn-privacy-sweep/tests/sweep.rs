@@ -444,6 +444,16 @@ fn what_protects_nobody_is_no_private_selection() {
     assert!(refused(config(), RunCount::Poisson { mean: 1e9 }).contains("mean number of runs"));
     assert!(refused(config(), RunCount::TruncatedNegativeBinomial { shape: 1.0, gamma: 1e-9 }).contains("stopping"));
     assert!(refused(config(), RunCount::TruncatedNegativeBinomial { shape: -2.0, gamma: 0.1 }).contains("shape"));
+    // Of this shape every draw would be 1, where about 1,100 runs are paid for.
+    assert!(
+        refused(config(), RunCount::TruncatedNegativeBinomial { shape: 1_100.0, gamma: 0.5 }).contains("at most 10")
+    );
+}
+
+#[test]
+fn a_setting_that_is_given_twice_is_refused() {
+    let message = config().with_learning_rates([0.1, 0.1]).planned().unwrap_err().to_string();
+    assert!(message.contains("each setting once"), "{message}");
 }
 
 /// The variable that tells a test process to play the selection of the next test.

@@ -1,5 +1,7 @@
 //! A body of inverted residual blocks.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -145,12 +147,21 @@ impl FrozenBody {
         Ok(images.par_chunks(GROUP * size).flat_map_iter(|group| self.group(group, side)).collect())
     }
 
-    /// Features of a few images, by this thread.
+    /// Features of at most [`GROUP`] images, by this thread.
+    ///
+    /// How a product of matrices rounds a row depends on their number (one row goes another way than several), so that each group is
+    /// filled up with blank images: an image has the same features, bit by bit, in any company, as what is proved of sums over
+    /// records needs it.
     pub(super) fn group(&self, images: &[f32], side: usize) -> Vec<f32> {
         let mut work = Work::default();
-        let count = images.len() / (side * side * self.colors());
+        let size = side * side * self.colors();
+        let (given, count) = (images.len() / size, GROUP);
+        let mut images = Cow::Borrowed(images);
+        if given < count {
+            images.to_mut().resize(count * size, 0.0);
+        }
         let mut values = Vec::new();
-        for image in images.chunks(side * side * self.colors()) {
+        for image in images.chunks(size) {
             self.stem.forward(image, [1, side], None, &mut work.patches, &mut values);
         }
         let mut side = side.div_ceil(self.stem.stride);
@@ -166,6 +177,7 @@ impl FrozenBody {
             let sums = &mut features[pixel / places * self.features()..][..self.features()];
             sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
         }
+        features.truncate(given * self.features());
         features.iter_mut().for_each(|feature| *feature /= places as f32);
         features
     }

@@ -79,9 +79,14 @@ impl PublicFeatures {
     ///
     /// [`FeatureError::Length`] if the bytes are no whole number of images.
     pub fn compute(&self, pixels: &[u8]) -> Result<Vec<f32>> {
-        length("bytes of pixels", pixels.len(), pixels.len().next_multiple_of(self.image_bytes()))?;
+        self.check(pixels)?;
         let groups = pixels.par_chunks(GROUP * self.image_bytes());
         Ok(groups.flat_map_iter(|group| self.group(group)).collect())
+    }
+
+    /// Lets whole images pass.
+    fn check(&self, pixels: &[u8]) -> Result<()> {
+        length("bytes of pixels", pixels.len(), pixels.len().next_multiple_of(self.image_bytes()))
     }
 
     fn group(&self, pixels: &[u8]) -> Vec<f32> {
@@ -134,10 +139,11 @@ impl PublicFeatures {
     ///
     /// Those of [`compute`](Self::compute) and [`cached`].
     pub fn cached(&self, folder: &Path, pixels: &[u8], progress: impl FnMut(usize)) -> Result<FeatureTable> {
+        self.check(pixels)?;
         let (given, side, mirrored, bytes) = (self.given, self.side, self.mirrored, self.image_bytes());
         let PixelScale { mean, deviation } = self.scale;
         let transform = format!(
-            "frozen body 1: weights {}, {given} to {side} bicubic, (byte - {mean}) / {deviation}, mirrored {mirrored}",
+            "frozen body 2: weights {}, {given} to {side} bicubic, (byte - {mean}) / {deviation}, mirrored {mirrored}",
             self.body.fingerprint()
         );
         let key = CacheKey::new(&transform, pixels.chunks(bytes));

@@ -79,7 +79,15 @@ impl SampledPiecewise {
         if let Some(last) = ends.last_mut() {
             *last = u64::MAX;
         }
-        Ok(Self { cells, ends, reports, epsilon })
+        let made = Self { cells, ends, reports, epsilon };
+        // The largest estimate must be a number.
+        for (at, &(lo, hi)) in bounds.iter().enumerate() {
+            let (low, high) = made.cells[at].range();
+            if !((high - low) / (made.probability(at) * reports as f64)).is_finite() {
+                return Err(LocalError::RealBounds { lo, hi });
+            }
+        }
+        Ok(made)
     }
 
     /// The epsilon claimed, of all reports together.
@@ -148,6 +156,12 @@ mod tests {
             let spent: f64 = (0..reports).map(|_| sampled.cells[0].epsilon()).sum();
             assert!(spent <= epsilon && spent > epsilon * (1.0 - 1e-9), "{spent} {epsilon}");
         }
+    }
+
+    #[test]
+    fn estimates_that_may_be_no_number_are_refused() {
+        let with = |most: f64| SampledPiecewise::with_weights(&[(-most, most), (0.0, 1.0)], &[2e-6, 1.0], 1e-4);
+        assert!(matches!(with(1e300), Err(LocalError::RealBounds { .. })) && with(1e290).is_ok());
     }
 
     #[test]
