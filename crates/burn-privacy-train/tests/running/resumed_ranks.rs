@@ -41,7 +41,6 @@ struct Ended {
     rates: Vec<u64>,
 }
 
-#[derive(Clone)]
 struct Run<'a> {
     folder: &'a Path,
     ranks: usize,
@@ -182,8 +181,8 @@ fn ranks_that_were_resumed_are_the_ones_that_were_not_interrupted() {
 #[test]
 fn rank_0_alone_writes_checkpoints_and_the_number_of_ranks_may_change() {
     let place = folder();
-    run(&place, 3, 10).all(Start::Anew);
-    let newest = run(&place, 3, 0).checkpoints().newest().unwrap();
+    run(&place, 4, 10).all(Start::Anew);
+    let newest = run(&place, 4, 0).checkpoints().newest().unwrap();
     assert_eq!((newest.steps(), newest.run(), newest.dataset()), (10, "line", "points"));
     // The data set is the same, cut otherwise.
     let found = run(&place, 2, u64::MAX).all(Start::Resumed);
@@ -194,22 +193,24 @@ fn rank_0_alone_writes_checkpoints_and_the_number_of_ranks_may_change() {
 #[test]
 fn no_rank_uses_keys_of_another_session_when_it_is_resumed() {
     // Without noise the model depends on the coins alone, and of those only on the ranks' that are not silent.
-    for silent in [0, 1] {
-        let interrupted = folder();
-        let of = |folder| Run {
+    fn of(folder: &TempDir, silent: usize) -> Run<'_> {
+        Run {
             sampling: Sampling::poisson(RECORDS / 2, RECORDS),
             clipping: Clipping::flat(0.5),
             silent: Some(silent),
             ..run(folder, 2, 5)
-        };
-        of(&interrupted).all(Start::Anew);
+        }
+    }
+    for silent in [0, 1] {
+        let interrupted = folder();
+        of(&interrupted, silent).all(Start::Anew);
         let resumed = [(); 2].map(|()| {
             let copy = folder();
             std::fs::create_dir(copy.path().join("checkpoints")).unwrap();
-            let file = of(&interrupted).checkpoints().newest().unwrap().path().to_owned();
+            let file = of(&interrupted, silent).checkpoints().newest().unwrap().path().to_owned();
             std::fs::copy(&file, copy.path().join("checkpoints").join(file.file_name().unwrap())).unwrap();
-            std::fs::copy(of(&interrupted).ledger(), of(&copy).ledger()).unwrap();
-            of(&copy).all(Start::Resumed)
+            std::fs::copy(of(&interrupted, silent).ledger(), of(&copy, silent).ledger()).unwrap();
+            of(&copy, silent).all(Start::Resumed)
         });
         assert_eq!(resumed[0][0].charged, 10);
         assert_eq!(resumed[0][0].weights, resumed[0][1].weights);

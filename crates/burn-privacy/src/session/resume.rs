@@ -66,7 +66,7 @@ where
         let failed = first_that_failed(exchange.as_mut(), loaded.is_err()).map_err(E::from)?;
         let loaded = loaded?;
         if let Some(rank) = failed {
-            return Err(E::from(ExchangeError::NotResumed { rank }.into()));
+            return Err(E::from(Error::Exchange(ExchangeError::NotResumed { rank })));
         }
         if let Some(ranks) = &mut self.ranks {
             ranks.give_back(exchange);
