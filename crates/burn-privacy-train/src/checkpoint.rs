@@ -1,5 +1,6 @@
 //! What a run needs to go on, as one file: nothing of the private data but what the run released, and no key.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -309,7 +310,7 @@ impl Checkpoint {
     }
 }
 
-fn file_of(header: &Header, sections: &[Vec<u8>]) -> Result<Vec<u8>, CheckpointError> {
+fn file_of(header: &Header, sections: &[impl Deref<Target = [u8]>]) -> Result<Vec<u8>, CheckpointError> {
     let mut rest = serde_json::to_vec(header).map_err(|error| CheckpointError::Encode(error.to_string()))?;
     rest.push(b'\n');
     sections.iter().for_each(|section| rest.extend_from_slice(section));
