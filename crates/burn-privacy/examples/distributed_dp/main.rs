@@ -22,12 +22,14 @@ use burn::optim::SgdConfig;
 use burn::prelude::*;
 use burn::store::ModuleRecord;
 use burn::tensor::Bytes;
+use burn_privacy::device::{DeviceChoice, select_device};
 #[cfg(feature = "mpi")]
 use burn_privacy::exchange::Mpi;
 use burn_privacy::exchange::{Exchange, Threads};
 use burn_privacy::ledger::Ledger;
 use burn_privacy::prelude::*;
 use burn_privacy::report::write_atomically;
+use burn_privacy::session::PhysicalBatch;
 use clap::Parser;
 
 use task::{Batch, Network, Records, accuracy, fingerprint, network, records};
@@ -56,6 +58,12 @@ struct Arguments {
     /// Threads of this process, in the place of MPI
     #[arg(long, value_name = "RANKS")]
     threads: Option<usize>,
+    /// Records in memory at once; 0 lets the session find out
+    #[arg(long, default_value_t = 128)]
+    physical: usize,
+    /// cpu, or another name of a device: each rank computes there
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
     /// Without privacy, to see what it costs
     #[arg(long, conflicts_with_all = ["ledger", "seed", "model", "resume", "die"])]
     plain: bool,
@@ -82,9 +90,6 @@ impl Arguments {
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Records in memory at once.
-const PHYSICAL: usize = 128;
-
 /// How long steps took.
 #[derive(Default)]
 struct Times(Vec<Duration>);
@@ -104,7 +109,7 @@ impl Times {
 
 fn run(exchange: impl Exchange + 'static, arguments: &Arguments) -> Result<()> {
     let (rank, ranks) = (exchange.rank(), exchange.ranks());
-    let device = Device::flex().autodiff();
+    let device = select_device(arguments.device)?.device.autodiff();
     let (model, times, said) = if arguments.plain {
         let (model, times) = plain::train(&mut { exchange }, arguments, &device)?;
         (model, times, "without privacy".to_owned())
@@ -134,7 +139,8 @@ fn private(
         .build()?;
     let shard = InMemDataset::new(records(arguments.shard(rank, ranks)));
     let entropy = arguments.seed.map_or_else(Entropy::os, Entropy::seeded);
-    let mut session = plan.start(shard, Records, device, entropy)?.with_physical_batch(PHYSICAL);
+    let physical = if arguments.physical == 0 { PhysicalBatch::Auto } else { arguments.physical.into() };
+    let mut session = plan.start(shard, Records, device, entropy)?.with_physical_batch(physical);
     if let Some(path) = arguments.ledger.as_ref().filter(|_| rank == 0) {
         session = session.with_ledger(Ledger::open(path, "made-up records")?, "distributed")?;
     }
@@ -164,11 +170,13 @@ fn private(
         model = optimizer.step(1.0, model, update.into());
         times.add(begun.elapsed());
         if let Some(path) = arguments.model.as_ref().filter(|_| rank == 0) {
-            write_atomically(path, model.clone().into_record().into_bytes()?)?;
+            write_atomically(path, model.clone().into_record().into_bytes()?.to_vec())?;
         }
     }
+    let at_once = session.examples_at_once();
     let statement = session.finish()?;
-    let said = format!("steps charged {}; {}", statement.charged_steps, statement.headline());
+    let said =
+        format!("{at_once} records at once; steps charged {}; {}", statement.charged_steps, statement.headline());
     Ok((model, times, said))
 }
 

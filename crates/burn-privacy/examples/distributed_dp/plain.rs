@@ -9,7 +9,7 @@ use burn_privacy::prelude::cross_entropy;
 use burn::data::dataloader::batcher::Batcher;
 
 use super::task::{Network, Records, records};
-use super::{Arguments, PHYSICAL, Result, Times};
+use super::{Arguments, Result, Times};
 
 /// Gradients travel as whole numbers of this unit, as the exchange adds whole numbers.
 const UNIT: f64 = 1.0 / (1_u64 << 40) as f64;
@@ -26,7 +26,8 @@ pub fn train(exchange: &mut dyn Exchange, arguments: &Arguments, device: &Device
         let begun = std::time::Instant::now();
         let mut sums = GradientsAccumulator::new();
         let batch: Vec<_> = (0..share).map(|i| shard[(step * share + i) % shard.len()].clone()).collect();
-        for part in batch.chunks(PHYSICAL) {
+        let most = if arguments.physical == 0 { share } else { arguments.physical };
+        for part in batch.chunks(most.max(1)) {
             let part = Records.batch(part.to_vec(), device);
             let losses = cross_entropy(model.forward(part.inputs), part.classes);
             let loss = losses.sum() / (share * ranks) as f64;
