@@ -1,5 +1,6 @@
 //! What a run needs to go on, as one file: nothing of the private data but what the run released, and no key.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -9,87 +10,12 @@ use burn::tensor::Bytes;
 use burn_privacy::WeightAverage;
 use burn_privacy::plan::PrivacyPlan;
 use burn_privacy::report::CurvePoint;
-use burn_privacy_output::OutputError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::CheckpointError;
 use crate::optimizer_trace::{self, OptimizerTrace};
-
-/// Why a checkpoint was not written, or not gone on from. Steps that were charged stay charged.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CheckpointError {
-    /// There is none.
-    #[error("{} has no checkpoint to go on from; start without resuming, or name the folder of the run", folder.display())]
-    None {
-        /// Where it was looked for.
-        folder: PathBuf,
-    },
-    /// All that there are were changed or cut off.
-    #[error(
-        "none of the {count} checkpoints in {} is whole (each was cut off or changed since it was written); start without \
-         resuming: what was charged stays charged",
-        folder.display()
-    )]
-    AllDamaged {
-        /// Where they are.
-        folder: PathBuf,
-        /// How many there are.
-        count: usize,
-    },
-    /// It was written by another version.
-    #[error("{} has format version {found}, this program reads version {FORMAT}; go on with the version that wrote it", path.display())]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// The version that it names.
-        found: String,
-    },
-    /// It belongs to another run.
-    #[error("{} was made with another {field}: {recorded}, here it is {given}; go on with what it was made with, or start anew", path.display())]
-    Another {
-        /// The file.
-        path: PathBuf,
-        /// What differs.
-        field: String,
-        /// As the file has it.
-        recorded: String,
-        /// As the program has it.
-        given: String,
-    },
-    /// The model is not the one that was saved.
-    #[error("{} does not fit the model: {reason}; build the model that it was made with", path.display())]
-    Model {
-        /// The file.
-        path: PathBuf,
-        /// What Burn says.
-        reason: String,
-    },
-    /// Resuming needs a durable count.
-    #[error(
-        "a run without a ledger cannot be resumed: steps between the last checkpoint and the end would not be counted; give \
-         the session a ledger (Session::with_ledger)"
-    )]
-    NoLedger,
-    /// Nothing says where checkpoints are.
-    #[error("resuming needs the folder of the checkpoints: Trainer::with_checkpoints")]
-    NoFolder,
-    /// The file system refused.
-    #[error(transparent)]
-    Output(#[from] OutputError),
-    /// The file system refused to read.
-    #[error("{} could not be read: {source}", path.display())]
-    Read {
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Something could not be put into the file.
-    #[error("the checkpoint could not be put together: {0}")]
-    Encode(String),
-}
 
 /// The first line of a file, before its version.
 const MAGIC: &str = "burn-privacy/checkpoint ";
@@ -236,12 +162,12 @@ impl Checkpoint {
             curve: state.curve,
             sections: sections.iter().map(|section| section.len() as u64).collect(),
         };
-        let mut rest = serde_json::to_vec(&header).map_err(|error| failed(&error))?;
-        rest.push(b'\n');
-        sections.iter().for_each(|section| rest.extend_from_slice(section));
-        let mut file = format!("{MAGIC}{FORMAT}\n{}\n", hash(&rest)).into_bytes();
-        file.extend(rest);
-        Ok(file)
+        file_of(&header, &sections)
+    }
+
+    /// The file's bytes, for other ranks.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+        file_of(&self.header, &self.sections)
     }
 
     /// # Errors
@@ -382,6 +308,15 @@ impl Checkpoint {
     fn misfit(&self, error: &dyn std::fmt::Display) -> CheckpointError {
         CheckpointError::Model { path: self.path.clone(), reason: error.to_string() }
     }
+}
+
+fn file_of(header: &Header, sections: &[impl Deref<Target = [u8]>]) -> Result<Vec<u8>, CheckpointError> {
+    let mut rest = serde_json::to_vec(header).map_err(|error| CheckpointError::Encode(error.to_string()))?;
+    rest.push(b'\n');
+    sections.iter().for_each(|section| rest.extend_from_slice(section));
+    let mut file = format!("{MAGIC}{FORMAT}\n{}\n", hash(&rest)).into_bytes();
+    file.extend(rest);
+    Ok(file)
 }
 
 fn fields(plan: &Value) -> Vec<(String, Value)> {

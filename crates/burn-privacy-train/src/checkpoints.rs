@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn_privacy_output::write_atomically;
 
-use crate::checkpoint::{Checkpoint, CheckpointError, Owner, Reading, RunState};
-use crate::complain;
+use crate::checkpoint::{Checkpoint, Owner, Reading, RunState};
+use crate::{CheckpointError, complain};
 
 /// How many checkpoints are kept.
 const KEPT: usize = 3;

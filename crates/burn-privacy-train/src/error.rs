@@ -1,5 +1,11 @@
 //! What can go wrong while a model is trained.
 
+use std::path::PathBuf;
+
+use burn_privacy_output::OutputError;
+
+use crate::checkpoint::FORMAT;
+
 /// Any error of a caller's closure.
 pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -38,4 +44,79 @@ pub enum TrainError {
     /// The system lets nobody listen for Ctrl-C, or somebody listens already.
     #[error("Ctrl-C cannot be listened for: {0}; listen once in a process")]
     Interrupt(#[source] ctrlc::Error),
+}
+
+/// Why a checkpoint was not written, or not gone on from. Steps that were charged stay charged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// There is none.
+    #[error("{} has no checkpoint to go on from; start without resuming, or name the folder of the run", folder.display())]
+    None {
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// All that there are were changed or cut off.
+    #[error(
+        "none of the {count} checkpoints in {} is whole (each was cut off or changed since it was written); start without \
+         resuming: what was charged stays charged",
+        folder.display()
+    )]
+    AllDamaged {
+        /// Where they are.
+        folder: PathBuf,
+        /// How many there are.
+        count: usize,
+    },
+    /// It was written by another version.
+    #[error("{} has format version {found}, this program reads version {FORMAT}; go on with the version that wrote it", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version that it names.
+        found: String,
+    },
+    /// It belongs to another run.
+    #[error("{} was made with another {field}: {recorded}, here it is {given}; go on with what it was made with, or start anew", path.display())]
+    Another {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        field: String,
+        /// As the file has it.
+        recorded: String,
+        /// As the program has it.
+        given: String,
+    },
+    /// The model is not the one that was saved.
+    #[error("{} does not fit the model: {reason}; build the model that it was made with", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What Burn says.
+        reason: String,
+    },
+    /// Resuming needs a durable count.
+    #[error(
+        "a run without a ledger cannot be resumed: steps between the last checkpoint and the end would not be counted; give \
+         the session a ledger (Session::with_ledger)"
+    )]
+    NoLedger,
+    /// Nothing says where checkpoints are.
+    #[error("resuming needs the folder of the checkpoints: Trainer::with_checkpoints")]
+    NoFolder,
+    /// The file system refused.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The file system refused to read.
+    #[error("{} could not be read: {source}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Something could not be put into the file.
+    #[error("the checkpoint could not be put together: {0}")]
+    Encode(String),
 }

@@ -31,13 +31,14 @@ mod monitor;
 mod optimizer_trace;
 mod ordinary_trainer;
 mod progress;
+mod resume;
 mod run_length;
 mod terminal;
 mod trainer;
 
-pub use checkpoint::{Checkpoint, CheckpointError};
+pub use checkpoint::Checkpoint;
 pub use checkpoints::Checkpoints;
-pub use error::{BoxedError, Result, TrainError};
+pub use error::{BoxedError, CheckpointError, Result, TrainError};
 pub use evaluation::correct_predictions;
 pub use history::TrainingHistory;
 pub use interrupt::{INTERRUPTED, Interrupt};

@@ -11,7 +11,8 @@ use burn_privacy::statement::PrivacyStatement;
 
 use crate::checkpoint::RunState;
 use crate::optimizer_trace::{self, OptimizerTrace};
-use crate::{BoxedError, CheckpointError, Checkpoints, Result, TrainError, TrainingHistory};
+use crate::resume::Beginning;
+use crate::{BoxedError, Checkpoints, Result, TrainError, TrainingHistory};
 
 /// A learning rate for each step, from 0.
 pub(crate) type LearningRate = Box<dyn Fn(u64) -> f64>;
@@ -108,7 +109,7 @@ where
 
     /// Writes a checkpoint after every `every` updates (zero counts as one) and after the last one.
     ///
-    /// It holds what the run released, and neither keys nor data.
+    /// It holds what the run released, and neither keys nor data. Where several ranks train one model rank 0 writes it, for all.
     pub fn with_checkpoints(mut self, checkpoints: Checkpoints, every: u64) -> Self {
         self.checkpoints = Some((checkpoints, every.max(1)));
         self
@@ -122,6 +123,9 @@ where
     /// Model, optimizer, average and clipping norm are those of the checkpoint; keys are new, and the steps that are left are those
     /// that the plan has and the session's ledger has not charged. Steps between the checkpoint and a crash are lost: they were
     /// charged, and may have been seen.
+    ///
+    /// Where several ranks train one model, all of them are told to resume. Rank 0 finds the checkpoint and gives it to the others,
+    /// which need no folder. If one cannot go on from it, no rank does, the sentence says which, and nothing is charged.
     pub fn resuming(mut self) -> Self {
         self.resuming = true;
         self
@@ -145,27 +149,23 @@ where
     /// [`TrainError::Checkpoint`] from reading and writing checkpoints.
     pub fn train<M: Module>(
         self,
-        mut model: M,
-        mut optimizer: ModuleOptimizer,
+        model: M,
+        optimizer: ModuleOptimizer,
         mut loss: impl FnMut(&M, O) -> LossResult,
         mut go_on: impl FnMut(&M, f64) -> std::result::Result<bool, BoxedError>,
     ) -> Result<(M, PrivacyStatement)> {
-        let Self { mut session, learning_rate, mut average, checkpoints, resuming, history } = self;
+        let Self { mut session, learning_rate, average, checkpoints, resuming, history } = self;
         let (mut earlier, mut charged_before) = (0, 0);
         // Only checkpoints need it.
-        let trace =
-            checkpoints.as_ref().map_or_else(OptimizerTrace::new, |_| optimizer_trace::trace(&model, &optimizer));
+        let trace = match checkpoints.is_some() || resuming {
+            true => optimizer_trace::trace(&model, &optimizer),
+            false => OptimizerTrace::new(),
+        };
+        let mut beginning = Beginning { model, optimizer, average };
         if resuming {
-            let (folder, _) = checkpoints.as_ref().ok_or(CheckpointError::NoFolder)?;
-            let (Some(dataset), Some(run)) = (session.dataset_name(), session.run_name()) else {
-                return Err(CheckpointError::NoLedger.into());
-            };
-            let found = folder.newest_of(dataset, run)?;
-            found.require(dataset, run, session.plan(), session.charged_steps())?;
-            model = found.model(model)?;
-            found.require_updates(&trace, average.as_ref())?;
-            optimizer = found.optimizer(optimizer)?;
-            average = found.average(&model)?;
+            let folder = checkpoints.as_ref().map(|(folder, _)| folder);
+            let (resumed, found) = beginning.resumed(&mut session, folder, &trace)?;
+            beginning = resumed;
             // Any other norm is the plan's, which may have a schedule.
             if matches!(session.plan().clipping(), Clipping::Quantile { .. }) {
                 session = session.with_clipping_norm(found.clipping_norm())?;
@@ -173,6 +173,9 @@ where
             (earlier, charged_before) = (found.steps(), session.charged_steps());
             history.resume(found.curve(), earlier, charged_before.saturating_sub(earlier));
         }
+        let Beginning { mut model, mut optimizer, mut average } = beginning;
+        // Rank 0's file is that of all, whose updates are the same.
+        let checkpoints = checkpoints.filter(|_| session.rank() == 0);
         let shown = |average: &Option<WeightAverage>, model: &M| match average {
             Some(average) => average.average(model.clone()),
             None => model.clone(),

@@ -32,6 +32,14 @@ pub enum ExchangeError {
          anew, with the same ledger, to go on"
     )]
     Apart,
+    /// A rank could not go on from the state that all go on from. Nothing was charged.
+    #[error(
+        "rank {rank} cannot go on from this checkpoint, so that no rank does, and nothing was charged; see what that rank says"
+    )]
+    NotResumed {
+        /// Its number.
+        rank: usize,
+    },
     /// Ranks do not do the same.
     #[error(
         "ranks do not run the same program: {difference}; give all of them the same plan, model and kind of device"

@@ -25,11 +25,24 @@ pub fn keep_freed_memory() -> bool {
     false
 }
 
-/// Bytes that the system could still give this process, as Linux estimates them and as its control group allows; none elsewhere.
+/// Bytes that the system could still give this process, as Linux estimates them and as its control group and its own limits
+/// (`ulimit`) allow; none elsewhere.
 pub(crate) fn available_memory() -> Option<u64> {
     let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
     let of_system = kibibytes(&meminfo, "MemAvailable:")?;
-    Some(control_group_memory().map_or(of_system, |of_group| of_group.min(of_system)))
+    let of_process = std::fs::read_to_string("/proc/self/limits").ok().and_then(|limits| left_of_limits(&limits));
+    Some([control_group_memory(), of_process].into_iter().flatten().fold(of_system, u64::min))
+}
+
+/// What is left of the process's limits of its addresses (`ulimit -v`) and its data (`ulimit -d`); none without one.
+fn left_of_limits(limits: &str) -> Option<u64> {
+    let left = |limit: &str, used: &str| {
+        let line = limits.lines().find_map(|line| line.strip_prefix(limit))?;
+        // The soft limit comes first; the word for none is no number.
+        let bytes = line.split_whitespace().next()?.parse::<u64>().ok()?;
+        Some(bytes.saturating_sub(of_this_process(used)?))
+    };
+    [left("Max address space", "VmSize:"), left("Max data size", "VmData:")].into_iter().flatten().min()
 }
 
 /// What is left of a limit of the process's control group; none without one.
@@ -80,6 +93,24 @@ mod tests {
     #[test]
     fn it_says_whether_it_worked() {
         assert_eq!(super::keep_freed_memory(), cfg!(all(target_os = "linux", target_env = "gnu")));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn limits_of_the_process_are_read() {
+        let limits = |data: &str, addresses: &str| {
+            super::left_of_limits(&format!(
+                "Limit                     Soft Limit           Hard Limit           Units     \n\
+                 Max data size             {data}                unlimited            bytes     \n\
+                 Max address space         {addresses}           unlimited            bytes     \n"
+            ))
+        };
+        const TIB: u64 = 1 << 40;
+        assert_eq!(limits("unlimited", "unlimited"), None);
+        assert_eq!(limits("unlimited", "4096"), Some(0), "all of it is used");
+        let left = limits(&TIB.to_string(), "unlimited").unwrap();
+        assert!(left < TIB && left > TIB / 2, "{left}");
+        assert!(limits(&TIB.to_string(), &(TIB / 4).to_string()).unwrap() < TIB / 4);
     }
 
     #[cfg(target_os = "linux")]

@@ -4,4 +4,5 @@ mod checkpoints;
 mod killed;
 mod line;
 mod resumed_accuracy;
+mod resumed_ranks;
 mod training;

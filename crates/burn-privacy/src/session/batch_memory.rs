@@ -21,9 +21,9 @@ use crate::sampler::DrawnBatch;
 ///
 /// On the CPU under Linux, where running out of memory ends the process, the first step measures what a forward and a backward pass
 /// of two and of sixteen random records need, and takes the largest power of two of examples, 256 at most, for which three times as
-/// much fits into half of the memory that the system has left (also under a limit of its control group). Elsewhere it begins with
-/// 256. Where a device reports that it is out of memory, which GPUs do, the step is computed anew with half as many, and so is every
-/// later one; nothing of a step is released before its sum is complete.
+/// much fits into half of the memory that the system has left (also under a limit of its control group, or of `ulimit`). Elsewhere
+/// it begins with 256. Where a device reports that it is out of memory, which GPUs do, the step is computed anew with half as many,
+/// and so is every later one; nothing of a step is released before its sum is complete.
 ///
 /// *What it rests on.* Records are cut into physical batches by fixed ranges of places, whose length follows from this number (see
 /// [`PrivacyPlan::sensitivity`](crate::plan::PrivacyPlan::sensitivity)), so that neighboring data sets must get the same number, or

@@ -7,6 +7,8 @@ use crate::exchange::{Exchange, ExchangeError};
 pub(super) const NO_MORE: u32 = 0;
 pub(super) const STEP: u32 = 1;
 pub(super) const FAILED: u32 = 2;
+/// In the place of the first step: a state that all go on from follows.
+pub(super) const RESUME: u32 = 3;
 
 /// The ranks of a run as one of them has them.
 pub(super) struct Ranks {

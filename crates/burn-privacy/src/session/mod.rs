@@ -8,6 +8,7 @@ mod noise;
 mod physical_batch;
 mod ranks;
 mod replay_check;
+mod resume;
 mod start;
 mod statement;
 mod step;

@@ -8,7 +8,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::Session;
-use super::connection::{FAILED, NO_MORE, Ranks, STEP};
+use super::connection::{FAILED, NO_MORE, RESUME, Ranks, STEP};
 use crate::error::{Error, Result};
 use crate::exchange::{Exchange, ExchangeError};
 use crate::noisy_gradients::NoisyGradients;
@@ -96,39 +96,36 @@ where
     /// Draws this rank's part of the next step, once rank 0 has charged it, and lends the connection to the step; `None` when the
     /// plan's steps are spent.
     pub(super) fn draw_with_ranks(&mut self) -> Result<Option<(DrawnBatch, Box<dyn Exchange>)>> {
-        let (Some(ranks), Some(sampler)) = (&mut self.ranks, &mut self.sampler) else { return Ok(None) };
+        let Some(ranks) = &mut self.ranks else { return Ok(None) };
         let mut exchange = ranks.lend()?;
-        let drawn = if ranks.rank() == 0 {
-            let drawn = sampler.next_batch();
+        if ranks.rank() > 0 {
+            let mut words = [0; 3];
+            exchange.broadcast(&mut words)?;
+            match words {
+                [NO_MORE, ..] => {
+                    ranks.give_back(exchange);
+                    return Ok(None);
+                }
+                // What rank 0 has charged is what all have.
+                [STEP, low, high] => self.follow_rank_0(u64::from(high) << 32 | u64::from(low))?,
+                [RESUME, ..] => {
+                    let difference = "rank 0 goes on from a checkpoint, and this rank does not".into();
+                    return Err(ExchangeError::OutOfStep { difference }.into());
+                }
+                _ => return Err(ExchangeError::AnotherRankFailed.into()),
+            }
+        }
+        let (Some(ranks), Some(sampler)) = (&mut self.ranks, &mut self.sampler) else { return Ok(None) };
+        let drawn = sampler.next_batch();
+        if ranks.rank() == 0 {
             let mut words = match &drawn {
                 Ok(Some(batch)) => [STEP, batch.step as u32, (batch.step >> 32) as u32],
                 Ok(None) => [NO_MORE, 0, 0],
                 Err(_) => [FAILED, 0, 0],
             };
             exchange.broadcast(&mut words)?;
-            drawn?
-        } else {
-            let mut words = [0; 3];
-            exchange.broadcast(&mut words)?;
-            match words {
-                [NO_MORE, ..] => None,
-                [STEP, low, high] => {
-                    // What rank 0 has charged is what all have.
-                    let step = u64::from(high) << 32 | u64::from(low);
-                    if !self.charges.follow(step) {
-                        let difference = "rank 0 is at an earlier step than this rank".into();
-                        return Err(ExchangeError::OutOfStep { difference }.into());
-                    }
-                    if step > 0 && self.made.is_none() {
-                        // The run began in another session.
-                        self.made.also_unknown(&mut self.independence);
-                    }
-                    sampler.next_batch()?
-                }
-                _ => return Err(ExchangeError::AnotherRankFailed.into()),
-            }
-        };
-        match drawn {
+        }
+        match drawn? {
             Some(batch) => Ok(Some((batch, exchange))),
             None => {
                 ranks.give_back(exchange);

@@ -5,8 +5,8 @@
 //! cargo run --release --example comparisons -- users
 //! ```
 //!
-//! Short runs with a fixed seed each, so that nothing of them is private: on MNIST, and on CIFAR-10 at a quarter of its pixels. A
-//! data set that is not here is left out.
+//! Short runs with a fixed seed each, so that nothing of them is private: on generated households, on MNIST, and on CIFAR-10 at a
+//! quarter of its pixels. A data set that is not here is left out.
 
 mod clipping;
 mod tasks;
