@@ -284,3 +284,43 @@ fn timings() {
         calibrate_noise_multiplier(make, 3.0, 1e-5, || PldAccountant::new(ADD)).unwrap();
     });
 }
+
+/// At epsilon 0 one direction is enough: delta is the total variation. Next to 0 both are counted, and delta is as good as the same.
+#[test]
+fn delta_at_epsilon_zero_is_that_of_both_directions() {
+    let group = |size| DpEvent::group_poisson_sampled(0.02, size, DpEvent::gaussian(3.0).unwrap()).unwrap();
+    let laplace = DpEvent::poisson_sampled(0.3, DpEvent::laplace(1.5).unwrap()).unwrap();
+    for (event, count) in [
+        (sampled(0.3, 0.8), 40),
+        (sampled(0.005, 1.1), 2_000),
+        (sampled(0.01, 3_000.0), 500),
+        (laplace, 30),
+        (group(5), 100),
+    ] {
+        let accountant = pld(ADD, &[(&event, count)]);
+        let (lower, upper) = accountant.delta_bounds(0.0).unwrap();
+        let (next_lower, next_upper) = accountant.delta_bounds(1e-12).unwrap();
+        assert!(lower <= upper && upper <= lower * 1.001, "{event:?}: {lower:e} {upper:e}");
+        // It falls by no more than epsilon.
+        assert!(
+            next_upper >= lower - 1e-12 && next_lower <= upper,
+            "{event:?}: {lower:e} {upper:e} {next_lower:e} {next_upper:e}"
+        );
+    }
+    // A single step: q times that of the Gaussian.
+    let truth = 0.3 * burn_privacy_accounting::gaussian_delta(0.8, 0.0).unwrap();
+    let (lower, upper) = pld(ADD, &[(&sampled(0.3, 0.8), 1)]).delta_bounds(0.0).unwrap();
+    assert!(lower <= truth && truth <= upper && upper < truth * 1.001, "{lower} {truth} {upper}");
+}
+
+/// A target of 0 is met where the delta at 0 is at most delta, and by no more noise than that needs.
+#[test]
+fn noise_for_epsilon_zero_is_as_little_as_delta_at_zero_allows() {
+    for (rate, steps, delta) in [(0.005, 2_000, 1e-5), (0.3, 40, 0.01), (1e-4, 10, 1e-6)] {
+        let run = |noise: f64| DpEvent::self_composed(sampled(rate, noise), steps);
+        let found = calibrate_noise_multiplier(run, 0.0, delta, || PldAccountant::new(ADD)).unwrap();
+        let at = |noise| pld(ADD, &[(&run(noise).unwrap(), 1)]);
+        assert_eq!(at(found).epsilon(delta).unwrap(), 0.0, "{found}");
+        assert!(at(found * (1.0 - 2e-6)).delta_bounds(0.0).unwrap().1 > delta, "{found}");
+    }
+}

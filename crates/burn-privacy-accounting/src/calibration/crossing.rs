@@ -4,7 +4,7 @@
 const FAR: f64 = 60.0;
 
 /// A step is no longer, in logarithms of a parameter.
-const LONGEST: f64 = 4.0;
+pub(super) const LONGEST: f64 = 4.0;
 
 /// A place and the slope there.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +30,26 @@ pub(super) struct Crossing {
     below: Option<f64>,
     above: Option<f64>,
     looks: usize,
+    /// How far a step goes at most; twice as far the next time.
+    longest: f64,
 }
 
 impl Crossing {
     /// A search that begins at a line's place, with its slope, between `limits`.
     pub(super) fn new(line: Line, limits: (f64, f64)) -> Self {
         let at = line.at.clamp(limits.0, limits.1);
-        Self { line: Line { at, ..line }, limits, last: None, below: None, above: None, looks: 0 }
+        Self { line: Line { at, ..line }, limits, last: None, below: None, above: None, looks: 0, longest: LONGEST }
+    }
+
+    /// As [`Self::new`], with first steps of at most `longest`: for where the line is trusted.
+    pub(super) fn near(line: Line, limits: (f64, f64), longest: f64) -> Self {
+        Self { longest, ..Self::new(line, limits) }
+    }
+
+    /// The middle of what encloses the crossing, if that is at most so wide.
+    pub(super) fn enclosed(&self, width: f64) -> Option<f64> {
+        let (below, above) = self.below.zip(self.above)?;
+        ((above - below).abs() <= width).then_some(0.5 * (below + above))
     }
 
     /// Where to look now.
@@ -84,7 +97,10 @@ impl Crossing {
         } else {
             -height.signum() * LONGEST / self.line.slope.signum()
         };
-        let mut next = at + step.clamp(-LONGEST, LONGEST) + beyond;
+        let mut next = at + step.clamp(-self.longest, self.longest) + beyond;
+        if step.abs() > self.longest {
+            self.longest = (2.0 * self.longest).min(LONGEST);
+        }
         match (self.below, self.above) {
             (Some(below), Some(above)) => {
                 if above - below < 1e-10 {

@@ -1,6 +1,6 @@
 //! Searches by rough numbers first, then by guesses, and by few epsilons near where they lead.
 
-use super::crossing::{Crossing, Line, height};
+use super::crossing::{Crossing, LONGEST, Line, height};
 use super::narrowing::{
     Holds, LARGEST_NOISE_MULTIPLIER, SMALLEST_NOISE_MULTIPLIER, SMALLEST_SAMPLING_RATE, WEAKER, narrow, weakest,
 };
@@ -8,6 +8,15 @@ use crate::{MAX_COUNT, Result};
 
 /// How near the target a rough number leads, in logarithms.
 const ROUGHLY: f64 = 0.01;
+
+/// Rough numbers that jump over the target enclose where they do by this much, in logarithms of the parameter: a place to begin.
+const JUMP: f64 = 0.05;
+
+/// So many rough numbers are enough where they don't jump.
+const SMOOTH_LOOKS: usize = 8;
+
+/// The first step of guesses from where rough numbers led.
+const FIRST_STEP: f64 = 0.5;
 
 /// As near as guesses are good.
 const GUESSED: f64 = 0.01;
@@ -25,24 +34,41 @@ fn guessed(
     start: Line,
     limits: (f64, f64),
 ) -> Result<Option<Line>> {
-    let by =
-        |numbers: &dyn Fn(f64) -> Result<Option<f64>>, line: Line, near: f64, most: usize| -> Result<Option<Line>> {
-            let mut search = Crossing::new(line, limits);
-            for _ in 0..most {
-                let Some(number) = numbers(search.at().exp())? else { return Ok(None) };
-                let at = height(number, target);
-                search.add(at);
-                if at.abs() <= near {
-                    return Ok(Some(search.line()));
-                }
-                if !search.advance() {
-                    break;
-                }
-            }
-            Ok(None)
-        };
-    let start = by(&rough, start, ROUGHLY, MOST_ROUGH)?.unwrap_or(start);
-    by(&guess, start, GUESSED, MOST_GUESSES)
+    let mut search = Crossing::new(start, limits);
+    let mut longest = LONGEST;
+    let mut start = start;
+    for look in 0..MOST_ROUGH {
+        let Some(number) = rough(search.at().exp())? else { break };
+        let at = height(number, target);
+        search.add(at);
+        if at.abs() <= ROUGHLY {
+            (start, longest) = (search.line(), FIRST_STEP);
+            break;
+        }
+        if look >= SMOOTH_LOOKS
+            && let Some(at) = search.enclosed(JUMP)
+        {
+            // Of either side of a jump no slope is known.
+            (start.at, longest) = (at, FIRST_STEP);
+            break;
+        }
+        if !search.advance() {
+            break;
+        }
+    }
+    let mut search = Crossing::near(start, limits, longest);
+    for _ in 0..MOST_GUESSES {
+        let Some(number) = guess(search.at().exp())? else { return Ok(None) };
+        let at = height(number, target);
+        search.add(at);
+        if at.abs() <= GUESSED {
+            return Ok(Some(search.line()));
+        }
+        if !search.advance() {
+            break;
+        }
+    }
+    Ok(None)
 }
 
 /// The search by guesses first, and by few epsilons near where they lead; none if that leads nowhere, for the search by
@@ -103,7 +129,9 @@ pub(super) fn steps_near_a_guess(
     let Some(line) = line else { return if epsilon(MAX_COUNT)? <= target { all } else { Ok(None) } };
     let mut search = Crossing::new(line, limits);
     let (mut holding, mut failing) = (0, u64::MAX);
+    // A little beyond the expected place, and further if that was not enough.
     let mut beyond = 0.3 * WEAKER;
+    let mut before = None;
     for _ in 0..2 * MOST_EPSILONS {
         let middle = whole(search.at().exp());
         let reached = epsilon(middle)?;
@@ -119,11 +147,12 @@ pub(super) fn steps_near_a_guess(
             break;
         }
         search.add(height(reached, target));
+        beyond = if before == Some(reached <= target) { 2.0 * beyond } else { 0.3 * WEAKER };
+        before = Some(reached <= target);
         // Beyond where the target is expected, so that both ends close in.
         if !search.advance_beyond(if reached <= target { beyond } else { -beyond }) {
             break;
         }
-        beyond *= 2.0;
         // At least one step on.
         let next = whole(search.at().exp());
         if next <= holding {

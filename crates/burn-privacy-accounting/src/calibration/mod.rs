@@ -20,7 +20,8 @@ use crate::{Accountant, AccountingError, DpEvent, MAX_COUNT, Result};
 /// # Formal guarantees
 ///
 /// The accountant's epsilon of `make_event(result)` was computed and is at most `target_epsilon`; that of one part in a
-/// million less noise is above it. The result is 0 if no noise is needed, and 0.01 if less than that would do.
+/// million less noise is above it, or, for a target of 0, its delta at epsilon 0 is above `delta`. The result is 0 if no noise is
+/// needed, and 0.01 if less than that would do.
 ///
 /// # Errors
 ///
@@ -69,7 +70,9 @@ pub fn calibrate_noise_multiplier<A: Accountant>(
             for by in [0.0, 1e-9, 1e-7, WEAKER, 1e-5, 1e-4] {
                 let found = found * (1.0 + by);
                 if epsilon(found)? == 0.0 {
-                    return weakest(epsilon, 0.0, found, Holds::Above);
+                    // (0, delta) is a matter of the delta at 0, and its question the cheaper one; that of less noise than was found
+                    // is answered.
+                    return if by == 0.0 { Ok(found) } else { weakest(at_zero, delta, found, Holds::Above) };
                 }
             }
         }

@@ -8,7 +8,7 @@ use super::blocks::{RATIO, in_blocks};
 use super::composition::{Part, compose};
 use super::curve::{Curve, Side};
 use super::goal::{Goal, Sides};
-use super::lattice::{Lattice, Layout, Sparse, at_least_once};
+use super::lattice::{Lattice, Layout, at_least_once};
 use super::mixture::Mixture;
 use super::sketch::Sketch;
 use super::step::Step;
@@ -48,6 +48,12 @@ const HOPELESS: f64 = -1_500.0;
 
 /// Part of the width that is aimed at which may be expected: the expectation is up to twice too small.
 const ESTIMATE: f64 = 0.45;
+
+/// A first look at a delta whose size is not known is so many times coarser.
+const UNSURE: f64 = 100.0;
+
+/// A bracket that is so many times wider than a fine enough grid should leave is wide for another reason.
+const LOOSE: f64 = 3.0;
 
 /// How often a grid is refined.
 const MOST_ROUNDS: usize = 6;
@@ -116,6 +122,7 @@ impl OneWay {
     pub(super) fn is_surely_below(&self, goal: Goal, upper: f64) -> bool {
         match goal {
             Goal::EpsilonAt(_) if upper == f64::INFINITY => true,
+            Goal::DeltaAt(_) if upper >= 1.0 => true,
             Goal::EpsilonAt(delta) => upper > 0.0 && self.delta_is_below(upper, delta),
             Goal::DeltaAt(epsilon) => self.delta_is_below(epsilon, upper),
         }
@@ -179,14 +186,18 @@ impl OneWay {
                 epsilons: (epsilon, epsilon),
                 log_delta: log_delta_estimate(&self.sketches, epsilon).min(0.0),
                 saddle: tilt,
-                sure: true,
+                // Below the mean loss there is no saddle point, and the estimate may be far off.
+                sure: epsilon >= total(&self.sketches, 0.0).mean || self.is_nearly_sure(epsilon),
             },
         };
+        if plan.log_delta < HOPELESS {
+            return (lower, upper);
+        }
         let mut refinement = 1.0;
         let (mut before, mut last_new, mut settled) = (f64::NAN, f64::NAN, false);
         let (mut blocks, mut last_width, mut last_upper) = (true, f64::INFINITY, f64::INFINITY);
-        let rounds = if plan.log_delta < HOPELESS { 1 } else { MOST_ROUNDS };
-        for _ in 0..rounds {
+        let mut loose = false;
+        for _ in 0..MOST_ROUNDS {
             let center = total(&self.sketches, plan.saddle);
             let deviation = center.variance.sqrt();
             let reference = if plan.sure { 0.5 * (plan.epsilons.0 + plan.epsilons.1) } else { plan.epsilons.1 };
@@ -196,7 +207,11 @@ impl OneWay {
             }
             // Both discretizations together change the variance by about spacing^2 / 4 a step, and epsilon by tilt + 1
             // times half of that.
-            let aim = if plan.sure { tolerance } else { 0.02 * reference };
+            let aim = match goal {
+                _ if plan.sure => tolerance,
+                Goal::EpsilonAt(_) => 0.02 * reference,
+                Goal::DeltaAt(_) => UNSURE * tolerance,
+            };
             let fine = (8.0 * 0.55 * aim / (steps * (plan.saddle + 1.0))).sqrt().min(deviation / 8.0) * refinement;
             let wanted = Wanted {
                 epsilons: plan.epsilons,
@@ -218,12 +233,29 @@ impl OneWay {
             if spacing == before {
                 break;
             }
+            // Nearly all losses are far above epsilon, so that delta is 1 to a float, and the grid can't be fine enough to say less.
+            if let Goal::DeltaAt(epsilon) = goal
+                && expected > aim
+                && self.is_nearly_sure(epsilon)
+            {
+                return (lower, upper);
+            }
             // Not for the lower bound alone.
             if length / spacing > DEAR_POINTS && (last_upper - upper).abs() < accuracy * upper {
                 break;
             }
             before = spacing;
-            let (new_lower, new_upper) = self.at_spacing(goal, (spacing, levels), plan.saddle, window);
+            let without_lower = sides == Sides::Upper && (loose || self.has_no_lower(spacing));
+            let layout = Layout { spacing, tilt: plan.saddle, log_tail: self.log_tail };
+            let lattices: Vec<Lattice> = self
+                .pairs
+                .iter()
+                .zip(&self.sketches)
+                .map(|((pair, _), sketch)| pair.lattice(layout, &Self::log_means(sketch, plan.saddle)))
+                .collect();
+            let at = |side| self.at_spacing(goal, &lattices, side, (spacing, levels), plan.saddle, window);
+            let new_upper = at(Side::Above);
+            let new_lower = if without_lower { lower } else { at(Side::Below) };
             lower = lower.max(new_lower);
             last_upper = upper;
             upper = upper.min(new_upper);
@@ -237,6 +269,8 @@ impl OneWay {
                 Goal::DeltaAt(_) => tolerance,
             };
             let failed = !new_upper.is_finite() || width > HOPELESS_WIDTH * reached;
+            // What the grid does not explain, a finer one does not mend.
+            loose |= plan.sure && expected <= ESTIMATE * aim && width > LOOSE * reached;
             if levels > 0 && failed {
                 // Blocks are no gain where tails are heavy: once more on a single grid.
                 blocks = false;
@@ -265,8 +299,11 @@ impl OneWay {
                     (before, last_upper, last_new) = (f64::NAN, f64::INFINITY, f64::NAN);
                     plan = Plan { epsilons: (0.99 * low, 1.01 * upper), saddle, sure: true, ..plan };
                 }
-                Goal::DeltaAt(_) if (plan.log_delta - (upper - self.infinite.1).max(LEAST_DELTA).ln()).abs() > 0.5 => {
+                Goal::DeltaAt(_)
+                    if !plan.sure || (plan.log_delta - (upper - self.infinite.1).max(LEAST_DELTA).ln()).abs() > 0.5 =>
+                {
                     // The guess was bad: once more with what is known now.
+                    plan.sure = true;
                     plan.log_delta = (upper - self.infinite.1).max(LEAST_DELTA).ln();
                     plan.saddle = tilt_for_delta(&self.sketches, plan.log_delta);
                     (before, last_upper, last_new) = (f64::NAN, f64::INFINITY, f64::NAN);
@@ -280,6 +317,19 @@ impl OneWay {
             }
         }
         (lower.min(upper), upper)
+    }
+
+    /// True if a grid is so coarse that no point lies between 0 and where the losses end, so that it has no lower bound.
+    fn has_no_lower(&self, spacing: f64) -> bool {
+        let ends = self.pairs.iter().find_map(|(pair, _)| pair.anchor());
+        ends.is_some_and(|(loss, is_atom)| !is_atom && loss < spacing)
+    }
+
+    /// True if the total loss is above epsilon but for a probability that no float next to 1 shows. Part of no bound.
+    fn is_nearly_sure(&self, epsilon: f64) -> bool {
+        let center = total(&self.sketches, 0.0);
+        let above = center.mean - epsilon;
+        above > 40.0 && above > 10.0 * center.variance.sqrt()
     }
 
     /// Tilts under which a step's losses matter, with its ln E[e^(tilt x loss)].
@@ -344,17 +394,23 @@ impl OneWay {
         if length / finer <= MOST_POINTS as f64 - 8.0 { finer } else { loss / cells.floor() }
     }
 
-    fn at_spacing(&self, goal: Goal, (spacing, levels): (f64, i32), tilt: f64, window: Window) -> (f64, f64) {
-        let layout = Layout { spacing, tilt, log_tail: self.log_tail };
-        let lattices: Vec<Lattice> = self
-            .pairs
-            .iter()
-            .zip(&self.sketches)
-            .map(|((pair, _), sketch)| pair.lattice(layout, &Self::log_means(sketch, tilt)))
-            .collect();
-        let ask = |side: Side, choose: fn(&Lattice) -> &Sparse| {
+    /// The bound on one side, from a grid.
+    fn at_spacing(
+        &self,
+        goal: Goal,
+        lattices: &[Lattice],
+        side: Side,
+        (spacing, levels): (f64, i32),
+        tilt: f64,
+        window: Window,
+    ) -> f64 {
+        let choose = |lattice: &Lattice| match side {
+            Side::Above => lattice.upper.clone(),
+            Side::Below => lattice.lower.clone(),
+        };
+        let found = || {
             let counted =
-                lattices.iter().zip(&self.pairs).map(|(lattice, (_, count))| (choose(lattice).clone(), *count as u64));
+                lattices.iter().zip(&self.pairs).map(|(lattice, (_, count))| (choose(lattice), *count as u64));
             let counted = in_blocks(counted.collect(), spacing, levels, (tilt, self.log_tail), side)?;
             let spacing = spacing * RATIO.powi(levels);
             let parts: Vec<Part<'_>> =
@@ -374,13 +430,12 @@ impl OneWay {
                 (Goal::DeltaAt(epsilon), Side::Below) => curve.delta(epsilon + self.moved),
             })
         };
-        let (least, most) = match goal {
-            Goal::EpsilonAt(_) => (0.0, f64::INFINITY),
-            Goal::DeltaAt(_) => (0.0, 1.0),
+        let trivial = match (side, goal) {
+            (Side::Below, _) => 0.0,
+            (Side::Above, Goal::EpsilonAt(_)) => f64::INFINITY,
+            (Side::Above, Goal::DeltaAt(_)) => 1.0,
         };
-        let upper = ask(Side::Above, |lattice| &lattice.upper).filter(|bound| !bound.is_nan()).unwrap_or(most);
-        let lower = ask(Side::Below, |lattice| &lattice.lower).filter(|bound| !bound.is_nan()).unwrap_or(least);
-        (lower, upper)
+        found().filter(|bound| !bound.is_nan()).unwrap_or(trivial)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::base::Direction;
 use super::bracket::{LEAST_DELTA, OneWay};
 use super::goal::{Goal, Sides};
-use super::step::Step;
+use super::step::{Drawn, Step};
 
 /// Accuracy of a first look.
 const COARSE: f64 = 0.01;
@@ -28,6 +28,11 @@ impl Composition {
         let (lower, upper) = self.directed(Direction::Remove, goal);
         if self.steps.iter().all(|(step, _)| step.is_symmetric()) {
             // All pairs are symmetric.
+            return (lower, upper);
+        }
+        // At epsilon 0 delta is the total variation, the same from both directions where these are one pair, seen from either side.
+        let one_pair = |step: &Step| matches!(step.drawn, Drawn::Poisson | Drawn::Groups { .. } | Drawn::FixedSize);
+        if matches!(goal, Goal::DeltaAt(0.0)) && self.steps.iter().all(|(step, _)| one_pair(step)) {
             return (lower, upper);
         }
         let other = self.one_way(Direction::Add, goal, None);

@@ -17,6 +17,7 @@ mod nearly_gaussian;
 mod pair;
 mod quadrature;
 mod range;
+mod sampled_once;
 mod sketch;
 mod step;
 mod terms;
@@ -47,6 +48,10 @@ const COARSE_ACCURACY: f64 = 0.01;
 /// Beyond this many steps, a closed form's bracket of this relative width is narrow enough.
 const MOST_ON_A_GRID: f64 = 3e10;
 const CLOSED_ACCURACY: f64 = 2e-2;
+
+/// Beyond this many steps, each of which is rounded by a part in 10^13 at least, delta's bound is worth less than one by Renyi
+/// divergences.
+const MOST_ROUNDED: f64 = 3e14;
 
 /// What [`gaussian_delta`] is rounded up by, and a little.
 const EXACT_ROUNDING: f64 = 1e-11;
@@ -183,6 +188,13 @@ impl PldAccountant {
 
     fn epsilon_by(&self, delta: f64, sides: Sides) -> Result<(f64, f64, &str)> {
         let delta = open_delta(delta)?;
+        // Where epsilon is next to 0 already by a closed form, the cheaper question is asked first: whether it is 0.
+        if self.is_next_to_zero(delta)? {
+            let (_, at_zero, by) = self.delta_by(0.0, sides)?;
+            if at_zero <= delta {
+                return Ok((0.0, 0.0, by));
+            }
+        }
         let (lower, mut upper) = self.bounds(Goal::EpsilonAt(delta), sides, |noise| gaussian_epsilon(noise, delta))?;
         let mut method = terms::NAME;
         if upper > lower * (1.0 + 2.0 * self.accuracy)
@@ -193,8 +205,12 @@ impl PldAccountant {
                 (upper, method) = (by_renyi, renyi.name());
             }
         }
-        // Next to 0 an epsilon is lost in its rounding; the delta at 0 is not, and says the same.
-        if lower == 0.0 && upper > 0.0 && upper <= self.accuracy {
+        // Next to 0 an epsilon is lost in its rounding, or no grid finds it; the delta at 0 is not, and says the same.
+        if lower == 0.0
+            && upper > 0.0
+            && (upper <= self.accuracy || method != terms::NAME)
+            && !self.is_next_to_zero(delta)?
+        {
             let (_, at_zero, by) = self.delta_by(0.0, sides)?;
             if at_zero <= delta {
                 (upper, method) = (0.0, by);
@@ -206,13 +222,13 @@ impl PldAccountant {
     /// `exact` answers for a single Gaussian mechanism.
     fn bounds(&self, goal: Goal, sides: Sides, exact: impl Fn(f64) -> Result<f64>) -> Result<(f64, f64)> {
         let noise = self.terms.gaussian_noise();
+        let trivial = match goal {
+            Goal::EpsilonAt(_) => f64::INFINITY,
+            Goal::DeltaAt(_) => 1.0,
+        };
         // So many Gaussians with so little noise that none is left of it, to a float.
         if self.terms.non_private || noise == Some(0.0) {
-            let all = match goal {
-                Goal::EpsilonAt(_) => f64::INFINITY,
-                Goal::DeltaAt(_) => 1.0,
-            };
-            return Ok((all, all));
+            return Ok((trivial, trivial));
         }
         if self.terms.steps().next().is_none() {
             let Some(noise) = noise else { return Ok((0.0, 0.0)) };
@@ -227,8 +243,10 @@ impl PldAccountant {
             };
             return Ok((lower, upper));
         }
-        let gaussian = noise.map(|noise| (Step::unsampled(Base::Gaussian { noise }), 1));
-        let steps: Vec<(Step, u64)> = self.terms.steps().chain(gaussian).collect();
+        let steps = self.all_steps();
+        if let Some(bracket) = sampled_once::bounds(&steps, goal)? {
+            return Ok(bracket);
+        }
         let closed = nearly_gaussian::bounds(&steps, goal)?;
         let count: f64 = steps.iter().map(|(_, count)| *count as f64).sum();
         // Of so many steps, rounding makes a grid's bracket no narrower.
@@ -238,9 +256,28 @@ impl PldAccountant {
         {
             return Ok((lower, upper));
         }
+        // Of more steps still, rounding leaves nothing of a grid's bound, and Renyi divergences take its place.
+        if count > MOST_ROUNDED && self.renyi.is_some() {
+            return Ok(closed.unwrap_or((0.0, trivial)));
+        }
         let (lower, upper) = Composition::new(steps, self.accuracy, sides).bounds(goal);
         let (other_lower, other_upper) = closed.unwrap_or((0.0, f64::INFINITY));
         Ok((lower.max(other_lower), upper.min(other_upper)))
+    }
+
+    /// All steps, unsampled Gaussians as one.
+    fn all_steps(&self) -> Vec<(Step, u64)> {
+        let gaussian = self.terms.gaussian_noise().map(|noise| (Step::unsampled(Base::Gaussian { noise }), 1));
+        self.terms.steps().chain(gaussian).collect()
+    }
+
+    /// True if sampled steps have an epsilon of at most the accuracy by a closed form.
+    fn is_next_to_zero(&self, delta: f64) -> Result<bool> {
+        if self.terms.non_private || self.terms.steps().next().is_none() {
+            return Ok(false);
+        }
+        let closed = nearly_gaussian::bounds(&self.all_steps(), Goal::EpsilonAt(delta))?;
+        Ok(closed.is_some_and(|(_, upper)| upper <= self.accuracy))
     }
 
     /// The middle of a narrow bracket; of a wide one the upper bound is nearer to the truth.
