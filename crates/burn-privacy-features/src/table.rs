@@ -1,5 +1,7 @@
 //! Features of many records, in memory, two bytes each.
 
+use std::fmt;
+
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
@@ -8,11 +10,19 @@ use crate::{FeatureError, Result};
 /// Features of many records: `[rows, channels, positions]`, in half precision.
 ///
 /// They are as private as the records: whatever is computed from them needs a mechanism.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct FeatureTable {
     channels: usize,
     positions: usize,
     values: Vec<f16>,
+}
+
+/// What is public: neither a feature nor how many records there are.
+impl fmt::Debug for FeatureTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { channels, positions, .. } = self;
+        f.debug_struct("FeatureTable").field("channels", channels).field("positions", positions).finish_non_exhaustive()
+    }
 }
 
 impl FeatureTable {
@@ -83,5 +93,16 @@ impl FeatureTable {
         let rest = self.values.split_off(rows * self.width());
         let Self { channels, positions, .. } = self;
         (self, Self { channels, positions, values: rest })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_of_a_table_is_public() {
+        let table = FeatureTable::new(2, 3, vec![f16::from_f32(0.75); 6 * 4_321]).unwrap();
+        assert_eq!(format!("{table:?}"), "FeatureTable { channels: 2, positions: 3, .. }");
     }
 }

@@ -4,7 +4,7 @@ use burn_privacy_budget::PhasedRun;
 use burn_privacy_budget::ledger::Ledger;
 use burn_privacy_budget::plan::{NoiseTarget, PhaseConfig, PhaseNoise, PhasedPlanConfig, Sampling};
 use burn_privacy_features::FeatureTable;
-use burn_privacy_features::normalization::ChannelBounds;
+use burn_privacy_features::normalization::{ChannelBounds, norms_phase, statistics_phase};
 use burn_privacy_linear::second_moments::{
     Preconditioner, least_squares, least_squares_with, moments_phase, targets_phase,
 };
@@ -151,6 +151,56 @@ fn wrong_arguments_are_refused_before_anything_is_charged_for_them() {
         assert!(refused.contains(words), "{words}: {refused}");
         assert_eq!(charged(paid), [0, 0, 0], "{words}");
     }
+}
+
+/// More records than an exact sum can hold, a clipping norm for which there is none, and a plan without the head: all known before
+/// the first charge.
+#[test]
+fn what_sums_cannot_hold_is_refused_before_anything_is_charged_for_it() {
+    let head = training(HeadLoss::CrossEntropy, 1.0, UpdateRule::Momentum(0.9), Averaging::Last);
+    let charged = |run: PhasedRun| -> u64 {
+        run.finish("points", "m").unwrap().phases.iter().map(|phase| phase.charged_steps).sum()
+    };
+    let many = (1 << 22) + 1;
+    let table = |rows: usize| FeatureTable::new(1, 1, vec![Default::default(); rows]).unwrap();
+    let recipe = FixedFeatureTraining {
+        normalization: Normalization::Channels {
+            bounds: ChannelBounds::new(vec![1.0], 1.0, 1.0).unwrap(),
+            norms_noise: 8.0,
+            statistics_noise: 8.0,
+        },
+        head,
+        clip: 0.1,
+        sampling: Sampling::poisson(600, COUNT),
+        steps: 2,
+    };
+    let with_head = recipe.plan(NoiseTarget::Epsilon(4.0), 1e-5).unwrap();
+    let noise = PhaseNoise::Multiplier(8.0);
+    let without_head =
+        PhasedPlanConfig::new(1e-5).with_phase(norms_phase(COUNT, noise)).with_phase(statistics_phase(COUNT, noise));
+    for (plan, rows, words) in
+        [(with_head, many, "number of records is too large"), (without_head.build().unwrap(), COUNT, "linear head")]
+    {
+        let mut paid = PhasedRun::new(plan, Entropy::seeded(4)).unwrap();
+        let refused = recipe.train(&table(rows), &vec![0; rows], 2, &mut paid, |_, _| true).unwrap_err().to_string();
+        assert!(refused.contains(words), "{words}: {refused}");
+        assert_eq!(charged(paid), 0, "{words}");
+    }
+
+    // Phases that were not made by `head_phase`.
+    let few = Records::new(1, 2, vec![0; 100], |_, row| row.fill(0.5)).unwrap();
+    let full = Records::new(1, 2, vec![0; (1 << 18) + 1], |_, row| row.fill(0.5)).unwrap();
+    let phase = |sampling, contribution| PhaseConfig { sampling, contribution, ..head_steps(2) };
+    for (records, phase, words) in [
+        (&few, phase(Sampling::poisson(10, 100), 1e-13), "clipping norm"),
+        (&full, phase(Sampling::full_batch(1 << 17), 0.1), "number of records is too large"),
+    ] {
+        let mut paid = run(vec![phase], 4.0);
+        let refused = head.train(records, &mut paid, None, |_, _| true).unwrap_err().to_string();
+        assert!(refused.contains(words), "{words}: {refused}");
+        assert_eq!(charged(paid), 0, "{words}");
+    }
+    assert!(head_phase(Sampling::poisson(10, 100), 1e13, PhaseNoise::Multiplier(1.0), 1).is_err());
 }
 
 #[test]
