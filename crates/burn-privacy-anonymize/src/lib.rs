@@ -33,6 +33,7 @@
 
 pub mod attack;
 pub mod columns;
+pub mod decimal_sum;
 mod error;
 pub mod inspect;
 pub mod itemsets;

@@ -72,9 +72,28 @@ impl PhasedRun {
     ///
     /// # Errors
     ///
-    /// [`BudgetError::Plan`] if the plan has no such phase, or its own.
+    /// [`BudgetError::Plan`] if the plan has no such phase, or no more releases of it, or its own.
     pub fn require_sum_of_all(&self, phase: &str, contribution: f64) -> Result<()> {
+        self.require_left(phase)?;
         self.plan.phases()[self.position(phase)?].require_sum_of_all(contribution)
+    }
+
+    /// The releases of a phase that are left, at least one. For what makes several releases to ask before it charges for the first.
+    ///
+    /// # Errors
+    ///
+    /// [`BudgetError::Plan`] if the plan has no such phase, or no more releases of it.
+    pub fn require_left(&self, phase: &str) -> Result<u64> {
+        let at = self.position(phase)?;
+        let phase = &self.plan.phases()[at];
+        match phase.steps().saturating_sub(self.made[at]) {
+            0 => Err(BudgetError::Plan {
+                field: "phase",
+                given: format!("{:?} once more", phase.name()),
+                allowed: format!("the {} releases that were planned, which are made", phase.steps()),
+            }),
+            left => Ok(left),
+        }
     }
 
     fn position(&self, phase: &str) -> Result<usize> {
@@ -94,15 +113,9 @@ impl PhasedRun {
     ///
     /// [`BudgetError::Plan`] if the plan has no such phase, or no more releases of it; errors of the ledger.
     pub fn charge(&mut self, phase: &str) -> Result<Release<'_>> {
+        self.require_left(phase)?;
         let at = self.position(phase)?;
         let phase = &self.plan.phases()[at];
-        if self.made[at] >= phase.steps() {
-            return Err(BudgetError::Plan {
-                field: "phase",
-                given: format!("{:?} once more", phase.name()),
-                allowed: format!("the {} releases that were planned, which are made", phase.steps()),
-            });
-        }
         if let Some((ledger, runs)) = &mut self.ledger {
             ledger.charge_step(runs[at])?;
         }

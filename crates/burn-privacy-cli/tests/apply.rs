@@ -8,6 +8,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use burn_privacy_accounting::{Adjacency, DpEvent};
+use burn_privacy_budget::ledger::{Ledger, RunDescription};
 use common::{run, run_with_input, temporary};
 
 const KEY: &str = "1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f";
@@ -151,7 +153,7 @@ fn places_are_columns_of_a_schema_counted_stated_and_charged() {
     assert!(shown.ok && shown.out.contains("Charged to the ledger"), "{} {}", shown.out, shown.err);
     // Three draws of a subject at 0.01, and one (no subject is named) at 0.02, add up to 0.05 per meter of both places.
     assert!(
-        shown.out.contains("geo-indistinguishability at 0.05") && shown.out.contains("all 3 draws"),
+        shown.out.contains("geo-indistinguishability at 0.05 per meter") && shown.out.contains("all 3 draws"),
         "{}",
         shown.out
     );
@@ -168,7 +170,19 @@ fn places_are_columns_of_a_schema_counted_stated_and_charged() {
         assert!(cells[3].starts_with("POINT (1") && !cells[3].contains("11.00 60.5"), "{line}");
     }
     let total = run(&["ledger", "total", &ledger, "--delta", "1e-6"]);
-    assert!(total.ok && total.out.contains("of 2 runs"), "{} {}", total.out, total.err);
+    assert!(total.ok && total.out.contains("Charged   4 steps of 2 runs"), "{} {}", total.out, total.err);
+    // One column's run has a name that is taken: the other one's is not charged either.
+    {
+        let mut ledger = Ledger::open(Path::new(&ledger), "homes").unwrap();
+        let event = DpEvent::epsilon_delta(0.5, 0.0).unwrap();
+        let run = RunDescription::of_steps("third: work", event, 1, Adjacency::ReplaceOne).unwrap();
+        ledger.begin(run.with_delta(1e-9).with_private_randomness(true)).unwrap();
+    }
+    let charged_again = ["--ledger", &ledger, "--dataset", "homes", "--within", "10", "--run", "third", "--force"];
+    let shown = run(&[["anonymize", "apply", &schema, &data, &moved].as_slice(), &charged_again].concat());
+    assert!(!shown.ok && shown.err.contains("third: work"), "{}", shown.err);
+    let total = run(&["ledger", "total", &ledger, "--delta", "1e-6"]);
+    assert!(total.out.contains("Charged   4 steps of"), "{} {}", total.out, total.err);
     let no_place =
         run(&[["anonymize", "apply", &temporary("kept.toml", SCHEMA), &data, "-"].as_slice(), &charged].concat());
     assert!(!no_place.ok && no_place.err.contains("none"), "{}", no_place.err);

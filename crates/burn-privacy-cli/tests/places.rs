@@ -100,7 +100,11 @@ fn reports_are_charged_before_anything_is_written_and_a_budget_counts_them() {
     assert!(epsilon > 0.3 && epsilon < 0.7, "{total}");
     // What is refused for its arguments is not paid for.
     std::fs::write(at.join("taken.csv"), "").unwrap();
-    for (arguments, words) in [("--output taken.csv", "exists already"), ("--keep nobody --output d.csv", "nobody")] {
+    for (arguments, words) in [
+        ("--output taken.csv", "exists already"),
+        ("--keep nobody --output d.csv", "nobody"),
+        ("--output no/folder.csv", "folder.csv"),
+    ] {
         let error = refused(at, &format!("{mask} 10 --run other {arguments}"));
         assert!(error.contains(words), "{error}");
     }

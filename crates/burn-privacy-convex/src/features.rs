@@ -1,5 +1,7 @@
 //! Feature rows that cannot be longer than 1: clipping is part of the type.
 
+use std::fmt;
+
 use crate::blocks::bounded;
 use crate::error::{finite_above_zero, invalid};
 use crate::sensitivity_hull::SensitivityHull;
@@ -163,11 +165,19 @@ impl FeatureMap {
 }
 
 /// Feature vectors of norm at most 1, with the public map that made them.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Features {
     map: FeatureMap,
     rows: usize,
     values: Vec<f64>,
+}
+
+/// What is public: no value of a record.
+impl fmt::Debug for Features {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { map, rows, .. } = self;
+        f.debug_struct("Features").field("map", map).field("rows", rows).finish_non_exhaustive()
+    }
 }
 
 impl Features {
@@ -251,5 +261,9 @@ mod tests {
         assert!((norm(features.vector(0)) - 0.5).abs() < 1e-8);
         assert!((features.vector(0)[0] - 0.3).abs() < 1e-8);
         assert!((features.vector(1)[1] - 0.8).abs() < 1e-8);
+        // What is printed is public: no value of a record, and no label.
+        let set = crate::TrainingSet::new(features, vec![1.0, -1.0], crate::Loss::Logistic).unwrap();
+        let printed = format!("{set:?}");
+        assert!(!printed.contains("0.7999") && !printed.contains("values") && !printed.contains("labels"), "{printed}");
     }
 }

@@ -1,5 +1,7 @@
 //! Features, labels and loss together; the objective, its gradient and its Hessian.
 
+use std::fmt;
+
 use crate::linear_algebra::{Symmetric, add_scaled, dot, norm};
 use crate::{ConvexError, Features, Loss, Result};
 
@@ -7,11 +9,19 @@ use crate::{ConvexError, Features, Loss, Result};
 const BLOCK: usize = 256;
 
 /// What is trained on: features, one label for each, and the loss.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct TrainingSet {
     features: Features,
     labels: Vec<f64>,
     loss: Loss,
+}
+
+/// What is public: no label.
+impl fmt::Debug for TrainingSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { features, loss, .. } = self;
+        f.debug_struct("TrainingSet").field("features", features).field("loss", loss).finish_non_exhaustive()
+    }
 }
 
 impl TrainingSet {

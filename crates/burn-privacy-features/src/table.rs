@@ -1,5 +1,7 @@
 //! Features of many records, in memory, two bytes each.
 
+use std::fmt;
+
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
@@ -25,10 +27,17 @@ impl TablePart {
 /// row.
 ///
 /// They are as private as the records: whatever is computed from them needs a mechanism.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct FeatureTable {
     parts: Vec<TablePart>,
     values: Vec<f16>,
+}
+
+/// What is public: neither a feature nor how many records there are.
+impl fmt::Debug for FeatureTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FeatureTable").field("parts", &self.parts).finish_non_exhaustive()
+    }
 }
 
 impl FeatureTable {
@@ -139,6 +148,12 @@ mod tests {
     fn table(channels: usize, positions: usize, rows: usize, first: f32) -> FeatureTable {
         let values = (0..channels * positions * rows).map(|at| f16::from_f32(first + at as f32)).collect();
         FeatureTable::new(channels, positions, values).unwrap()
+    }
+
+    #[test]
+    fn what_is_printed_of_a_table_is_public() {
+        let table = FeatureTable::new(2, 3, vec![f16::from_f32(0.75); 6 * 4_321]).unwrap();
+        assert_eq!(format!("{table:?}"), "FeatureTable { parts: [TablePart { channels: 2, positions: 3 }], .. }");
     }
 
     #[test]

@@ -96,6 +96,7 @@ impl Task {
             .with_phase(statistics_phase(size, PhaseNoise::Multiplier(STATISTICS[1])))
             .with_phase(head_steps(choice, length, size)?);
         let mut run = PhasedRun::new(plan.with_target(epsilon).build()?, Entropy::os())?;
+        self.bounds.check(features)?;
         let bounds = self.bounds.fitted(features, run.charge(NORMS_PHASE)?)?;
         let statistics = ChannelStatistics::release(features, &bounds, run.charge(STATISTICS_PHASE)?)?;
         let normalizer = Normalizer::Channels(statistics);

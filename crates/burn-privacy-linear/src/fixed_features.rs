@@ -88,13 +88,10 @@ impl FixedFeatureTraining {
     ) -> Result<FeatureClassifier> {
         self.head.check()?;
         check_labels(features, labels, classes)?;
-        run.plan().check_population(features.rows())?;
+        HeadTraining::check_run(run, features.rows())?;
         let normalizer = match &self.normalization {
             Normalization::Channels { bounds, .. } => {
-                let (given, expected) = (bounds.scales().len(), features.channels());
-                if given != expected {
-                    return Err(LinearError::Length { what: "scales of channels", given, expected });
-                }
+                bounds.check(features)?;
                 for phase in [norms_phase, statistics_phase].map(|phase| phase(1, PhaseNoise::Multiplier(0.0))) {
                     run.require_sum_of_all(&phase.name, phase.contribution)?;
                 }
@@ -125,12 +122,15 @@ impl Normalizer {
     ///
     /// # Errors
     ///
-    /// Those of [`Records::new`] and [`normalize_groups_of_parts`]; [`LinearError::Length`] unless there is a label for each row.
+    /// Those of [`Records::new`], [`ChannelStatistics::check_parts`] and [`normalize_groups_of_parts`]; [`LinearError::Invalid`] unless there is a label for each row.
     pub fn records(&self, features: &FeatureTable, labels: &[u8], classes: usize) -> Result<Records> {
         check_labels(features, labels, classes)?;
-        if let Self::Groups(groups) = self {
-            // Refused here, so that it can't fail below.
-            normalize_groups_of_parts(&mut vec![0.0; features.width()], features.parts(), *groups)?;
+        // Refused here, so that it can't fail below.
+        match self {
+            Self::Channels(statistics) => statistics.check_parts(features.parts())?,
+            Self::Groups(groups) => {
+                normalize_groups_of_parts(&mut vec![0.0; features.width()], features.parts(), *groups)?;
+            }
         }
         Records::new(features.width(), classes, labels.to_vec(), |at, row| {
             features.read_row(at, row);
@@ -147,8 +147,12 @@ impl Normalizer {
 /// There must be a label for each row, and a class for each label.
 fn check_labels(features: &FeatureTable, labels: &[u8], classes: usize) -> Result<()> {
     if labels.len() != features.rows() {
-        let (given, expected) = (labels.len(), features.rows());
-        return Err(LinearError::Length { what: "labels", given, expected });
+        // How many records there are is private.
+        return Err(LinearError::invalid(
+            "the list of labels",
+            "of another length",
+            "one label for each row of features",
+        ));
     }
     Records::check(features.width(), classes, labels)
 }

@@ -34,9 +34,7 @@ pub fn clipped_sum(
     loss: HeadLoss,
     clip: f64,
 ) -> Result<Vec<f64>> {
-    if !(1e-12..=1e12).contains(&clip) {
-        return Err(LinearError::invalid("the clipping norm", clip, "a number from 1e-12 to 1e12"));
-    }
+    check_clip(clip)?;
     head.check_shape(records)?;
     if drawn.len() > MOST_RECORDS {
         return Err(LinearError::TooManyRecords { limit: MOST_RECORDS });
@@ -66,6 +64,14 @@ pub fn clipped_sum(
     Ok(sum)
 }
 
+/// Lets a clipping norm pass for which sums are exact: to ask before a charge.
+pub(crate) fn check_clip(clip: f64) -> Result<()> {
+    if (1e-12..=1e12).contains(&clip) {
+        return Ok(());
+    }
+    Err(LinearError::invalid("the clipping norm", clip, "a number from 1e-12 to 1e12"))
+}
+
 /// Scores of some records, `[records, classes]`, for evaluation. Exact as those of training are.
 ///
 /// # Errors
@@ -84,6 +90,15 @@ pub(crate) fn scores(records: &Records, head: &LinearHead) -> Result<Vec<f64>> {
         blocks.collect::<Vec<_>>().concat()
     };
     Ok(all.par_chunks(TASK).flat_map_iter(task).collect())
+}
+
+/// Lets weights pass of which sums stay exact.
+///
+/// # Errors
+///
+/// [`LinearError::Diverged`] for longer ones.
+pub(crate) fn check_length(head: &LinearHead) -> Result<()> {
+    whole_weights(head).map(drop)
 }
 
 /// The weights in units, `[classes, dimension + 1]`.

@@ -1,5 +1,7 @@
 //! Labeled rows of fixed features, on a grid.
 
+use std::fmt;
+
 use rayon::prelude::*;
 
 use crate::exact::FEATURE_ONE;
@@ -8,12 +10,20 @@ use crate::{LinearError, Result};
 /// Labeled rows of features of norm at most 1, two bytes a number.
 ///
 /// They are as private as the records.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Records {
     dimension: usize,
     classes: usize,
     values: Vec<i16>,
     labels: Vec<u8>,
+}
+
+/// What is public: neither a value nor how many there are.
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { dimension, classes, .. } = self;
+        f.debug_struct("Records").field("dimension", dimension).field("classes", classes).finish_non_exhaustive()
+    }
 }
 
 impl Records {
@@ -130,6 +140,8 @@ mod tests {
         assert!(Records::new(0, 2, vec![0], |_, _| ()).is_err());
         assert!(Records::new(1, 1, vec![0], |_, _| ()).is_err());
         assert!(Records::new(1, 2, vec![2], |_, _| ()).is_err());
+        let private = Records::new(1, 2, vec![0; 4_321], |_, row| row.fill(0.75)).unwrap();
+        assert_eq!(format!("{private:?}"), "Records { dimension: 1, classes: 2, .. }");
         let records = Records::new(2, 2, vec![0, 1, 0], |at, row| {
             row.copy_from_slice(&[[f32::NAN, 1.0], [f32::INFINITY, 0.0], [3e38, -3e38]][at]);
         });

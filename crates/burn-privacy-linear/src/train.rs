@@ -1,9 +1,10 @@
 //! DP-SGD of a linear head on fixed features.
 
-use burn_privacy_budget::PhasedRun;
 use burn_privacy_budget::plan::{PhaseConfig, PhaseNoise, Sampling};
+use burn_privacy_budget::{BudgetError, PhasedRun};
 
-use crate::exact::MOST_EXPECTED;
+use crate::exact::{MOST_EXPECTED, MOST_RECORDS};
+use crate::gradient::{check_clip, check_length};
 use crate::second_moments::Preconditioner;
 use crate::update::{Average, Optimizer};
 use crate::{Averaging, HeadLoss, LinearError, LinearHead, Records, Result, UpdateRule, clipped_sum};
@@ -15,8 +16,9 @@ pub const PHASE: &str = "linear head";
 ///
 /// # Errors
 ///
-/// [`LinearError::Invalid`] for an expected batch size beyond [`MOST_EXPECTED`].
+/// [`LinearError::Invalid`] for an expected batch size beyond [`MOST_EXPECTED`], or a clipping norm outside 1e-12 to 1e12.
 pub fn head_phase(sampling: Sampling, clip: f64, noise: PhaseNoise, steps: u64) -> Result<PhaseConfig> {
+    check_clip(clip)?;
     if sampling.expected_batch_size() > MOST_EXPECTED {
         let given = sampling.expected_batch_size();
         return Err(LinearError::invalid("the expected batch size", given, "at most 131072, for which sums are exact"));
@@ -38,14 +40,16 @@ pub struct HeadTraining {
 }
 
 impl HeadTraining {
-    /// Trains a head with all releases that the plan has of the phase [`PHASE`]: each is charged, then its records drawn, their
+    /// Trains a head with all releases that are left of the phase [`PHASE`]: each is charged, then its records drawn, their
     /// clipped gradients summed and noise added. `go_on` is asked after each with the number of steps made and the weights
     /// (averaged, if they are); it must not look at private records. A preconditioner is applied to what was released.
     ///
     /// # Errors
     ///
-    /// [`LinearError::Invalid`] for numbers that can't be, and [`LinearError::Length`] for a preconditioner of other features, before
-    /// anything is charged; [`LinearError::Diverged`]; errors of the ledger.
+    /// Before anything is charged: [`LinearError::Invalid`] for numbers that can't be, [`LinearError::Length`] for a preconditioner of
+    /// other features or before a rule that it is not for, [`LinearError::Budget`] if the plan has no phase [`PHASE`] or none of its
+    /// releases is left. [`LinearError::Diverged`], before the step that can't be made is charged;
+    /// [`LinearError::TooManyRecords`] for a drawn batch; errors of the ledger.
     pub fn train(
         &self,
         records: &Records,
@@ -56,11 +60,14 @@ impl HeadTraining {
         self.check()?;
         if let Some(preconditioner) = preconditioner {
             preconditioner.check_width(records)?;
+            if matches!(self.rule, UpdateRule::AdamBc { .. }) {
+                let allowed = "momentum or a low pass: behind a preconditioner the noise is not the one that AdamBc subtracts";
+                return Err(LinearError::invalid("the update rule", "AdamBc with a preconditioner", allowed));
+            }
         }
-        run.plan().check_population(records.len())?;
+        let steps = Self::check_run(run, records.len())?;
         let mut head = LinearHead::zeros(records.classes(), records.dimension());
         let count = head.weights().len();
-        let steps = run.plan().phase(PHASE).map_or(0, |phase| phase.steps());
         let mut optimizer = Optimizer::new(self.rule, count);
         let mut average = Average::new(self.averaging, steps, count);
         let kept = |head: &LinearHead, average: &Average| match average.value() {
@@ -72,6 +79,7 @@ impl HeadTraining {
             None => head.clone(),
         };
         for step in 1..=steps {
+            check_length(&head)?;
             let release = run.charge(PHASE)?;
             let drawn = release.sample(records.len())?;
             let phase = release.phase();
@@ -91,6 +99,28 @@ impl HeadTraining {
             }
         }
         Ok(kept(&head, &average))
+    }
+
+    /// The releases of the head that are left, of a run that pays for the training of so many records: to ask before any of its phases
+    /// is charged.
+    pub(crate) fn check_run(run: &PhasedRun, records: usize) -> Result<u64> {
+        let plan = run.plan();
+        plan.check_population(records)?;
+        let Some(phase) = plan.phase(PHASE) else {
+            let names: Vec<&str> = plan.phases().iter().map(|phase| phase.name()).collect();
+            return Err(LinearError::Budget(BudgetError::Plan {
+                field: "phases",
+                given: names.join(", "),
+                allowed: format!("such that {PHASE:?} is among them: add head_phase(..)"),
+            }));
+        };
+        check_clip(phase.contribution())?;
+        // Of a sample it is known when it is drawn, and that is after its charge.
+        if phase.sampling().rate() == 1.0 && records > MOST_RECORDS {
+            let allowed = "at most 262144 for full batches, for which sums are exact: draw samples";
+            return Err(LinearError::invalid("the number of records", "too large", allowed));
+        }
+        Ok(run.require_left(PHASE)?)
     }
 
     /// Checks the numbers.

@@ -70,6 +70,12 @@ fn impossible_settings_are_refused() {
         assert!(error.contains(words), "{error}");
     }
     assert!(BinnedRecords::new(vec![], vec![], vec![]).is_err());
+    // Neither what is printed nor what is refused says how many records there are.
+    let column = Column { bins: 2, ordered: true };
+    let error = BinnedRecords::new(vec![column], vec![0; 4_322], vec![true; 4_321]).unwrap_err().to_string();
+    assert!(error.contains("list of bins") && !error.contains("432"), "{error}");
+    let private = BinnedRecords::new(vec![column], vec![1; 4_321], vec![true; 4_321]).unwrap();
+    assert_eq!(format!("{private:?}"), "BinnedRecords { columns: [Column { bins: 2, ordered: true }], .. }");
     assert!(BinnedRecords::new(vec![Column { bins: 257, ordered: true }], vec![0], vec![true]).is_err());
     assert!(BinnedRecords::new(vec![Column { bins: 2, ordered: true }], vec![0, 1], vec![true]).is_err());
 }

@@ -4,7 +4,7 @@ use burn_privacy_budget::PhasedRun;
 use burn_privacy_budget::ledger::Ledger;
 use burn_privacy_budget::plan::{NoiseTarget, PhaseConfig, PhaseNoise, PhasedPlanConfig, Sampling};
 use burn_privacy_features::FeatureTable;
-use burn_privacy_features::normalization::ChannelBounds;
+use burn_privacy_features::normalization::{ChannelBounds, norms_phase, statistics_phase};
 use burn_privacy_linear::second_moments::{
     Preconditioner, least_squares, least_squares_with, moments_phase, targets_phase,
 };
@@ -118,6 +118,9 @@ fn wrong_arguments_are_refused_before_anything_is_charged_for_them() {
     let inverse = Preconditioner::release(&wide, &mut paid, 1e-2).unwrap();
     let refused = good.train(&narrow, &mut paid, Some(&inverse), |_, _| true).unwrap_err().to_string();
     assert!(refused.contains("features a row"), "{refused}");
+    let adam = HeadTraining { rule: UpdateRule::AdamBc { first: 0.9, second: 0.99, floor: 1.0 }, ..good };
+    let refused = adam.train(&wide, &mut paid, Some(&inverse), |_, _| true).unwrap_err().to_string();
+    assert!(refused.contains("AdamBc with a preconditioner"), "{refused}");
     let refused = least_squares_with(inverse, &narrow, &mut paid).unwrap_err().to_string();
     assert!(refused.contains("features a row"), "{refused}");
     assert_eq!(charged(paid), [1, 0, 0]);
@@ -153,6 +156,56 @@ fn wrong_arguments_are_refused_before_anything_is_charged_for_them() {
     }
 }
 
+/// More records than an exact sum can hold, a clipping norm for which there is none, and a plan without the head: all known before
+/// the first charge.
+#[test]
+fn what_sums_cannot_hold_is_refused_before_anything_is_charged_for_it() {
+    let head = training(HeadLoss::CrossEntropy, 1.0, UpdateRule::Momentum(0.9), Averaging::Last);
+    let charged = |run: PhasedRun| -> u64 {
+        run.finish("points", "m").unwrap().phases.iter().map(|phase| phase.charged_steps).sum()
+    };
+    let many = (1 << 22) + 1;
+    let table = |rows: usize| FeatureTable::new(1, 1, vec![Default::default(); rows]).unwrap();
+    let recipe = FixedFeatureTraining {
+        normalization: Normalization::Channels {
+            bounds: ChannelBounds::new(vec![1.0], 1.0, 1.0).unwrap(),
+            norms_noise: 8.0,
+            statistics_noise: 8.0,
+        },
+        head,
+        clip: 0.1,
+        sampling: Sampling::poisson(600, COUNT),
+        steps: 2,
+    };
+    let with_head = recipe.plan(NoiseTarget::Epsilon(4.0), 1e-5).unwrap();
+    let noise = PhaseNoise::Multiplier(8.0);
+    let without_head =
+        PhasedPlanConfig::new(1e-5).with_phase(norms_phase(COUNT, noise)).with_phase(statistics_phase(COUNT, noise));
+    for (plan, rows, words) in
+        [(with_head, many, "number of records is too large"), (without_head.build().unwrap(), COUNT, "linear head")]
+    {
+        let mut paid = PhasedRun::new(plan, Entropy::seeded(4)).unwrap();
+        let refused = recipe.train(&table(rows), &vec![0; rows], 2, &mut paid, |_, _| true).unwrap_err().to_string();
+        assert!(refused.contains(words), "{words}: {refused}");
+        assert_eq!(charged(paid), 0, "{words}");
+    }
+
+    // Phases that were not made by `head_phase`.
+    let few = Records::new(1, 2, vec![0; 100], |_, row| row.fill(0.5)).unwrap();
+    let full = Records::new(1, 2, vec![0; (1 << 18) + 1], |_, row| row.fill(0.5)).unwrap();
+    let phase = |sampling, contribution| PhaseConfig { sampling, contribution, ..head_steps(2) };
+    for (records, phase, words) in [
+        (&few, phase(Sampling::poisson(10, 100), 1e-13), "clipping norm"),
+        (&full, phase(Sampling::full_batch(1 << 17), 0.1), "number of records is too large"),
+    ] {
+        let mut paid = run(vec![phase], 4.0);
+        let refused = head.train(records, &mut paid, None, |_, _| true).unwrap_err().to_string();
+        assert!(refused.contains(words), "{words}: {refused}");
+        assert_eq!(charged(paid), 0, "{words}");
+    }
+    assert!(head_phase(Sampling::poisson(10, 100), 1e13, PhaseNoise::Multiplier(1.0), 1).is_err());
+}
+
 #[test]
 fn a_stopped_run_has_charged_what_it_released() {
     let folder = tempfile::tempdir().unwrap();
@@ -170,6 +223,88 @@ fn a_stopped_run_has_charged_what_it_released() {
     assert_eq!((seen, statement.phases[0].charged_steps), (7, 7));
     let charges = Ledger::read(&path).unwrap().charges();
     assert_eq!((charges[0].name.as_str(), charges[0].steps), ("a head / linear head", 7));
+}
+
+#[test]
+fn training_goes_on_with_what_is_left_and_a_spent_head_costs_nothing_more() {
+    let good = training(HeadLoss::CrossEntropy, 1.0, UpdateRule::Momentum(0.9), Averaging::Last);
+    let mut paid = run(vec![head_steps(6)], 4.0);
+    good.train(&records(0), &mut paid, None, |step, _| step < 2).unwrap();
+    let mut seen = 0;
+    let counted = |step: u64, _: &dyn Fn() -> burn_privacy_linear::LinearHead| {
+        seen = step;
+        true
+    };
+    good.train(&records(0), &mut paid, None, counted).unwrap();
+    assert_eq!(seen, 4);
+    let refused = good.train(&records(0), &mut paid, None, |_, _| true).unwrap_err().to_string();
+    assert!(refused.contains("once more"), "{refused}");
+
+    // A recipe whose head is spent charges neither norms nor statistics.
+    let recipe = FixedFeatureTraining {
+        normalization: Normalization::Channels {
+            bounds: ChannelBounds::new(vec![1.0; 2], 1.0, 1.0).unwrap(),
+            norms_noise: 8.0,
+            statistics_noise: 8.0,
+        },
+        head: good,
+        clip: 0.1,
+        sampling: Sampling::poisson(600, COUNT),
+        steps: 2,
+    };
+    let mut paid = PhasedRun::new(recipe.plan(NoiseTarget::Epsilon(4.0), 1e-5).unwrap(), Entropy::seeded(4)).unwrap();
+    for _ in 0..2 {
+        paid.charge(burn_privacy_linear::PHASE).unwrap();
+    }
+    let table = FeatureTable::new(2, 3, vec![Default::default(); 6 * COUNT]).unwrap();
+    let refused = recipe.train(&table, &vec![0; COUNT], 2, &mut paid, |_, _| true).unwrap_err().to_string();
+    assert!(refused.contains("once more"), "{refused}");
+    let phases = paid.finish("points", "m").unwrap().phases;
+    assert_eq!(phases.iter().map(|phase| phase.charged_steps).collect::<Vec<_>>(), [0, 0, 2]);
+}
+
+/// The length of the weights is public before a step is paid for.
+#[test]
+fn a_head_that_has_run_away_pays_for_no_further_step() {
+    let wild = training(HeadLoss::CrossEntropy, 1e8, UpdateRule::Momentum(0.9), Averaging::Last);
+    let (mut paid, mut released) = (run(vec![head_steps(60)], 4.0), 0);
+    let counted = |step: u64, _: &dyn Fn() -> burn_privacy_linear::LinearHead| {
+        released = step;
+        true
+    };
+    let error = wild.train(&records(0), &mut paid, None, counted).unwrap_err();
+    assert!(matches!(error, burn_privacy_linear::LinearError::Diverged { .. }), "{error}");
+    assert_eq!(paid.finish("points", "m").unwrap().phases[0].charged_steps, released);
+}
+
+#[test]
+fn statistics_are_for_features_of_their_own_parts() {
+    let table = |channels: usize, positions: usize| {
+        let values = (0..channels * positions * COUNT).map(|at| half::f16::from_f32((at % 7) as f32)).collect();
+        FeatureTable::new(channels, positions, values).unwrap()
+    };
+    let (first, second) = (table(2, 1), table(1, 3));
+    let joined = FeatureTable::joined(&[first.clone(), second.clone()]).unwrap();
+    let recipe = FixedFeatureTraining {
+        normalization: Normalization::Channels {
+            bounds: ChannelBounds::new(vec![1.0; 3], 1.0, 1.0).unwrap(),
+            norms_noise: 8.0,
+            statistics_noise: 8.0,
+        },
+        head: training(HeadLoss::CrossEntropy, 1.0, UpdateRule::Momentum(0.9), Averaging::Last),
+        clip: 0.1,
+        sampling: Sampling::poisson(600, COUNT),
+        steps: 2,
+    };
+    let mut paid = PhasedRun::new(recipe.plan(NoiseTarget::Epsilon(4.0), 1e-5).unwrap(), Entropy::seeded(4)).unwrap();
+    let labels: Vec<u8> = (0..COUNT).map(|at| (at % 2) as u8).collect();
+    let normalizer = recipe.train(&joined, &labels, 2, &mut paid, |_, _| true).unwrap().normalizer;
+    assert!(normalizer.records(&joined, &labels, 2).is_ok());
+    let twice = FeatureTable::joined(&[joined.clone(), second]).unwrap();
+    for other in [first, twice, table(3, 1), table(1, 5)] {
+        let refused = normalizer.records(&other, &labels, 2).unwrap_err().to_string();
+        assert!(refused.contains("where the statistics are of 2 x 1 and 1 x 3"), "{refused}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use burn_privacy_anonymize::columns::{ColumnParts, RowTreatment, RowTreatmentReader, RowWriter};
+use burn_privacy_anonymize::decimal_sum::sum_as_written;
 use burn_privacy_anonymize::pseudonym::PseudonymKey;
 use burn_privacy_budget::ledger::Ledger;
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
@@ -107,22 +108,25 @@ impl PlaceTreatments {
         if made.is_empty() {
             return Err(LocationError::parameter("the ledger", "given", "left out: the schema has no place"));
         }
-        // Before any is charged.
+        // Whatever can be refused of any is refused before the first is charged.
+        let mut written = Vec::with_capacity(made.len());
         for treatment in made.iter() {
             charge.price(treatment.mask.as_ref())?;
-        }
-        let mut sum = 0.0;
-        for treatment in made.iter() {
             let writer = locked(&treatment.last).clone();
             let writer = writer.ok_or_else(|| LocationError::parameter("the table", "missing", "transformed first"))?;
+            written.push((treatment, writer));
+        }
+        let begun = written.iter().map(|(treatment, writer)| {
             let run = match made.len() {
                 1 => charge.run.clone(),
                 _ => format!("{}: {}", charge.run, treatment.reads[0]),
             };
             let charge = ReportCharge { run, ..charge.clone() };
-            sum += charge.charge(ledger, treatment.mask.as_ref(), writer.count(), !writer.is_seeded())?;
-        }
-        Ok(sum * (1.0 + made.len() as f64 * f64::EPSILON))
+            charge.begin(ledger, treatment.mask.as_ref(), writer.count(), !writer.is_seeded())
+        });
+        let begun = begun.collect::<Result<Vec<_>, _>>()?;
+        let spent = begun.into_iter().map(|begun| begun.charge(ledger)).collect::<Result<Vec<_>, _>>()?;
+        Ok(sum_as_written(&spent))
     }
 }
 

@@ -1,7 +1,8 @@
 //! What several reports of one subject cost together, and the ledger they are charged to before they are made.
 
 use burn_privacy_accounting::{Adjacency, DpEvent};
-use burn_privacy_budget::ledger::{Ledger, RunDescription};
+use burn_privacy_anonymize::decimal_sum::times_as_written;
+use burn_privacy_budget::ledger::{Ledger, RunDescription, RunId};
 use burn_privacy_budget::statement::{Guarantee, Statement};
 
 use super::error::LocationError;
@@ -26,24 +27,25 @@ pub struct ReportCount {
     pub most_draws: u64,
 }
 
-/// The statement of `draws` reports of one subject: geo-indistinguishability adds up, so `n` draws are `n` epsilon. A
-/// statement of another grade says what more releases mean, and stays as it is.
+/// The statement of `draws` reports of one subject: geo-indistinguishability adds up, so `n` draws are `n` epsilon, as it was
+/// written (every mask holds back a part in 10^12 of its epsilon or more). A statement of another grade says what more releases
+/// mean, and stays as it is.
 pub fn statement_of_draws(statement: PlaceStatement, count: ReportCount) -> PlaceStatement {
     let draws = count.most_draws.max(1);
     let guarantee = match statement.guarantee() {
         Guarantee::Metric { mechanism, name, epsilon, unit, delta, .. } if draws > 1 => Guarantee::Metric {
             mechanism,
             name,
-            epsilon: epsilon * draws as f64 * (1.0 + f64::EPSILON),
+            epsilon: times_as_written(epsilon, draws),
             unit,
-            delta: delta * draws as f64,
+            delta: times_as_written(delta, draws),
             of: format!("all {draws} draws of a subject together (the sum of {draws} reports)"),
         },
         Guarantee::DifferentialPrivacy { mechanism, epsilon, delta, is_bound, accountant, local, .. } if draws > 1 => {
             Guarantee::DifferentialPrivacy {
                 mechanism,
-                epsilon: epsilon * draws as f64 * (1.0 + f64::EPSILON),
-                delta: delta * draws as f64,
+                epsilon: times_as_written(epsilon, draws),
+                delta: times_as_written(delta, draws),
                 is_bound,
                 of: format!("all {draws} draws of a subject together"),
                 accountant,
@@ -82,16 +84,23 @@ impl ReportCharge {
         count: ReportCount,
         private: bool,
     ) -> Result<f64, LocationError> {
+        self.begin(ledger, mask, count, private)?.charge(ledger)
+    }
+
+    /// Everything that [`charge`](Self::charge) can be refused for but a budget that others use up meanwhile: nothing is charged yet.
+    pub(crate) fn begin(
+        &self,
+        ledger: &mut Ledger,
+        mask: &dyn PointMask,
+        count: ReportCount,
+        private: bool,
+    ) -> Result<BegunCharge, LocationError> {
         let (each, delta) = self.price(mask)?;
         let event = DpEvent::epsilon_delta(each, delta)?;
         let steps = count.most_draws.max(1);
         let description = RunDescription::of_steps(&self.run, event, steps, Adjacency::ReplaceOne)?;
         let run = ledger.begin(description.with_delta(1e-9).with_private_randomness(private))?;
-        for _ in 0..steps {
-            ledger.charge_step(run)?;
-        }
-        ledger.close(run, steps)?;
-        Ok(each * steps as f64)
+        Ok(BegunCharge { run, each, steps })
     }
 
     /// Epsilon and delta of one draw of a mask, for places as far apart as is charged for.
@@ -114,7 +123,26 @@ impl ReportCharge {
                 format!("above 0, and with what places are moved to a grid or cell first, at most {most:.0} meters"),
             ));
         }
-        // Rounded up: the product of two doubles errs by half a unit in the last place.
-        Ok((epsilon * distance * (1.0 + f64::EPSILON), delta))
+        // Rounded up: the product of two doubles errs by half a unit in the last place, unless one of them is 1.
+        let rounding = if distance == 1.0 { 1.0 } else { 1.0 + f64::EPSILON };
+        Ok((epsilon * distance * rounding, delta))
+    }
+}
+
+/// A run of the ledger that was begun for reports.
+pub(crate) struct BegunCharge {
+    run: RunId,
+    each: f64,
+    steps: u64,
+}
+
+impl BegunCharge {
+    /// Charges all of its draws, durably; their epsilon.
+    pub(crate) fn charge(self, ledger: &mut Ledger) -> Result<f64, LocationError> {
+        for _ in 0..self.steps {
+            ledger.charge_step(self.run)?;
+        }
+        ledger.close(self.run, self.steps)?;
+        Ok(times_as_written(self.each, self.steps))
     }
 }

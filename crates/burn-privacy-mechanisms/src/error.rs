@@ -67,10 +67,8 @@ pub enum MechanismError {
     },
 
     /// A population cannot be indexed on this machine.
-    #[error("a population of {population} records cannot be indexed here: at most {largest} records are allowed")]
+    #[error("the population is too large to be indexed here: at most {largest} records are allowed")]
     Population {
-        /// The population given.
-        population: u64,
         /// The largest population allowed.
         largest: u64,
     },

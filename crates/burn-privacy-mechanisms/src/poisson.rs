@@ -63,7 +63,7 @@ pub fn poisson_sample(key: &PrivacyKey, step: u64, population: u64, rate: f64) -
     // A `Vec<usize>` holds at most isize::MAX bytes.
     let largest = u64::try_from(isize::MAX as usize / size_of::<usize>()).unwrap_or(u64::MAX);
     if population > largest {
-        return Err(MechanismError::Population { population, largest });
+        return Err(MechanismError::Population { largest });
     }
     let stream = stream_number(Purpose::Sampling, step)?;
     if rate == 1.0 {
@@ -219,6 +219,8 @@ mod tests {
         }
         let error = poisson_sample(&key(), 0, u64::MAX, 0.5).unwrap_err();
         assert!(matches!(error, MechanismError::Population { .. }), "{error}");
+        // How many records there are is private.
+        assert!(!error.to_string().contains(&u64::MAX.to_string()), "{error}");
         assert!(poisson_sample(&key(), 1 << 60, 10, 0.5).is_err());
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use burn_privacy_budget::statement::{Grade, Guarantee};
 use burn_privacy_mechanisms::key::Entropy;
 
+use crate::decimal_sum::sum_as_written;
 use crate::pseudonym::PseudonymKey;
 
 /// A treatment for each column, and which of its columns that is, from 0.
@@ -93,7 +94,7 @@ pub(super) fn is_same(one: &Arc<dyn RowTreatment>, other: &Arc<dyn RowTreatment>
 /// What several treatments and noise guarantee of each row together; none without a treatment.
 ///
 /// Distances are of all places of a row at once, each moved by at most so much: factors multiply, so epsilons add up; so do
-/// deltas. Epsilons per unit and those of columns with noise do not add: then the former are said, the latter are in the table.
+/// deltas, both as they were written: every treatment's mechanism holds back a part in 10^12 of its epsilon or more. Epsilons per unit and those of columns with noise do not add: then the former are said, the latter are in the table.
 pub(super) fn together(worths: &[&RowWorth], noise: Option<Guarantee>) -> Option<Guarantee> {
     let all: Vec<Guarantee> = worths.iter().map(|worth| worth.guarantee.clone()).chain(noise).collect();
     if worths.is_empty() {
@@ -102,18 +103,20 @@ pub(super) fn together(worths: &[&RowWorth], noise: Option<Guarantee>) -> Option
     if let [one] = all.as_slice() {
         return Some(one.clone());
     }
-    let rounded = |sum: f64| sum * (1.0 + all.len() as f64 * f64::EPSILON);
-    let (mut names, mut units, mut metric, mut record) = (Vec::new(), Vec::new(), (0.0, 0.0), (0.0, 0.0));
+    let (mut names, mut units) = (Vec::new(), Vec::new());
+    let (mut metric, mut record) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
     for guarantee in &all {
         match guarantee {
             Guarantee::Metric { mechanism, epsilon, delta, unit, name, .. } => {
                 names.push(mechanism.as_str());
                 units.push((unit, name));
-                metric = (metric.0 + epsilon, metric.1 + delta);
+                metric.0.push(*epsilon);
+                metric.1.push(*delta);
             }
             Guarantee::DifferentialPrivacy { mechanism, epsilon, delta, .. } => {
                 names.push(mechanism.as_str());
-                record = (record.0 + epsilon, record.1 + delta);
+                record.0.push(*epsilon);
+                record.1.push(*delta);
             }
             // No epsilon of all of them.
             other => return Some(other.clone()),
@@ -123,8 +126,8 @@ pub(super) fn together(worths: &[&RowWorth], noise: Option<Guarantee>) -> Option
     Some(match units.first() {
         None => Guarantee::DifferentialPrivacy {
             mechanism,
-            epsilon: rounded(record.0),
-            delta: rounded(record.1),
+            epsilon: sum_as_written(&record.0),
+            delta: sum_as_written(&record.1),
             is_bound: true,
             of: "what was treated of each row".into(),
             accountant: String::new(),
@@ -133,10 +136,10 @@ pub(super) fn together(worths: &[&RowWorth], noise: Option<Guarantee>) -> Option
         Some((unit, name)) => Guarantee::Metric {
             mechanism,
             name: (*name).clone(),
-            epsilon: rounded(metric.0),
+            epsilon: sum_as_written(&metric.0),
             unit: (*unit).clone(),
-            delta: rounded(metric.1),
-            of: match record.0 > 0.0 {
+            delta: sum_as_written(&metric.1),
+            of: match record.0.iter().any(|epsilon| *epsilon > 0.0) {
                 true => {
                     "all places and draws of a subject together, as far as each is moved (columns with noise have an \
                          epsilon of their own)"
@@ -187,14 +190,15 @@ mod tests {
         let Some(Guarantee::Metric { epsilon, delta, .. }) = together(&[&metric(0.1), &metric(0.2)], None) else {
             panic!()
         };
-        assert!((0.1 + 0.2..0.300_001).contains(&epsilon) && delta >= 2e-21);
+        // As written: not 0.30000000000000004, which is shown as 0.3001.
+        assert!(epsilon == 0.3 && delta == 2e-21, "{epsilon} {delta}");
         let Some(Guarantee::DifferentialPrivacy { epsilon, .. }) = together(&[&worth(local(1.0))], Some(local(2.0)))
         else {
             panic!()
         };
-        assert!((3.0..3.000_001).contains(&epsilon));
+        assert_eq!(epsilon, 3.0);
         // An epsilon per meter is never added to one of a record.
         let Some(Guarantee::Metric { epsilon, of, .. }) = together(&[&metric(0.1)], Some(local(2.0))) else { panic!() };
-        assert!(epsilon < 0.100_001 && of.contains("of their own"));
+        assert!(epsilon == 0.1 && of.contains("of their own"));
     }
 }

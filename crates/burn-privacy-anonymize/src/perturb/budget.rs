@@ -1,6 +1,6 @@
 //! How a row's epsilon, or its delta, is divided among columns.
 
-use super::decimal_sum::decimal_sum;
+use crate::decimal_sum::sum_as_written;
 
 /// What a column asks for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,9 +13,8 @@ pub(super) enum Request {
 
 /// What every column gets, and the sum.
 ///
-/// Amounts are summed as the decimals they were written as: 0.1 and 0.2 are 0.3. A double holds a decimal, and the
-/// decimal sum, to `2^-53` of itself, so that the sum of the doubles may exceed what is stated by `2^-52` of it. That is
-/// sound because each mechanism spends less than its own amount by far more: noise holds back
+/// Amounts are summed as the decimals they were written as: 0.1 and 0.2 are 0.3 (see [`crate::decimal_sum`]). That is
+/// sound because each mechanism spends less than its own amount by far more than a sum's rounding: noise holds back
 /// [`EPSILON_SLACK`](burn_privacy_mechanisms::local::EPSILON_SLACK) (`2^-20`) of epsilon and the same part of delta, of which the rounding
 /// of the noise needs no more than a quarter, and coins hold back `2^-40` of their probability. Where there is no
 /// decimal sum, doubles are added and rounded up.
@@ -26,10 +25,7 @@ pub(super) fn divide(what: &str, budget: Option<f64>, requests: &[Request]) -> R
         .iter()
         .filter_map(|request| if let Request::Own(amount) = request { Some(*amount) } else { None })
         .collect();
-    // Any order of summation errs by less than half a unit in the last place of each partial sum. The sum of nothing is
-    // -0.0, which is no amount.
-    let rounded_up = || own.iter().sum::<f64>().max(0.0) * (1.0 + own.len() as f64 * f64::EPSILON);
-    let own = decimal_sum(&own).unwrap_or_else(rounded_up);
+    let own = sum_as_written(&own);
     let weights: f64 =
         requests.iter().map(|request| if let Request::Share(weight) = request { *weight } else { 0.0 }).sum();
     let shared = requests.iter().any(|request| matches!(request, Request::Share(_)));

@@ -50,7 +50,6 @@
 
 mod budget;
 mod column;
-mod decimal_sum;
 mod encoding;
 mod error;
 mod number_format;

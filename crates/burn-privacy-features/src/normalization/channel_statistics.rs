@@ -139,6 +139,32 @@ impl ChannelBounds {
         Self::new(self.scales.clone(), kept(0, self.mean_norm), kept(1, self.square_norm))
     }
 
+    /// Lets features pass of which [`fitted`](Self::fitted) and [`ChannelStatistics::release`] can be made: to ask before a charge, which
+    /// stays charged whatever is refused after it.
+    ///
+    /// # Errors
+    ///
+    /// [`FeatureError::Length`] if bounds and features have other numbers of channels; [`FeatureError::Invalid`] for more records
+    /// than an exact sum can hold.
+    pub fn check(&self, table: &FeatureTable) -> Result<()> {
+        self.check_numbers(table.channels(), table.rows())
+    }
+
+    fn check_numbers(&self, channels: usize, records: usize) -> Result<()> {
+        let (given, expected) = (self.scales.len(), channels);
+        if given != expected {
+            return Err(FeatureError::Length { what: "scales of channels", given, expected });
+        }
+        if records > MOST_RECORDS {
+            return Err(FeatureError::invalid(
+                "the number of records",
+                "too large",
+                "at most 4194304, for which sums are exact",
+            ));
+        }
+        Ok(())
+    }
+
     /// One unit for each channel.
     pub fn scales(&self) -> &[f64] {
         &self.scales
@@ -208,6 +234,23 @@ impl ChannelStatistics {
         Ok(Self { parts: table.parts().to_vec(), means, deviations })
     }
 
+    /// Lets features pass that have the parts of those that the statistics are of.
+    ///
+    /// # Errors
+    ///
+    /// [`FeatureError::Invalid`] for others.
+    pub fn check_parts(&self, parts: &[TablePart]) -> Result<()> {
+        if parts == self.parts {
+            return Ok(());
+        }
+        let words = |parts: &[TablePart]| -> String {
+            let parts: Vec<String> = parts.iter().map(|part| format!("{} x {}", part.channels, part.positions)).collect();
+            parts.join(" and ")
+        };
+        let given = format!("{}, where the statistics are of {}", words(parts), words(&self.parts));
+        Err(FeatureError::invalid("the features' channels x positions", given, "what the statistics are of"))
+    }
+
     /// Subtracts each channel's mean and divides by its standard deviation; a channel whose variance was lost in the noise becomes
     /// zero. Where features of several transforms were [joined](FeatureTable::joined), each part is then divided by its norm, so that
     /// none outweighs the others by its size.
@@ -252,17 +295,7 @@ impl ChannelStatistics {
 
 /// The release must be for a pair of vectors of norm 1, of every record.
 fn check_release(table: &FeatureTable, bounds: &ChannelBounds, release: &Release<'_>) -> Result<()> {
-    let (given, expected) = (bounds.scales.len(), table.channels());
-    if given != expected {
-        return Err(FeatureError::Length { what: "scales", given, expected });
-    }
-    if table.rows() > MOST_RECORDS {
-        return Err(FeatureError::invalid(
-            "the number of records",
-            "too large",
-            "at most 4194304, for which sums are exact",
-        ));
-    }
+    bounds.check(table)?;
     let phase = release.phase();
     if phase.require_sum_of_all(CONTRIBUTION).is_err() {
         let name = phase.name().to_owned();

@@ -1,5 +1,7 @@
 //! Records as the numbers of their bins.
 
+use std::fmt;
+
 use crate::{LinearError, Result};
 
 /// What is public about a column: bins are chosen without looking at the records.
@@ -12,11 +14,18 @@ pub struct Column {
 }
 
 /// Records with a bin in each column and one of two classes. As private as what they were made of.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BinnedRecords {
     columns: Vec<Column>,
     bins: Vec<u8>,
     positive: Vec<bool>,
+}
+
+/// What is public: neither a bin nor how many records there are.
+impl fmt::Debug for BinnedRecords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BinnedRecords").field("columns", &self.columns).finish_non_exhaustive()
+    }
 }
 
 impl BinnedRecords {
@@ -24,8 +33,7 @@ impl BinnedRecords {
     ///
     /// # Errors
     ///
-    /// [`LinearError::Invalid`] without columns or for one without bins or with more than 256; [`LinearError::Length`] unless there
-    /// are bins for each label.
+    /// [`LinearError::Invalid`] without columns, for one without bins or with more than 256, or unless there are bins for each label.
     pub fn new(columns: Vec<Column>, mut bins: Vec<u8>, positive: Vec<bool>) -> Result<Self> {
         if columns.is_empty() {
             return Err(LinearError::invalid("the number of columns", 0, "at least 1"));
@@ -35,7 +43,9 @@ impl BinnedRecords {
         }
         let expected = positive.len().saturating_mul(columns.len());
         if bins.len() != expected {
-            return Err(LinearError::Length { what: "bins", given: bins.len(), expected });
+            // How many records there are is private.
+            let allowed = "one bin of each column for each label";
+            return Err(LinearError::invalid("the list of bins", "of another length", allowed));
         }
         for row in bins.chunks_exact_mut(columns.len()) {
             for (bin, column) in row.iter_mut().zip(&columns) {

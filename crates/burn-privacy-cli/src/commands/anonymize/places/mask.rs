@@ -11,6 +11,7 @@ use burn_privacy_location::{
     SubjectColumns, count_reports, mask_file, statement_of_draws,
 };
 use burn_privacy_mechanisms::{Entropy, PrivacyKey};
+use burn_privacy_output::AtomicFile;
 use clap::{Args, ValueEnum};
 
 use super::input::{ColumnArgs, PopulationArgs, beside, write_statement};
@@ -164,6 +165,8 @@ pub fn mask(args: &MaskArgs, out: &mut impl Write) -> Result<(), Failure> {
     let mut statement = mask.statement()?.seeded(args.seed.is_some());
     if let (Some(file), Some(dataset), Some(within)) = (&args.ledger, &args.dataset, args.within) {
         let charge = ReportCharge { dataset: dataset.clone(), run: args.run.clone(), within };
+        // Where nothing can be written, nothing is charged.
+        drop(AtomicFile::create(&args.output)?);
         let mut ledger = Ledger::open(file, dataset)?;
         let epsilon = charge.charge(&mut ledger, mask.as_ref(), count, args.seed.is_none())?;
         statement = statement.fact(
