@@ -61,7 +61,8 @@ impl HeadTraining {
         if let Some(preconditioner) = preconditioner {
             preconditioner.check_width(records)?;
             if matches!(self.rule, UpdateRule::AdamBc { .. }) {
-                let allowed = "momentum or a low pass: behind a preconditioner the noise is not the one that AdamBc subtracts";
+                let allowed =
+                    "momentum or a low pass: behind a preconditioner the noise is not the one that AdamBc subtracts";
                 return Err(LinearError::invalid("the update rule", "AdamBc with a preconditioner", allowed));
             }
         }

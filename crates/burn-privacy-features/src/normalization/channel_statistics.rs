@@ -244,7 +244,8 @@ impl ChannelStatistics {
             return Ok(());
         }
         let words = |parts: &[TablePart]| -> String {
-            let parts: Vec<String> = parts.iter().map(|part| format!("{} x {}", part.channels, part.positions)).collect();
+            let parts: Vec<String> =
+                parts.iter().map(|part| format!("{} x {}", part.channels, part.positions)).collect();
             parts.join(" and ")
         };
         let given = format!("{}, where the statistics are of {}", words(parts), words(&self.parts));
