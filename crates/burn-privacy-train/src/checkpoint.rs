@@ -23,7 +23,7 @@ const MAGIC: &str = "burn-privacy/checkpoint ";
 /// The version of the format.
 ///
 /// 2: what the optimizer does.
-pub(crate) const FORMAT: u32 = 2;
+const FORMAT: u32 = 2;
 
 /// A run at some step: what it needs to go on.
 ///
@@ -180,7 +180,7 @@ impl Checkpoint {
             // A flipped bit may make another version of the number: only one that could be written counts.
             return match version.parse::<u32>() {
                 Ok(number) if number > 0 => {
-                    Err(CheckpointError::Version { path: path.to_owned(), found: number.to_string() })
+                    Err(CheckpointError::Version { path: path.to_owned(), found: number.to_string(), read: FORMAT })
                 }
                 _ => Ok(Reading::Damaged),
             };

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use burn_privacy_output::OutputError;
 
-use crate::checkpoint::FORMAT;
-
 /// Any error of a caller's closure.
 pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -69,12 +67,14 @@ pub enum CheckpointError {
         count: usize,
     },
     /// It was written by another version.
-    #[error("{} has format version {found}, this program reads version {FORMAT}; go on with the version that wrote it", path.display())]
+    #[error("{} has format version {found}, this program reads version {read}; go on with the version that wrote it", path.display())]
     Version {
         /// The file.
         path: PathBuf,
         /// The version that it names.
         found: String,
+        /// The version that this program reads.
+        read: u32,
     },
     /// It belongs to another run.
     #[error("{} was made with another {field}: {recorded}, here it is {given}; go on with what it was made with, or start anew", path.display())]

@@ -157,9 +157,10 @@ where
         let Self { mut session, learning_rate, average, checkpoints, resuming, history } = self;
         let (mut earlier, mut charged_before) = (0, 0);
         // Only checkpoints need it.
-        let trace = match checkpoints.is_some() || resuming {
-            true => optimizer_trace::trace(&model, &optimizer),
-            false => OptimizerTrace::new(),
+        let trace = if checkpoints.is_some() || resuming {
+            optimizer_trace::trace(&model, &optimizer)
+        } else {
+            OptimizerTrace::new()
         };
         let mut beginning = Beginning { model, optimizer, average };
         if resuming {
