@@ -19,7 +19,6 @@ use burn::train::{
     InferenceStep, Learner, LearningResult, MetricEarlyStoppingStrategy, RegressionOutput, StoppingCondition,
     SupervisedTraining, TrainStep, TrainingStrategy,
 };
-use burn_privacy::exchange::{Exchange, Threads};
 use burn_privacy::ledger::Ledger;
 use burn_privacy::nn::Linear;
 use burn_privacy::prelude::*;
@@ -200,48 +199,4 @@ fn accumulation_and_strategies_without_privacy_are_refused_with_the_reason() {
     let message = panic.downcast_ref::<&str>().copied().map(str::to_owned).or(panic.downcast_ref::<String>().cloned());
     let message = message.unwrap();
     assert!(message.contains("without privacy") && message.contains("several"), "{message}");
-}
-
-/// What each of two ranks ends with: the learner's error, the charged steps, the weights.
-fn on_ranks(place: &Path, epochs: usize, resume: [Option<usize>; 2]) -> Vec<(String, Option<u64>, Vec<f32>)> {
-    let ledger = &place.join("ledger.jsonl");
-    std::thread::scope(|scope| {
-        let running: Vec<_> = Threads::of(2)
-            .into_iter()
-            .map(|exchange| {
-                let (rank, checkpoint) = (exchange.rank(), resume[exchange.rank()]);
-                scope.spawn(move || {
-                    let session = session((rank == 0).then_some(ledger)).with_exchange(exchange).unwrap();
-                    let strategy = strategy(session);
-                    let folder = place.join(format!("rank {rank}"));
-                    let mut training = training(&folder, &strategy).num_epochs(epochs).with_default_checkpointers();
-                    if let Some(epoch) = checkpoint {
-                        training = training.checkpoint(epoch);
-                    }
-                    let result = training.launch(learner());
-                    let charged = strategy.take_outcome().unwrap().ok().map(|statement| statement.charged_steps);
-                    let weights = result.model.line.weight.val().into_data().iter::<f32>().collect();
-                    (error_of(&result), charged, weights)
-                })
-            })
-            .collect();
-        running.into_iter().map(|rank| rank.join().unwrap()).collect()
-    })
-}
-
-#[test]
-fn ranks_in_the_learner_are_resumed_together_and_from_the_same_epoch() {
-    let place = folder();
-    let same = |outcomes: &[(String, Option<u64>, Vec<f32>)], charged: u64| {
-        for outcome in outcomes {
-            assert_eq!(*outcome, (String::new(), Some(charged), outcomes[0].2.clone()));
-        }
-    };
-    same(&on_ranks(place.path(), 2, [None; 2]), 20);
-    // Rank 0 has the checkpoint of another epoch than rank 1: nobody goes on, and nothing is charged.
-    let refused = on_ranks(place.path(), 3, [Some(2), Some(1)]);
-    assert!(refused[0].0.contains("rank 1 cannot go on"), "{}", refused[0].0);
-    assert!(refused[1].0.contains("rank 1 goes on from epoch 1, and rank 0 from another one"), "{}", refused[1].0);
-    assert!(refused.iter().all(|(_, charged, _)| charged.is_none()));
-    same(&on_ranks(place.path(), 3, [Some(2); 2]), 25);
 }

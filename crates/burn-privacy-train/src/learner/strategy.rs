@@ -70,39 +70,6 @@ where
         self.epsilon.clone()
     }
 
-    /// Goes on after a checkpoint of this epoch, which the learner has loaded: the same at all ranks, if there are several, each of
-    /// which has its own files. Their models are compared at the first step.
-    fn resume(&self, session: &mut Session<I, O, D, B>, epoch: usize) -> Result<()> {
-        // What the earlier epochs released must be in the ledger, whichever file it is.
-        let released = (epoch as u64).saturating_mul(self.steps_per_epoch).min(session.plan().steps());
-        session.resume(
-            |session| {
-                if session.run_name().is_none() {
-                    return Err(CheckpointError::NoLedger.into());
-                }
-                Ok((epoch as u64).to_le_bytes().to_vec())
-            },
-            |session, of_rank_0| {
-                if of_rank_0 != (epoch as u64).to_le_bytes() {
-                    return Err(refusal(&format!(
-                        "rank {} goes on from epoch {epoch}, and rank 0 from another one; give all ranks the checkpoint of the \
-                         same epoch",
-                        session.rank()
-                    )));
-                }
-                if session.charged_steps() < released {
-                    return Err(refusal(&format!(
-                        "a checkpoint of epoch {epoch} with a ledger of {} charged steps, where at least {released} were \
-                         released: the ledger was lost, restored or replaced; go on with the one that was charged, or begin a new \
-                         run",
-                        session.charged_steps()
-                    )));
-                }
-                Ok(())
-            },
-        )
-    }
-
     /// What the run came to, once: the statement, or why it failed. `None` before it has ended, and after it was asked for.
     pub fn take_outcome(&self) -> Option<Result<PrivacyStatement>> {
         lock(&self.outcome).take()
@@ -152,8 +119,18 @@ where
                      plan an expected batch size that many times larger instead, of which memory holds physical batches"
                 )));
             }
-            if starting_epoch > 1 {
-                self.resume(&mut session, starting_epoch - 1)?;
+            if starting_epoch > 1 && session.run_name().is_none() {
+                return Err(CheckpointError::NoLedger.into());
+            }
+            // What the earlier epochs released must be in the ledger, whichever file it is.
+            let released = (starting_epoch as u64 - 1).saturating_mul(self.steps_per_epoch).min(session.plan().steps());
+            if session.charged_steps() < released {
+                return Err(refusal(&format!(
+                    "a checkpoint of epoch {} with a ledger of {} charged steps, where at least {released} were released: the \
+                     ledger was lost, restored or replaced; go on with the one that was charged, or begin a new run",
+                    starting_epoch - 1,
+                    session.charged_steps()
+                )));
             }
             let (mut checkpointer, mut early_stopping) = (checkpointer, early_stopping);
             for epoch in starting_epoch..=num_epochs {
@@ -163,8 +140,8 @@ where
                     break;
                 }
                 self.epsilon.set(session.epsilon_after(session.charged_steps() + steps)?);
-                let ended = epochs.train(epoch, steps, &mut session, &mut losses)?;
-                if ended || interrupter.should_stop() {
+                epochs.train(epoch, steps, &mut session, &mut losses)?;
+                if interrupter.should_stop() {
                     break;
                 }
                 epochs.validate(epoch, &valid)?;
@@ -214,25 +191,20 @@ where
     Private<M>: LearnerModel + InferenceStep<Input = M::Input, Output = M::Output>,
     Private<M>: burn::train::TrainStep<Input = M::Input, Output = PrivateItem>,
 {
-    /// True if the run is over before these steps: rank 0 has ended it.
     fn train<I, O, D: Dataset<I>, B: Batcher<I, O>>(
         &mut self,
         epoch: usize,
         steps: u64,
         session: &mut Session<I, O, D, B>,
         losses: &mut impl FnMut(&Private<M>, O) -> LossResult,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let Self { learner, processor, interrupter } = self;
         let total = steps as usize;
-        let mut ended = false;
         interrupter.fail_on_error(
             processor.process_train(LearnerEvent::StartSplit { epoch_number: epoch, total_items: total }),
         );
         for number in 1..=total {
-            let Some(step) = session.next_step()? else {
-                ended = true;
-                break;
-            };
+            let Some(step) = session.next_step()? else { break };
             let update = step.gradients(&learner.model(), &mut *losses)?;
             learner.lr_step();
             learner.optimizer_step(update.into());
@@ -244,7 +216,7 @@ where
             }
         }
         interrupter.fail_on_error(processor.process_train(LearnerEvent::EndSplit(epoch)));
-        Ok(ended)
+        Ok(())
     }
 
     /// As Burn's own strategies do it.
