@@ -87,6 +87,16 @@ fn every_operation_does_what_it_says() {
     assert!(text.contains("guesses") && text.contains("gone") && text.contains("pseudonymized"), "{text}");
 }
 
+#[test]
+fn letters_beside_encrypted_digits_are_refused_and_those_of_an_iban_are_stated() {
+    let ff1 = "treatment = \"pseudonym\"\nmethod = \"ff1\"";
+    let refused = csv(&column("a", "identifier", ff1), "a\n123 456\nAnna 123456\n").unwrap_err().to_string();
+    assert!(refused.contains("line 3") && refused.contains("letters") && !refused.contains("Anna"), "{refused}");
+    let iban = column("a", "identifier", &format!("{ff1}\nformat = \"iban\""));
+    let (_, statement) = csv(&iban, "a\nGB82WEST12345698765432\n").unwrap();
+    assert!(statement.to_string().contains("the country, the letters"), "{statement}");
+}
+
 /// Days of ISO dates, by counting.
 fn csv_days(text: &str) -> Vec<i64> {
     let parts: Vec<i64> = text.split('-').map(|part| part.parse().unwrap()).collect();

@@ -236,7 +236,12 @@ fn described(operation: &Operation, observed: &Observed, place: usize) -> (Strin
         Operation::Pseudonym { method: PseudonymMethod::Ff1, format, .. } => (
             format!("FF1 under the key, {}", format.unwrap_or(Ff1Format::Digits).name()),
             pseudonymized,
-            "the key undoes it; length and shape are seen; joins survive".to_owned(),
+            match format {
+                Some(Ff1Format::Iban) => {
+                    "the key undoes it; the country, the letters, length and shape are seen; joins survive".to_owned()
+                }
+                _ => "the key undoes it; length and shape are seen; joins survive".to_owned(),
+            },
         ),
         Operation::Pseudonym { method: PseudonymMethod::Realistic, .. } => {
             let choices = observed.realistic[place].map_or(String::new(), |choices| format!(" of {choices:.0}"));
