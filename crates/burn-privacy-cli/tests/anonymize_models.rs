@@ -117,6 +117,31 @@ fn a_population_is_compared_with() {
 }
 
 #[test]
+fn people_known_to_be_absent_break_a_lower_bound_of_presence() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let data = file("t.csv", "age\n21\n21\n");
+    file("hierarchy_age.csv", "21;*\n61;*\n");
+    let population = file("all.csv", &format!("age\n{}{}", "21\n".repeat(4), "61\n".repeat(4)));
+    let hierarchies = folder.path().display().to_string();
+    let search = |presence: &str| {
+        run(&[
+            "anonymize", "search", &data, "--hierarchies", &hierarchies, "--k", "1", "--presence", presence,
+            "--population", &population, "--json",
+        ])
+    };
+    // At level 0 half of the 21-year-olds are there, and no 61-year-old; at level 1, 2 of 8.
+    assert_eq!(json(&search("0.2,0.6"))["levels"]["age"], 1);
+    assert_eq!(json(&search("0,0.6"))["levels"]["age"], 0);
+    let shown = search("0.3,0.6");
+    assert!(shown.code == 1 && shown.out.is_empty(), "{} {}", shown.out, shown.err);
+}
+
+#[test]
 fn every_method_of_recoding_keeps_k_and_the_best_is_the_best() {
     let case = Case::new("methods", PEOPLE);
     std::fs::remove_file(Path::new(&case.folder).join("people_hierarchy_illness.csv")).unwrap();

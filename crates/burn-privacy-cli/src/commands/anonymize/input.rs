@@ -79,7 +79,8 @@ pub struct ModelArgs {
     /// Rows of the population in a class at least
     #[arg(long, value_name = "K", requires = "population")]
     k_map: Option<u64>,
-    /// Share of a class's population that is in the table, from and to
+    /// Share of a class's population that is in the table, from and to; with LOW above 0 all of the population must fit a
+    /// released class
     #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', num_args = 1, requires = "population")]
     presence: Vec<f64>,
     /// The population: a CSV file with the same quasi-identifiers, in which the table's people are
