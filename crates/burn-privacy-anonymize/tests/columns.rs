@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn_privacy_anonymize::columns::{
-    ColumnSchema, ColumnsStatement, TransformOptions, transform_file, transform_stream,
+    ColumnSchema, ColumnsStatement, TransformOptions, transform_bytes, transform_file, transform_stream,
 };
 use burn_privacy_anonymize::perturb::TableFormat;
 use burn_privacy_anonymize::pseudonym::PseudonymKey;
@@ -221,6 +221,26 @@ fn classes_below_k_are_left_out_and_counted_anew_for_new_rows() {
     assert!(refused.contains("line 2") && !refused.contains("ninety"), "{refused}");
     assert_eq!(fs::read_to_string(&output).unwrap(), before, "a refusal leaves what was there");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "and nothing beside it");
+}
+
+#[test]
+fn a_sensitive_value_in_two_spellings_is_one_value() {
+    let schema = format!(
+        "k = 2\ndistinct_l = 2\nsuppression = 1.0\n{}{}",
+        column("zip", "quasi-identifier", KEEP),
+        column("ill", "sensitive", KEEP)
+    );
+    let schema = ColumnSchema::parse(&schema, None).unwrap();
+    let options =
+        TransformOptions { input: FileFormat::JsonLines, output: FileFormat::JsonLines, ..Default::default() };
+    let released = |one: &str, other: &str| {
+        let table = [one, other].map(|ill| format!("{{\"zip\":\"1\",\"ill\":{ill}}}\n")).concat();
+        let mut out = Vec::new();
+        transform_bytes(&schema, None, table.as_bytes(), "in", &mut out, &options, &mut |_| {}).unwrap().released_rows
+    };
+    assert_eq!(released("\"Gr\\u00fcn\"", "\"Grün\""), 0);
+    assert_eq!(released("50", "50.0"), 0);
+    assert_eq!(released("\"Gr\\u00fcn\"", "\"gout\""), 2);
 }
 
 #[test]

@@ -356,7 +356,9 @@ mod tests {
         assert!(!met(&disclosure, &[1, 19], &[1, 9]) && met(&disclosure, &[0, 99], &[1, 9]));
         let presence = PrivacyModel::DeltaPresence { lower: 0.1, upper: 0.5 };
         let present = |rows, population| presence.is_met(rows, &[], None, population);
-        assert!(presence.needs_everybody() && !PrivacyModel::DeltaPresence { lower: 0.0, upper: 1.0 }.needs_everybody());
+        assert!(
+            presence.needs_everybody() && !PrivacyModel::DeltaPresence { lower: 0.0, upper: 1.0 }.needs_everybody()
+        );
         assert!(present(5, Some(10)) && !present(6, Some(10)) && !present(1, Some(11)) && !present(5, None));
         let map = PrivacyModel::KMap { k: 5 };
         assert!(map.is_met(1, &[], None, Some(5)) && !map.is_met(9, &[], None, None));
