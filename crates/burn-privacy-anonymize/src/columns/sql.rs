@@ -45,9 +45,15 @@ impl ColumnSchema {
         };
         let quasi = of(&|column| column.role == Role::QuasiIdentifier);
         let all = of(&|_| true);
+        // Beside a column of the same name (names have no case in SQL) the filter would read that one.
+        let mut counter = "rows_of_class".to_owned();
+        while self.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&counter)) {
+            counter.push('_');
+        }
+        let counter = dialect.name(&counter);
         Ok(format!(
-            "WITH released AS (\n{select}\n),\ncounted AS (\nSELECT *, count(*) OVER (PARTITION BY {quasi}) AS rows_of_class\n\
-             FROM released\n)\nSELECT {all}\nFROM counted\nWHERE rows_of_class >= {k};\n"
+            "WITH released AS (\n{select}\n),\ncounted AS (\nSELECT *, count(*) OVER (PARTITION BY {quasi}) AS {counter}\n\
+             FROM released\n)\nSELECT {all}\nFROM counted\nWHERE {counter} >= {k};\n"
         ))
     }
 }
@@ -194,5 +200,24 @@ mod tests {
         }
         assert_eq!(Dialect::Spark.text("o'clock\\"), "'o\\'clock\\\\'");
         assert_eq!(Dialect::DuckDb.text("o'clock\\"), "'o''clock\\'");
+    }
+
+    const TWO: &str = "k = 2\n[[column]]\nname = \"age\"\nrole = \"quasi-identifier\"\ntreatment = \"keep\"\n";
+
+    #[test]
+    fn no_column_of_the_table_takes_the_place_of_the_counter() {
+        for (dialect, counter, theirs) in [
+            (Dialect::DuckDb, "\"rows_of_class_\"", "\"rows_of_class\" >="),
+            (Dialect::Spark, "`rows_of_class_`", "`rows_of_class` >="),
+        ] {
+            let other = "[[column]]\nname = \"Rows_Of_Class\"\nrole = \"insensitive\"\ntreatment = \"keep\"\n";
+            let query =
+                ColumnSchema::parse(&format!("{TWO}{other}"), None).unwrap().to_sql(dialect, "t", None).unwrap();
+            assert!(
+                query.contains(&format!("AS {counter}\n")) && query.contains(&format!("{counter} >= 2")),
+                "{query}"
+            );
+            assert!(!query.to_lowercase().contains(theirs), "{query}");
+        }
     }
 }
