@@ -130,8 +130,18 @@ fn people_known_to_be_absent_break_a_lower_bound_of_presence() {
     let hierarchies = folder.path().display().to_string();
     let search = |presence: &str| {
         run(&[
-            "anonymize", "search", &data, "--hierarchies", &hierarchies, "--k", "1", "--presence", presence,
-            "--population", &population, "--json",
+            "anonymize",
+            "search",
+            &data,
+            "--hierarchies",
+            &hierarchies,
+            "--k",
+            "1",
+            "--presence",
+            presence,
+            "--population",
+            &population,
+            "--json",
         ])
     };
     // At level 0 half of the 21-year-olds are there, and no 61-year-old; at level 1, 2 of 8.

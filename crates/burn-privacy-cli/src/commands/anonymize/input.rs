@@ -9,6 +9,7 @@ use burn_privacy_output::write_atomically;
 use clap::Args;
 
 use crate::failure::Failure;
+use crate::input::refuse_input;
 
 /// A separator of one byte.
 pub fn separator(text: &str) -> Result<u8, String> {
@@ -224,6 +225,15 @@ pub struct ReleaseArgs {
 }
 
 impl ReleaseArgs {
+    /// Refuses outputs that are read, before anything is searched or written.
+    pub fn check(&self, args: &TableArgs, recipe: Option<&Path>) -> Result<(), Failure> {
+        let outputs: Vec<&Path> =
+            [self.output.as_deref(), self.report.as_deref(), recipe].into_iter().flatten().collect();
+        let inputs: Vec<&Path> =
+            std::iter::once(args.data.as_path()).chain(args.models.population.as_deref()).collect();
+        refuse_input(&inputs, &outputs)
+    }
+
     /// Checks a recoding anew and writes it with its statement, if an output was named.
     pub fn write(&self, args: &TableArgs, table: &Table, recoding: &Recoding) -> Result<(), Failure> {
         let models = args.models()?;

@@ -130,6 +130,7 @@ fn best(args: &RecodeArgs, table: &Table, models: &[PrivacyModel]) -> Result<Fou
 
 /// `burn-privacy anonymize recode`.
 pub fn recode(args: &RecodeArgs, out: &mut impl Write) -> Result<(), Failure> {
+    args.release.check(&args.table, None)?;
     let table = args.table.read()?;
     let models = args.table.models()?;
     if args.method == MethodName::Freeform {

@@ -66,6 +66,7 @@ pub struct SearchArgs {
 
 /// `burn-privacy anonymize search`.
 pub fn search(args: &SearchArgs, out: &mut impl Write) -> Result<(), Failure> {
+    args.release.check(&args.table, args.recipe.as_deref())?;
     let table = args.table.read()?;
     let models = args.table.models()?;
     let options = SearchOptions {

@@ -1,7 +1,7 @@
 //! `burn-privacy anonymize places mask`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn_privacy_anonymize::pseudonym::PseudonymKey;
@@ -15,6 +15,7 @@ use clap::{Args, ValueEnum};
 
 use super::input::{ColumnArgs, PopulationArgs, beside, write_statement};
 use crate::failure::Failure;
+use crate::input::refuse_input;
 use crate::numbers::{real, whole};
 
 /// How places are moved.
@@ -136,6 +137,9 @@ pub struct MaskArgs {
 
 /// `burn-privacy anonymize places mask`.
 pub fn mask(args: &MaskArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let inputs = [Some(&args.data), args.population.population.as_ref(), args.key.as_ref(), args.ledger.as_ref()];
+    let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
+    refuse_input(&inputs, &[&args.output])?;
     let statements = beside(&args.output, args.force)?;
     let mask = chosen(args)?;
     let draws = match &args.key {
