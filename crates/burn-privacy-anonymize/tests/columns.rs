@@ -130,6 +130,11 @@ fn the_grade_is_that_of_the_weakest_column() {
         let (_, statement) = csv(&columns.concat(), header).unwrap();
         assert_eq!(statement.grade(), grade, "{columns:?}");
         assert!(statement.to_string().contains(part), "{part}: {statement}");
+        // What the noise's epsilon rests on stands with it.
+        let noisy = columns.iter().any(|column| column.contains("noise"));
+        for part in ["every further release of them adds its epsilon", "each person is in one row"] {
+            assert_eq!(statement.to_string().contains(part), noisy, "{part}: {statement}");
+        }
     }
 }
 

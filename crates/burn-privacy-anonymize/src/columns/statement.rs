@@ -134,6 +134,10 @@ impl ColumnsStatement {
             let of = treatment.reads().first().map_or("", String::as_str);
             caveats.extend(worth.caveats.iter().map(|caveat| format!("column {of:?}: {caveat}")));
         }
+        // The epsilon of the noise holds under these alone, and costs again with every further release.
+        if let Some(noise) = &noise {
+            caveats.extend(noise.assumptions.iter().map(|sentence| format!("noise: it is assumed that {sentence}")));
+        }
         if ungraded {
             caveats.push("columns that the schema calls sensitive or insensitive: what they reveal is the schema's to answer for".to_owned());
         }
