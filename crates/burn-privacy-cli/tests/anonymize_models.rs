@@ -152,6 +152,30 @@ fn people_known_to_be_absent_break_a_lower_bound_of_presence() {
 }
 
 #[test]
+fn what_is_refused_leaves_no_release() {
+    let case = Case::new("refused", PEOPLE);
+    let beside = |ending: &str| format!("{}{ending}", case.data);
+    let (output, recipe, report) = (beside(".out.csv"), beside(".toml"), beside(".html"));
+    let taken = temporary("taken.html", "taken");
+    for (command, more, words) in [
+        ("search", format!("--k 1 --sensitive pay --ordered-t 0.5 --recipe {recipe}"), "has no key for"),
+        ("search", format!("--k 1 --recipe {taken}"), "exists already"),
+        ("search", format!("--k 1 --report {taken}"), "exists already"),
+        ("recode", format!("--k 1 --report {taken}"), "exists already"),
+        ("search", format!("--k 1 --population-size 2 --report {report}"), "population"),
+        ("recode", format!("--k 1 --population-size 2 --report {report}"), "population"),
+    ] {
+        let shown = case.run(command, &format!("{more} --output {output} --json"));
+        assert!(!shown.ok && shown.out.is_empty() && shown.err.contains(words), "{more}: {} {}", shown.out, shown.err);
+        for file in [&output, &format!("{output}.statement.txt"), &format!("{output}.statement.json"), &recipe, &report]
+        {
+            assert!(!Path::new(file).exists(), "{more}: {file}");
+        }
+    }
+    assert_eq!(std::fs::read_to_string(&taken).unwrap(), "taken");
+}
+
+#[test]
 fn every_method_of_recoding_keeps_k_and_the_best_is_the_best() {
     let case = Case::new("methods", PEOPLE);
     std::fs::remove_file(Path::new(&case.folder).join("people_hierarchy_illness.csv")).unwrap();

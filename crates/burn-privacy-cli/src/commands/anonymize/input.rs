@@ -225,13 +225,27 @@ pub struct ReleaseArgs {
 }
 
 impl ReleaseArgs {
-    /// Refuses outputs that are read, before anything is searched or written.
+    /// Refuses outputs that are read or exist, before anything is searched or written.
     pub fn check(&self, args: &TableArgs, recipe: Option<&Path>) -> Result<(), Failure> {
         let outputs: Vec<&Path> =
             [self.output.as_deref(), self.report.as_deref(), recipe].into_iter().flatten().collect();
         let inputs: Vec<&Path> =
             std::iter::once(args.data.as_path()).chain(args.models.population.as_deref()).collect();
-        refuse_input(&inputs, &outputs)
+        refuse_input(&inputs, &outputs)?;
+        let statements = self.statements();
+        let all: Vec<&Path> = outputs.into_iter().chain(statements.iter().flatten().map(PathBuf::as_path)).collect();
+        refuse_existing(&all, self.force)
+    }
+
+    /// The files of the statement beside the output.
+    fn statements(&self) -> Option<[PathBuf; 2]> {
+        let output = self.output.as_ref()?;
+        let beside = |ending: &str| {
+            let mut name = output.clone().into_os_string();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        Some([beside(".statement.txt"), beside(".statement.json")])
     }
 
     /// Checks a recoding anew and writes it with its statement, if an output was named.
@@ -249,19 +263,7 @@ impl ReleaseArgs {
         recoding: &Recoding,
         mut statement: TableStatement,
     ) -> Result<(), Failure> {
-        let Some(output) = &self.output else { return Ok(()) };
-        let beside = |ending: &str| {
-            let mut name = output.clone().into_os_string();
-            name.push(ending);
-            PathBuf::from(name)
-        };
-        let statements = [beside(".statement.txt"), beside(".statement.json")];
-        if let Some(taken) = statements.iter().find(|path| path.exists())
-            && !self.force
-        {
-            let taken = taken.display();
-            return Err(Failure::Input(format!("{taken} exists already: name another --output, or give --force")));
-        }
+        let (Some(output), Some(statements)) = (&self.output, self.statements()) else { return Ok(()) };
         let options = ReleaseOptions { keep: self.keep.clone(), keep_order: self.keep_order, replace: self.force };
         write_release(&args.data, args.separator, table, recoding, output, &options)?;
         if !self.keep.is_empty() {
