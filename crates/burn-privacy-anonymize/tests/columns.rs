@@ -329,6 +329,57 @@ fn parquet_is_written_and_read_and_kept_columns_keep_their_types() {
     assert!(refused.unwrap_err().to_string().contains("no readable Parquet"));
 }
 
+#[cfg(feature = "parquet")]
+#[test]
+fn kept_dates_that_another_column_reads_are_text_and_others_keep_their_type() {
+    use std::sync::Arc;
+
+    use parquet::data_type::{ByteArray, ByteArrayType, Int32Type};
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in.parquet");
+    let types = "message m { required int32 born (DATE); required int32 died (DATE); required int32 id; required binary note (UTF8); }";
+    let mut writer = SerializedFileWriter::new(
+        fs::File::create(&input).unwrap(),
+        Arc::new(parse_message_type(types).unwrap()),
+        Arc::default(),
+    )
+    .unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for value in [20_786, 20_787, 7] {
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int32Type>().write_batch(&[value], None, None).unwrap();
+        column.close().unwrap();
+    }
+    let mut column = group.next_column().unwrap().unwrap();
+    let note = ByteArray::from("7 was born on 2026-11-29, Ann says");
+    column.typed::<ByteArrayType>().write_batch(&[note], None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+
+    let schema = ["born", "died", "id"].map(|name| column_kept(name)).concat()
+        + &column("note", "sensitive", "treatment = \"redact-text\"\ncolumns = [\"born\", \"id\"]");
+    let schema = ColumnSchema::parse(&schema, None).unwrap();
+    let options = TransformOptions { input: FileFormat::Parquet, output: FileFormat::Parquet, ..Default::default() };
+    let output = folder.path().join("out.parquet");
+    transform_file(&schema, None, &input, &output, &options, &mut |_| {}).unwrap();
+    let reader = SerializedFileReader::new(fs::File::open(&output).unwrap()).unwrap();
+    let row = reader.get_row_iter(None).unwrap().next().unwrap().unwrap().to_string();
+    let columns = reader.metadata().file_metadata().schema_descr().columns();
+    let kinds: Vec<String> = columns.iter().map(|column| column.converted_type().to_string()).collect();
+    assert_eq!(kinds, ["UTF8", "DATE", "NONE", "UTF8"], "{row}");
+    assert!(row.contains("2026-11-29") && row.contains("Ann says") && !row.contains("on 2026"), "{row}");
+}
+
+#[cfg(feature = "parquet")]
+fn column_kept(name: &str) -> String {
+    column(name, "insensitive", KEEP)
+}
+
 #[test]
 fn nothing_may_be_drawn_for_the_raw_value_of_a_noisy_column() {
     let noisy = column("income", "sensitive", "treatment = \"noise\"\nlo = 0\nhi = 10\nepsilon = 1.0");

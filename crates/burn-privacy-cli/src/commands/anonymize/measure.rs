@@ -77,7 +77,7 @@ impl Measured {
         statement: &dyn Statement,
         lower_bound: Option<f64>,
     ) -> Result<Option<(&'a Path, String)>, Failure> {
-        let Some(file) = &args.report else { return Ok(None) };
+        let Some(file) = args.report.as_deref() else { return Ok(None) };
         let title = format!("Release of {}", asked.data.file_name().unwrap_or_default().to_string_lossy());
         let report = Report {
             title: &title,
