@@ -234,7 +234,10 @@ fn described(operation: &Operation, observed: &Observed, place: usize) -> (Strin
             ("HMAC-SHA-256 under the key, 128 bits".to_owned(), pseudonymized, "one way; joins survive".to_owned())
         }
         Operation::Pseudonym { method: PseudonymMethod::Email, keep_domain, .. } => {
-            let seen = if *keep_domain == Some(true) { "; the domain is seen" } else { "" };
+            let seen = match keep_domain {
+                Some(true) => "; the domain is seen",
+                _ => "; addresses of one domain show that they are",
+            };
             ("e-mail by HMAC under the key".to_owned(), pseudonymized, format!("one way; joins survive{seen}"))
         }
         Operation::Pseudonym { method: PseudonymMethod::Ff1, format, .. } => (

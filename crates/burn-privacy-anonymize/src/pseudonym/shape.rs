@@ -107,7 +107,7 @@ fn class(sign: char) -> Result<Option<(u8, u8)>, String> {
 }
 
 /// E-mail addresses for e-mail addresses: the part before the `@` becomes 24 hexadecimal digits, the domain 8 of them at
-/// `example` (RFC 2606), or stays.
+/// `example` (RFC 2606), or stays. Addresses of one domain have one domain: that they share it is seen.
 ///
 /// Two of 10^7 addresses share one with probability below 1e-15.
 pub struct EmailPseudonym {
