@@ -96,7 +96,7 @@ pub struct MaskArgs {
     /// Column of periods or times: with --key, a subject has one draw for each place and period
     #[arg(long, value_name = "COLUMN", requires = "key")]
     pub period: Option<String>,
-    /// Characters of the period's column that count, such as 7 for months of 2026-11-29
+    /// Bytes of the period's column that count, such as 7 for months of 2026-11-29
     #[arg(long, value_name = "N", value_parser = whole, requires = "period")]
     pub period_length: Option<u64>,
     /// Takes a subject's first place in the file of each period for all of it: one draw a subject and period, however much the place
