@@ -172,7 +172,7 @@ pub fn mask_file(
     };
     let row = Row { mask, draws, who, first_places, cells, columns, options };
 
-    let mut file = UnfinishedFile::new(output, options.replace)?;
+    let mut file = UnfinishedFile::made_of(input, output, options.replace)?;
     let names: Vec<String> = row.columns.iter().map(|&column| table.header[column].clone()).collect();
     let format = OutputRows::new(output, names, cells_at(&row), options.columns.separator);
     file.write(&format.head()?)?;
