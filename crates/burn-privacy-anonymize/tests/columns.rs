@@ -342,7 +342,7 @@ fn kept_dates_that_another_column_reads_are_text_and_others_keep_their_type() {
 
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("in.parquet");
-    let types = "message m { required int32 born (DATE); required int32 died (DATE); required int32 id; required binary note (UTF8); }";
+    let types = "message m { optional int32 born (DATE); optional int32 died (DATE); optional int32 id; optional binary note (UTF8); }";
     let mut writer = SerializedFileWriter::new(
         fs::File::create(&input).unwrap(),
         Arc::new(parse_message_type(types).unwrap()),
@@ -352,17 +352,17 @@ fn kept_dates_that_another_column_reads_are_text_and_others_keep_their_type() {
     let mut group = writer.next_row_group().unwrap();
     for value in [20_786, 20_787, 7] {
         let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<Int32Type>().write_batch(&[value], None, None).unwrap();
+        column.typed::<Int32Type>().write_batch(&[value], Some(&[1]), None).unwrap();
         column.close().unwrap();
     }
-    let mut column = group.next_column().unwrap().unwrap();
+    let mut notes = group.next_column().unwrap().unwrap();
     let note = ByteArray::from("7 was born on 2026-11-29, Ann says");
-    column.typed::<ByteArrayType>().write_batch(&[note], None, None).unwrap();
-    column.close().unwrap();
+    notes.typed::<ByteArrayType>().write_batch(&[note], Some(&[1]), None).unwrap();
+    notes.close().unwrap();
     group.close().unwrap();
     writer.close().unwrap();
 
-    let schema = ["born", "died", "id"].map(|name| column_kept(name)).concat()
+    let schema = ["born", "died", "id"].map(|name| column(name, "insensitive", KEEP)).concat()
         + &column("note", "sensitive", "treatment = \"redact-text\"\ncolumns = [\"born\", \"id\"]");
     let schema = ColumnSchema::parse(&schema, None).unwrap();
     let options = TransformOptions { input: FileFormat::Parquet, output: FileFormat::Parquet, ..Default::default() };
@@ -374,11 +374,6 @@ fn kept_dates_that_another_column_reads_are_text_and_others_keep_their_type() {
     let kinds: Vec<String> = columns.iter().map(|column| column.converted_type().to_string()).collect();
     assert_eq!(kinds, ["UTF8", "DATE", "NONE", "UTF8"], "{row}");
     assert!(row.contains("2026-11-29") && row.contains("Ann says") && !row.contains("on 2026"), "{row}");
-}
-
-#[cfg(feature = "parquet")]
-fn column_kept(name: &str) -> String {
-    column(name, "insensitive", KEEP)
 }
 
 #[test]

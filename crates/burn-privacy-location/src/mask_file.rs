@@ -155,8 +155,8 @@ pub fn count_reports(
 ///
 /// # Errors
 ///
-/// [`LocationError`] if the file can't be read, lacks a column, holds what is no place, or the output can't be written: there is
-/// then no output.
+/// [`LocationError`] if the file can't be read, lacks a column, holds what is no place, or the output is the input or can't be
+/// written: there is then no output.
 pub fn mask_file(
     input: &Path,
     output: &Path,

@@ -46,7 +46,7 @@ impl ClassPlaces {
 /// JSON's escapes and blanks, the order of members, and the spellings of one number are such.
 fn meaning(cell: &[u8], style: Style) -> Cow<'_, [u8]> {
     let text = std::str::from_utf8(cell).unwrap_or_default().trim();
-    let owned = |text: String| Cow::Owned(text.into_bytes());
+    let owned = |text: String| Cow::<[u8]>::Owned(text.into_bytes());
     match style {
         Style::Text => Cow::Borrowed(cell),
         Style::Json if text.starts_with('"') && !text.contains('\\') => {
