@@ -26,7 +26,7 @@ pub struct ReleaseOptions {
 /// # Errors
 ///
 /// [`AnonymizeError`] if `input` can't be read or has changed, if a column to keep is missing or a quasi-identifier, if
-/// `output` exists and is not to be replaced, or can't be written. What was there before is then untouched.
+/// `output` is `input`, exists and is not to be replaced, or can't be written. What was there before is then untouched.
 pub fn write_release(
     input: &Path,
     separator: u8,
@@ -36,7 +36,7 @@ pub fn write_release(
     options: &ReleaseOptions,
 ) -> Result<u64, AnonymizeError> {
     let unwritten = |source| AnonymizeError::Write { file: output.to_owned(), source };
-    let mut file = UnfinishedFile::new(output, options.replace)?;
+    let mut file = UnfinishedFile::made_of(input, output, options.replace)?;
     let (mut reader, header) = open_csv(input, separator)?;
     let plan = Plan::new(input, &header, table, &options.keep)?;
     let line = |cells: &[&str]| -> Result<Vec<u8>, AnonymizeError> {

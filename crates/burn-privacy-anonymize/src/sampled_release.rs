@@ -137,7 +137,7 @@ impl SampledRelease {
     /// # Errors
     ///
     /// [`AnonymizeError`] if the input can't be read, lacks a column or holds a value that a hierarchy does not know, if a level is
-    /// not there, if randomness fails, or if the output exists and is not to be replaced, or can't be written.
+    /// not there, if randomness fails, or if the output is the input, exists and is not to be replaced, or can't be written.
     pub fn write(
         &self,
         table: &SampledTable<'_>,
@@ -152,7 +152,7 @@ impl SampledRelease {
             let allowed = "a level of its hierarchy for each column";
             return Err(AnonymizeError::parameter("the list of levels", format!("{levels:?}"), allowed));
         }
-        let mut file = UnfinishedFile::new(output, replace)?;
+        let mut file = UnfinishedFile::made_of(input, output, replace)?;
         let (mut reader, header) = open_csv(input, separator)?;
         let places: Vec<usize> =
             columns.iter().map(|column| place_of(input, &header, &column.name)).collect::<Result<_, _>>()?;

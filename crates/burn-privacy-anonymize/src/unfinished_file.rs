@@ -28,6 +28,20 @@ impl UnfinishedFile {
         Ok(Self { file: BufWriter::with_capacity(1 << 16, file), output: output.to_owned(), replace })
     }
 
+    /// As [`Self::new`], for an output that is made of `input`, which it must not replace.
+    ///
+    /// # Errors
+    ///
+    /// [`AnonymizeError::Parameter`] if both are one file, and those of [`Self::new`].
+    pub fn made_of(input: &Path, output: &Path, replace: bool) -> Result<Self, AnonymizeError> {
+        match (input.canonicalize(), output.canonicalize()) {
+            (Ok(from), Ok(to)) if from == to => {
+                Err(AnonymizeError::parameter("the output", "the input", "another file"))
+            }
+            _ => Self::new(output, replace),
+        }
+    }
+
     /// Writes bytes.
     ///
     /// # Errors

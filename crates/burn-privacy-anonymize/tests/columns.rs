@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn_privacy_anonymize::columns::{
-    ColumnSchema, ColumnsStatement, TransformOptions, transform_file, transform_stream,
+    ColumnSchema, ColumnsStatement, TransformOptions, transform_bytes, transform_file, transform_stream,
 };
 use burn_privacy_anonymize::perturb::TableFormat;
 use burn_privacy_anonymize::pseudonym::PseudonymKey;
@@ -84,7 +84,18 @@ fn every_operation_does_what_it_says() {
     assert_eq!((cells[10], cells[11].len(), out.contains("secret")), ("a", 64, false));
     assert_eq!((statement.grade(), statement.rows), (Grade::Disguised, 3));
     let text = statement.to_string();
+    assert!(text.contains("addresses of one domain show that they are"), "{text}");
     assert!(text.contains("guesses") && text.contains("gone") && text.contains("pseudonymized"), "{text}");
+}
+
+#[test]
+fn letters_beside_encrypted_digits_are_refused_and_those_of_an_iban_are_stated() {
+    let ff1 = "treatment = \"pseudonym\"\nmethod = \"ff1\"";
+    let refused = csv(&column("a", "identifier", ff1), "a\n123 456\nAnna 123456\n").unwrap_err().to_string();
+    assert!(refused.contains("line 3") && refused.contains("letters") && !refused.contains("Anna"), "{refused}");
+    let iban = column("a", "identifier", &format!("{ff1}\nformat = \"iban\""));
+    let (_, statement) = csv(&iban, "a\nGB82WEST12345698765432\n").unwrap();
+    assert!(statement.to_string().contains("the country, the letters"), "{statement}");
 }
 
 /// Days of ISO dates, by counting.
@@ -120,6 +131,11 @@ fn the_grade_is_that_of_the_weakest_column() {
         let (_, statement) = csv(&columns.concat(), header).unwrap();
         assert_eq!(statement.grade(), grade, "{columns:?}");
         assert!(statement.to_string().contains(part), "{part}: {statement}");
+        // What the noise's epsilon rests on stands with it.
+        let noisy = columns.iter().any(|column| column.contains("noise"));
+        for part in ["every further release of them adds its epsilon", "each person is in one row"] {
+            assert_eq!(statement.to_string().contains(part), noisy, "{part}: {statement}");
+        }
     }
 }
 
@@ -214,6 +230,26 @@ fn classes_below_k_are_left_out_and_counted_anew_for_new_rows() {
 }
 
 #[test]
+fn a_sensitive_value_in_two_spellings_is_one_value() {
+    let schema = format!(
+        "k = 2\ndistinct_l = 2\nsuppression = 1.0\n{}{}",
+        column("zip", "quasi-identifier", KEEP),
+        column("ill", "sensitive", KEEP)
+    );
+    let schema = ColumnSchema::parse(&schema, None).unwrap();
+    let options =
+        TransformOptions { input: FileFormat::JsonLines, output: FileFormat::JsonLines, ..Default::default() };
+    let released = |one: &str, other: &str| {
+        let table = [one, other].map(|ill| format!("{{\"zip\":\"1\",\"ill\":{ill}}}\n")).concat();
+        let mut out = Vec::new();
+        transform_bytes(&schema, None, table.as_bytes(), "in", &mut out, &options, &mut |_| {}).unwrap().released_rows
+    };
+    assert_eq!(released("\"Gr\\u00fcn\"", "\"Grün\""), 0);
+    assert_eq!(released("50", "50.0"), 0);
+    assert_eq!(released("\"Gr\\u00fcn\"", "\"gout\""), 2);
+}
+
+#[test]
 fn packed_files_are_read_and_written() {
     let schema = ColumnSchema::parse(&column("a", "insensitive", KEEP), None).unwrap();
     let rows: String = (0..300_000).map(|row| format!("value {row}\n")).collect();
@@ -292,6 +328,52 @@ fn parquet_is_written_and_read_and_kept_columns_keep_their_types() {
     let options = TransformOptions { input: FileFormat::Parquet, ..Default::default() };
     let refused = transform_file(&schema, None, &broken, &folder.path().join("x.csv"), &options, &mut |_| {});
     assert!(refused.unwrap_err().to_string().contains("no readable Parquet"));
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn kept_dates_that_another_column_reads_are_text_and_others_keep_their_type() {
+    use std::sync::Arc;
+
+    use parquet::data_type::{ByteArray, ByteArrayType, Int32Type};
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in.parquet");
+    let types = "message m { optional int32 born (DATE); optional int32 died (DATE); optional int32 id; optional binary note (UTF8); }";
+    let mut writer = SerializedFileWriter::new(
+        fs::File::create(&input).unwrap(),
+        Arc::new(parse_message_type(types).unwrap()),
+        Arc::default(),
+    )
+    .unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for value in [20_786, 20_787, 7] {
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int32Type>().write_batch(&[value], Some(&[1]), None).unwrap();
+        column.close().unwrap();
+    }
+    let mut notes = group.next_column().unwrap().unwrap();
+    let note = ByteArray::from("7 was born on 2026-11-29, Ann says");
+    notes.typed::<ByteArrayType>().write_batch(&[note], Some(&[1]), None).unwrap();
+    notes.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+
+    let schema = ["born", "died", "id"].map(|name| column(name, "insensitive", KEEP)).concat()
+        + &column("note", "sensitive", "treatment = \"redact-text\"\ncolumns = [\"born\", \"id\"]");
+    let schema = ColumnSchema::parse(&schema, None).unwrap();
+    let options = TransformOptions { input: FileFormat::Parquet, output: FileFormat::Parquet, ..Default::default() };
+    let output = folder.path().join("out.parquet");
+    transform_file(&schema, None, &input, &output, &options, &mut |_| {}).unwrap();
+    let reader = SerializedFileReader::new(fs::File::open(&output).unwrap()).unwrap();
+    let row = reader.get_row_iter(None).unwrap().next().unwrap().unwrap().to_string();
+    let columns = reader.metadata().file_metadata().schema_descr().columns();
+    let kinds: Vec<String> = columns.iter().map(|column| column.converted_type().to_string()).collect();
+    assert_eq!(kinds, ["UTF8", "DATE", "NONE", "UTF8"], "{row}");
+    assert!(row.contains("2026-11-29") && row.contains("Ann says") && !row.contains("on 2026"), "{row}");
 }
 
 #[test]

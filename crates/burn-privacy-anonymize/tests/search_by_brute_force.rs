@@ -91,6 +91,16 @@ proptest! {
                 prop_assert!(found.proved);
                 prop_assert!((found.quality.value - value).abs() <= 1e-9 * value.abs(), "{found:?} for {value}");
                 Recoding::full_domain(&table, &found.partition).verify(&table, &options.models).unwrap();
+                // Who fits no released class is known to be absent, which a lower bound forbids.
+                let forbidden = matches!(&options.models[1], PrivacyModel::DeltaPresence { lower, .. } if *lower > 0.0);
+                if forbidden && found.partition.released().next().is_some() {
+                    for person in table.population().unwrap().rows_by_tuple().keys() {
+                        let cells = table.columns().iter().zip(*person).zip(&found.levels);
+                        let codes: Vec<u32> =
+                            cells.map(|((column, &leaf), &level)| column.hierarchy.generalize(leaf, level)).collect();
+                        prop_assert!(found.partition.released().any(|class| class.codes == codes), "{codes:?}");
+                    }
+                }
             }
             (Err(AnonymizeError::Unreachable { .. }), None) => {}
             (found, value) => prop_assert!(false, "{found:?} for {value:?}"),

@@ -156,3 +156,19 @@ fn a_tuple_of_very_many_rows_needs_no_memory_for_each() {
         }
     }
 }
+
+#[test]
+fn no_release_replaces_what_it_is_made_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in.csv");
+    write(&input, &[[0; 4], [0; 4]]);
+    let before = std::fs::read_to_string(&input).unwrap();
+    let roles = TableRoles { quasi_identifiers: columns(), sensitive: Some("s".to_owned()) };
+    let table = Table::read(&input, b';', roles).unwrap();
+    let recoding = recode_by_mondrian(&table, &[PrivacyModel::KAnonymity { k: 2 }]).unwrap();
+    let options = ReleaseOptions { keep: Vec::new(), keep_order: true, replace: true };
+    let same = folder.path().join(".").join("in.csv");
+    let refused = write_release(&input, b';', &table, &recoding, &same, &options).unwrap_err().to_string();
+    assert!(refused.contains("another file"), "{refused}");
+    assert_eq!(std::fs::read_to_string(&input).unwrap(), before);
+}

@@ -21,8 +21,9 @@
 //! [`one_run_of_scores`], and what is computed here from them is an estimate.
 
 use burn_privacy_accounting::gaussian_epsilon;
+use burn_privacy_output::InvalidValue;
 
-use crate::binomial::{lower_limit, upper_limit};
+use crate::binomial::{Binomial, lower_limit, upper_limit};
 use crate::error::{Result, check_delta, check_significance};
 use crate::normal;
 use crate::one_run::{Guesses, one_run, one_run_gaussian};
@@ -88,7 +89,8 @@ pub fn gaussian_mean(scores: &Scores, significance: f64) -> Result<f64> {
 ///
 /// # Errors
 ///
-/// An [`burn_privacy_output::InvalidValue`] unless 0 < significance < 0.5 and 0 <= delta < 1.
+/// An [`burn_privacy_output::InvalidValue`] unless 0 < significance < 0.5 and 0 <= delta < 1, and for numbers of members and
+/// of non-members that fair coins make with probability below 1e-9: the bound would hold for nothing then.
 pub fn one_run_of_scores(scores: &Scores, delta: f64, significance: f64) -> Result<f64> {
     best_of_guesses(scores, significance, |guesses, share| one_run(guesses, delta, share))
 }
@@ -102,9 +104,29 @@ pub fn one_run_gaussian_of_scores(scores: &Scores, delta: f64, significance: f64
     best_of_guesses(scores, significance, |guesses, share| one_run_gaussian(guesses, delta, share))
 }
 
+/// Splits into members and non-members that fair coins make more seldom than this are not theirs.
+const UNFAIR: f64 = 1e-9;
+
+/// Refuses canaries that no fair coins can have chosen: one who guesses what the coins favor is then right without any leak.
+fn check_coins(scores: &Scores, canaries: usize) -> Result<()> {
+    // Checks the number of canaries, too.
+    Guesses::new(canaries, canaries, 0)?;
+    let members = scores.members().len();
+    let more = members.max(scores.non_members().len());
+    if 2.0 * Binomial::new(canaries, 0.5, 0.5).at_least(more) < UNFAIR {
+        let allowed = format!(
+            "about half of the {canaries} canaries, as fair coins make it: other splits have no bound from one run, and are \
+             for observed scores"
+        );
+        return Err(InvalidValue::new("the number of members", members, allowed).into());
+    }
+    Ok(())
+}
+
 fn best_of_guesses(scores: &Scores, significance: f64, bound: impl Fn(Guesses, f64) -> Result<f64>) -> Result<f64> {
     check_significance(significance)?;
     let canaries = scores.members().len() + scores.non_members().len();
+    check_coins(scores, canaries)?;
     let counts: Vec<usize> = std::iter::successors(Some(canaries), |&count| Some(count / 2))
         .take_while(|&count| count >= 8.min(canaries) && count > 0)
         .collect();
@@ -220,6 +242,22 @@ mod tests {
             assert_eq!(clopper_pearson(&scores, 0.0, 0.05).unwrap(), 0.0);
             assert_eq!(gaussian_fit(&scores, 1e-5, 0.05).unwrap(), 0.0);
             assert_eq!(one_run_of_scores(&scores, 0.0, 0.05).unwrap(), 0.0);
+        }
+    }
+
+    #[test]
+    fn splits_that_no_fair_coins_made_have_no_bound_from_one_run() {
+        // A model that ignores its data: to say "all are members" is right nine times out of ten.
+        for (members, others) in [(900, 100), (100, 900), (1_200, 800)] {
+            let scores = Scores::new(vec![0.0; members], vec![0.0; others]).unwrap();
+            let refused = one_run_of_scores(&scores, 0.0, 0.05).unwrap_err().to_string();
+            assert!(refused.contains("fair coins"), "{refused}");
+            assert!(one_run_gaussian_of_scores(&scores, 1e-5, 0.05).is_err());
+        }
+        // 5 standard deviations happen; few canaries tell little.
+        for (members, others) in [(580, 420), (1, 9)] {
+            let scores = Scores::new(vec![0.0; members], vec![0.0; others]).unwrap();
+            assert!(one_run_of_scores(&scores, 0.0, 0.05).is_ok());
         }
     }
 

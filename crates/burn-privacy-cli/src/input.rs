@@ -1,8 +1,8 @@
-//! Reading text from files and from standard input.
+//! Reading text from files and from standard input, and keeping outputs from what is read.
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
@@ -37,6 +37,18 @@ pub fn read_text(path: &Path, most: u64) -> Result<String, Failure> {
         )));
     }
     decode(bytes).map_err(|problem| Failure::Input(format!("{} {problem}", named(path))))
+}
+
+/// Refuses to write over what is read.
+pub fn refuse_input(inputs: &[&Path], outputs: &[&Path]) -> Result<(), Failure> {
+    let place = |path: &Path| path.canonicalize().ok();
+    let read: Vec<PathBuf> = inputs.iter().filter_map(|input| place(input)).collect();
+    match outputs.iter().find(|output| place(output).is_some_and(|output| read.contains(&output))) {
+        Some(output) => {
+            Err(Failure::Input(format!("the output is the input: name another file than {}", output.display())))
+        }
+        None => Ok(()),
+    }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {

@@ -338,3 +338,40 @@ fn inspect_proposes_roles() {
     assert!((found["columns"][2]["separation"].as_f64().unwrap() - 400.0 / 780.0).abs() < 1e-12);
     assert!(run(&["anonymize", "inspect", &data]).out.contains("40 of 40 rows are singled out"));
 }
+
+#[test]
+fn no_output_replaces_what_is_read() {
+    let people = people("input", PEOPLE);
+    let (data, folder) = (people.0.as_str(), people.1.as_str());
+    let numbers = temporary("input-numbers.csv", "a;b\n1;2\n3;4\n5;6\n");
+    let items = temporary("input-items.csv", "basket\na b\na\n");
+    let hierarchy = temporary("input-items-hierarchy.csv", "a;*\nb;*\n");
+    let table = ["--separator", ";", "--hierarchies", folder];
+    for (command, read, more) in [
+        ("search", data, [&table[..], &["--k", "2", "--output", data]].concat()),
+        ("search", data, [&table[..], &["--k", "2", "--recipe", data]].concat()),
+        ("search", data, [&table[..], &["--k", "2", "--report", data]].concat()),
+        ("recode", data, [&table[..], &["--k", "2", "--output", data]].concat()),
+        (
+            "sample",
+            data,
+            [&table[..], &["--levels", "age=1", "--epsilon", "1", "--delta", "0.01", "--output", data]].concat(),
+        ),
+        ("mdav", &numbers, vec!["--separator", ";", "--k", "2", "--output", &numbers]),
+        (
+            "sets",
+            &items,
+            vec!["--column", "basket", "--hierarchy", &hierarchy, "--k", "2", "--m", "1", "--output", &items],
+        ),
+    ] {
+        let before = std::fs::read_to_string(read).unwrap();
+        let shown = run(&[&["anonymize", command, read][..], &more, &["--force"]].concat());
+        assert!(
+            shown.code == 1 && shown.err.contains("the output is the input"),
+            "{command}: {} {}",
+            shown.out,
+            shown.err
+        );
+        assert_eq!(std::fs::read_to_string(read).unwrap(), before, "{command}");
+    }
+}

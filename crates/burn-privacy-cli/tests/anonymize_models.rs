@@ -117,6 +117,65 @@ fn a_population_is_compared_with() {
 }
 
 #[test]
+fn people_known_to_be_absent_break_a_lower_bound_of_presence() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let data = file("t.csv", "age\n21\n21\n");
+    file("hierarchy_age.csv", "21;*\n61;*\n");
+    let population = file("all.csv", &format!("age\n{}{}", "21\n".repeat(4), "61\n".repeat(4)));
+    let hierarchies = folder.path().display().to_string();
+    let search = |presence: &str| {
+        run(&[
+            "anonymize",
+            "search",
+            &data,
+            "--hierarchies",
+            &hierarchies,
+            "--k",
+            "1",
+            "--presence",
+            presence,
+            "--population",
+            &population,
+            "--json",
+        ])
+    };
+    // At level 0 half of the 21-year-olds are there, and no 61-year-old; at level 1, 2 of 8.
+    assert_eq!(json(&search("0.2,0.6"))["levels"]["age"], 1);
+    assert_eq!(json(&search("0,0.6"))["levels"]["age"], 0);
+    let shown = search("0.3,0.6");
+    assert!(shown.code == 1 && shown.out.is_empty(), "{} {}", shown.out, shown.err);
+}
+
+#[test]
+fn what_is_refused_leaves_no_release() {
+    let case = Case::new("refused", PEOPLE);
+    let beside = |ending: &str| format!("{}{ending}", case.data);
+    let (output, recipe, report) = (beside(".out.csv"), beside(".toml"), beside(".html"));
+    let taken = temporary("taken.html", "taken");
+    for (command, more, words) in [
+        ("search", format!("--k 1 --sensitive pay --ordered-t 0.5 --recipe {recipe}"), "has no key for"),
+        ("search", format!("--k 1 --recipe {taken}"), "exists already"),
+        ("search", format!("--k 1 --report {taken}"), "exists already"),
+        ("recode", format!("--k 1 --report {taken}"), "exists already"),
+        ("search", format!("--k 1 --population-size 2 --report {report}"), "population"),
+        ("recode", format!("--k 1 --population-size 2 --report {report}"), "population"),
+    ] {
+        let shown = case.run(command, &format!("{more} --output {output} --json"));
+        assert!(!shown.ok && shown.out.is_empty() && shown.err.contains(words), "{more}: {} {}", shown.out, shown.err);
+        for file in [&output, &format!("{output}.statement.txt"), &format!("{output}.statement.json"), &recipe, &report]
+        {
+            assert!(!Path::new(file).exists(), "{more}: {file}");
+        }
+    }
+    assert_eq!(std::fs::read_to_string(&taken).unwrap(), "taken");
+}
+
+#[test]
 fn every_method_of_recoding_keeps_k_and_the_best_is_the_best() {
     let case = Case::new("methods", PEOPLE);
     std::fs::remove_file(Path::new(&case.folder).join("people_hierarchy_illness.csv")).unwrap();

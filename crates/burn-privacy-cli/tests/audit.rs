@@ -95,3 +95,15 @@ fn files_that_do_not_fit_are_refused_with_a_sentence() {
     let shown = run_with_input(&["audit", "membership", "-", "--delta", "1e-5"], b"member,confidence\n1,1.5\n0,0.5\n");
     assert!(!shown.ok && shown.err.contains("between 0 and 1"), "{}", shown.err);
 }
+
+#[test]
+fn coins_that_were_not_fair_bound_nothing_and_a_curve_replaces_no_scores() {
+    let row = |member: u8| format!("0,{member}\n");
+    let table = format!("score,member\n{}{}", row(1).repeat(900), row(0).repeat(100));
+    let scores = temporary("split.csv", &table);
+    let shown = run(&["audit", "scores", &scores, "--runs", "one", "--delta", "0", "--claimed", "1"]);
+    assert!(!shown.ok && shown.out.is_empty() && shown.err.contains("fair coins"), "{} {}", shown.out, shown.err);
+    let shown = run(&["audit", "scores", &scores, "--runs", "observed", "--delta", "1e-6", "--roc", &scores]);
+    assert!(!shown.ok && shown.err.contains("the output is the input"), "{}", shown.err);
+    assert_eq!(std::fs::read_to_string(&scores).unwrap(), table);
+}

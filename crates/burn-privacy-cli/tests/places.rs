@@ -115,6 +115,26 @@ fn reports_are_charged_before_anything_is_written_and_a_budget_counts_them() {
 }
 
 #[test]
+fn no_output_replaces_what_is_read() {
+    let folder = street();
+    let at = folder.path();
+    let before = fs::read_to_string(at.join("homes.csv")).unwrap();
+    fs::copy(at.join("homes.csv"), at.join("all.csv")).unwrap();
+    for arguments in [
+        "mask homes.csv --method planar-laplace --epsilon 0.01 --ledger l.ledger --dataset homes --within 10 --output homes.csv",
+        "mask all.csv --method swap --radius 500 --population homes.csv --output homes.csv",
+        "aggregate cells homes.csv --level 8 --k 10 --output homes.csv",
+        "aggregate cells all.csv --level 8 --epsilon 1 --population homes.csv --output homes.csv",
+        "aggregate quadtree homes.csv --k 20 --output homes.csv",
+    ] {
+        let error = refused(at, &format!("{arguments} --force"));
+        assert!(error.contains("the output is the input"), "{arguments}: {error}");
+        assert_eq!(fs::read_to_string(at.join("homes.csv")).unwrap(), before, "{arguments}");
+    }
+    assert!(!at.join("l.ledger").exists());
+}
+
+#[test]
 fn attacks_counts_and_maps_read_what_masks_write() {
     let folder = street();
     let at = folder.path();

@@ -80,3 +80,39 @@ fn what_is_too_large_packed_or_wrong_is_refused_without_a_cell() {
     let (status, _, body) = posted(&server, "POST", b"id,age\nann,secret\n");
     assert!(status == 422 && body.contains("line 2") && !body.contains("secret"), "{status} {body}");
 }
+
+#[test]
+fn requests_that_wait_are_not_read() {
+    let server = server(&["--max-requests", "1"]);
+    let table = b"id,age\nann,21\nbob,19\n";
+    let open = |expect: &str| {
+        let mut stream = TcpStream::connect(&server.1).unwrap();
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{expect}\r\n",
+            table.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    // The server asks for the body once it reads it.
+    let asked = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let mut first = open("Expect: 100-continue\r\n");
+    first.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut answer = vec![0; asked.len()];
+    first.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, asked);
+    let mut second = open("Expect: 100-continue\r\n");
+    second.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    assert!(second.read(&mut answer).is_err(), "the second is asked for its body while the first is read");
+    first.write_all(table).unwrap();
+    let mut text = String::new();
+    first.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    second.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    second.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, asked);
+    second.write_all(table).unwrap();
+    text.clear();
+    second.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+}

@@ -155,8 +155,8 @@ pub fn count_reports(
 ///
 /// # Errors
 ///
-/// [`LocationError`] if the file can't be read, lacks a column, holds what is no place, or the output can't be written: there is
-/// then no output.
+/// [`LocationError`] if the file can't be read, lacks a column, holds what is no place, or the output is the input or can't be
+/// written: there is then no output.
 pub fn mask_file(
     input: &Path,
     output: &Path,
@@ -172,7 +172,7 @@ pub fn mask_file(
     };
     let row = Row { mask, draws, who, first_places, cells, columns, options };
 
-    let mut file = UnfinishedFile::new(output, options.replace)?;
+    let mut file = UnfinishedFile::made_of(input, output, options.replace)?;
     let names: Vec<String> = row.columns.iter().map(|&column| table.header[column].clone()).collect();
     let format = OutputRows::new(output, names, cells_at(&row), options.columns.separator);
     file.write(&format.head()?)?;

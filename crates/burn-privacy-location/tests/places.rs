@@ -103,6 +103,10 @@ fn a_hundred_reports_average_out_and_are_charged_unless_draws_are_kept() {
     let charge = |run: &str| ReportCharge { dataset: "reports".into(), run: run.into(), within: 500.0 };
     let mut ledger = Ledger::open(folder.path().join("reports.ledger"), "reports").unwrap();
 
+    let in_place =
+        mask_file(&input, &input, &noise, &Draws::Fresh(PrivacyKey::draw(Entropy::seeded(9)).unwrap()), &options(true));
+    assert!(in_place.unwrap_err().to_string().contains("another file"));
+
     // Drawn anew: the attack finds homes to a tenth of the noise, and a hundred reports are charged.
     let fresh = Draws::Fresh(PrivacyKey::draw(Entropy::seeded(9)).unwrap());
     let count = count_reports(&input, &noise, false, &options(true)).unwrap();

@@ -1,9 +1,12 @@
 //! Classes of quasi-identifiers as they are shown, counted in a first pass, so that those that are too small are left out.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use serde_json::Value;
+
 use crate::AnonymizeError;
-use crate::records::{Batch, Released};
+use crate::records::{Batch, Released, Style};
 use crate::table::{PrivacyModel, SensitiveDistribution};
 
 /// Numbers of rows by sensitive value.
@@ -39,6 +42,50 @@ impl ClassPlaces {
     }
 }
 
+/// What a sensitive cell says, however it is written: spellings that every reader takes for one value count as one.
+/// JSON's escapes and blanks, the order of members, and the spellings of one number are such.
+fn meaning(cell: &[u8], style: Style) -> Cow<'_, [u8]> {
+    let text = std::str::from_utf8(cell).unwrap_or_default().trim();
+    let owned = |text: String| Cow::<[u8]>::Owned(text.into_bytes());
+    match style {
+        Style::Text => Cow::Borrowed(cell),
+        Style::Json if text.starts_with('"') && !text.contains('\\') => {
+            Cow::Borrowed(text.trim_matches('"').as_bytes())
+        }
+        Style::Json if text.starts_with(['"', '[', '{']) => match serde_json::from_str(text) {
+            Ok(Value::String(text)) => owned(text),
+            Ok(mut value) => {
+                write_numbers_alike(&mut value);
+                owned(value.to_string())
+            }
+            Err(_) => Cow::Borrowed(cell),
+        },
+        Style::Json | Style::Number => number_text(text).map_or(Cow::Borrowed(cell), owned),
+    }
+}
+
+/// The one spelling of a number: all digits of a whole one, the shortest of another.
+fn number_text(text: &str) -> Option<String> {
+    if let Ok(whole) = text.parse::<i128>() {
+        return Some(whole.to_string());
+    }
+    // So that -0.0 is 0.
+    text.parse().ok().filter(|number: &f64| number.is_finite()).map(|number| (number + 0.0).to_string())
+}
+
+fn write_numbers_alike(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            if let Some(text) = number_text(&number.to_string()) {
+                *value = Value::String(text);
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(write_numbers_alike),
+        Value::Object(members) => members.values_mut().for_each(write_numbers_alike),
+        _ => {}
+    }
+}
+
 impl ClassCounts {
     /// Counts the rows of a batch.
     pub(super) fn of(places: &ClassPlaces, batch: &Batch, released: &[Released]) -> Self {
@@ -46,8 +93,10 @@ impl ClassCounts {
         let mut key = Vec::new();
         for row in 0..batch.rows {
             places.key(batch, released, row, &mut key);
-            let value = places.sensitive.and_then(|place| released[place].cell(batch, row)).unwrap_or_default();
-            counts.add(&key, value, 1);
+            let sensitive = places.sensitive.map(|place| &released[place]);
+            let cell = sensitive.and_then(|column| column.cell(batch, row).map(|cell| (cell, column.style())));
+            let value = cell.map_or(Cow::Borrowed(&[][..]), |(cell, style)| meaning(cell, style));
+            counts.add(&key, &value, 1);
         }
         counts
     }
@@ -130,4 +179,36 @@ pub(super) struct Releasable {
     pub(super) rows: u64,
     pub(super) released_rows: u64,
     pub(super) smallest: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_value_count_once() {
+        let same =
+            |style: Style, one: &str, other: &str| meaning(one.as_bytes(), style) == meaning(other.as_bytes(), style);
+        for (one, other) in [
+            ("\"Gr\\u00fcn\"", "\"Grün\""),
+            ("\"a\\/b\"", "\"a/b\""),
+            ("50", "50.0"),
+            ("1e5", "100000"),
+            ("-0", "0.0"),
+            ("[1, {\"b\":2,\"a\":1e0}]", "[1.0,{\"a\":1,\"b\":2}]"),
+        ] {
+            assert!(same(Style::Json, one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("\"a\"", "\"b\""),
+            ("50", "50.5"),
+            ("9007199254740993", "9007199254740992"),
+            ("true", "false"),
+            ("[1]", "[2]"),
+        ] {
+            assert!(!same(Style::Json, one, other), "{one} {other}");
+        }
+        assert!(same(Style::Number, "50", "50.0") && !same(Style::Number, "50", "51"));
+        assert!(!same(Style::Text, "50", "50.0"));
+    }
 }

@@ -3,7 +3,9 @@
 //! Card numbers and IBANs are checked by their check digits. Names are found only where the schema lists them or where
 //! another column of the row has them; a model of language is no part of this.
 
-use regex::{Regex, RegexBuilder};
+use std::ops::Range;
+
+use regex::{Captures, Regex, RegexBuilder};
 
 use crate::pseudonym::{iban_check_digits, luhn_check_digit};
 
@@ -50,36 +52,61 @@ impl Redaction {
             parts.push(name);
             parts.extend(name.split_whitespace().filter(|part| part.chars().count() >= 3));
         }
-        let without_names = if parts.is_empty() {
-            std::borrow::Cow::Borrowed(text)
-        } else {
-            words_of(parts.into_iter())?.replace_all(text, "[NAME]").into_owned().into()
-        };
-        let without_words = match &self.words {
-            Some(words) => words.replace_all(&without_names, "[WORD]"),
-            None => without_names,
-        };
-        let redacted = self.shapes.replace_all(&without_words, |found: &regex::Captures<'_>| {
-            let all = &found[0];
-            let kind = KINDS.iter().find(|(name, ..)| found.name(name).is_some());
-            match kind {
-                Some(("iban", label, _)) => if is_iban(all) { label } else { "[NUMBER]" }.to_owned(),
-                Some(("number", ..)) if is_card(all) => "[CARD]".to_owned(),
-                Some((_, label, _)) => (*label).to_owned(),
-                None => all.to_owned(),
-            }
+        let names = if parts.is_empty() { None } else { Some(words_of(parts.into_iter())?) };
+        // All are sought in the text as it is: a name replaced within an address would leave the rest of it in clear, and
+        // a number replaced within a listed word the rest of that.
+        let shapes = self.shapes.captures_iter(text).filter_map(|found| {
+            let all = found.get(0)?;
+            Some((all.range(), label_of(&found, all.as_str())))
         });
-        out.extend_from_slice(redacted.as_bytes());
+        let mut spans: Vec<(Range<usize>, &str)> = shapes.collect();
+        for (words, label) in [(&names, "[NAME]"), (&self.words, "[WORD]")] {
+            spans.extend(words.iter().flat_map(|words| words.find_iter(text)).map(|found| (found.range(), label)));
+        }
+        spans.sort_by_key(|(span, _)| span.start);
+        let mut spans = spans.into_iter().peekable();
+        let mut at = 0;
+        while let Some((mut all, mut label)) = spans.next() {
+            let mut longest = all.len();
+            // What overlaps is replaced as one, by what covers most of it.
+            while let Some((span, other)) = spans.next_if(|(span, _)| span.start < all.end) {
+                if span.len() > longest {
+                    (longest, label) = (span.len(), other);
+                }
+                all.end = all.end.max(span.end);
+            }
+            out.extend_from_slice(&text.as_bytes()[at..all.start]);
+            out.extend_from_slice(label.as_bytes());
+            at = all.end;
+        }
+        out.extend_from_slice(&text.as_bytes()[at..]);
         Ok(())
     }
 }
 
-/// Any of some words, longer ones first, in any case, not within a longer word.
+/// What stands for a shape that was found.
+fn label_of(found: &Captures<'_>, all: &str) -> &'static str {
+    match KINDS.iter().find(|(name, ..)| found.name(name).is_some()) {
+        Some(("iban", ..)) if !is_iban(all) => "[NUMBER]",
+        Some(("number", ..)) if is_card(all) => "[CARD]",
+        Some((_, label, _)) => label,
+        None => "[NUMBER]",
+    }
+}
+
+/// Any of some words, longer ones first, in any case, not within a longer word. Where a word begins or ends with a sign, as
+/// `@ann` and `HIV+` do, anything may stand beside that sign.
 fn words_of<'a>(words: impl Iterator<Item = &'a str>) -> Result<Regex, String> {
-    let mut words: Vec<String> = words.map(regex::escape).collect();
+    let mut words: Vec<&str> = words.collect();
     words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-    let pattern = format!(r"(?:\b|^)(?:{})(?:\b|$)", words.join("|"));
-    RegexBuilder::new(&pattern).case_insensitive(true).build().map_err(|error| error.to_string())
+    let of_word = |sign: Option<char>| sign.is_some_and(|sign| sign.is_alphanumeric() || sign == '_');
+    let pattern = |word: &&str| {
+        let start = if of_word(word.chars().next()) { r"\b{start-half}" } else { "" };
+        let end = if of_word(word.chars().next_back()) { r"\b{end-half}" } else { "" };
+        format!("{start}{}{end}", regex::escape(word))
+    };
+    let patterns: Vec<String> = words.iter().map(pattern).collect();
+    RegexBuilder::new(&patterns.join("|")).case_insensitive(true).build().map_err(|error| error.to_string())
 }
 
 fn is_card(text: &str) -> bool {
@@ -121,5 +148,21 @@ mod tests {
         assert_eq!(redact("3 rooms, 120 m2, floor 12", &["a.c"], &[]), "3 rooms, 120 m2, floor 12");
         assert_eq!(redact("", &[], &[]), "");
         assert!(Redaction::new(&[" ".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn words_with_signs_at_their_ends_are_found() {
+        assert_eq!(redact("ping @anna_s: HIV+ today", &["HIV+"], &["@anna_s"]), "ping [NAME]: [WORD] today");
+        assert_eq!(redact("(#A47) (Bob)", &["#A47"], &["(Bob)"]), "([WORD]) [NAME]");
+        assert_eq!(redact("C++ and C+++", &["C++"], &[]), "[WORD] and [WORD]+");
+        assert_eq!(redact("xHIV+ stays, HIV+y goes", &["HIV+"], &[]), "xHIV+ stays, [WORD]y goes");
+    }
+
+    #[test]
+    fn a_name_within_an_address_leaves_none_of_it() {
+        assert_eq!(redact("write ann.mueller@firma.example", &[], &["Ann Mueller"]), "write [E-MAIL]");
+        assert_eq!(redact("Mueller, ann@mueller.example", &["firma"], &["Ann Mueller"]), "[NAME], [E-MAIL]");
+        assert_eq!(redact("www.mueller.example/ann", &["mueller"], &["Ann"]), "[URL]");
+        assert_eq!(redact("in Ward 123456 (Jo 1234567)", &["Ward 123456"], &["Jo 1234567"]), "in [WORD] ([NAME])");
     }
 }

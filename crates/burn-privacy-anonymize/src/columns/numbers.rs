@@ -27,6 +27,9 @@ impl Rounding {
         let times = (value / self.to).round_ties_even();
         // So that -0.4 is 0, not -0.
         let rounded = times * self.to + 0.0;
+        if !rounded.is_finite() {
+            return Err("this number is too large to round".to_owned());
+        }
         // Memory does not fail.
         let _ = match (rounded.abs() < 1e15, self.decimals) {
             // A whole number, below 2^53: the same digits as by the way below, which is slow for these.
@@ -138,6 +141,9 @@ mod tests {
         }
         for cell in ["", "x", "nan", "inf", "1,5"] {
             assert!(round(1.0, cell).is_err(), "{cell}");
+        }
+        for (to, cell) in [(0.1, "1e308"), (0.1, "-1e308"), (1e308, "1.7e308")] {
+            assert!(round(to, cell).is_err(), "{cell} to {to}");
         }
         let bound = |cell: &str| {
             let mut out = Vec::new();

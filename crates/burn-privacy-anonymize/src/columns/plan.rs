@@ -157,11 +157,13 @@ impl Plan {
                 Rows::Parquet(source) => Some(source.as_ref()),
                 Rows::Text(_) => None,
             };
+            let read_by_another =
+                |place: usize| released.iter().any(|(_, _, operation)| operation.others().contains(&place));
             ParquetColumns::new(
                 &names,
                 released.iter().map(|(place, _, operation)| {
                     let kept = matches!(operation, CellOperation::Keep);
-                    source.filter(|_| kept).map(|source| (source, *place))
+                    source.filter(|_| kept).map(|source| (source, *place, read_by_another(*place)))
                 }),
             )
         });

@@ -164,6 +164,13 @@ fn statement(treatments: &[ColumnTreatment], dropped: &[&str], rows: u64) -> Res
             .caveat("equal values have equal pseudonyms: how often each occurs, and what stands beside it, is seen")
             .caveat("empty cells stay empty");
     }
+    let iban = of(&|treatment| matches!(treatment, Treatment::FormatPreserving { format: NumberFormat::Iban, .. }));
+    if !iban.is_empty() {
+        statement = statement.caveat(format!("the country and the letters of IBANs: {}", iban.join(", ")));
+    }
+    if !ff1.is_empty() {
+        statement = statement.caveat("the length of what FF1 encrypts, and its blanks and punctuation");
+    }
     if !masked.is_empty() {
         statement = statement.caveat("what a mask shows, and the length of what it covers");
     }

@@ -20,7 +20,7 @@ pub enum Dialect {
 
 impl ColumnSchema {
     /// A query that gives the rows of a table transformed as [`super::transform_file`] would, and leaves out classes below
-    /// k. Columns are read as text. `table` is a name, or any other thing that stands behind `FROM`.
+    /// k; it fails where those have more rows than the schema's suppression allows. Columns are read as text. `table` is a name, or any other thing that stands behind `FROM`.
     ///
     /// With pseudonyms the query holds the keys of their columns: it is a secret as the key is.
     ///
@@ -45,9 +45,26 @@ impl ColumnSchema {
         };
         let quasi = of(&|column| column.role == Role::QuasiIdentifier);
         let all = of(&|_| true);
+        // Beside a column of the same name (names have no case in SQL) the filter would read that one.
+        let mut counter = "rows_of_class".to_owned();
+        while self.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&counter)) {
+            counter.push('_');
+        }
+        let counter = dialect.name(&counter);
+        let kept = format!("{counter} >= {k}");
+        let condition = if self.suppression < 1.0 {
+            let refused = dialect.refusal("more rows would be left out than the suppression allows");
+            let share = self.suppression;
+            format!(
+                "CASE WHEN (SELECT sum(CASE WHEN {kept} THEN 0 ELSE 1 END) > {share:?} * count(*) FROM counted) THEN {refused} \
+                 ELSE {kept} END"
+            )
+        } else {
+            kept
+        };
         Ok(format!(
-            "WITH released AS (\n{select}\n),\ncounted AS (\nSELECT *, count(*) OVER (PARTITION BY {quasi}) AS rows_of_class\n\
-             FROM released\n)\nSELECT {all}\nFROM counted\nWHERE rows_of_class >= {k};\n"
+            "WITH released AS (\n{select}\n),\ncounted AS (\nSELECT *, count(*) OVER (PARTITION BY {quasi}) AS {counter}\n\
+             FROM released\n)\nSELECT {all}\nFROM counted\nWHERE {condition};\n"
         ))
     }
 }
@@ -67,6 +84,12 @@ impl Dialect {
             Self::DuckDb => format!("'{}'", text.replace('\'', "''")),
             Self::Spark => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
         }
+    }
+
+    /// What stops the query with a sentence.
+    fn refusal(self, sentence: &str) -> String {
+        let function = if self == Self::DuckDb { "error" } else { "raise_error" };
+        format!("{function}({})", self.text(sentence))
     }
 
     /// SHA-256 of bytes, as hexadecimal digits.
@@ -143,11 +166,10 @@ impl Dialect {
                     cases.push_str(&format!(" WHEN {} THEN {}", self.text(value), self.text(label)));
                 }
                 let refused =
-                    self.text(&format!("column {} holds a value that its hierarchy does not know", column.name));
+                    self.refusal(&format!("column {} holds a value that its hierarchy does not know", column.name));
                 let rest = match other {
                     Some(label) => self.text(label),
-                    None if self == Self::DuckDb => format!("error({refused})"),
-                    None => format!("raise_error({refused})"),
+                    None => refused,
                 };
                 format!("{cases} ELSE {rest} END")
             }
@@ -194,5 +216,38 @@ mod tests {
         }
         assert_eq!(Dialect::Spark.text("o'clock\\"), "'o\\'clock\\\\'");
         assert_eq!(Dialect::DuckDb.text("o'clock\\"), "'o''clock\\'");
+    }
+
+    const TWO: &str = "k = 2\n[[column]]\nname = \"age\"\nrole = \"quasi-identifier\"\ntreatment = \"keep\"\n";
+
+    #[test]
+    fn no_column_of_the_table_takes_the_place_of_the_counter() {
+        for (dialect, counter, theirs) in [
+            (Dialect::DuckDb, "\"rows_of_class_\"", "\"rows_of_class\" >="),
+            (Dialect::Spark, "`rows_of_class_`", "`rows_of_class` >="),
+        ] {
+            let other = "[[column]]\nname = \"Rows_Of_Class\"\nrole = \"insensitive\"\ntreatment = \"keep\"\n";
+            let query =
+                ColumnSchema::parse(&format!("{TWO}{other}"), None).unwrap().to_sql(dialect, "t", None).unwrap();
+            assert!(
+                query.contains(&format!("AS {counter}\n")) && query.contains(&format!("{counter} >= 2")),
+                "{query}"
+            );
+            assert!(!query.to_lowercase().contains(theirs), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_the_suppression_forbids_stops_the_query() {
+        let of = |more: &str, dialect| {
+            ColumnSchema::parse(&format!("{more}{TWO}"), None).unwrap().to_sql(dialect, "t", None).unwrap()
+        };
+        let query = of("suppression = 0.25\n", Dialect::DuckDb);
+        assert!(query.contains("> 0.25 * count(*) FROM counted) THEN error('"), "{query}");
+        assert!(query.ends_with("ELSE \"rows_of_class\" >= 2 END;\n"), "{query}");
+        assert!(
+            of("suppression = 0.0\n", Dialect::Spark).contains("> 0.0 * count(*) FROM counted) THEN raise_error('")
+        );
+        assert!(of("suppression = 1.0\n", Dialect::DuckDb).ends_with("WHERE \"rows_of_class\" >= 2;\n"));
     }
 }

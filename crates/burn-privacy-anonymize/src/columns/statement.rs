@@ -134,6 +134,10 @@ impl ColumnsStatement {
             let of = treatment.reads().first().map_or("", String::as_str);
             caveats.extend(worth.caveats.iter().map(|caveat| format!("column {of:?}: {caveat}")));
         }
+        // The epsilon of the noise holds under these alone, and costs again with every further release.
+        if let Some(noise) = &noise {
+            caveats.extend(noise.assumptions.iter().map(|sentence| format!("noise: it is assumed that {sentence}")));
+        }
         if ungraded {
             caveats.push("columns that the schema calls sensitive or insensitive: what they reveal is the schema's to answer for".to_owned());
         }
@@ -230,13 +234,21 @@ fn described(operation: &Operation, observed: &Observed, place: usize) -> (Strin
             ("HMAC-SHA-256 under the key, 128 bits".to_owned(), pseudonymized, "one way; joins survive".to_owned())
         }
         Operation::Pseudonym { method: PseudonymMethod::Email, keep_domain, .. } => {
-            let seen = if *keep_domain == Some(true) { "; the domain is seen" } else { "" };
+            let seen = match keep_domain {
+                Some(true) => "; the domain is seen",
+                _ => "; addresses of one domain show that they are",
+            };
             ("e-mail by HMAC under the key".to_owned(), pseudonymized, format!("one way; joins survive{seen}"))
         }
         Operation::Pseudonym { method: PseudonymMethod::Ff1, format, .. } => (
             format!("FF1 under the key, {}", format.unwrap_or(Ff1Format::Digits).name()),
             pseudonymized,
-            "the key undoes it; length and shape are seen; joins survive".to_owned(),
+            match format {
+                Some(Ff1Format::Iban) => {
+                    "the key undoes it; the country, the letters, length and shape are seen; joins survive".to_owned()
+                }
+                _ => "the key undoes it; length and shape are seen; joins survive".to_owned(),
+            },
         ),
         Operation::Pseudonym { method: PseudonymMethod::Realistic, .. } => {
             let choices = observed.realistic[place].map_or(String::new(), |choices| format!(" of {choices:.0}"));

@@ -39,12 +39,7 @@ pub fn transform_file(
     options: &TransformOptions,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ColumnsStatement, AnonymizeError> {
-    if let (Ok(from), Ok(to)) = (input.canonicalize(), output.canonicalize())
-        && from == to
-    {
-        return Err(AnonymizeError::parameter("the output", "the input", "another file"));
-    }
-    let mut unfinished = UnfinishedFile::new(output, options.replace)?;
+    let mut unfinished = UnfinishedFile::made_of(input, output, options.replace)?;
     let open = || File::open(input).map_err(|source| AnonymizeError::Read { file: input.to_owned(), source });
     let statement = run(schema, key, &open, input, &mut unfinished, output, options, progress)?;
     unfinished.finish()?;

@@ -1,5 +1,5 @@
-//! Pseudonyms that look like the number that they stand for: FF1 (NIST SP 800-38G) over its digits, other signs staying
-//! where they are.
+//! Pseudonyms that look like the number that they stand for: FF1 (NIST SP 800-38G) over its digits, blanks and punctuation
+//! staying where they are.
 
 use aes::Aes256;
 use fpe::ff1::{FF1, FlexibleNumeralString};
@@ -48,7 +48,8 @@ impl FormatPreserving {
     ///
     /// # Errors
     ///
-    /// A sentence for a value with fewer than six digits to encrypt, or that has not the format's shape and check digits.
+    /// A sentence for a value with fewer than six digits to encrypt, that has not the format's shape and check digits, or
+    /// that, but for an IBAN, has letters or digits other than 0 to 9, which would stay as they are.
     pub fn pseudonym(&self, value: &str) -> Result<String, String> {
         self.map(value, |digits| self.cipher.encrypt(&[], &digits))
     }
@@ -69,6 +70,15 @@ impl FormatPreserving {
     ) -> Result<String, String> {
         if value.is_empty() {
             return Ok(String::new());
+        }
+        // Only the digits 0 to 9 are encrypted: a name beside them would be released as it is.
+        let stays = |sign: char| sign.is_alphanumeric() && !sign.is_ascii_digit();
+        if self.format != NumberFormat::Iban && value.chars().any(stays) {
+            return Err(
+                "it has letters, or digits other than 0 to 9, which would stay as they are: pseudonyms by shape \
+                        (format = \"shape\") or by HMAC cover them"
+                    .to_owned(),
+            );
         }
         let mut signs: Vec<char> = value.chars().collect();
         let mut places: Vec<usize> = (0..signs.len()).filter(|&place| signs[place].is_ascii_digit()).collect();
@@ -199,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn small_domains_and_wrong_check_digits_are_refused() {
+    fn small_domains_wrong_check_digits_and_signs_that_would_stay_are_refused() {
         for (format, value) in [
             (NumberFormat::Digits, "12345"),
             (NumberFormat::Digits, "no digits"),
@@ -207,6 +217,10 @@ mod tests {
             (NumberFormat::Luhn, "123456"),
             (NumberFormat::Iban, "DE88370400440532013000"),
             (NumberFormat::Iban, "hello"),
+            (NumberFormat::Digits, "Anna Schmidt, 1984-03-12"),
+            (NumberFormat::Digits, "AB123456"),
+            (NumberFormat::Digits, "\u{661}\u{662}\u{663} 123456"),
+            (NumberFormat::Luhn, "VISA 4539 5787 6362 1486"),
         ] {
             assert!(pseudonyms(format).pseudonym(value).is_err(), "{value}");
         }

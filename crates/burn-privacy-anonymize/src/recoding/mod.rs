@@ -187,6 +187,17 @@ impl Recoding {
                 return Err(AnonymizeError::Unreachable { reason });
             }
         }
+        if let Some(model) = models.iter().find(|model| model.needs_everybody() && !self.classes.is_empty())
+            && let Some(population) = table.population()
+        {
+            let covered: u64 = self.classes.iter().map(|class| population.rows_under(&class.cells)).sum();
+            if covered < population.rows() {
+                let left = population.rows() - covered;
+                let reason =
+                    format!("{left} people of the population fit no class: known to be absent, they fail {model}");
+                return Err(AnonymizeError::Unreachable { reason });
+            }
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Apache Parquet of plain columns, by the crate `parquet` without Arrow.
 //!
 //! A kept column keeps its type. A transformed one is text, or a double where it holds numbers; dates and times become text
-//! as ISO 8601 has them. Lists and groups are refused.
+//! as ISO 8601 has them, and so do kept ones that another column reads. Lists and groups are refused.
 
 use std::fs::File;
 use std::io::Write;
@@ -148,11 +148,35 @@ fn passes(column: &Type) -> bool {
     !decimal && !matches!(physical, Physical::INT96 | Physical::FIXED_LEN_BYTE_ARRAY)
 }
 
+/// A type whose text is not what is stored: dates, times, and numbers without a sign.
+fn reads_otherwise(column: &Type) -> bool {
+    use ConvertedType as Kind;
+    matches!(
+        column.get_basic_info().converted_type(),
+        Kind::DATE
+            | Kind::TIME_MILLIS
+            | Kind::TIME_MICROS
+            | Kind::TIMESTAMP_MILLIS
+            | Kind::TIMESTAMP_MICROS
+            | Kind::UINT_8
+            | Kind::UINT_16
+            | Kind::UINT_32
+            | Kind::UINT_64
+    )
+}
+
 impl ParquetColumns {
-    /// For each released column its name, and where it is kept the source and its place there.
-    pub(crate) fn new<'a>(names: &[String], kept: impl Iterator<Item = Option<(&'a ParquetSource, usize)>>) -> Self {
-        let types =
-            kept.map(|kept| kept.map(|(source, place)| source.columns[place].clone()).filter(|column| passes(column)));
+    /// For each released column its name, and where it is kept the source, its place there, and whether another column
+    /// reads it. It is read as text then, and is text in the output where that text is not what is stored.
+    pub(crate) fn new<'a>(
+        names: &[String],
+        kept: impl Iterator<Item = Option<(&'a ParquetSource, usize, bool)>>,
+    ) -> Self {
+        let types = kept.map(|kept| {
+            let (source, place, read_by_another) = kept?;
+            let column = &source.columns[place];
+            (passes(column) && !(read_by_another && reads_otherwise(column))).then(|| column.clone())
+        });
         Self { types: types.collect(), names: names.to_vec() }
     }
 

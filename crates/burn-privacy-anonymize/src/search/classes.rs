@@ -6,6 +6,7 @@
 
 use super::problem::{Problem, Step};
 use super::releasable::releasable;
+use crate::table::PrivacyModel;
 
 /// A group: its entries, rows, and the loss of one of its rows in the chosen attributes.
 #[derive(Clone, Copy, Default)]
@@ -245,6 +246,7 @@ impl Classes {
         let mut histogram = vec![0_u64; problem.sensitive_values];
         let (mut suppressed, entries) = (self.suppressed, &self.entries);
         let population = problem.population.as_ref().map(|population| population.rows_at(problem, levels));
+        let mut covered = 0;
         self.held = 0;
         self.groups.retain_mut(|group| {
             group.held = 0;
@@ -253,20 +255,27 @@ impl Classes {
             for entry in &entries[needed] {
                 histogram[entry.value as usize] += u64::from(entry.rows);
             }
-            let people = population.as_ref().and_then(|rows| {
+            let codes = population.as_ref().map(|_| {
                 let tuple = entries[group.start as usize].tuple as usize;
                 let labels = problem.attributes.iter().zip(levels);
-                let codes: Vec<u32> = labels.map(|(attribute, &level)| attribute.code(level, tuple)).collect();
-                rows.get(&codes).copied()
+                labels.map(|(attribute, &level)| attribute.code(level, tuple)).collect::<Vec<u32>>()
             });
+            let people = population.as_ref().zip(codes.as_ref()).and_then(|(rows, codes)| rows.get(codes).copied());
             let rows = u64::from(group.rows);
             let met = problem
                 .models
                 .iter()
                 .all(|model| model.is_met(rows, &histogram, problem.distribution.as_ref(), people));
             suppressed += if met { 0 } else { rows };
+            covered += usize::from(met && people.is_some());
             met
         });
+        // Classes differ in their codes: all of the population's are among them if they are as many.
+        let everybody = problem.models.iter().any(PrivacyModel::needs_everybody);
+        if population.is_some_and(|rows| everybody && covered < rows.len()) {
+            self.groups.clear();
+            suppressed = problem.rows;
+        }
         self.suppressed = suppressed;
         suppressed <= problem.limit
     }

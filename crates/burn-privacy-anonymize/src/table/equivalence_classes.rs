@@ -1,6 +1,8 @@
 //! The classes that a full-domain generalization makes, counted plainly: the reference that the search's answer is
 //! checked against before it is given out.
 
+use std::collections::HashSet;
+
 use rustc_hash::FxHashMap;
 
 use super::dataset::Table;
@@ -16,7 +18,8 @@ pub struct EquivalenceClass {
     pub rows: u64,
     /// Number of rows with each sensitive value, by code; empty without a sensitive column.
     pub histogram: Vec<u64>,
-    /// True if the class meets every model; its rows are suppressed otherwise.
+    /// True if the class meets every model, and all people whom a model speaks of fit such a class; its rows are suppressed
+    /// otherwise.
     pub released: bool,
 }
 
@@ -76,6 +79,13 @@ impl Partition {
             let people = population.as_ref().and_then(|rows| rows.get(&class.codes).copied());
             class.released =
                 models.iter().all(|model| model.is_met(class.rows, &class.histogram, distribution.as_ref(), people));
+        }
+        if let Some(people) = population.filter(|_| models.iter().any(PrivacyModel::needs_everybody)) {
+            let released: HashSet<&[u32]> =
+                classes.iter().filter(|class| class.released).map(|class| class.codes.as_slice()).collect();
+            if !people.keys().all(|codes| released.contains(codes.as_slice())) {
+                classes.iter_mut().for_each(|class| class.released = false);
+            }
         }
         Ok(Self { levels: levels.to_vec(), classes })
     }

@@ -78,6 +78,7 @@ pub enum PrivacyModel {
         k: u64,
     },
     /// Share of the class's population that is in the released table between two bounds (Nergiz, Atzori and Clifton 2007).
+    /// With a lower bound above 0 everybody in the population must fit a released class.
     DeltaPresence {
         /// From 0 to 1.
         lower: f64,
@@ -194,6 +195,12 @@ impl PrivacyModel {
     /// True if the model compares with a population.
     pub fn needs_population(&self) -> bool {
         matches!(self, Self::KMap { .. } | Self::DeltaPresence { .. })
+    }
+
+    /// True if the model speaks of everybody in the population: whoever fits no released class is known to be absent, a share
+    /// of 0, which a lower bound above it forbids.
+    pub fn needs_everybody(&self) -> bool {
+        matches!(self, Self::DeltaPresence { lower, .. } if *lower > 0.0)
     }
 
     /// Rows that a class must have at least, whatever the sensitive values are.
@@ -349,6 +356,9 @@ mod tests {
         assert!(!met(&disclosure, &[1, 19], &[1, 9]) && met(&disclosure, &[0, 99], &[1, 9]));
         let presence = PrivacyModel::DeltaPresence { lower: 0.1, upper: 0.5 };
         let present = |rows, population| presence.is_met(rows, &[], None, population);
+        assert!(
+            presence.needs_everybody() && !PrivacyModel::DeltaPresence { lower: 0.0, upper: 1.0 }.needs_everybody()
+        );
         assert!(present(5, Some(10)) && !present(6, Some(10)) && !present(1, Some(11)) && !present(5, None));
         let map = PrivacyModel::KMap { k: 5 };
         assert!(map.is_met(1, &[], None, Some(5)) && !map.is_met(9, &[], None, None));

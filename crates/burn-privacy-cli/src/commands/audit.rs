@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::commands::statement::StatementFormat;
 use crate::failure::Failure;
-use crate::input::{is_standard, named, read_text};
+use crate::input::{is_standard, named, read_text, refuse_input};
 use crate::numbers::{number, real, whole};
 
 /// The largest file of scores.
@@ -195,6 +195,8 @@ fn rounded_down(value: f64) -> String {
 }
 
 fn of_scores(args: &ScoresArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let roc: Vec<&Path> = args.report.roc.iter().map(PathBuf::as_path).collect();
+    refuse_input(&[&args.file], &roc)?;
     let table = Columns::read(&args.file)?;
     let (scores, members) = (table.numbers("score")?, table.members()?);
     let mut parts = (Vec::new(), Vec::new());
@@ -214,6 +216,8 @@ fn of_scores(args: &ScoresArgs, out: &mut impl Write) -> Result<(), Failure> {
 }
 
 fn of_confidences(args: &MembershipArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let roc: Vec<&Path> = args.report.roc.iter().map(PathBuf::as_path).collect();
+    refuse_input(&[&args.file], &roc)?;
     let table = Columns::read(&args.file)?;
     let (confidences, members) = (table.numbers("confidence")?, table.members()?);
     let judged: Vec<usize> = (0..confidences.len()).filter(|&row| members[row].is_some()).collect();

@@ -51,7 +51,7 @@ impl From<ServedFormat> for FileFormat {
 pub struct ServeArgs {
     /// Schema in TOML: role and treatment of each column
     schema: PathBuf,
-    /// File of the key
+    /// File of the key; whoever can post gets the pseudonym of any value, and so can check guesses
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Address to listen on; any but a loopback one can be reached from outside, without a password and in the clear
@@ -71,7 +71,7 @@ pub struct ServeArgs {
     /// Seconds that a request may take, from its first byte on
     #[arg(long, value_name = "N", value_parser = whole, default_value = "60")]
     max_seconds: u64,
-    /// Requests at once; others wait
+    /// Requests at once, from their first byte on; others wait, and are read when their turn has come
     #[arg(long, value_name = "N", value_parser = whole, default_value = "4")]
     max_requests: u64,
 }
@@ -136,6 +136,9 @@ async fn answer(State(service): State<Arc<Service>>, body: Body) -> Response {
 
 async fn transformed(service: Arc<Service>, body: Body) -> Result<Response, (StatusCode, String)> {
     let most = service.max_bytes;
+    let failed = |sentence: String| (StatusCode::INTERNAL_SERVER_ERROR, sentence);
+    // Before the body is read: tables of requests that wait take no memory.
+    let permit = service.free.clone().acquire_owned().await.map_err(|error| failed(error.to_string()))?;
     let table = to_bytes(body, most).await.map_err(|_| {
         (StatusCode::PAYLOAD_TOO_LARGE, format!("the table could not be read, or has more than {most} bytes"))
     })?;
@@ -143,10 +146,8 @@ async fn transformed(service: Arc<Service>, body: Body) -> Result<Response, (Sta
     if table.starts_with(&[0x1F, 0x8B]) || table.starts_with(b"\x28\xB5\x2F\xFD") {
         return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "the table is packed: unpack it first".to_owned()));
     }
-    let failed = |sentence: String| (StatusCode::INTERNAL_SERVER_ERROR, sentence);
-    // Held by the work itself: it goes on after a time-out, and counts until it ends.
-    let permit = service.free.clone().acquire_owned().await.map_err(|error| failed(error.to_string()))?;
     let work = tokio::task::spawn_blocking(move || {
+        // Held by the work itself: it goes on after a time-out, and counts until it ends.
         let _permit = permit;
         let mut released = Vec::new();
         let Service { schema, key, options, .. } = service.as_ref();

@@ -19,7 +19,7 @@ use clap::{Args, ValueEnum};
 
 use crate::commands::perturb::{FormatArgs, progress_bar};
 use crate::failure::Failure;
-use crate::input::{is_standard, named, open, read_text};
+use crate::input::{is_standard, named, open, read_text, refuse_input};
 use crate::numbers::{real, whole};
 
 /// A schema is no larger; written out hierarchies can be long.
@@ -223,11 +223,7 @@ fn to_file(
     places: &Places,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ColumnsStatement, Failure> {
-    if let (Ok(from), Ok(to)) = (args.input.canonicalize(), args.output.canonicalize())
-        && from == to
-    {
-        return Err(Failure::Input("the output is the input: name another file".to_owned()));
-    }
+    refuse_input(&[&args.input], &[&args.output])?;
     let mut file = AtomicFile::create(&args.output)?;
     let statement = transformed(schema, key, args, options, places, progress, &mut file)?;
     if args.force {

@@ -9,6 +9,7 @@ use burn_privacy_output::write_atomically;
 use clap::Args;
 
 use crate::failure::Failure;
+use crate::input::refuse_input;
 
 /// A separator of one byte.
 pub fn separator(text: &str) -> Result<u8, String> {
@@ -79,7 +80,8 @@ pub struct ModelArgs {
     /// Rows of the population in a class at least
     #[arg(long, value_name = "K", requires = "population")]
     k_map: Option<u64>,
-    /// Share of a class's population that is in the table, from and to
+    /// Share of a class's population that is in the table, from and to; with LOW above 0 all of the population must fit a
+    /// released class
     #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', num_args = 1, requires = "population")]
     presence: Vec<f64>,
     /// The population: a CSV file with the same quasi-identifiers, in which the table's people are
@@ -223,6 +225,29 @@ pub struct ReleaseArgs {
 }
 
 impl ReleaseArgs {
+    /// Refuses outputs that are read or exist, before anything is searched or written.
+    pub fn check(&self, args: &TableArgs, recipe: Option<&Path>) -> Result<(), Failure> {
+        let outputs: Vec<&Path> =
+            [self.output.as_deref(), self.report.as_deref(), recipe].into_iter().flatten().collect();
+        let inputs: Vec<&Path> =
+            std::iter::once(args.data.as_path()).chain(args.models.population.as_deref()).collect();
+        refuse_input(&inputs, &outputs)?;
+        let statements = self.statements();
+        let all: Vec<&Path> = outputs.into_iter().chain(statements.iter().flatten().map(PathBuf::as_path)).collect();
+        refuse_existing(&all, self.force)
+    }
+
+    /// The files of the statement beside the output.
+    fn statements(&self) -> Option<[PathBuf; 2]> {
+        let output = self.output.as_ref()?;
+        let beside = |ending: &str| {
+            let mut name = output.clone().into_os_string();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        Some([beside(".statement.txt"), beside(".statement.json")])
+    }
+
     /// Checks a recoding anew and writes it with its statement, if an output was named.
     pub fn write(&self, args: &TableArgs, table: &Table, recoding: &Recoding) -> Result<(), Failure> {
         let models = args.models()?;
@@ -238,19 +263,7 @@ impl ReleaseArgs {
         recoding: &Recoding,
         mut statement: TableStatement,
     ) -> Result<(), Failure> {
-        let Some(output) = &self.output else { return Ok(()) };
-        let beside = |ending: &str| {
-            let mut name = output.clone().into_os_string();
-            name.push(ending);
-            PathBuf::from(name)
-        };
-        let statements = [beside(".statement.txt"), beside(".statement.json")];
-        if let Some(taken) = statements.iter().find(|path| path.exists())
-            && !self.force
-        {
-            let taken = taken.display();
-            return Err(Failure::Input(format!("{taken} exists already: name another --output, or give --force")));
-        }
+        let (Some(output), Some(statements)) = (&self.output, self.statements()) else { return Ok(()) };
         let options = ReleaseOptions { keep: self.keep.clone(), keep_order: self.keep_order, replace: self.force };
         write_release(&args.data, args.separator, table, recoding, output, &options)?;
         if !self.keep.is_empty() {

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::input::{refuse_existing, separator};
 use crate::failure::Failure;
+use crate::input::refuse_input;
 
 /// How groups are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -97,6 +98,7 @@ pub fn mdav(args: &MdavArgs, out: &mut impl Write) -> Result<(), Failure> {
         false => None,
     };
     if let Some(output) = &args.output {
+        refuse_input(&[&args.data], &[output])?;
         let beside = PathBuf::from(format!("{}.statement.txt", output.display()));
         refuse_existing(&[output, &beside], args.force)?;
         write_atomically(output, made.release.to_csv_sorted(args.separator))?;

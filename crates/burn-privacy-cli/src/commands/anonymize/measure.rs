@@ -1,14 +1,15 @@
 //! What `search` and `recode` say of a release beside its loss: measures and risks, as JSON and as a page.
 
+use std::path::Path;
+
 use burn_privacy_anonymize::recoding::{Measures, Recoding};
 use burn_privacy_anonymize::report::Report;
 use burn_privacy_anonymize::risk::{ClassSizes, PopulationUniques, Risk, population_uniques, risk};
 use burn_privacy_anonymize::table::Table;
 use burn_privacy_budget::statement::Statement;
-use burn_privacy_output::write_atomically;
 use serde_json::{Value, json};
 
-use super::input::{ReleaseArgs, TableArgs, refuse_existing};
+use super::input::{ReleaseArgs, TableArgs};
 use crate::failure::Failure;
 
 /// A release, measured.
@@ -66,18 +67,17 @@ impl Measured {
         risk_json(&self.risk, self.uniques.as_ref().map(|(_, after)| after))
     }
 
-    /// Writes the page, if one is asked for.
-    pub fn report(
+    /// The page and where it goes, if one is asked for.
+    pub fn page<'a>(
         &self,
-        args: &ReleaseArgs,
+        args: &'a ReleaseArgs,
         asked: &TableArgs,
         table: &Table,
         recoding: &Recoding,
         statement: &dyn Statement,
         lower_bound: Option<f64>,
-    ) -> Result<(), Failure> {
-        let Some(file) = &args.report else { return Ok(()) };
-        refuse_existing(&[file], args.force)?;
+    ) -> Result<Option<(&'a Path, String)>, Failure> {
+        let Some(file) = args.report.as_deref() else { return Ok(None) };
         let title = format!("Release of {}", asked.data.file_name().unwrap_or_default().to_string_lossy());
         let report = Report {
             title: &title,
@@ -90,8 +90,7 @@ impl Measured {
             risk_before: &self.before,
             uniques: self.uniques,
         };
-        write_atomically(file, report.html()?)?;
-        Ok(())
+        Ok(Some((file, report.html()?)))
     }
 }
 

@@ -9,6 +9,7 @@ use burn_privacy_anonymize::recoding::{
     recode_iterated, recode_locally, recode_top_down,
 };
 use burn_privacy_anonymize::table::{PrivacyModel, Table};
+use burn_privacy_output::write_atomically;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -130,6 +131,7 @@ fn best(args: &RecodeArgs, table: &Table, models: &[PrivacyModel]) -> Result<Fou
 
 /// `burn-privacy anonymize recode`.
 pub fn recode(args: &RecodeArgs, out: &mut impl Write) -> Result<(), Failure> {
+    args.release.check(&args.table, None)?;
     let table = args.table.read()?;
     let models = args.table.models()?;
     if args.method == MethodName::Freeform {
@@ -143,10 +145,14 @@ pub fn recode(args: &RecodeArgs, out: &mut impl Write) -> Result<(), Failure> {
         (None, false) => Some(certified_lower_bound(&table, &models, &found.recoding)?),
         (bound, _) => bound,
     };
-    args.release.write(&args.table, &table, &found.recoding)?;
+    // Whatever may be refused comes before anything is written.
     let statement = found.recoding.statement(&table, &models)?;
     let measured = Measured::new(&args.release, &table, &found.recoding)?;
-    measured.report(&args.release, &args.table, &table, &found.recoding, &statement, lower_bound)?;
+    let page = measured.page(&args.release, &args.table, &table, &found.recoding, &statement, lower_bound)?;
+    args.release.write(&args.table, &table, &found.recoding)?;
+    if let Some((file, page)) = page {
+        write_atomically(file, page)?;
+    }
     print(args, &table, &found, lower_bound, Some(&measured), &statement.to_string(), out)
 }
 

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::input::{hierarchies_of, refuse_existing, separator};
 use crate::failure::Failure;
+use crate::input::refuse_input;
 
 /// `anonymize sample`.
 #[derive(Debug, Args)]
@@ -98,6 +99,7 @@ pub fn sample(args: &SampleArgs, out: &mut impl Write) -> Result<(), Failure> {
         .iter()
         .filter_map(|column| args.levels.iter().find(|(name, _)| *name == column.name).map(|(_, level)| *level))
         .collect();
+    refuse_input(&[&args.data], &[output])?;
     let beside = |ending: &str| PathBuf::from(format!("{}{ending}", output.display()));
     let statements = [beside(".statement.txt"), beside(".statement.json")];
     refuse_existing(&[output, &statements[0], &statements[1]], args.force)?;

@@ -66,6 +66,7 @@ pub struct SearchArgs {
 
 /// `burn-privacy anonymize search`.
 pub fn search(args: &SearchArgs, out: &mut impl Write) -> Result<(), Failure> {
+    args.release.check(&args.table, args.recipe.as_deref())?;
     let table = args.table.read()?;
     let models = args.table.models()?;
     let options = SearchOptions {
@@ -76,21 +77,27 @@ pub fn search(args: &SearchArgs, out: &mut impl Write) -> Result<(), Failure> {
     };
     let found = optimum(&table, &options)?;
     let recoding = Recoding::full_domain(&table, &found.partition);
-    args.release.write(&args.table, &table, &recoding)?;
-    if let Some(recipe) = &args.recipe {
-        if recipe.exists() && !args.release.force {
-            let taken = recipe.display();
-            return Err(Failure::Input(format!("{taken} exists already: name another --recipe, or give --force")));
+    // Whatever may be refused comes before anything is written.
+    let recipe = match &args.recipe {
+        Some(file) => {
+            let header = column_names(&args.table.data, args.table.separator)?;
+            let (keep, share) = (&args.release.keep, args.suppression);
+            let schema = ColumnSchema::of_full_domain(&table, &found.levels, &header, keep, &models, share)?;
+            Some((file, schema.to_toml()?))
         }
-        let header = column_names(&args.table.data, args.table.separator)?;
-        let keep = &args.release.keep;
-        let schema = ColumnSchema::of_full_domain(&table, &found.levels, &header, keep, &models, args.suppression)?;
-        write_atomically(recipe, schema.to_toml()?)?;
-    }
+        None => None,
+    };
     let quality = found.quality;
     let statement = recoding.statement(&table, &models)?;
     let measured = Measured::new(&args.release, &table, &recoding)?;
-    measured.report(&args.release, &args.table, &table, &recoding, &statement, None)?;
+    let page = measured.page(&args.release, &args.table, &table, &recoding, &statement, None)?;
+    args.release.write(&args.table, &table, &recoding)?;
+    if let Some((file, text)) = recipe {
+        write_atomically(file, text)?;
+    }
+    if let Some((file, page)) = page {
+        write_atomically(file, page)?;
+    }
     if args.json {
         let levels: Map<String, Value> = table
             .columns()

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::input::{refuse_existing, separator};
 use crate::failure::Failure;
+use crate::input::refuse_input;
 
 /// `anonymize sets`.
 #[derive(Debug, Args)]
@@ -53,6 +54,7 @@ pub fn sets(args: &SetsArgs, out: &mut impl Write) -> Result<(), Failure> {
     let recoding = sets.anonymize(args.k, args.m)?;
     let statement = sets.statement(&recoding)?;
     if let Some(output) = &args.output {
+        refuse_input(&[&args.data, &args.hierarchy], &[output])?;
         let beside = PathBuf::from(format!("{}.statement.txt", output.display()));
         refuse_existing(&[output, &beside], args.force)?;
         sets.write(&recoding, output, &args.column, &args.item_separator, args.force)?;

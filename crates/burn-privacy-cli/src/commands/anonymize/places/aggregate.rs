@@ -1,7 +1,7 @@
 //! `burn-privacy anonymize places aggregate`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn_privacy_budget::statement::Guarantee;
 use burn_privacy_location::aggregation::{
@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::input::{ColumnArgs, PopulationArgs, beside, write_statement};
 use crate::failure::Failure;
+use crate::input::refuse_input;
 use crate::numbers::{real, whole};
 
 /// Counts of areas.
@@ -121,6 +122,13 @@ pub struct AreasArgs {
 
 /// `burn-privacy anonymize places aggregate`.
 pub fn aggregate(command: &AggregateCommand, out: &mut impl Write) -> Result<(), Failure> {
+    let (files, other) = match command {
+        AggregateCommand::Cells(args) => (&args.files, args.population.population.as_ref()),
+        AggregateCommand::Quadtree(args) => (&args.files, None),
+        AggregateCommand::Areas(args) => (&args.files, Some(&args.areas)),
+    };
+    let inputs: Vec<&Path> = std::iter::once(&files.data).chain(other).map(PathBuf::as_path).collect();
+    refuse_input(&inputs, &[&files.output])?;
     match command {
         AggregateCommand::Cells(args) => cells(args, out),
         AggregateCommand::Quadtree(args) => squares(args, out),

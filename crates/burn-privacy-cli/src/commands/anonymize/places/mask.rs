@@ -1,7 +1,7 @@
 //! `burn-privacy anonymize places mask`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn_privacy_anonymize::pseudonym::PseudonymKey;
@@ -16,6 +16,7 @@ use clap::{Args, ValueEnum};
 
 use super::input::{ColumnArgs, PopulationArgs, beside, write_statement};
 use crate::failure::Failure;
+use crate::input::refuse_input;
 use crate::numbers::{real, whole};
 
 /// How places are moved.
@@ -96,7 +97,7 @@ pub struct MaskArgs {
     /// Column of periods or times: with --key, a subject has one draw for each place and period
     #[arg(long, value_name = "COLUMN", requires = "key")]
     pub period: Option<String>,
-    /// Characters of the period's column that count, such as 7 for months of 2026-11-29
+    /// Bytes of the period's column that count, such as 7 for months of 2026-11-29
     #[arg(long, value_name = "N", value_parser = whole, requires = "period")]
     pub period_length: Option<u64>,
     /// Takes a subject's first place in the file of each period for all of it: one draw a subject and period, however much the place
@@ -137,6 +138,9 @@ pub struct MaskArgs {
 
 /// `burn-privacy anonymize places mask`.
 pub fn mask(args: &MaskArgs, out: &mut impl Write) -> Result<(), Failure> {
+    let inputs = [Some(&args.data), args.population.population.as_ref(), args.key.as_ref(), args.ledger.as_ref()];
+    let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
+    refuse_input(&inputs, &[&args.output])?;
     let statements = beside(&args.output, args.force)?;
     let mask = chosen(args)?;
     let draws = match &args.key {
