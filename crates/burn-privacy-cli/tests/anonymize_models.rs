@@ -148,7 +148,12 @@ fn people_known_to_be_absent_break_a_lower_bound_of_presence() {
     assert_eq!(json(&search("0.2,0.6"))["levels"]["age"], 1);
     assert_eq!(json(&search("0,0.6"))["levels"]["age"], 0);
     let shown = search("0.3,0.6");
-    assert!(shown.code == 1 && shown.out.is_empty(), "{} {}", shown.out, shown.err);
+    assert!(
+        shown.code == 3 && shown.out.is_empty() && shown.err.contains("nothing reaches"),
+        "{} {}",
+        shown.out,
+        shown.err
+    );
 }
 
 #[test]
