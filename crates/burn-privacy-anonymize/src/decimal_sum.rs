@@ -28,7 +28,7 @@ pub fn sum_as_written(numbers: &[f64]) -> f64 {
 #[must_use]
 pub fn times_as_written(number: f64, times: u64) -> f64 {
     let exact = decimal(number).and_then(|(digits, exponent)| read(digits.checked_mul(times.into())?, exponent));
-    exact.unwrap_or_else(|| number * times as f64 * (1.0 + 2.0 * f64::EPSILON))
+    exact.unwrap_or(number * times as f64 * (1.0 + 2.0 * f64::EPSILON))
 }
 
 /// The sum of numbers at least 0, each taken as the shortest decimal fraction that reads back as it: 0.1 and 0.2 are

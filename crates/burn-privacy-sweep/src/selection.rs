@@ -71,7 +71,7 @@ impl PrivateSelection {
         // Beyond these, probabilities of few runs are lost in rounding, or there are more runs than anybody can wait for.
         let (what, given, allowed, fits) = match runs {
             RunCount::Poisson { mean } => ("mean number of runs", mean, "above 0 and at most 500", mean <= 500.0),
-            RunCount::TruncatedNegativeBinomial { gamma, .. } if !(gamma >= 1e-4) => {
+            RunCount::TruncatedNegativeBinomial { gamma, .. } if gamma.is_nan() || gamma < 1e-4 => {
                 ("stopping probability", gamma, "at least 0.0001 and below 1", false)
             }
             RunCount::TruncatedNegativeBinomial { shape, .. } => {

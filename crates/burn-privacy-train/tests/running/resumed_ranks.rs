@@ -55,7 +55,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn plan(&self, steps: u64) -> PrivacyPlan {
         PrivacyPlanConfig::new()
-            .with_sampling(self.sampling.clone())
+            .with_sampling(self.sampling)
             .with_clipping(self.clipping.clone())
             .with_steps(steps)
             .with_noise(NoiseLevel::multiplier(0.0))
@@ -160,7 +160,7 @@ fn ranks_that_were_resumed_are_the_ones_that_were_not_interrupted() {
             let mut before = 0;
             for updates in interruptions {
                 for rank in run(&place, ranks, *updates).all(start) {
-                    before += if rank.charged > before { rank.charged - before } else { 0 };
+                    before += rank.charged.saturating_sub(before);
                     assert_eq!(rank.charged, before, "every rank counts as rank 0 has charged");
                 }
                 start = Start::Resumed;

@@ -251,6 +251,8 @@ mod tests {
         // Frozen, too: in either order.
         for trained in [0, 1] {
             let mut twice = model();
+            // Clones of what was never looked at are frozen together.
+            let _ = (twice.inner.layers[0].weight.val(), twice.inner.layers[0].bias.as_ref().map(Param::val));
             twice.inner.layers[1] = twice.inner.layers[0].clone();
             twice.inner.layers[1 - trained] = twice.inner.layers[1 - trained].clone().no_grad();
             let error = TrainableParameters::of(&twice).unwrap_err();
