@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(channels, [&row[..1], &row[1..2], &row[2..]]);
         let (first, rest) = both.split_at(2);
         assert_eq!((first.rows(), rest.rows(), rest.parts().len()), (2, 1, 2));
-        assert_eq!(FeatureTable::joined(&[a.clone()]).unwrap(), a);
+        assert_eq!(FeatureTable::joined(std::slice::from_ref(&a)).unwrap(), a);
         assert!(FeatureTable::joined(&[]).is_err() && FeatureTable::joined(&[a, table(1, 1, 2, 0.0)]).is_err());
     }
 }
