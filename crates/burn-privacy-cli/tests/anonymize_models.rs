@@ -129,20 +129,9 @@ fn people_known_to_be_absent_break_a_lower_bound_of_presence() {
     let population = file("all.csv", &format!("age\n{}{}", "21\n".repeat(4), "61\n".repeat(4)));
     let hierarchies = folder.path().display().to_string();
     let search = |presence: &str| {
-        run(&[
-            "anonymize",
-            "search",
-            &data,
-            "--hierarchies",
-            &hierarchies,
-            "--k",
-            "1",
-            "--presence",
-            presence,
-            "--population",
-            &population,
-            "--json",
-        ])
+        let models = format!("--k 1 --presence {presence} --population {population} --json");
+        let line = format!("anonymize search {data} --hierarchies {hierarchies} {models}");
+        run(&line.split(' ').collect::<Vec<_>>())
     };
     // At level 0 half of the 21-year-olds are there, and no 61-year-old; at level 1, 2 of 8.
     assert_eq!(json(&search("0.2,0.6"))["levels"]["age"], 1);

@@ -3,65 +3,24 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
 
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::{Autodiff, AutodiffBackend};
 use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Bool, Device, DeviceConfig, Int, Tensor};
-use burn_backend::{DeviceError, DeviceSettings};
+use burn_backend::DeviceError;
 use burn_capture::{CaptureBackend, CaptureError, CapturedGraph};
-use burn_dispatch::DispatchTensor;
 use burn_ir::TensorId;
 use burn_privacy_output::SilentThread;
 
 use crate::error::{TraceError, UnprotectedText, count_in_words};
 use crate::graph::{Graph, Recorded};
+use crate::parameters::{ParameterValues, Visit, Visits, values_of};
 use crate::public::{Declarations, id_of};
+use crate::recording_devices::recording_device;
 use crate::rows::RowsOfRecords;
 
 type Recording = Autodiff<CaptureBackend>;
-
-/// Devices of threads that have ended: a process makes 65,536 at most.
-static LEFT: Mutex<Vec<(DeviceSettings, Device)>> = Mutex::new(Vec::new());
-
-/// A device that one thread records on, and leaves to others when it ends.
-struct OfThread {
-    /// Of the device that recordings are replayed on: a tensor whose type a program doesn't choose has the same on both.
-    settings: DeviceSettings,
-    device: Device,
-}
-
-impl OfThread {
-    fn take(settings: DeviceSettings) -> Self {
-        let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = left.iter().position(|(of, _)| *of == settings).map(|at| left.swap_remove(at).1);
-        Self { settings, device: found.unwrap_or_else(Device::capture) }
-    }
-
-    /// This thread's device for such settings.
-    fn device(settings: DeviceSettings) -> Device {
-        DEVICES.with_borrow_mut(|devices| {
-            if let Some(known) = devices.iter().find(|known| known.settings == settings) {
-                return known.device.clone();
-            }
-            let new = Self::take(settings);
-            let device = new.device.clone();
-            devices.push(new);
-            device
-        })
-    }
-}
-
-impl Drop for OfThread {
-    fn drop(&mut self) {
-        LEFT.lock().unwrap_or_else(PoisonError::into_inner).push((self.settings, self.device.clone()));
-    }
-}
-
-thread_local! {
-    static DEVICES: RefCell<Vec<OfThread>> = const { RefCell::new(Vec::new()) };
-}
 
 /// Why there is no recording.
 #[derive(Debug)]
@@ -70,43 +29,6 @@ pub enum RecordError<E> {
     Forward(E),
     /// It could not be recorded.
     Trace(TraceError),
-}
-
-/// The values of a model's parameters and buffers, without autodiff.
-pub fn values_of<M: Module>(model: &M) -> ParameterValues {
-    let mut values = Values { found: HashMap::new(), visits: Visits::default() };
-    model.visit(&mut values);
-    ParameterValues(values.found)
-}
-
-/// The values of a model's parameters and buffers.
-#[derive(Debug, Clone)]
-pub struct ParameterValues(HashMap<Visit, DispatchTensor>);
-
-impl ParameterValues {
-    pub(crate) fn get(&self, visit: Visit) -> Option<&DispatchTensor> {
-        self.0.get(&visit)
-    }
-}
-
-/// A field of a model: clones that are frozen have one id, and may have values of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Visit {
-    pub(crate) id: ParamId,
-    /// How many fields of this id came before.
-    before: usize,
-}
-
-/// Counts fields of one id.
-#[derive(Default)]
-struct Visits(HashMap<ParamId, usize>);
-
-impl Visits {
-    fn next(&mut self, id: ParamId) -> Visit {
-        let count = self.0.entry(id).or_default();
-        *count += 1;
-        Visit { id, before: *count - 1 }
-    }
 }
 
 /// Records what `losses` does with a copy of `model` and the batch that `load` makes, on a device that only records: one loss
@@ -174,7 +96,7 @@ fn in_scope<T, E>(
     run: impl FnOnce(&Device) -> Result<T, RecordError<E>>,
 ) -> Result<(T, CapturedGraph, HashSet<TensorId>), RecordError<E>> {
     let settings = on.settings();
-    let device = OfThread::device(settings);
+    let device = recording_device(settings);
     let declarations = Declarations::on(&device).ok_or(RecordError::Trace(TraceError::Nested))?;
     let taken = RefCell::new(None);
     let recorded = quietly(AssertUnwindSafe(|| {
@@ -425,25 +347,6 @@ impl ModuleMapper for Leaves<'_> {
     }
 }
 
-struct Values {
-    found: HashMap<Visit, DispatchTensor>,
-    visits: Visits,
-}
-
-impl ModuleVisitor for Values {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.found.insert(self.visits.next(param.id), param.base().inner().into_dispatch());
-    }
-
-    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
-        self.found.insert(self.visits.next(param.id), param.val().inner().into_dispatch());
-    }
-
-    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
-        self.found.insert(self.visits.next(param.id), param.val().inner().into_dispatch());
-    }
-}
-
 /// The gradients that the backward pass found.
 struct Reached<'a> {
     gradients: &'a Gradients,
@@ -455,18 +358,6 @@ impl ModuleVisitor for Reached<'_> {
         let Ok(leaf) = param.base().try_into_primitive::<Recording>() else { return };
         if let Some(gradient) = <Recording as AutodiffBackend>::grad(&leaf, self.gradients) {
             self.found.push((param.id, gradient.id()));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn more_threads_record_one_after_the_other_than_a_process_has_devices() {
-        for _ in 0..=u16::MAX as u32 + 1 {
-            std::thread::spawn(|| drop(OfThread::device(Device::flex().settings()))).join().unwrap();
         }
     }
 }

@@ -7,8 +7,8 @@ use burn::module::ParamId;
 use burn_backend::{Shape, Slice, TensorData};
 use burn_ir::{BaseOperationIr, IrVisitorMut, OperationIr, ScalarIr, TensorId, TensorIr, TensorStatus};
 
-use crate::capture::Visit;
 use crate::error::{TraceError, UnprotectedText};
+use crate::parameters::Visit;
 
 /// Where a tensor comes from.
 #[derive(Debug, Clone)]

@@ -9,7 +9,6 @@ use burn_ir::{
     NumericOperationIr as N, OperationIr, TensorId, TensorIr,
 };
 
-use crate::capture::ParameterValues;
 use crate::contract::{Batch, contract};
 use crate::convolution::{Convolution, Options};
 use crate::error::{TraceError, UnprotectedText};
@@ -18,6 +17,7 @@ use crate::gradient::{Gradient, gradient_of};
 use crate::graph::{Graph, Source, name_of, number_of, whole};
 use crate::kinds::Kind;
 use crate::lift::{Form, flattens, form_of, lifted};
+use crate::parameters::ParameterValues;
 use crate::per_example::{PerExample, Products, Table, for_each, scalar};
 use crate::plan::Action;
 use crate::proof::Proof;
