@@ -164,9 +164,11 @@ fn places_are_columns_of_a_schema_counted_stated_and_charged() {
         let given: Vec<&str> = raw.splitn(5, ',').collect();
         let near = |one: &str, other: &str| {
             let (one, other): (f64, f64) = (one.parse().unwrap(), other.parse().unwrap());
-            one != other && (one - other).abs() < 0.2
+            ((one - other).abs() < 0.2).then_some(one != other)
         };
-        assert!(near(cells[1], given[2]) && near(cells[2], given[3]), "{line} {raw}");
+        // One of the two degrees alone comes out as it was once in 50,000 rows.
+        let moved = near(cells[1], given[2]).zip(near(cells[2], given[3]));
+        assert!(moved.is_some_and(|(latitude, longitude)| latitude || longitude), "{line} {raw}");
         assert!(cells[3].starts_with("POINT (1") && !cells[3].contains("11.00 60.5"), "{line}");
     }
     let total = run(&["ledger", "total", &ledger, "--delta", "1e-6"]);
