@@ -260,7 +260,7 @@ proptest! {
 
 /// Prints how long the questions take: `cargo test --release --test pld_accountant -- --ignored --nocapture`.
 #[test]
-#[ignore = "prints timings"]
+#[ignore = "prints timings: cargo test --release -p burn-privacy-accounting --test pld_accountant -- --ignored --nocapture"]
 fn timings() {
     fn median(name: &str, mut f: impl FnMut()) {
         let mut times: Vec<_> = (0..21)

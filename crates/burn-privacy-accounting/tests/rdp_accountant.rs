@@ -424,7 +424,7 @@ proptest! {
 
 /// Prints how long the questions take: `cargo test --release --test rdp_accountant -- --ignored --nocapture`.
 #[test]
-#[ignore = "prints timings"]
+#[ignore = "prints timings: cargo test --release -p burn-privacy-accounting --test rdp_accountant -- --ignored --nocapture"]
 fn timings() {
     fn median(name: &str, mut f: impl FnMut()) {
         let mut times: Vec<_> = (0..101)

@@ -64,3 +64,9 @@ impl FeatureError {
         Self::Invalid(InvalidValue::new(name, given, allowed))
     }
 }
+
+/// Lets pixels of whole images pass, of so many bytes each.
+pub(crate) fn whole_images(pixels: &[u8], bytes: usize) -> Result<()> {
+    let (given, expected) = (pixels.len(), pixels.len().next_multiple_of(bytes));
+    if given == expected { Ok(()) } else { Err(FeatureError::Length { what: "bytes of pixels", given, expected }) }
+}

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::cache::{CacheKey, TableShape, cached};
+use crate::error::whole_images;
 use crate::scattering::{CHANNELS, Scattering};
 use crate::{FeatureError, FeatureTable, Result};
 
@@ -42,19 +43,13 @@ impl ImageFeatures {
         self.colors * self.scattering.side() * self.scattering.side()
     }
 
-    /// Lets whole images pass.
-    fn check(&self, pixels: &[u8]) -> Result<()> {
-        let (given, expected) = (pixels.len(), pixels.len().next_multiple_of(self.image_bytes()));
-        if given == expected { Ok(()) } else { Err(FeatureError::Length { what: "bytes of pixels", given, expected }) }
-    }
-
     /// `[images, channels, positions]` of `[images, colors, side, side]`.
     ///
     /// # Errors
     ///
     /// [`FeatureError::Length`] if the bytes are no whole number of images.
     pub fn compute(&self, pixels: &[u8]) -> Result<Vec<f32>> {
-        self.check(pixels)?;
+        whole_images(pixels, self.image_bytes())?;
         let planes = pixels.len() / self.image_bytes() * self.colors;
         let mut values: Vec<f32> = pixels.iter().map(|&byte| f32::from(byte) / 255.0).collect();
         let mut features = self.scattering.transform_all(&values, planes)?;
@@ -72,7 +67,7 @@ impl ImageFeatures {
     ///
     /// Those of [`compute`](Self::compute) and [`cached`].
     pub fn cached(&self, folder: &Path, pixels: &[u8], progress: impl FnMut(usize)) -> Result<FeatureTable> {
-        self.check(pixels)?;
+        whole_images(pixels, self.image_bytes())?;
         let bytes = self.image_bytes();
         let (side, colors, mirrored) = (self.scattering.side(), self.colors, self.mirrored);
         let transform =

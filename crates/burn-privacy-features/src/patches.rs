@@ -22,6 +22,7 @@ use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 use rayon::prelude::*;
 
 use crate::cache::{CacheKey, TableShape, cached};
+use crate::error::whole_images;
 use crate::{FeatureError, FeatureTable, Result, dead_leaves};
 
 /// Side of a patch, and pixels between patches.
@@ -114,19 +115,13 @@ impl PatchFeatures {
         self.colors * self.side * self.side
     }
 
-    /// Lets whole images pass.
-    fn check(&self, pixels: &[u8]) -> Result<()> {
-        let (given, expected) = (pixels.len(), pixels.len().next_multiple_of(self.image_bytes()));
-        if given == expected { Ok(()) } else { Err(FeatureError::Length { what: "bytes of pixels", given, expected }) }
-    }
-
     /// `[images, channels, positions]` of `[images, colors, side, side]`.
     ///
     /// # Errors
     ///
     /// [`FeatureError::Length`] if the bytes are no whole number of images.
     pub fn compute(&self, pixels: &[u8]) -> Result<Vec<f32>> {
-        self.check(pixels)?;
+        whole_images(pixels, self.image_bytes())?;
         let bytes = self.image_bytes();
         let width = self.channels() * self.positions();
         let mut features = vec![0.0; pixels.len() / bytes * width];
@@ -151,7 +146,7 @@ impl PatchFeatures {
     ///
     /// Those of [`compute`](Self::compute) and [`cached`].
     pub fn cached(&self, folder: &Path, pixels: &[u8], progress: impl FnMut(usize)) -> Result<FeatureTable> {
-        self.check(pixels)?;
+        whole_images(pixels, self.image_bytes())?;
         let bytes = self.image_bytes();
         let (colors, side, filters, mirrored) = (self.colors, self.side, self.offsets.len(), self.mirrored);
         let transform =

@@ -41,6 +41,21 @@ fn head_steps(steps: u64) -> PhaseConfig {
     head_phase(Sampling::poisson(600, COUNT), 0.1, PhaseNoise::Calibrated(1.0), steps).unwrap()
 }
 
+/// Two steps of a head on so many channels, whose statistics are paid for.
+fn recipe_of(channels: usize, head: HeadTraining) -> FixedFeatureTraining {
+    FixedFeatureTraining {
+        normalization: Normalization::Channels {
+            bounds: ChannelBounds::new(vec![1.0; channels], 1.0, 1.0).unwrap(),
+            norms_noise: 8.0,
+            statistics_noise: 8.0,
+        },
+        head,
+        clip: 0.1,
+        sampling: Sampling::poisson(600, COUNT),
+        steps: 2,
+    }
+}
+
 #[test]
 fn every_rule_and_loss_learns_under_privacy() {
     let (train, test) = (records(0), records(100_000));
@@ -128,7 +143,6 @@ fn wrong_arguments_are_refused_before_anything_is_charged_for_them() {
     // The whole recipe.
     let table = FeatureTable::new(2, 3, vec![Default::default(); 6 * COUNT]).unwrap();
     let labels: Vec<u8> = (0..COUNT).map(|at| (at % 3) as u8).collect();
-    let bounds = |channels| ChannelBounds::new(vec![1.0; channels], 1.0, 1.0).unwrap();
     let bad_head = HeadTraining { rate: 0.0, ..good };
     for (labels, classes, channels, head, words) in [
         (&labels[1..], 3, 2, good, "labels"),
@@ -137,17 +151,7 @@ fn wrong_arguments_are_refused_before_anything_is_charged_for_them() {
         (&labels[..], 3, 5, good, "scales"),
         (&labels[..], 3, 2, bad_head, "learning rate"),
     ] {
-        let recipe = FixedFeatureTraining {
-            normalization: Normalization::Channels {
-                bounds: bounds(channels),
-                norms_noise: 8.0,
-                statistics_noise: 8.0,
-            },
-            head,
-            clip: 0.1,
-            sampling: Sampling::poisson(600, COUNT),
-            steps: 2,
-        };
+        let recipe = recipe_of(channels, head);
         let plan = recipe.plan(NoiseTarget::Epsilon(4.0), 1e-5).unwrap();
         let mut paid = PhasedRun::new(plan, Entropy::seeded(4)).unwrap();
         let refused = recipe.train(&table, labels, classes, &mut paid, |_, _| true).unwrap_err().to_string();
@@ -166,17 +170,7 @@ fn what_sums_cannot_hold_is_refused_before_anything_is_charged_for_it() {
     };
     let many = (1 << 22) + 1;
     let table = |rows: usize| FeatureTable::new(1, 1, vec![Default::default(); rows]).unwrap();
-    let recipe = FixedFeatureTraining {
-        normalization: Normalization::Channels {
-            bounds: ChannelBounds::new(vec![1.0], 1.0, 1.0).unwrap(),
-            norms_noise: 8.0,
-            statistics_noise: 8.0,
-        },
-        head,
-        clip: 0.1,
-        sampling: Sampling::poisson(600, COUNT),
-        steps: 2,
-    };
+    let recipe = recipe_of(1, head);
     let with_head = recipe.plan(NoiseTarget::Epsilon(4.0), 1e-5).unwrap();
     let noise = PhaseNoise::Multiplier(8.0);
     let without_head =
@@ -234,17 +228,7 @@ fn training_goes_on_with_what_is_left_and_a_spent_head_costs_nothing_more() {
     assert!(refused.contains("once more"), "{refused}");
 
     // A recipe whose head is spent charges neither norms nor statistics.
-    let recipe = FixedFeatureTraining {
-        normalization: Normalization::Channels {
-            bounds: ChannelBounds::new(vec![1.0; 2], 1.0, 1.0).unwrap(),
-            norms_noise: 8.0,
-            statistics_noise: 8.0,
-        },
-        head: good,
-        clip: 0.1,
-        sampling: Sampling::poisson(600, COUNT),
-        steps: 2,
-    };
+    let recipe = recipe_of(2, good);
     let mut paid = PhasedRun::new(recipe.plan(NoiseTarget::Epsilon(4.0), 1e-5).unwrap(), Entropy::seeded(4)).unwrap();
     for _ in 0..2 {
         paid.charge(burn_privacy_linear::PHASE).unwrap();
@@ -277,17 +261,7 @@ fn statistics_are_for_features_of_their_own_parts() {
     };
     let (first, second) = (table(2, 1), table(1, 3));
     let joined = FeatureTable::joined(&[first.clone(), second.clone()]).unwrap();
-    let recipe = FixedFeatureTraining {
-        normalization: Normalization::Channels {
-            bounds: ChannelBounds::new(vec![1.0; 3], 1.0, 1.0).unwrap(),
-            norms_noise: 8.0,
-            statistics_noise: 8.0,
-        },
-        head: training(HeadLoss::CrossEntropy, 1.0, UpdateRule::Momentum(0.9), Averaging::Last),
-        clip: 0.1,
-        sampling: Sampling::poisson(600, COUNT),
-        steps: 2,
-    };
+    let recipe = recipe_of(3, training(HeadLoss::CrossEntropy, 1.0, UpdateRule::Momentum(0.9), Averaging::Last));
     let mut paid = PhasedRun::new(recipe.plan(NoiseTarget::Epsilon(4.0), 1e-5).unwrap(), Entropy::seeded(4)).unwrap();
     let labels: Vec<u8> = (0..COUNT).map(|at| (at % 2) as u8).collect();
     let normalizer = recipe.train(&joined, &labels, 2, &mut paid, |_, _| true).unwrap().normalizer;

@@ -255,12 +255,12 @@ impl Classes {
             for entry in &entries[needed] {
                 histogram[entry.value as usize] += u64::from(entry.rows);
             }
-            let codes = population.as_ref().map(|_| {
+            let people = population.as_ref().and_then(|rows| {
                 let tuple = entries[group.start as usize].tuple as usize;
                 let labels = problem.attributes.iter().zip(levels);
-                labels.map(|(attribute, &level)| attribute.code(level, tuple)).collect::<Vec<u32>>()
+                let codes: Vec<u32> = labels.map(|(attribute, &level)| attribute.code(level, tuple)).collect();
+                rows.get(&codes).copied()
             });
-            let people = population.as_ref().zip(codes.as_ref()).and_then(|(rows, codes)| rows.get(codes).copied());
             let rows = u64::from(group.rows);
             let met = problem
                 .models

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use super::FrozenBody;
 use super::body::GROUP;
-use super::layers::length;
 use crate::cache::{BLOCK, CacheKey, TableShape, cached};
+use crate::error::whole_images;
 use crate::{FeatureError, FeatureTable, Result};
 
 /// How bytes become what a body was trained on: `(byte - mean) / deviation`.
@@ -79,14 +79,9 @@ impl PublicFeatures {
     ///
     /// [`FeatureError::Length`] if the bytes are no whole number of images.
     pub fn compute(&self, pixels: &[u8]) -> Result<Vec<f32>> {
-        self.check(pixels)?;
+        whole_images(pixels, self.image_bytes())?;
         let groups = pixels.par_chunks(GROUP * self.image_bytes());
         Ok(groups.flat_map_iter(|group| self.group(group)).collect())
-    }
-
-    /// Lets whole images pass.
-    fn check(&self, pixels: &[u8]) -> Result<()> {
-        length("bytes of pixels", pixels.len(), pixels.len().next_multiple_of(self.image_bytes()))
     }
 
     fn group(&self, pixels: &[u8]) -> Vec<f32> {
@@ -139,7 +134,7 @@ impl PublicFeatures {
     ///
     /// Those of [`compute`](Self::compute) and [`cached`].
     pub fn cached(&self, folder: &Path, pixels: &[u8], progress: impl FnMut(usize)) -> Result<FeatureTable> {
-        self.check(pixels)?;
+        whole_images(pixels, self.image_bytes())?;
         let (given, side, mirrored, bytes) = (self.given, self.side, self.mirrored, self.image_bytes());
         let PixelScale { mean, deviation } = self.scale;
         let transform = format!(
